@@ -1,0 +1,27 @@
+package sandbox
+
+import (
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/prometheus/client_golang/api/prometheus/v1"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/prometheus/common/expfmt"
+	_ "github.com/prometheus/prometheus/promql"
+	_ "github.com/prometheus/prometheus/promql/promqltest"
+	_ "github.com/prometheus/prometheus/scrape"
+	_ "github.com/prometheus/prometheus/tsdb"
+	_ "github.com/prometheus/prometheus/web/api/v1"
+	_ "go.etcd.io/etcd/server/v3/embed"
+	_ "go.uber.org/goleak"
+	_ "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	_ "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	_ "k8s.io/kubernetes/pkg/controller/deployment"
+	_ "k8s.io/kubernetes/pkg/controller/endpointslice"
+	_ "k8s.io/kubernetes/pkg/controller/garbagecollector"
+	_ "k8s.io/kubernetes/pkg/controller/namespace"
+	_ "k8s.io/kubernetes/pkg/controller/replicaset"
+	_ "k8s.io/kubernetes/pkg/controller/serviceaccount"
+	_ "k8s.io/kubernetes/pkg/controller/statefulset"
+	_ "sigs.k8s.io/kustomize/api/krusty"
+	_ "sigs.k8s.io/kwok/pkg/kwok/controllers"
+	_ "sigs.k8s.io/yaml"
+)
