@@ -1,0 +1,112 @@
+package flowgraph
+
+import (
+	"cmp"
+	"math"
+	"time"
+)
+
+// WorkloadID names the top-level controller of a pod (a Deployment,
+// StatefulSet, DaemonSet, CronJob, ..., or the pod itself when it has none).
+// The kind is not part of the identity, because most telemetry does not know
+// it.
+type WorkloadID struct {
+	Namespace string
+	Name      string
+}
+
+// String returns "namespace/name".
+func (w WorkloadID) String() string { return w.Namespace + "/" + w.Name }
+
+// IsZero reports whether w names nothing.
+func (w WorkloadID) IsZero() bool { return w == WorkloadID{} }
+
+// Compare orders by namespace, then by name: negative when w sorts before o,
+// zero when they are equal.
+func (w WorkloadID) Compare(o WorkloadID) int {
+	return cmp.Or(cmp.Compare(w.Namespace, o.Namespace), cmp.Compare(w.Name, o.Name))
+}
+
+// Rates is how much one workload exchanges with another, seen from the source.
+type Rates struct {
+	// SentBytesPerSecond goes from the source to the destination: requests.
+	SentBytesPerSecond float64
+	// ReceivedBytesPerSecond comes back from the destination: responses.
+	ReceivedBytesPerSecond float64
+	// RequestsPerSecond is 0 where the source of the telemetry cannot count
+	// requests (TCP).
+	RequestsPerSecond float64
+}
+
+// BytesPerSecond is the traffic in both directions together.
+func (r Rates) BytesPerSecond() float64 {
+	return r.SentBytesPerSecond + r.ReceivedBytesPerSecond
+}
+
+// Weight is the rate that decides placement: bytes per second in both
+// directions plus requests per second times requestBytes, the number of bytes
+// that one request is worth, so that many small calls count too.
+func (r Rates) Weight(requestBytes float64) float64 {
+	return r.BytesPerSecond() + r.RequestsPerSecond*requestBytes
+}
+
+// Max returns the larger of each rate of r and o: two observers of the same
+// traffic may each miss some of it, and neither invents any.
+func (r Rates) Max(o Rates) Rates {
+	return Rates{
+		SentBytesPerSecond:     max(r.SentBytesPerSecond, o.SentBytesPerSecond),
+		ReceivedBytesPerSecond: max(r.ReceivedBytesPerSecond, o.ReceivedBytesPerSecond),
+		RequestsPerSecond:      max(r.RequestsPerSecond, o.RequestsPerSecond),
+	}
+}
+
+// add returns the sum of each rate of r and o.
+func (r Rates) add(o Rates) Rates {
+	return Rates{
+		SentBytesPerSecond:     r.SentBytesPerSecond + o.SentBytesPerSecond,
+		ReceivedBytesPerSecond: r.ReceivedBytesPerSecond + o.ReceivedBytesPerSecond,
+		RequestsPerSecond:      r.RequestsPerSecond + o.RequestsPerSecond,
+	}
+}
+
+// towards returns r moved by the fraction f (0 to 1) of the way to o.
+func (r Rates) towards(o Rates, f float64) Rates {
+	return Rates{
+		SentBytesPerSecond:     r.SentBytesPerSecond + f*(o.SentBytesPerSecond-r.SentBytesPerSecond),
+		ReceivedBytesPerSecond: r.ReceivedBytesPerSecond + f*(o.ReceivedBytesPerSecond-r.ReceivedBytesPerSecond),
+		RequestsPerSecond:      r.RequestsPerSecond + f*(o.RequestsPerSecond-r.RequestsPerSecond),
+	}
+}
+
+// Valid reports whether every rate is finite and not negative.
+func (r Rates) Valid() bool {
+	for _, v := range [...]float64{r.SentBytesPerSecond, r.ReceivedBytesPerSecond, r.RequestsPerSecond} {
+		if v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// Flow is one observed amount of traffic between two workloads. From opened
+// the connection or sent the request, To served it.
+type Flow struct {
+	From, To WorkloadID
+	Rates
+	// Source is the name of the telemetry source that observed it.
+	Source string
+	// ObservedAt is the evaluation time of the query that returned it.
+	ObservedAt time.Time
+}
+
+// Edge is the smoothed traffic from one workload to another.
+type Edge struct {
+	From, To WorkloadID
+	Rates
+	// ObservedAt is the time of the last flow that went into the edge.
+	ObservedAt time.Time
+}
+
+// IsSelf reports whether the edge is a self-flow: traffic of a workload with
+// itself.
+func (e Edge) IsSelf() bool { return e.From == e.To }

@@ -1,0 +1,134 @@
+package flowgraph
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Options says how a Graph turns flows into edges.
+type Options struct {
+	// HalfLife is the time after which an observation counts half as much as
+	// a new one. Zero or less takes every observation as it is.
+	HalfLife time.Duration
+	// RetainFor is how long an edge that is no longer observed keeps its rate
+	// before it is dropped: a workload that is scaled to zero for a while is
+	// placed well when it returns. Zero or less keeps edges for ever.
+	RetainFor time.Duration
+}
+
+// Graph builds snapshots from flows. It is not safe for concurrent use: one
+// goroutine owns it and hands out the snapshots.
+type Graph struct {
+	options    Options
+	edges      map[edgeKey]*edgeState
+	at         time.Time
+	generation uint64
+}
+
+type edgeKey struct{ from, to WorkloadID }
+
+type edgeState struct {
+	rates      Rates
+	observedAt time.Time
+}
+
+// NewGraph returns an empty graph.
+func NewGraph(o Options) *Graph {
+	return &Graph{options: o, edges: map[edgeKey]*edgeState{}}
+}
+
+// Observe takes the flows of one refresh whose data is of time at, and drops
+// the edges that have not been observed for RetainFor. Flows between the same
+// two workloads in one call are added up. Flows that name no workload or carry
+// an invalid rate, and flows that are not newer than what their edge already
+// holds, are left out; Observe returns how many were invalid.
+func (g *Graph) Observe(at time.Time, flows []Flow) (invalid int) {
+	sums := make(map[edgeKey]edgeState, len(flows))
+	for _, f := range flows {
+		if f.From.IsZero() || f.To.IsZero() || !f.Valid() {
+			invalid++
+			continue
+		}
+		key := edgeKey{f.From, f.To}
+		sum, seen := sums[key]
+		if !seen || f.ObservedAt.After(sum.observedAt) {
+			sum.observedAt = f.ObservedAt
+		}
+		sum.rates = sum.rates.add(f.Rates)
+		sums[key] = sum
+	}
+	for key, sum := range sums {
+		g.observe(key, sum)
+	}
+	if at.After(g.at) {
+		g.at = at
+	}
+	if g.options.RetainFor > 0 {
+		for key, e := range g.edges {
+			if g.at.Sub(e.observedAt) > g.options.RetainFor {
+				delete(g.edges, key)
+			}
+		}
+	}
+	return invalid
+}
+
+// observe smooths one edge: after dt the old rate keeps 2^(-dt/HalfLife) of its
+// share, so that the result does not depend on how often Observe is called.
+func (g *Graph) observe(key edgeKey, sum edgeState) {
+	e, known := g.edges[key]
+	switch {
+	case !known:
+		g.edges[key] = &edgeState{rates: sum.rates, observedAt: sum.observedAt}
+		return
+	case !sum.observedAt.After(e.observedAt):
+		return
+	}
+	share := 1.0
+	if g.options.HalfLife > 0 {
+		dt := sum.observedAt.Sub(e.observedAt)
+		share = 1 - math.Exp2(-float64(dt)/float64(g.options.HalfLife))
+	}
+	e.rates = e.rates.towards(sum.rates, share)
+	e.observedAt = sum.observedAt
+}
+
+// Snapshot returns the graph as it is now, with a generation one higher than
+// that of the snapshot before. Edges with a rate of zero are left out.
+func (g *Graph) Snapshot() *Snapshot {
+	edges := make([]Edge, 0, len(g.edges))
+	for key, e := range g.edges {
+		if e.rates == (Rates{}) {
+			continue
+		}
+		edges = append(edges, Edge{From: key.from, To: key.to, Rates: e.rates, ObservedAt: e.observedAt})
+	}
+	g.generation++
+	return newSnapshot(g.generation, g.at, edges)
+}
+
+// NewSnapshot returns a snapshot of the given edges, for tools and tests that
+// have no history to smooth. The data is of time at. Edges between the same two
+// workloads are added up.
+func NewSnapshot(generation uint64, at time.Time, edges []Edge) *Snapshot {
+	g := NewGraph(Options{})
+	flows := make([]Flow, len(edges))
+	for i, e := range edges {
+		flows[i] = Flow{From: e.From, To: e.To, Rates: e.Rates, ObservedAt: e.ObservedAt}
+	}
+	g.Observe(at, flows)
+	g.generation = generation - 1
+	return g.Snapshot()
+}
+
+// sortedIDs returns every workload of the edges once, in order.
+func sortedIDs(edges []Edge) []WorkloadID {
+	ids := make([]WorkloadID, 0, 2*len(edges))
+	for _, e := range edges {
+		ids = append(ids, e.From, e.To)
+	}
+	slices.SortFunc(ids, WorkloadID.Compare)
+	ids = slices.Compact(ids)
+	return slices.Clip(ids)
+}
