@@ -1,0 +1,116 @@
+// Package affinity is the scoring arithmetic: how much traffic stays within a
+// topology domain, and how much more stays when one pod is added there. Numbers
+// in, numbers out: it knows neither graphs nor nodes.
+//
+// Notation: an edge of rate w joins workloads a and b, which want da and db
+// replicas in all and have xa and xb of them in the domain. The fractions
+// xa/da and xb/db are at most 1.
+package affinity
+
+import "fmt"
+
+// Routing says how the calls of an edge are divided over the callee's
+// endpoints.
+type Routing int
+
+const (
+	// Uniform divides calls evenly over all endpoints, wherever they are:
+	// plain Services, and most meshes by default.
+	Uniform Routing = iota
+	// FairLoad keeps calls local as far as the local endpoints' fair share of
+	// the load reaches: local preference bounded by the callee's capacity. It
+	// is the "gained affinity" of RASA (ICDE 2024).
+	FairLoad
+)
+
+// String returns the routing's name as it stands in config files and reports.
+func (r Routing) String() string {
+	switch r {
+	case Uniform:
+		return "Uniform"
+	case FairLoad:
+		return "FairLoad"
+	default:
+		return fmt.Sprintf("Routing(%d)", int(r))
+	}
+}
+
+// Replicas is how many pods a workload has in a domain, and how many it wants
+// in all.
+type Replicas struct {
+	// Placed is the number in the domain, terminating pods not counted.
+	Placed int32
+	// Desired is the number in all.
+	Desired int32
+}
+
+// Share is Placed/Desired, at most 1 (a rollout runs more pods than desired),
+// and 0 when nothing is desired.
+func (r Replicas) Share() float64 {
+	if r.Desired <= 0 || r.Placed <= 0 {
+		return 0
+	}
+	return min(float64(r.Placed)/float64(r.Desired), 1)
+}
+
+// plusOne is r with one more pod in the domain.
+func (r Replicas) plusOne() Replicas { return Replicas{r.Placed + 1, r.Desired} }
+
+// Local is the traffic of an edge of rate w that stays in a domain:
+//
+//	Uniform   w (xa/da)(xb/db)
+//	FairLoad  w min(xa/da, xb/db)
+func Local(routing Routing, w float64, a, b Replicas) float64 {
+	if routing == FairLoad {
+		return w * min(a.Share(), b.Share())
+	}
+	return w * a.Share() * b.Share()
+}
+
+// Gain is how much more of an edge's traffic stays in a domain when one pod of
+// a is added there: the increase of Local. It is never negative. Under Uniform
+// it is w xb/(da db), which orders domains as NetMARKS does.
+func Gain(routing Routing, w float64, a, b Replicas) float64 {
+	return Local(routing, w, a.plusOne(), b) - Local(routing, w, a, b)
+}
+
+// SelfGain is the gain of one more pod of a workload in a domain for the
+// traffic w that the workload exchanges with itself. Its pairs are always
+// routed uniformly: with x of d replicas there, x(x-1) of d(d-1) ordered pairs
+// stay, so one more pod adds 2x/(d(d-1)).
+func SelfGain(w float64, a Replicas) float64 {
+	if a.Desired < 2 || a.Placed <= 0 || a.Placed >= a.Desired {
+		return 0
+	}
+	return w * 2 * float64(a.Placed) / (float64(a.Desired) * float64(a.Desired-1))
+}
+
+// NetMARKS is the share of an edge's traffic that belongs to the peer's pods in
+// a domain, w xb/db: the score of Wojciechowski et al., "NetMARKS: Network
+// Metrics-AwaRe Kubernetes Scheduler Powered by Service Mesh", INFOCOM 2021,
+// which looks at neither routing nor the replicas of the pod's own workload.
+func NetMARKS(w float64, b Replicas) float64 { return w * b.Share() }
+
+// Significance is rate/(rate+half), in [0,1): how much say a pod's traffic has
+// against the other score plugins. A pod of rate half (bytes per second) has
+// half of it, so that one byte per second cannot decide. It is 0 for rate 0,
+// and 1 for half 0.
+func Significance(rate, half float64) float64 {
+	if rate <= 0 {
+		return 0
+	}
+	return rate / (rate + half)
+}
+
+// Influence is what telemetry of a given age still counts: 1 up to fresh, 0
+// from expired on, linear between. The unit is the caller's; fresh <= expired.
+func Influence(age, fresh, expired float64) float64 {
+	switch {
+	case age <= fresh:
+		return 1
+	case age >= expired:
+		return 0
+	default:
+		return (expired - age) / (expired - fresh)
+	}
+}

@@ -1,0 +1,137 @@
+// Package cut measures an assignment: how much of a graph's traffic stays
+// within the nodes, zones and regions, how much crosses their boundaries, and
+// what one move changes. It is the reference that scores are checked against,
+// so it is written to be read, not to be fast.
+package cut
+
+import (
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// Assignment says how many pods of each workload run where.
+type Assignment struct {
+	desired map[flowgraph.WorkloadID]int32
+	placed  map[flowgraph.WorkloadID]map[locality.Locality]int32
+}
+
+// NewAssignment returns an assignment in which nothing is placed. A workload
+// that is not in desired wants as many pods as it has.
+func NewAssignment(desired map[flowgraph.WorkloadID]int32) *Assignment {
+	return &Assignment{desired: desired, placed: map[flowgraph.WorkloadID]map[locality.Locality]int32{}}
+}
+
+// Add places n more pods of a workload at a locality; n may be negative.
+func (a *Assignment) Add(id flowgraph.WorkloadID, at locality.Locality, n int32) {
+	nodes := a.placed[id]
+	if nodes == nil {
+		nodes = map[locality.Locality]int32{}
+		a.placed[id] = nodes
+	}
+	if nodes[at] += n; nodes[at] <= 0 {
+		delete(nodes, at)
+	}
+}
+
+// domains returns a workload's pods by topology domain of a level. Pods in an
+// unknown domain are left out: they share it with nobody.
+func (a *Assignment) domains(id flowgraph.WorkloadID, level locality.Level) map[string]int32 {
+	counts := map[string]int32{}
+	for at, n := range a.placed[id] {
+		if d := at.Domain(level); d != "" {
+			counts[d] += n
+		}
+	}
+	return counts
+}
+
+func (a *Assignment) desiredOf(id flowgraph.WorkloadID) int32 {
+	if d, ok := a.desired[id]; ok {
+		return d
+	}
+	var n int32
+	for _, placed := range a.placed[id] {
+		n += placed
+	}
+	return n
+}
+
+// Traffic is what an assignment does to a graph's traffic at one level, in
+// bytes per second. Self-flows are part of both.
+type Traffic struct {
+	// Local stays within the domains of the level.
+	Local float64
+	// Total is the traffic of all edges, whether their pods are placed or not.
+	Total float64
+}
+
+// Crossing is the traffic that leaves the domains of the level: the cut.
+func (t Traffic) Crossing() float64 { return t.Total - t.Local }
+
+// Share is Crossing/Total, 0 when there is no traffic.
+func (t Traffic) Share() float64 {
+	if t.Total == 0 {
+		return 0
+	}
+	return t.Crossing() / t.Total
+}
+
+// Measure returns the traffic of a snapshot under an assignment and a routing,
+// at one level. The sum over the edges of w (xa/da)(xb/db), or of
+// w min(xa/da, xb/db), over all domains (package affinity). A self-flow is
+// counted once.
+func Measure(snap *flowgraph.Snapshot, a *Assignment, routing affinity.Routing, level locality.Level) Traffic {
+	var t Traffic
+	for e := range snap.Edges() {
+		w := e.BytesPerSecond()
+		t.Total += w
+		t.Local += local(a, e, w, routing, level)
+	}
+	return t
+}
+
+func local(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing, level locality.Level) float64 {
+	from, to := a.domains(e.From, level), a.domains(e.To, level)
+	df, dt := a.desiredOf(e.From), a.desiredOf(e.To)
+	var sum float64
+	for domain, n := range from {
+		x := affinity.Replicas{Placed: n, Desired: df}
+		if e.IsSelf() {
+			if df > 1 {
+				sum += w * float64(n) * float64(n-1) / (float64(df) * float64(df-1))
+			}
+			continue
+		}
+		sum += affinity.Local(routing, w, x, affinity.Replicas{Placed: to[domain], Desired: dt})
+	}
+	return sum
+}
+
+// Move is one pod of a workload that goes from one locality to another. A zero
+// From is a pod that was not placed before.
+type Move struct {
+	Workload flowgraph.WorkloadID
+	From, To locality.Locality
+}
+
+// Delta returns how much more traffic, in bytes per second, stays within the
+// level's domains after a move; negative when less stays. The assignment is as
+// before when it returns.
+func Delta(snap *flowgraph.Snapshot, a *Assignment, m Move, routing affinity.Routing, level locality.Level) float64 {
+	before := Measure(snap, a, routing, level).Local
+	a.apply(m)
+	after := Measure(snap, a, routing, level).Local
+	a.apply(Move{Workload: m.Workload, From: m.To, To: m.From})
+	return after - before
+}
+
+func (a *Assignment) apply(m Move) {
+	var unplaced locality.Locality
+	if m.From != unplaced {
+		a.Add(m.Workload, m.From, -1)
+	}
+	if m.To != unplaced {
+		a.Add(m.Workload, m.To, 1)
+	}
+}
