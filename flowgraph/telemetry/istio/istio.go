@@ -1,0 +1,153 @@
+// Package istio is the telemetry source for Istio in sidecar mode, from the
+// metrics that the proxies on both ends of a connection report. It does not
+// cover ambient mode (ztunnel, waypoints).
+package istio
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+)
+
+// DefaultWindow is the window of the rates when Options.Window is zero: long
+// enough to even out streams, whose bytes the proxies report when they end.
+const DefaultWindow = 5 * time.Minute
+
+// minWindow is four times the scrape interval of Istio's bundled Prometheus
+// (15 s); a shorter window can fall between two samples.
+const minWindow = time.Minute
+
+// Options configures a Sidecar.
+type Options struct {
+	// Name is the source's name; "istio-sidecar" when empty.
+	Name string
+	// Window is the range of the rates: at least one minute, whole seconds;
+	// DefaultWindow when zero.
+	Window time.Duration
+	// Cluster is the value of source_cluster and destination_cluster of the
+	// cluster that is scheduled; traffic that names another is left out. When
+	// it is empty, only traffic that names two different clusters is.
+	Cluster string
+	// Selector is a list of further PromQL label matchers without braces, such
+	// as `mesh_id="a",job="kubernetes-pods"`. Two jobs that scrape the same
+	// proxies double every sum; select one of them here.
+	Selector string
+}
+
+// Sidecar is the source. It implements telemetry.Source.
+type Sidecar struct {
+	name    string
+	cluster string
+	queries []telemetry.Query
+}
+
+var _ telemetry.Source = (*Sidecar)(nil)
+
+// quantity is what a metric measures.
+type quantity int
+
+const (
+	sent     quantity = iota // bytes from the client to the server
+	received                 // bytes from the server to the client
+	requests
+)
+
+// metric is one metric to query. Both byte meters of a proxy sit on its
+// downstream connection, so "request" and "tcp received" are always from client
+// to server whichever end reports (istio/istio#32399).
+type metric struct {
+	query    string
+	name     string
+	quantity quantity
+}
+
+// metrics returns what the source asks for. A connection is counted either in
+// the HTTP metrics or in the TCP ones, never in both, so the two add up.
+func metrics() []metric {
+	return []metric{
+		{"request-bytes", "istio_request_bytes_sum", sent},
+		{"response-bytes", "istio_response_bytes_sum", received},
+		{"tcp-received", "istio_tcp_received_bytes_total", sent},
+		{"tcp-sent", "istio_tcp_sent_bytes_total", received},
+		{"requests", "istio_requests_total", requests},
+	}
+}
+
+// grouping is what the server aggregates by. destination_service_name is there
+// to tell refused and passed-through traffic from the rest; it costs next to
+// nothing, because a workload rarely serves more than one service, and it is
+// summed away before the two reporters are compared, because they may disagree
+// on it.
+const grouping = "reporter, source_cluster, source_workload_namespace, source_workload, " +
+	"destination_cluster, destination_workload_namespace, destination_workload, destination_service_name"
+
+// NewSidecar returns the source for the given options. It reports an unusable
+// window or selector.
+func NewSidecar(o Options) (*Sidecar, error) {
+	if o.Window == 0 {
+		o.Window = DefaultWindow
+	}
+	if o.Window < minWindow || o.Window%time.Second != 0 {
+		return nil, fmt.Errorf("window %v: must be at least %v and whole seconds", o.Window, minWindow)
+	}
+	if err := ValidateSelector(o.Selector); err != nil {
+		return nil, fmt.Errorf("selector: %w", err)
+	}
+	if o.Name == "" {
+		o.Name = "istio-sidecar"
+	}
+	matchers := `reporter=~"source|destination"`
+	if extra := strings.TrimSpace(o.Selector); extra != "" {
+		matchers += "," + extra
+	}
+	s := &Sidecar{name: o.Name, cluster: o.Cluster}
+	for _, m := range metrics() {
+		s.queries = append(s.queries, telemetry.Query{
+			Name:   m.query,
+			PromQL: fmt.Sprintf("sum by (%s) (rate(%s{%s}[%ds]))", grouping, m.name, matchers, o.Window/time.Second),
+		})
+	}
+	return s, nil
+}
+
+// Name returns the name of the source.
+func (s *Sidecar) Name() string { return s.name }
+
+// Queries returns one query for each metric.
+func (s *Sidecar) Queries() []telemetry.Query { return slices.Clone(s.queries) }
+
+// Collect runs the queries at the given time and returns the flows between
+// workloads. For each pair and each rate it takes the larger of what the two
+// proxies report: they see the same bytes, and either may be missing.
+func (s *Sidecar) Collect(ctx context.Context, q telemetry.Querier, at time.Time) (telemetry.Observation, error) {
+	quantities := make(map[string]quantity, len(s.queries))
+	for _, m := range metrics() {
+		quantities[m.query] = m.quantity
+	}
+	t := newTally(s.cluster)
+	err := telemetry.RunQueries(ctx, q, s.queries, at, func(query telemetry.Query, series telemetry.Series) error {
+		t.add(quantities[query.Name], series)
+		return nil
+	})
+	if err != nil {
+		return telemetry.Observation{}, err
+	}
+	return t.observation(s.name, at), nil
+}
+
+// addTo adds v to the rate that q measures.
+func addTo(r *flowgraph.Rates, q quantity, v float64) {
+	switch q {
+	case sent:
+		r.SentBytesPerSecond += v
+	case received:
+		r.ReceivedBytesPerSecond += v
+	case requests:
+		r.RequestsPerSecond += v
+	}
+}

@@ -1,0 +1,293 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+)
+
+const (
+	// jitterShare is how far a pause may differ from the interval, to either
+	// side, so that many schedulers do not query at the same moment.
+	jitterShare = 0.1
+	// holdIntervals is how many intervals the flows of a failed source take
+	// part in the merge.
+	holdIntervals = 5
+	// maxBackOffIntervals limits the pause of a failing source.
+	maxBackOffIntervals = 16
+)
+
+// Options is what a Manager is made of. Every field but Observer is required.
+type Options struct {
+	// Sources are queried in this order. Their names are unique.
+	Sources []Source
+	Querier Querier
+	// Graph smooths the flows. The Manager becomes its owner.
+	Graph *flowgraph.Graph
+	// Store receives a snapshot after every round in which a source succeeded.
+	Store *flowgraph.Store
+	// Interval is the time between two rounds, before jitter. A source that
+	// fails pauses for one interval, then two, four, up to sixteen.
+	Interval time.Duration
+	// Now is the clock; queries are evaluated at its time.
+	Now func() time.Time
+	// Random returns a number in [0, 1) for the jitter. It is called by one
+	// goroutine at a time.
+	Random func() float64
+	// Observer, when set, is told of every round.
+	Observer Observer
+}
+
+// Observer turns rounds into metrics and log lines.
+type Observer interface {
+	// Refreshed is called after every round, by the goroutine that ran it; the
+	// next round waits for it.
+	Refreshed(Status)
+}
+
+// Manager polls sources, merges what they see and publishes snapshots. There
+// is never more than one query in flight.
+//
+// Where several sources see the same edge, the larger of each of its rates
+// counts, never the sum: two observers of the same traffic may each miss some
+// of it. The flows of a source that fails stay in this maximum for five
+// intervals, so that a short failure does not lower an edge; an edge that no
+// other source sees is not renewed by them, because they keep their time.
+type Manager struct {
+	options Options
+
+	round  sync.Mutex // held for a whole round; guards states and options.Graph
+	states []*sourceState
+
+	mu     sync.Mutex // guards status
+	status Status
+}
+
+// sourceState is what the Manager knows of one source.
+type sourceState struct {
+	source    Source
+	flows     []flowgraph.Flow // of the last success
+	status    SourceStatus
+	notBefore time.Time // the end of the back-off
+}
+
+// NewManager returns a Manager that has done nothing yet. It reports what is
+// missing from o.
+func NewManager(o Options) (*Manager, error) {
+	switch {
+	case len(o.Sources) == 0:
+		return nil, errors.New("telemetry: no sources")
+	case o.Querier == nil || o.Graph == nil || o.Store == nil || o.Now == nil || o.Random == nil:
+		return nil, errors.New("telemetry: Querier, Graph, Store, Now and Random are required")
+	case o.Interval <= 0:
+		return nil, fmt.Errorf("telemetry: interval %v is not positive", o.Interval)
+	}
+	m := &Manager{options: o}
+	names := map[string]bool{}
+	for _, s := range o.Sources {
+		if names[s.Name()] {
+			return nil, fmt.Errorf("telemetry: two sources have the name %q", s.Name())
+		}
+		names[s.Name()] = true
+		m.states = append(m.states, &sourceState{source: s, status: SourceStatus{Name: s.Name()}})
+	}
+	m.status = m.statusNow(time.Time{}, 0)
+	return m, nil
+}
+
+// Run refreshes at once and then on the interval until ctx ends. A failed round
+// does not end it; it returns nil. It must not be called twice.
+func (m *Manager) Run(ctx context.Context) error {
+	for {
+		// What failed is in the status that the observer has seen.
+		_ = m.refresh(ctx, false)
+		jitter := 1 + jitterShare*(2*m.options.Random()-1)
+		pause := time.NewTimer(time.Duration(float64(m.options.Interval) * jitter))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return nil
+		case <-pause.C:
+		}
+	}
+}
+
+// Refresh does one round with every source, those in back-off included. It
+// returns the errors of the sources that failed, each with its name; the others
+// are published all the same.
+func (m *Manager) Refresh(ctx context.Context) error { return m.refresh(ctx, true) }
+
+func (m *Manager) refresh(ctx context.Context, all bool) error {
+	m.round.Lock()
+	defer m.round.Unlock()
+	at := m.options.Now()
+	var errs []error
+	tried, succeeded := 0, 0
+	for _, s := range m.states {
+		if !all && at.Before(s.notBefore) {
+			continue
+		}
+		tried++
+		err := m.collect(ctx, s, at)
+		if ctx.Err() != nil {
+			// The end of ctx is not a failure of the source.
+			return ctx.Err()
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		succeeded++
+	}
+	if tried == 0 {
+		return nil
+	}
+	invalid := 0
+	if succeeded > 0 {
+		invalid = m.options.Graph.Observe(at, m.merge(at))
+		m.options.Store.Publish(m.options.Graph.Snapshot())
+	}
+	status := m.statusNow(at, invalid)
+	m.mu.Lock()
+	m.status = status
+	m.mu.Unlock()
+	if m.options.Observer != nil {
+		m.options.Observer.Refreshed(status.clone())
+	}
+	return errors.Join(errs...)
+}
+
+// collect asks one source and keeps its flows only when every query succeeded.
+func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) error {
+	began := m.options.Now()
+	seen, err := s.source.Collect(ctx, m.options.Querier, at)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.status.LastAttempt = at
+	s.status.Duration = m.options.Now().Sub(began)
+	if err != nil {
+		err = fmt.Errorf("source %s: %w", s.source.Name(), err)
+		s.status.Err = err
+		s.status.Failures++
+		s.notBefore = at.Add(m.backOff(s.status.Failures))
+		return err
+	}
+	s.flows, s.notBefore = seen.Flows, time.Time{}
+	s.status = SourceStatus{
+		Name:        s.status.Name,
+		LastAttempt: at,
+		LastSuccess: at,
+		Duration:    s.status.Duration,
+		Series:      seen.Series,
+		Flows:       len(seen.Flows),
+		LeftOut:     seen.LeftOut,
+	}
+	return nil
+}
+
+// backOff returns how long a source pauses after its n-th failure in a row, half
+// an interval early so that the jitter of the rounds does not skip one more.
+func (m *Manager) backOff(failures int) time.Duration {
+	intervals := time.Duration(maxBackOffIntervals)
+	if failures <= 5 { // 2^4 = 16 intervals
+		intervals = 1 << (failures - 1)
+	}
+	return intervals*m.options.Interval - m.options.Interval/2
+}
+
+// merge takes the maximum over the sources for each edge. The time of a merged
+// flow is that of the newest.
+func (m *Manager) merge(at time.Time) []flowgraph.Flow {
+	if len(m.states) == 1 {
+		return m.states[0].flows
+	}
+	type edge struct{ from, to flowgraph.WorkloadID }
+	index := map[edge]int{}
+	var merged []flowgraph.Flow
+	for _, s := range m.states {
+		if at.Sub(s.status.LastSuccess) > holdIntervals*m.options.Interval {
+			continue
+		}
+		for _, f := range s.flows {
+			if !f.Valid() {
+				merged = append(merged, f) // for Graph.Observe to count
+				continue
+			}
+			i, known := index[edge{f.From, f.To}]
+			if !known {
+				index[edge{f.From, f.To}] = len(merged)
+				merged = append(merged, f)
+				continue
+			}
+			old := &merged[i]
+			if f.BytesPerSecond() > old.BytesPerSecond() {
+				old.Source = f.Source
+			}
+			old.Rates = old.Max(f.Rates)
+			if f.ObservedAt.After(old.ObservedAt) {
+				old.ObservedAt = f.ObservedAt
+			}
+		}
+	}
+	return merged
+}
+
+// Status returns what the last round found. Before the first one it names the
+// sources and nothing else.
+func (m *Manager) Status() Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.status.clone()
+}
+
+func (m *Manager) statusNow(at time.Time, invalid int) Status {
+	st := Status{At: at, InvalidFlows: invalid, Generation: m.options.Store.Load().Generation()}
+	for _, s := range m.states {
+		st.Sources = append(st.Sources, s.status)
+	}
+	return st
+}
+
+// Status is the state of a Manager after a round.
+type Status struct {
+	// At is when the round began, zero before the first.
+	At time.Time
+	// Generation is that of the snapshot in the Store.
+	Generation uint64
+	// InvalidFlows is how many flows of the round the graph refused.
+	InvalidFlows int
+	// Sources are in the order of Options.Sources.
+	Sources []SourceStatus
+}
+
+// SourceStatus is the state of one source.
+type SourceStatus struct {
+	Name string
+	// LastAttempt and LastSuccess are zero when there was none.
+	LastAttempt, LastSuccess time.Time
+	// Duration is how long the last attempt took.
+	Duration time.Duration
+	// Err is the error of the last attempt, nil when it succeeded. FailureOf
+	// gives its kind.
+	Err error
+	// Failures is how many attempts failed since the last success.
+	Failures int
+	// Series, Flows and LeftOut are those of the last success.
+	Series, Flows int
+	LeftOut       map[Reason]LeftOut
+}
+
+func (s Status) clone() Status {
+	s.Sources = slices.Clone(s.Sources)
+	for i := range s.Sources {
+		s.Sources[i].LeftOut = maps.Clone(s.Sources[i].LeftOut)
+	}
+	return s
+}

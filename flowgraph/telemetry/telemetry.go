@@ -1,0 +1,148 @@
+// Package telemetry turns the answers of a metrics server into the flows of a
+// [flowgraph.Graph]. A [Source] knows one kind of mesh: its queries and how one
+// series becomes a flow. A [Querier] answers the queries: an HTTP client for
+// live use, an embedded engine for replay; both run through the same mapping.
+// The [Manager] polls the sources and publishes snapshots.
+//
+// The package knows nothing of Kubernetes, and it does not log: what happened
+// is in [Status], which an [Observer] is given after every round.
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+)
+
+// Querier runs PromQL.
+type Querier interface {
+	// Query evaluates query as an instant query at the given time and calls
+	// yield for each series of the answer, in no particular order. It stops at
+	// the first error of yield and returns it. An answer that the server marks
+	// as incomplete (a warning) is an error; series that were yielded before
+	// the error must not be used.
+	Query(ctx context.Context, query string, at time.Time, yield func(Series) error) error
+}
+
+// Labels are the labels of one series. The labels of Prometheus' own engine
+// satisfy it.
+type Labels interface {
+	// Get returns the value of a label, "" when the series does not have it.
+	Get(name string) string
+}
+
+// Series is one element of an instant vector.
+type Series struct {
+	// Labels may be read only until yield returns.
+	Labels Labels
+	// Value may be NaN or infinite.
+	Value float64
+}
+
+// Valid reports whether the value can be a rate: finite and not negative.
+func (s Series) Valid() bool { return s.Value >= 0 && !math.IsInf(s.Value, 1) }
+
+// Query is one query of a source.
+type Query struct {
+	// Name says within the source what is asked for, as errors and recordings
+	// show it.
+	Name string
+	// PromQL yields an instant vector.
+	PromQL string
+}
+
+// Source maps the metrics of one kind of mesh to flows. It keeps no state
+// between calls.
+type Source interface {
+	// Name is unique among the sources of a Manager.
+	Name() string
+	// Queries returns the queries that Collect runs, always the same ones.
+	Queries() []Query
+	// Collect runs the queries at the given time. Its error means that nothing
+	// of the observation may be used.
+	Collect(ctx context.Context, q Querier, at time.Time) (Observation, error)
+}
+
+// Observation is what one source saw at one time.
+type Observation struct {
+	// Flows has at most one flow for each pair of From and To.
+	Flows []flowgraph.Flow
+	// Series is how many series the queries returned.
+	Series int
+	// LeftOut is the traffic that belongs to no pair of workloads, by reason.
+	LeftOut map[Reason]LeftOut
+}
+
+// LeftOut counts traffic that did not become a flow.
+type LeftOut struct {
+	// Series is how many series of all the source's queries were left out.
+	Series int
+	// BytesPerSecond is their traffic in both directions; 0 for Invalid.
+	BytesPerSecond float64
+}
+
+// Reason says why traffic did not become a flow.
+type Reason int
+
+const (
+	// Included is the zero value: the traffic did become a flow. It is never a
+	// key of Observation.LeftOut.
+	Included Reason = iota
+	// UnknownWorkload is traffic of an endpoint inside the mesh that the
+	// telemetry does not name.
+	UnknownWorkload
+	// External is traffic with something outside the mesh.
+	External
+	// Passthrough is traffic that the mesh let through to an address it does
+	// not know.
+	Passthrough
+	// BlackHole is traffic that the mesh refused.
+	BlackHole
+	// OtherCluster is traffic with or within another cluster.
+	OtherCluster
+	// Invalid is a series whose value is NaN, infinite or negative, or whose
+	// labels make no sense.
+	Invalid
+)
+
+// Reasons returns every reason to leave traffic out, Included excepted.
+func Reasons() []Reason {
+	return []Reason{UnknownWorkload, External, Passthrough, BlackHole, OtherCluster, Invalid}
+}
+
+// String returns the reason as metrics and the CLI show it, e.g.
+// "unknown-workload".
+func (r Reason) String() string {
+	switch r {
+	case Included:
+		return "included"
+	case UnknownWorkload:
+		return "unknown-workload"
+	case External:
+		return "external"
+	case Passthrough:
+		return "passthrough"
+	case BlackHole:
+		return "black-hole"
+	case OtherCluster:
+		return "other-cluster"
+	case Invalid:
+		return "invalid"
+	}
+	return fmt.Sprintf("Reason(%d)", int(r))
+}
+
+// RunQueries runs queries one after the other and hands each series to yield
+// with the query it answers. Errors name the query. Sources use it in Collect.
+func RunQueries(ctx context.Context, q Querier, queries []Query, at time.Time, yield func(Query, Series) error) error {
+	for _, query := range queries {
+		err := q.Query(ctx, query.PromQL, at, func(s Series) error { return yield(query, s) })
+		if err != nil {
+			return fmt.Errorf("query %s: %w", query.Name, err)
+		}
+	}
+	return nil
+}
