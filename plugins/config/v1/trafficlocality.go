@@ -1,0 +1,104 @@
+package v1
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// TrafficLocalityArgsKind is the kind of TrafficLocalityArgs.
+const TrafficLocalityArgsKind = "TrafficLocalityArgs"
+
+// Strategy selects the score's formula.
+type Strategy string
+
+const (
+	// StrategyGain scores how much more traffic would stay close under the
+	// configured routing.
+	StrategyGain Strategy = "Gain"
+	// StrategyNetMARKS scores the traffic with the pods that already run on a
+	// node, bytes only, as published in NetMARKS (INFOCOM 2021).
+	StrategyNetMARKS Strategy = "NetMARKS"
+)
+
+// Routing names how calls are divided over a callee's endpoints.
+type Routing string
+
+const (
+	// RoutingUniform divides calls evenly over all endpoints.
+	RoutingUniform Routing = "Uniform"
+	// RoutingFairLoad prefers local endpoints up to their fair share of the
+	// load.
+	RoutingFairLoad Routing = "FairLoad"
+)
+
+// TrafficLocalityArgs are the arguments of the TrafficLocality plugin in one
+// profile of a KubeSchedulerConfiguration.
+type TrafficLocalityArgs struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Strategy is Gain (default) or NetMARKS.
+	Strategy Strategy `json:"strategy,omitempty"`
+	// Routing is what the Gain strategy assumes: Uniform (default) or
+	// FairLoad. NetMARKS knows no routing.
+	Routing Routing `json:"routing,omitempty"`
+	// Closeness is what a byte is worth that stays within a level. NetMARKS
+	// looks at nodes only.
+	Closeness *Closeness `json:"closeness,omitempty"`
+	// RequestBytes is the number of bytes that one request counts beside its
+	// own size, so that many small calls have weight (default 1Ki). NetMARKS
+	// counts bytes only.
+	RequestBytes *resource.Quantity `json:"requestBytes,omitempty"`
+	// SignificantRate is the traffic of one pod, in bytes per second, at which
+	// the plugin has half of its full say; a pod with much less is left to the
+	// other plugins (default 16Ki).
+	SignificantRate *resource.Quantity `json:"significantRate,omitempty"`
+	// StaleAfter is the age of the telemetry from which its influence falls
+	// (default 5m).
+	StaleAfter *metav1.Duration `json:"staleAfter,omitempty"`
+	// ExpireAfter is the age at which it has none left (default 30m).
+	ExpireAfter *metav1.Duration `json:"expireAfter,omitempty"`
+}
+
+// Closeness is what a byte is worth that stays within a level, each in [0,1]
+// and not more than that of a nearer level.
+type Closeness struct {
+	// Node is the worth of a byte that stays on the node (default 1).
+	Node *float64 `json:"node,omitempty"`
+	// Zone is the worth of a byte that stays in the zone (default 0.5).
+	Zone *float64 `json:"zone,omitempty"`
+	// Region is the worth of a byte that stays in the region (default 0.1).
+	Region *float64 `json:"region,omitempty"`
+}
+
+// SetDefaults fills in every field that is not set.
+func (a *TrafficLocalityArgs) SetDefaults() {
+	setDefault(&a.APIVersion, GroupVersion)
+	setDefault(&a.Kind, TrafficLocalityArgsKind)
+	setDefault(&a.Strategy, StrategyGain)
+	setDefault(&a.Routing, RoutingUniform)
+	if a.Closeness == nil {
+		a.Closeness = &Closeness{}
+	}
+	pointerDefault(&a.Closeness.Node, 1)
+	pointerDefault(&a.Closeness.Zone, 0.5)
+	pointerDefault(&a.Closeness.Region, 0.1)
+	pointerDefault(&a.RequestBytes, resource.MustParse("1Ki"))
+	pointerDefault(&a.SignificantRate, resource.MustParse("16Ki"))
+	pointerDefault(&a.StaleAfter, metav1.Duration{Duration: 5 * time.Minute})
+	pointerDefault(&a.ExpireAfter, metav1.Duration{Duration: 30 * time.Minute})
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func pointerDefault[T any](field **T, value T) {
+	if *field == nil {
+		*field = &value
+	}
+}

@@ -1,0 +1,63 @@
+package validation
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+// TrafficLocalityArgs checks defaulted arguments and returns every violated
+// rule with its field.
+func TrafficLocalityArgs(a *v1.TrafficLocalityArgs) field.ErrorList {
+	var errs field.ErrorList
+	if a.APIVersion != v1.GroupVersion {
+		errs = append(errs, field.NotSupported(field.NewPath("apiVersion"), a.APIVersion, []string{v1.GroupVersion}))
+	}
+	if a.Kind != v1.TrafficLocalityArgsKind {
+		errs = append(errs, field.NotSupported(field.NewPath("kind"), a.Kind, []string{v1.TrafficLocalityArgsKind}))
+	}
+	if a.Strategy != v1.StrategyGain && a.Strategy != v1.StrategyNetMARKS {
+		errs = append(errs, field.NotSupported(field.NewPath("strategy"), a.Strategy,
+			[]v1.Strategy{v1.StrategyGain, v1.StrategyNetMARKS}))
+	}
+	if a.Routing != v1.RoutingUniform && a.Routing != v1.RoutingFairLoad {
+		errs = append(errs, field.NotSupported(field.NewPath("routing"), a.Routing,
+			[]v1.Routing{v1.RoutingFairLoad, v1.RoutingUniform}))
+	}
+	errs = append(errs, closeness(a.Closeness, field.NewPath("closeness"))...)
+	errs = append(errs, notNegative(a.RequestBytes, field.NewPath("requestBytes"))...)
+	errs = append(errs, notNegative(a.SignificantRate, field.NewPath("significantRate"))...)
+	if a.StaleAfter.Duration <= 0 {
+		errs = append(errs, field.Invalid(field.NewPath("staleAfter"), a.StaleAfter.Duration.String(), "must be greater than 0"))
+	}
+	if a.ExpireAfter.Duration <= a.StaleAfter.Duration {
+		errs = append(errs, field.Invalid(field.NewPath("expireAfter"), a.ExpireAfter.Duration.String(), "must be greater than staleAfter"))
+	}
+	return errs
+}
+
+func closeness(c *v1.Closeness, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	nearer := 1.0
+	for _, level := range []struct {
+		name  string
+		value float64
+	}{{"node", *c.Node}, {"zone", *c.Zone}, {"region", *c.Region}} {
+		switch {
+		case !(level.value >= 0 && level.value <= 1):
+			errs = append(errs, field.Invalid(path.Child(level.name), level.value, "must be between 0 and 1"))
+		case level.value > nearer:
+			errs = append(errs, field.Invalid(path.Child(level.name), level.value, "must not be greater than that of the nearer level"))
+		}
+		nearer = level.value
+	}
+	return errs
+}
+
+func notNegative(q *resource.Quantity, path *field.Path) field.ErrorList {
+	if q.Sign() < 0 {
+		return field.ErrorList{field.Invalid(path, q.String(), "must not be negative")}
+	}
+	return nil
+}

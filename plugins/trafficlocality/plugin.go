@@ -1,0 +1,127 @@
+package trafficlocality
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/plugins/config"
+	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+	"github.com/vicinity-sched/vicinity/plugins/config/validation"
+)
+
+// Name is the plugin's name in a KubeSchedulerConfiguration.
+const Name = "TrafficLocality"
+
+var (
+	_ fwk.PreScorePlugin = (*Plugin)(nil)
+	_ fwk.ScorePlugin    = (*Plugin)(nil)
+	_ fwk.SignPlugin     = (*Plugin)(nil)
+)
+
+// Plugin scores nodes by traffic locality for one profile.
+type Plugin struct {
+	scorer   scorer
+	store    *flowgraph.Store
+	nodes    fwk.SharedLister
+	replicas kube.Replicas
+	now      func() time.Time
+	metrics  *Metrics
+
+	mu    sync.Mutex // held through PreScore: index is written there
+	index *index
+}
+
+// Dependencies are what a process shares between the plugins of its profiles.
+type Dependencies struct {
+	// Store holds the traffic graph.
+	Store *flowgraph.Store
+	// Now returns the current time.
+	Now func() time.Time
+	// Metrics counts what the plugins do.
+	Metrics *Metrics
+}
+
+// Factory returns the plugin's factory for a scheduler registry. The factory
+// fails when the arguments are not valid TrafficLocalityArgs; the error names
+// the field and the rule.
+func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) {
+	return func(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+		args, err := decodeArgs(obj)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", configv1.TrafficLocalityArgsKind, err)
+		}
+		apps := handle.SharedInformerFactory().Apps().V1()
+		return &Plugin{
+			scorer: newScorer(args),
+			store:  d.Store,
+			nodes:  handle.SnapshotSharedLister(),
+			replicas: kube.Replicas{
+				ReplicaSets:  apps.ReplicaSets().Lister(),
+				StatefulSets: apps.StatefulSets().Lister(),
+			},
+			now:     d.Now,
+			metrics: d.Metrics,
+			index:   newIndex(),
+		}, nil
+	}
+}
+
+// decodeArgs reads the raw arguments that kube-scheduler hands to a plugin
+// whose kind it does not know; nil means defaults.
+func decodeArgs(obj runtime.Object) (*configv1.TrafficLocalityArgs, error) {
+	args := &configv1.TrafficLocalityArgs{}
+	switch raw := obj.(type) {
+	case nil:
+	case *runtime.Unknown:
+		if err := config.DecodeStrict(raw.Raw, args); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("unexpected type %T", obj)
+	}
+	args.SetDefaults()
+	if err := validation.TrafficLocalityArgs(args).ToAggregate(); err != nil {
+		return nil, err
+	}
+	return args, nil
+}
+
+// Name returns the plugin's name.
+func (*Plugin) Name() string { return Name }
+
+// SignPod allows two pods to share their scores only where the scores cannot
+// differ and where placing one leaves those of the other nodes as they are:
+// when the node is the only level, the gain does not depend on the workload's
+// own pods, and the workload has no traffic with itself. It takes no lock: it
+// is called under the scheduling queue's.
+func (p *Plugin) SignPod(_ context.Context, pod *v1.Pod) ([]fwk.SignFragment, *fwk.Status) {
+	id := kube.WorkloadOf(pod)
+	if !p.scorer.nodeLocal() {
+		return nil, fwk.NewStatus(fwk.Unschedulable, "placing a pod changes the scores of other nodes")
+	}
+	snap := p.store.Load()
+	if i, ok := snap.Lookup(id); ok && p.scorer.countsSelf() && snap.Self(i) != (flowgraph.Rates{}) {
+		return nil, fwk.NewStatus(fwk.Unschedulable, "the workload has traffic with itself")
+	}
+	return []fwk.SignFragment{{Key: "vicinity.dev/WorkloadID", Value: id.String()}}, nil
+}
+
+// ScoreExtensions returns nil: PreScore has already put the scores on the
+// framework's scale.
+func (*Plugin) ScoreExtensions() fwk.ScoreExtensions { return nil }
+
+// recovered turns a panic of the plugin's own into the answer that leaves the
+// pod to the other plugins, and a metric.
+func (p *Plugin) recovered(ctx context.Context, phase string, cause any) {
+	p.metrics.panicked()
+	klog.FromContext(ctx).Error(fmt.Errorf("panic: %v", cause), "TrafficLocality recovered; the pod is scheduled without it", "phase", phase)
+}
