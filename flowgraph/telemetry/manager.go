@@ -137,7 +137,7 @@ func (m *Manager) refresh(ctx context.Context, all bool) error {
 		err := m.collect(ctx, s, at)
 		if ctx.Err() != nil {
 			// The end of ctx is not a failure of the source.
-			return ctx.Err()
+			return fmt.Errorf("source %s: %w", s.source.Name(), ctx.Err())
 		}
 		if err != nil {
 			errs = append(errs, err)

@@ -2,6 +2,7 @@ package istio
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -127,8 +128,12 @@ func (t *tally) elsewhere(from, to string) bool {
 // observation compares the two reporters. Flows are ordered by From and To.
 // Pairs whose rates are all zero stay: zero was observed.
 func (t *tally) observation(source string, at time.Time) telemetry.Observation {
+	keys := slices.SortedFunc(maps.Keys(t.sums), func(a, b key) int {
+		return cmp.Or(a.from.Compare(b.from), a.to.Compare(b.to), cmp.Compare(a.reason, b.reason))
+	})
 	o := telemetry.Observation{Series: t.series, LeftOut: t.leftOut}
-	for k, r := range t.sums {
+	for _, k := range keys {
+		r := t.sums[k]
 		rates := r.bySource.Max(r.byDestination)
 		if k.reason != telemetry.Included {
 			t.leaveOut(k.reason, 0, rates.BytesPerSecond())
@@ -136,8 +141,5 @@ func (t *tally) observation(source string, at time.Time) telemetry.Observation {
 		}
 		o.Flows = append(o.Flows, flowgraph.Flow{From: k.from, To: k.to, Rates: rates, Source: source, ObservedAt: at})
 	}
-	slices.SortFunc(o.Flows, func(a, b flowgraph.Flow) int {
-		return cmp.Or(a.From.Compare(b.From), a.To.Compare(b.To))
-	})
 	return o
 }

@@ -1,0 +1,127 @@
+// Package promapi is the client of a Prometheus-compatible HTTP API. It treats
+// the server as untrusted: time, body, number of series and length of labels
+// are limited, redirects are refused, and no proxy is taken from the
+// environment.
+package promapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Config says how to reach the server. Only URL is required.
+type Config struct {
+	// URL is the base of the API without /api/v1: http or https, without user
+	// information, query and fragment.
+	URL string
+	// Timeout limits one query from connecting to the last byte of the answer;
+	// DefaultTimeout when zero.
+	Timeout time.Duration
+
+	// CAFile holds the PEM certificates to trust instead of the system's.
+	CAFile string
+	// CertFile and KeyFile are the client's certificate; both or none.
+	CertFile, KeyFile string
+	// ServerName overrides the name that the server's certificate must have.
+	ServerName string
+
+	// BearerTokenFile holds a token; not together with Username.
+	BearerTokenFile string
+	// Username and PasswordFile are basic authentication; both or none.
+	Username, PasswordFile string
+	// Headers are added to every request, e.g. X-Scope-OrgID for a tenant.
+	// Credentials belong into files: Authorization is refused.
+	Headers map[string]string
+
+	// MaxBodyBytes limits an answer after decompression; DefaultMaxBodyBytes
+	// when zero.
+	MaxBodyBytes int64
+	// MaxSeries limits the series of one answer; DefaultMaxSeries when zero.
+	MaxSeries int
+	// MaxLabelBytes limits a label value: a longer one reads as if the label
+	// were missing, so that the source counts the series as unknown.
+	// DefaultMaxLabelBytes when zero.
+	MaxLabelBytes int
+}
+
+// The defaults of Config.
+const (
+	DefaultTimeout             = 30 * time.Second
+	DefaultMaxBodyBytes  int64 = 256 << 20
+	DefaultMaxSeries           = 1_000_000
+	DefaultMaxLabelBytes       = 1024 // Kubernetes names have at most 253
+)
+
+// withDefaults returns c with the zero limits replaced.
+func (c Config) withDefaults() Config {
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.MaxBodyBytes == 0 {
+		c.MaxBodyBytes = DefaultMaxBodyBytes
+	}
+	if c.MaxSeries == 0 {
+		c.MaxSeries = DefaultMaxSeries
+	}
+	if c.MaxLabelBytes == 0 {
+		c.MaxLabelBytes = DefaultMaxLabelBytes
+	}
+	return c
+}
+
+// ValidateURL reports why raw cannot be Config.URL. The error does not repeat
+// it, because it may hold a password.
+func ValidateURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return errors.New("is not a URL")
+	case u.User != nil:
+		return errors.New("must not hold credentials; put them into files")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("must begin with http:// or https://")
+	case u.Host == "" || u.Hostname() == "":
+		return errors.New("has no host")
+	case u.RawQuery != "" || u.Fragment != "":
+		return errors.New("must not have a query or a fragment")
+	}
+	return nil
+}
+
+// ValidateHeader reports why a header with this name may not be set.
+func ValidateHeader(name string) error {
+	switch http.CanonicalHeaderKey(name) {
+	case "Authorization", "Proxy-Authorization", "Cookie":
+		return errors.New("credentials belong into files")
+	case "Host", "Content-Type", "Content-Length", "Transfer-Encoding", "Accept-Encoding", "Connection":
+		return errors.New("is set by the client")
+	case "":
+		return errors.New("has no name")
+	}
+	return nil
+}
+
+func (c Config) validate() error {
+	if err := ValidateURL(c.URL); err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	for name := range c.Headers {
+		if err := ValidateHeader(name); err != nil {
+			return fmt.Errorf("header %q: %w", name, err)
+		}
+	}
+	switch {
+	case c.Timeout < 0 || c.MaxBodyBytes < 0 || c.MaxSeries < 0 || c.MaxLabelBytes < 0:
+		return errors.New("timeout and limits must not be negative")
+	case (c.CertFile == "") != (c.KeyFile == ""):
+		return errors.New("certFile and keyFile go together")
+	case (c.Username == "") != (c.PasswordFile == ""):
+		return errors.New("username and passwordFile go together")
+	case c.Username != "" && c.BearerTokenFile != "":
+		return errors.New("a bearer token and basic authentication exclude each other")
+	}
+	return nil
+}
