@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/cache"
+	cliflag "k8s.io/component-base/cli/flag"
+	"k8s.io/component-base/cli/globalflag"
+	basecompatibility "k8s.io/component-base/compatibility"
+	"k8s.io/component-base/featuregate"
+	"k8s.io/component-base/logs"
+	logsapi "k8s.io/component-base/logs/api/v1"
+	"k8s.io/component-base/metrics/legacyregistry"
+	"k8s.io/component-base/term"
+	"k8s.io/component-base/version/verflag"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/cmd/kube-scheduler/app"
+	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
+)
+
+const long = `vicinity-scheduler is a kube-scheduler that places pods close to the workloads
+they exchange traffic with. It reads the traffic from the service mesh's
+telemetry in Prometheus (--telemetry-config) and scores nodes by it (plugin
+TrafficLocality in the file given by --config). Pods ask for it with
+schedulerName; every other pod is left to its own scheduler.
+
+Without telemetry, or while it is out of date, pods are scheduled as
+kube-scheduler would with the same configuration.`
+
+// newCommand returns the command. It is kube-scheduler's own, made of the same
+// exported parts, so that our flag stands among the others.
+func newCommand() *cobra.Command {
+	opts := options.NewOptions()
+	var telemetryConfig string
+	opts.Flags.FlagSet("vicinity").StringVar(&telemetryConfig, "telemetry-config", "",
+		"The path to a TelemetryConfiguration (config.vicinity.dev/v1): where the mesh's traffic is read. Without it TrafficLocality has no effect.")
+	cmd := &cobra.Command{
+		Use:  "vicinity-scheduler",
+		Long: long,
+		Args: cobra.NoArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return opts.ComponentGlobalsRegistry.Set()
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			verflag.PrintAndExitIfRequested()
+			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return run(ctx, cmd, opts, telemetryConfig)
+		},
+	}
+	verflag.AddFlags(opts.Flags.FlagSet("global"))
+	globalflag.AddGlobalFlags(opts.Flags.FlagSet("global"), cmd.Name(), logs.SkipLoggingConfigurationFlags())
+	for _, set := range opts.Flags.FlagSets {
+		cmd.Flags().AddFlagSet(set)
+	}
+	columns, _, _ := term.TerminalSize(cmd.OutOrStdout())
+	cliflag.SetUsageAndHelpFunc(cmd, *opts.Flags, columns)
+	return cmd
+}
+
+// run checks the configuration, starts the telemetry and schedules until ctx
+// ends. Standbys poll the telemetry too, so that a fail-over finds a warm
+// graph.
+func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemetryConfig string) error {
+	gate := opts.ComponentGlobalsRegistry.FeatureGateFor(basecompatibility.DefaultKubeComponent)
+	if err := logsapi.ValidateAndApply(opts.Logs, gate); err != nil {
+		return fmt.Errorf("logging flags: %w", err)
+	}
+	cliflag.PrintFlags(cmd.Flags())
+
+	weights, err := checkConfig(opts.ConfigFile)
+	if err != nil {
+		return err
+	}
+	if err := useOwnLease(opts); err != nil {
+		return err
+	}
+	store := flowgraph.NewStore()
+	telemetry, err := newTelemetry(ctx, telemetryConfig, store)
+	if err != nil {
+		return err
+	}
+	informers, err := cache.NewInformerName("vicinity-scheduler")
+	if err != nil {
+		return fmt.Errorf("naming the informers: %w", err)
+	}
+	opts.InformerName = informers
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	factory := trafficlocality.Factory(trafficlocality.Dependencies{
+		Store:   store,
+		Now:     time.Now,
+		Metrics: trafficlocality.NewMetrics(legacyregistry.Registerer()),
+	})
+	cc, sched, err := app.Setup(ctx, opts, app.WithPlugin(trafficlocality.Name, weights.honour(opts.ConfigFile, factory)))
+	if err != nil {
+		return err
+	}
+	gate.(featuregate.MutableFeatureGate).AddMetrics()
+	opts.ComponentGlobalsRegistry.AddMetrics()
+
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() {
+		if err := telemetry.run(ctx); err != nil {
+			klog.FromContext(ctx).Error(err, "Reading telemetry has ended; pods are scheduled without it once it has expired")
+		}
+	})
+	err = app.Run(ctx, cc, sched)
+	if ctx.Err() != nil {
+		return nil // asked to stop
+	}
+	return err
+}
+
+type pluginFactory = func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error)
