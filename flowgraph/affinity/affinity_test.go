@@ -1,0 +1,80 @@
+package affinity
+
+import (
+	"math"
+	"testing"
+)
+
+func TestGain(t *testing.T) {
+	cases := map[string]struct {
+		routing    Routing
+		a, b       Replicas
+		want       float64 // for an edge of rate 100
+		wantBefore float64 // what stays without the new pod
+	}{
+		"uniform, no peer":                   {Uniform, Replicas{0, 2}, Replicas{0, 4}, 0, 0},
+		"uniform, one of four peers":         {Uniform, Replicas{0, 2}, Replicas{1, 4}, 12.5, 0},
+		"uniform, does not tire of replicas": {Uniform, Replicas{1, 2}, Replicas{1, 4}, 12.5, 12.5},
+		"fair load, bounded by the peer":     {FairLoad, Replicas{0, 2}, Replicas{1, 4}, 25, 0},
+		"fair load, the peer is saturated":   {FairLoad, Replicas{1, 2}, Replicas{1, 4}, 0, 25},
+		"a rollout counts no more than all":  {Uniform, Replicas{2, 2}, Replicas{5, 4}, 0, 100},
+		"nothing desired":                    {Uniform, Replicas{0, 0}, Replicas{1, 1}, 0, 0},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := Gain(c.routing, 100, c.a, c.b); math.Abs(got-c.want) > 1e-9 {
+				t.Errorf("Gain = %v, want %v", got, c.want)
+			}
+			if got := Local(c.routing, 100, c.a, c.b); math.Abs(got-c.wantBefore) > 1e-9 {
+				t.Errorf("Local = %v, want %v", got, c.wantBefore)
+			}
+		})
+	}
+}
+
+func TestGainsAddUpToAllTraffic(t *testing.T) {
+	for _, routing := range []Routing{Uniform, FairLoad} {
+		b := Replicas{3, 3}
+		sum := 0.0
+		for x := range int32(5) {
+			sum += Gain(routing, 70, Replicas{x, 5}, b)
+		}
+		if math.Abs(sum-70) > 1e-9 {
+			t.Errorf("%v: all pods beside all peers gain %v of 70", routing, sum)
+		}
+	}
+	sum := 0.0
+	for x := range int32(4) {
+		sum += SelfGain(70, Replicas{x, 4})
+	}
+	if math.Abs(sum-70) > 1e-9 {
+		t.Errorf("self-flow: all pods together gain %v of 70", sum)
+	}
+}
+
+func TestNetMARKSOrdersAsUniformGain(t *testing.T) {
+	// One workload, two domains, any counts: the quotient of the two scores is
+	// that of the two gains.
+	for n1 := range int32(6) {
+		for n2 := range int32(6) {
+			g1, g2 := Gain(Uniform, 9, Replicas{0, 3}, Replicas{n1, 6}), Gain(Uniform, 9, Replicas{0, 3}, Replicas{n2, 6})
+			s1, s2 := NetMARKS(9, Replicas{n1, 6}), NetMARKS(9, Replicas{n2, 6})
+			if (g1 < g2) != (s1 < s2) {
+				t.Errorf("%d and %d of 6 peers: gains %v, %v but scores %v, %v", n1, n2, g1, g2, s1, s2)
+			}
+		}
+	}
+}
+
+func TestInfluenceAndSignificance(t *testing.T) {
+	for _, c := range []struct{ age, want float64 }{{-1, 1}, {0, 1}, {5, 1}, {10, 0.5}, {15, 0}, {99, 0}} {
+		if got := Influence(c.age, 5, 15); got != c.want {
+			t.Errorf("Influence(%v, 5, 15) = %v, want %v", c.age, got, c.want)
+		}
+	}
+	for _, c := range []struct{ rate, half, want float64 }{{0, 10, 0}, {0, 0, 0}, {1, 0, 1}, {10, 10, 0.5}, {30, 10, 0.75}} {
+		if got := Significance(c.rate, c.half); got != c.want {
+			t.Errorf("Significance(%v, %v) = %v, want %v", c.rate, c.half, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package flowgraph
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var (
+	web   = WorkloadID{"shop", "web"}
+	cart  = WorkloadID{"shop", "cart"}
+	db    = WorkloadID{"data", "db"}
+	start = time.Unix(1_000_000, 0)
+)
+
+func flow(from, to WorkloadID, sent float64, at time.Duration) Flow {
+	return Flow{From: from, To: to, Rates: Rates{SentBytesPerSecond: sent}, Source: "test", ObservedAt: start.Add(at)}
+}
+
+func TestGraphSmoothing(t *testing.T) {
+	cases := map[string]struct {
+		options Options
+		flows   []Flow // each observed by a call of its own, at its own time
+		want    float64
+	}{
+		"first observation is taken whole": {
+			options: Options{HalfLife: time.Minute},
+			flows:   []Flow{flow(web, db, 100, 0)},
+			want:    100,
+		},
+		"after one half-life old and new count the same": {
+			options: Options{HalfLife: time.Minute},
+			flows:   []Flow{flow(web, db, 100, 0), flow(web, db, 200, time.Minute)},
+			want:    150,
+		},
+		"two half steps are one whole step": {
+			options: Options{HalfLife: time.Minute},
+			flows:   []Flow{flow(web, db, 100, 0), flow(web, db, 200, 30*time.Second), flow(web, db, 200, time.Minute)},
+			want:    150,
+		},
+		"no half-life takes the newest": {
+			flows: []Flow{flow(web, db, 100, 0), flow(web, db, 200, time.Second)},
+			want:  200,
+		},
+		"the same observation twice counts once": {
+			options: Options{HalfLife: time.Minute},
+			flows:   []Flow{flow(web, db, 100, 0), flow(web, db, 200, time.Minute), flow(web, db, 200, time.Minute)},
+			want:    150,
+		},
+		"an older observation changes nothing": {
+			options: Options{HalfLife: time.Minute},
+			flows:   []Flow{flow(web, db, 100, time.Minute), flow(web, db, 900, 0)},
+			want:    100,
+		},
+		"an edge that is no longer observed keeps its rate": {
+			options: Options{HalfLife: time.Minute, RetainFor: time.Hour},
+			flows:   []Flow{flow(web, db, 100, 0), flow(web, cart, 1, time.Hour)},
+			want:    100,
+		},
+		"and is dropped after RetainFor": {
+			options: Options{HalfLife: time.Minute, RetainFor: time.Hour},
+			flows:   []Flow{flow(web, db, 100, 0), flow(web, cart, 1, time.Hour+time.Second)},
+			want:    0,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			g := NewGraph(c.options)
+			for _, f := range c.flows {
+				g.Observe(f.ObservedAt, []Flow{f})
+			}
+			got := 0.0
+			for e := range g.Snapshot().Edges() {
+				if e.From == web && e.To == db {
+					got = e.SentBytesPerSecond
+				}
+			}
+			if math.Abs(got-c.want) > 1e-3 {
+				t.Errorf("web -> db sends %v B/s, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestGraphLeavesOutInvalidFlows(t *testing.T) {
+	g := NewGraph(Options{})
+	invalid := g.Observe(start, []Flow{
+		flow(web, db, 10, 0),
+		flow(web, db, 5, 0),
+		flow(WorkloadID{}, db, 1, 0),
+		flow(web, WorkloadID{}, 1, 0),
+		flow(web, cart, math.NaN(), 0),
+		flow(web, cart, math.Inf(1), 0),
+		flow(web, cart, -1, 0),
+	})
+	if invalid != 5 {
+		t.Errorf("Observe left out %d flows, want 5", invalid)
+	}
+	got := slices.Collect(g.Snapshot().Edges())
+	want := []Edge{{From: web, To: db, Rates: Rates{SentBytesPerSecond: 15}, ObservedAt: start}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("edges (-want +got):\n%s", diff)
+	}
+}
+
+func TestSnapshotPeers(t *testing.T) {
+	s := NewSnapshot(7, start, []Edge{
+		{From: web, To: db, Rates: Rates{10, 100, 1}, ObservedAt: start},
+		{From: cart, To: web, Rates: Rates{SentBytesPerSecond: 3}, ObservedAt: start},
+		{From: web, To: cart, Rates: Rates{SentBytesPerSecond: 4}, ObservedAt: start},
+		{From: web, To: web, Rates: Rates{SentBytesPerSecond: 5}, ObservedAt: start.Add(-time.Minute)},
+	})
+	if s.Generation() != 7 || !s.At().Equal(start) || s.Len() != 3 || s.EdgeCount() != 4 {
+		t.Errorf("generation %d, at %v, %d workloads, %d edges; want 7, %v, 3, 4", s.Generation(), s.At(), s.Len(), s.EdgeCount(), start)
+	}
+	i, ok := s.Lookup(web)
+	if !ok {
+		t.Fatal("web is not in the snapshot")
+	}
+	type peer struct {
+		ID    WorkloadID
+		Rates Rates
+	}
+	var got []peer
+	for j := range s.Peers(i) {
+		got = append(got, peer{s.ID(j), r})
+	}
+	want := []peer{
+		{db, Rates{10, 100, 1}},
+		{cart, Rates{SentBytesPerSecond: 4}},
+		{cart, Rates{SentBytesPerSecond: 3}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("peers of web (-want +got):\n%s", diff)
+	}
+	if got := s.Self(i).SentBytesPerSecond; got != 5 {
+		t.Errorf("self-flow of web is %v, want 5", got)
+	}
+	if _, ok := s.Lookup(WorkloadID{"shop", "gone"}); ok {
+		t.Error("Lookup found a workload without traffic")
+	}
+}
+
+// TestSnapshotHoldsEveryEdge compares random snapshots with the edges that they
+// were made of, from all sides.
+func TestSnapshotHoldsEveryEdge(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		want := map[edgeKey]Rates{}
+		var edges []Edge
+		for range rng.IntN(60) {
+			key := edgeKey{randomID(rng), randomID(rng)}
+			r := Rates{float64(1 + rng.IntN(1000)), float64(rng.IntN(1000)), float64(rng.IntN(10))}
+			want[key] = want[key].add(r)
+			edges = append(edges, Edge{From: key.from, To: key.to, Rates: r, ObservedAt: start})
+		}
+		s := NewSnapshot(1, start, edges)
+		got := map[edgeKey]Rates{}
+		seen := map[edgeKey]int{}
+		for i := range s.Len() {
+			for j := range s.Peers(i) {
+				// Each edge is found from both of its ends; the snapshot does
+				// not say which end i is, so both readings are noted.
+				seen[edgeKey{s.ID(i), s.ID(j)}]++
+			}
+			if r := s.Self(i); r != (Rates{}) {
+				got[edgeKey{s.ID(i), s.ID(i)}] = r
+			}
+		}
+		for e := range s.Edges() {
+			got[edgeKey{e.From, e.To}] = e.Rates
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(edgeKey{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("edges (-want +got):\n%s", diff)
+		}
+		for key := range want {
+			if key.from == key.to {
+				continue
+			}
+			both := 1
+			if _, ok := want[edgeKey{key.to, key.from}]; ok {
+				both = 2
+			}
+			if seen[key] != both || seen[edgeKey{key.to, key.from}] != both {
+				t.Fatalf("%v -> %v is seen %d times from its source and %d from its destination, want %d",
+					key.from, key.to, seen[key], seen[edgeKey{key.to, key.from}], both)
+			}
+		}
+	}
+}
+
+func randomID(rng *rand.Rand) WorkloadID {
+	return WorkloadID{Namespace: string(rune('a' + rng.IntN(2))), Name: string(rune('a' + rng.IntN(8)))}
+}
+
+func TestStoreStartsEmpty(t *testing.T) {
+	s := NewStore()
+	if got := s.Load(); got.Generation() != 0 || got.Len() != 0 || !got.At().IsZero() {
+		t.Errorf("a new store holds generation %d with %d workloads", got.Generation(), got.Len())
+	}
+	s.Publish(NewSnapshot(3, start, nil))
+	if got := s.Load().Generation(); got != 3 {
+		t.Errorf("generation %d after publishing 3", got)
+	}
+}
