@@ -127,7 +127,7 @@ func TestSnapshotPeers(t *testing.T) {
 		Rates Rates
 	}
 	var got []peer
-	for j := range s.Peers(i) {
+	for j, r := range s.Peers(i) {
 		got = append(got, peer{s.ID(j), r})
 	}
 	want := []peer{
