@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/vicinity-sched/vicinity/internal/sandbox"
+	"github.com/vicinity-sched/vicinity/internal/sandbox/cluster"
+)
+
+const demoLong = `demo shows on a real control plane what Vicinity does. It starts a cluster (etcd,
+kube-apiserver, controllers, nine simulated nodes in three zones), a simulated
+Istio mesh, Prometheus, kube-scheduler and vicinity-scheduler, each scheduler as
+a process of its own. It deploys an application of twelve services under
+kube-scheduler, lets traffic flow, rolls it over to "schedulerName: vicinity",
+then sets "trafficDistribution: PreferSameNode" on its Services, and prints what
+Prometheus measured in the three states.
+
+It needs no network and leaves nothing behind.`
+
+// demoOptions are the flags of the demo.
+type demoOptions struct {
+	weight    int
+	keep      bool
+	scheduler string
+	settle    time.Duration
+}
+
+func demoCommand() *cobra.Command {
+	o := demoOptions{}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show an application's traffic before and after Vicinity places it",
+		Long:  demoLong,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return runDemo(ctx, cmd.OutOrStdout(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.weight, "weight", 5, "weight of TrafficLocality beside kube-scheduler's own score plugins; 0 is the control run without effect")
+	f.BoolVar(&o.keep, "keep", false, "leave the cluster running until interrupted, and print how to reach it")
+	f.StringVar(&o.scheduler, "scheduler", "", "path to vicinity-scheduler (default: beside this program)")
+	f.DurationVar(&o.settle, "settle", 20*time.Second, "how long traffic flows in each state before it is measured; the measurement covers the last half")
+	return cmd
+}
+
+// demo is a running demonstration.
+type demo struct {
+	out     io.Writer
+	options demoOptions
+	started time.Time
+	box     *sandbox.Sandbox
+	client  kubernetes.Interface
+	counter *decisionCounter
+	procs   []*sandbox.Process
+}
+
+func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
+	if o.weight < 0 || o.weight > 100 {
+		return fmt.Errorf("--weight %d: must be between 0 and 100", o.weight)
+	}
+	if o.settle < 4*time.Second {
+		return fmt.Errorf("--settle %v: must be at least 4s, so that Prometheus has some samples to measure by", o.settle)
+	}
+	if o.scheduler == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("finding vicinity-scheduler: %w", err)
+		}
+		o.scheduler = filepath.Join(filepath.Dir(self), "vicinity-scheduler")
+	}
+	if _, err := os.Stat(o.scheduler); err != nil {
+		return fmt.Errorf("vicinity-scheduler: %w; build it with make build, or name it with --scheduler", err)
+	}
+	d := &demo{out: out, options: o, started: time.Now()}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer func() { err = errors.Join(err, d.stop()) }()
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	states, err := d.states(ctx)
+	if err != nil {
+		return err
+	}
+	d.report(states)
+	if !o.keep {
+		return nil
+	}
+	return d.wait(ctx, states)
+}
+
+// start brings up the cluster and both schedulers.
+func (d *demo) start(ctx context.Context) (err error) {
+	d.step("starting etcd, kube-apiserver, controllers and 9 nodes in 3 zones")
+	d.box, err = sandbox.Start(ctx, sandbox.Options{
+		Cluster: cluster.Options{Nodes: cluster.Zones(3, 3, "4", "16Gi")},
+		Calls:   demoCalls(),
+	})
+	if err != nil {
+		return err
+	}
+	d.client = d.box.Cluster.Client()
+	d.step("starting kube-scheduler for every pod that does not ask for another")
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program: %w", err)
+	}
+	if err := d.process(ctx, "kube-scheduler", self, "kube-scheduler",
+		"--kubeconfig="+d.box.Cluster.Kubeconfig(), "--leader-elect=false", "--secure-port=0"); err != nil {
+		return err
+	}
+	d.step("starting vicinity-scheduler for pods with schedulerName: vicinity")
+	config, err := d.file("scheduler.yaml", schedulerConfig(d.box.Cluster.Kubeconfig(), d.options.weight))
+	if err != nil {
+		return err
+	}
+	telemetry, err := d.file("telemetry.yaml", telemetryConfig(d.box.Metrics.URL()))
+	if err != nil {
+		return err
+	}
+	return d.process(ctx, "vicinity-scheduler", d.options.scheduler,
+		"--config="+config, "--telemetry-config="+telemetry, "--secure-port=0")
+}
+
+func (d *demo) process(ctx context.Context, name, program string, args ...string) error {
+	p, err := sandbox.StartProcess(ctx, name, filepath.Join(d.box.Dir(), name+".log"), program, args...)
+	if err != nil {
+		return err
+	}
+	d.procs = append(d.procs, p)
+	return nil
+}
+
+func (d *demo) file(name, content string) (string, error) {
+	path := filepath.Join(d.box.Dir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		return "", fmt.Errorf("writing %s: %w", name, err)
+	}
+	return path, nil
+}
+
+// states takes the application through its three states and measures each.
+func (d *demo) states(ctx context.Context) ([]state, error) {
+	var err error
+	if d.counter, err = countDecisions(ctx, d.client); err != nil {
+		return nil, err
+	}
+	var states []state
+	for _, phase := range []struct {
+		name, title, doing string
+		do                 func(context.Context) error
+	}{
+		{"A", "default scheduler", "deploying 12 services under kube-scheduler", d.deploy},
+		{"B", "vicinity", fmt.Sprintf("rolling them over to schedulerName: vicinity (weight %d)", d.options.weight), d.rollOver},
+		{"C", "vicinity + PreferSameNode", "setting trafficDistribution: PreferSameNode on the Services", d.preferSameNode},
+	} {
+		d.step("%s", phase.doing)
+		before := d.counter.total()
+		if err := phase.do(ctx); err != nil {
+			return nil, errors.Join(err, d.ended())
+		}
+		d.step("letting traffic flow for %v", d.options.settle)
+		if err := d.pause(ctx, d.options.settle); err != nil {
+			return nil, err
+		}
+		s, err := d.measure(ctx, d.options.settle/2)
+		if err != nil {
+			return nil, err
+		}
+		s.name, s.title, s.decisions = phase.name, phase.title, d.counter.total()-before
+		d.step("%s: %.1f %% of the traffic crosses nodes, %.1f %% crosses zones", s.name, 100*s.crossNode(), 100*s.crossZone())
+		states = append(states, s)
+	}
+	return states, nil
+}
+
+// pause waits, unless a scheduler ends meanwhile.
+func (d *demo) pause(ctx context.Context, t time.Duration) error {
+	timer := time.NewTimer(t)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("interrupted: %w", ctx.Err())
+	case <-timer.C:
+		return d.ended()
+	}
+}
+
+// ended reports a scheduler that is no longer there.
+func (d *demo) ended() error {
+	var errs []error
+	for _, p := range d.procs {
+		errs = append(errs, p.Err())
+	}
+	return errors.Join(errs...)
+}
+
+// wait keeps the cluster until it is interrupted.
+func (d *demo) wait(ctx context.Context, states []state) error {
+	fmt.Fprintf(d.out, `
+The cluster goes on until you press Ctrl-C. In another terminal:
+
+  export KUBECONFIG=%s
+  kubectl -n %s get pods -o wide
+  vicinity graph --prometheus %s
+
+`, d.box.Cluster.Kubeconfig(), demoNamespace, d.box.Metrics.URL())
+	fmt.Fprintln(d.out, lastLine(states))
+	<-ctx.Done()
+	return nil
+}
+
+func (d *demo) stop() error {
+	for _, p := range d.procs {
+		p.Stop()
+	}
+	if d.counter != nil {
+		d.counter.stop()
+	}
+	if d.box == nil {
+		return nil
+	}
+	return d.box.Stop()
+}
+
+// step prints a line of progress.
+func (d *demo) step(format string, args ...any) {
+	fmt.Fprintf(d.out, "[%4.0fs] %s\n", time.Since(d.started).Seconds(), fmt.Sprintf(format, args...))
+}
