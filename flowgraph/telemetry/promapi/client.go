@@ -2,6 +2,7 @@ package promapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -113,7 +114,7 @@ func classify(err error) (telemetry.Failure, error) {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return telemetry.Timeout, fmt.Errorf("no answer in time: %w", err)
 	case errors.As(err, &answer):
-		return apiFailure(answer), errors.New(oneLine(answer.Error()))
+		return apiFailure(answer)
 	case request != nil:
 		return telemetry.Unreachable, err
 	case errors.Is(err, context.Canceled):
@@ -122,14 +123,25 @@ func classify(err error) (telemetry.Failure, error) {
 	return telemetry.BadAnswer, err
 }
 
-func apiFailure(e *v1.Error) telemetry.Failure {
-	switch e.Type {
-	case v1.ErrTimeout, v1.ErrCanceled:
-		return telemetry.Timeout
-	case v1.ErrBadResponse:
-		return telemetry.BadAnswer
+// apiFailure reads what the server says of a failed query. The API client does
+// not look into the body of an answer other than 400 and 422, but Prometheus
+// says there whether the query took too long.
+func apiFailure(e *v1.Error) (telemetry.Failure, error) {
+	said := struct {
+		ErrorType v1.ErrorType `json:"errorType"`
+		Error     string       `json:"error"`
+	}{e.Type, e.Msg}
+	if json.Unmarshal([]byte(e.Detail), &said) == nil && said.Error != e.Msg {
+		said.Error = e.Msg + ": " + said.Error
 	}
-	return telemetry.Rejected
+	err := errors.New(oneLine(fmt.Sprintf("%s: %s", said.ErrorType, said.Error)))
+	switch said.ErrorType {
+	case v1.ErrTimeout, v1.ErrCanceled:
+		return telemetry.Timeout, err
+	case v1.ErrBadResponse:
+		return telemetry.BadAnswer, err
+	}
+	return telemetry.Rejected, err
 }
 
 // oneLine makes text of the server fit for an error: one line, limited.
