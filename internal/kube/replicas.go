@@ -63,4 +63,3 @@ func orOne(replicas *int32) int32 {
 	}
 	return *replicas
 }
-

@@ -1,0 +1,147 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/kwok/kustomize/stage/node/fast"
+	podfast "sigs.k8s.io/kwok/kustomize/stage/pod/fast"
+	"sigs.k8s.io/kwok/pkg/apis/internalversion"
+	kwokconfig "sigs.k8s.io/kwok/pkg/config"
+	"sigs.k8s.io/kwok/pkg/kwok/controllers"
+	kwokclient "sigs.k8s.io/kwok/pkg/utils/client"
+)
+
+// kwokAnnotation marks the nodes that kwok plays.
+const (
+	kwokAnnotation = "kwok.x-k8s.io/node"
+	kwokValue      = "fake"
+)
+
+// startNodes creates the nodes and lets the kwok library play their kubelets
+// until runCtx ends.
+func (c *Cluster) startNodes(startCtx, runCtx context.Context, nodes []NodeSpec) error {
+	if err := c.startKwok(runCtx); err != nil {
+		return fmt.Errorf("kwok: %w", err)
+	}
+	for _, spec := range nodes {
+		if _, err := c.client.CoreV1().Nodes().Create(startCtx, spec.node(), metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("creating node %s: %w", spec.Name, err)
+		}
+	}
+	return nil
+}
+
+func (s NodeSpec) node() *corev1.Node {
+	pods := s.Pods
+	if pods == 0 {
+		pods = 110
+	}
+	room := corev1.ResourceList{
+		corev1.ResourceCPU:    s.CPU,
+		corev1.ResourceMemory: s.Memory,
+		corev1.ResourcePods:   *resource.NewQuantity(pods, resource.DecimalSI),
+	}
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:        s.Name,
+			Annotations: map[string]string{kwokAnnotation: kwokValue},
+			Labels: map[string]string{
+				corev1.LabelHostname:   s.Name,
+				corev1.LabelOSStable:   "linux",
+				corev1.LabelArchStable: "amd64",
+			},
+		},
+		Status: corev1.NodeStatus{Capacity: room, Allocatable: room},
+	}
+	if s.Zone != "" {
+		node.Labels[corev1.LabelTopologyZone] = s.Zone
+	}
+	if s.Region != "" {
+		node.Labels[corev1.LabelTopologyRegion] = s.Region
+	}
+	return node
+}
+
+// stages are kwok's own: a node is Ready at once, a pod runs at once and is
+// deleted at once.
+func stages() (map[internalversion.StageResourceRef][]*internalversion.Stage, error) {
+	byRef := map[internalversion.StageResourceRef][]*internalversion.Stage{}
+	for _, text := range []string{fast.DefaultNodeInit, podfast.DefaultPodReady, podfast.DefaultPodComplete, podfast.DefaultPodDelete} {
+		stage, err := kwokconfig.UnmarshalWithType[*internalversion.Stage](text)
+		if err != nil {
+			return nil, fmt.Errorf("reading a stage: %w", err)
+		}
+		byRef[stage.Spec.ResourceRef] = append(byRef[stage.Spec.ResourceRef], stage)
+	}
+	return byRef, nil
+}
+
+func (c *Cluster) startKwok(ctx context.Context) error {
+	local, err := stages()
+	if err != nil {
+		return err
+	}
+	clients, err := kwokclient.NewClientset("", c.kubeconfig)
+	if err != nil {
+		return fmt.Errorf("making its clients: %w", err)
+	}
+	dynamic, err := clients.ToDynamicClient()
+	if err != nil {
+		return fmt.Errorf("making its clients: %w", err)
+	}
+	mapper, err := clients.ToRESTMapper()
+	if err != nil {
+		return fmt.Errorf("making its clients: %w", err)
+	}
+	kwok, err := controllers.NewController(controllers.Config{
+		Clock:                             clock.RealClock{},
+		DynamicClient:                     dynamic,
+		RESTMapper:                        mapper,
+		ImpersonatingDynamicClient:        clients.ToImpersonatingDynamicClient(),
+		ImpersonatingTypedClient:          clients.ToImpersonatingTypedClient(),
+		TypedClient:                       c.client,
+		ManageNodesWithAnnotationSelector: kwokAnnotation + "=" + kwokValue,
+		CIDR:                              "10.0.0.1/16",
+		NodeIP:                            "10.0.0.1",
+		NodePort:                          10250,
+		PodPlayStageParallelism:           workers,
+		NodePlayStageParallelism:          workers,
+		PodsOnNodeSyncParallelism:         workers,
+		LocalStages:                       local,
+		ID:                                "sandbox",
+	})
+	if err != nil {
+		return err
+	}
+	return kwok.Start(ctx)
+}
+
+// waitReady waits until all nodes are Ready and the default namespace has its
+// ServiceAccount, without which no pod is admitted.
+func (c *Cluster) waitReady(ctx context.Context, nodes int) error {
+	return wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		if _, err := c.client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{}); err != nil {
+			return false, nil
+		}
+		list, err := c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, nil
+		}
+		ready := 0
+		for _, node := range list.Items {
+			for _, condition := range node.Status.Conditions {
+				if condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue {
+					ready++
+				}
+			}
+		}
+		return ready >= nodes, nil
+	})
+}
