@@ -30,7 +30,7 @@ type fakeSource struct {
 	flows []flowgraph.Flow
 	err   error
 	until time.Time // err ends then, unless it is zero
-	wait  bool // until ctx ends
+	wait  bool      // until ctx ends
 	calls []time.Time
 }
 

@@ -1,0 +1,93 @@
+// Package telemetrysetup builds what package telemetry needs from the
+// configuration. It is the only place that maps types of the configuration to
+// packages of sources.
+package telemetrysetup
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/istio"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promapi"
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+// New returns a Manager that publishes to store, with the system's clock and
+// randomness. cfg must have been defaulted and validated. observer may be nil.
+// Nothing is queried before the Manager's Run or Refresh. The client is
+// returned for its Close, once the Manager has stopped.
+func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, observer telemetry.Observer) (*telemetry.Manager, *promapi.Client, error) {
+	client, err := Client(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	sources, err := Sources(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	manager, err := telemetry.NewManager(telemetry.Options{
+		Sources:  sources,
+		Querier:  client,
+		Graph:    flowgraph.NewGraph(GraphOptions(cfg)),
+		Store:    store,
+		Interval: cfg.Interval.Duration,
+		Now:      time.Now,
+		Random:   rand.Float64,
+		Observer: observer,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return manager, client, nil
+}
+
+// GraphOptions returns how flows are smoothed and retained.
+func GraphOptions(cfg *v1.TelemetryConfiguration) flowgraph.Options {
+	return flowgraph.Options{HalfLife: cfg.HalfLife.Duration, RetainFor: cfg.RetainFor.Duration}
+}
+
+// Sources returns the sources of the configuration in their order.
+func Sources(cfg *v1.TelemetryConfiguration) ([]telemetry.Source, error) {
+	var sources []telemetry.Source
+	for i, s := range cfg.Sources {
+		source, err := newSource(s)
+		if err != nil {
+			return nil, fmt.Errorf("sources[%d]: %w", i, err)
+		}
+		sources = append(sources, source)
+	}
+	return sources, nil
+}
+
+func newSource(s v1.TelemetrySource) (telemetry.Source, error) {
+	switch s.Type {
+	case v1.SourceIstioSidecar:
+		return istio.NewSidecar(istio.Options{
+			Name: s.Name, Window: s.Window.Duration, Cluster: s.Cluster, Selector: s.Selector,
+		})
+	}
+	return nil, fmt.Errorf("type %q is not supported", s.Type)
+}
+
+// Client returns the client of the configured Prometheus. It does not connect.
+func Client(cfg *v1.TelemetryConfiguration) (*promapi.Client, error) {
+	p := cfg.Prometheus
+	c := promapi.Config{
+		URL:             p.URL,
+		Timeout:         p.Timeout.Duration,
+		BearerTokenFile: p.BearerTokenFile,
+		Headers:         p.Headers,
+		MaxBodyBytes:    p.MaxBodyBytes.Value(),
+		MaxSeries:       int(*p.MaxSeries),
+	}
+	if t := p.TLS; t != nil {
+		c.CAFile, c.CertFile, c.KeyFile, c.ServerName = t.CAFile, t.CertFile, t.KeyFile, t.ServerName
+	}
+	if b := p.BasicAuth; b != nil {
+		c.Username, c.PasswordFile = b.Username, b.PasswordFile
+	}
+	return promapi.New(c)
+}
