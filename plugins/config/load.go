@@ -159,9 +159,19 @@ func checkValue(path *field.Path, raw json.RawMessage, t reflect.Type) field.Err
 	case err == nil:
 		return nil
 	case errors.As(err, &mismatch):
-		return wrongKind(path, raw, "a "+mismatch.Type.String())
+		return wrongKind(path, raw, kindName(mismatch.Type.Kind()))
 	}
 	return field.ErrorList{field.Invalid(path, value(raw), err.Error())}
+}
+
+func kindName(k reflect.Kind) string {
+	switch k {
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return fmt.Sprintf("an integer (%v)", k)
+	case reflect.Bool:
+		return "true or false"
+	}
+	return "a " + k.String()
 }
 
 func wrongKind(path *field.Path, raw json.RawMessage, want string) field.ErrorList {

@@ -1,0 +1,69 @@
+package telemetrysetup
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+// TestFromConfigurationToSnapshot runs the whole path against a server that
+// answers every query with one series.
+func TestFromConfigurationToSnapshot(t *testing.T) {
+	var queries []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		queries = append(queries, r.FormValue("query"))
+		fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{
+			"reporter":"source","source_workload":"web","source_workload_namespace":"shop","source_cluster":"east",
+			"destination_workload":"api","destination_workload_namespace":"shop"},"value":[1,"3"]}]}}`)
+	}))
+	defer server.Close()
+	cfg := &v1.TelemetryConfiguration{
+		Prometheus: v1.Prometheus{URL: server.URL},
+		Sources:    []v1.TelemetrySource{{Type: v1.SourceIstioSidecar, Window: &metav1.Duration{Duration: 2 * time.Minute}, Selector: `job="a"`, Cluster: "east"}},
+	}
+	cfg.SetDefaults()
+	store := flowgraph.NewStore()
+	manager, client, err := New(cfg, store, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := manager.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var got []flowgraph.Edge
+	for e := range store.Load().Edges() {
+		got = append(got, e)
+	}
+	// Two byte metrics for each direction.
+	want := flowgraph.Rates{SentBytesPerSecond: 6, ReceivedBytesPerSecond: 6, RequestsPerSecond: 3}
+	if len(got) != 1 || got[0].From.String() != "shop/web" || got[0].To.String() != "shop/api" || got[0].Rates != want {
+		t.Errorf("edges = %v, want one of %v", got, want)
+	}
+	if len(queries) != 5 || !strings.Contains(queries[0], `job="a"}[120s]`) {
+		t.Errorf("queries = %q", queries)
+	}
+}
+
+func TestEverySourceTypeIsBuilt(t *testing.T) {
+	for _, kind := range v1.SourceTypes() {
+		cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: kind}}}
+		cfg.SetDefaults()
+		if _, err := Sources(cfg); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: "x"}}}
+	cfg.SetDefaults()
+	if _, err := Sources(cfg); err == nil || !strings.Contains(err.Error(), `sources[0]: type "x"`) {
+		t.Errorf("error = %v, want it to name the type", err)
+	}
+}

@@ -1,0 +1,151 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+const header = "apiVersion: config.vicinity.dev/v1\nkind: TelemetryConfiguration\n"
+
+func load(t *testing.T, text string) (*v1.TelemetryConfiguration, string, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "telemetry.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := LoadTelemetry(path)
+	return c, path, err
+}
+
+func duration(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
+
+func pointer[T any](v T) *T { return &v }
+
+func TestLoadTelemetry(t *testing.T) {
+	meta := metav1.TypeMeta{APIVersion: v1.GroupVersion, Kind: "TelemetryConfiguration"}
+	cases := map[string]struct {
+		text string
+		want *v1.TelemetryConfiguration
+	}{
+		"defaults": {
+			text: header + "prometheus: {url: 'http://p:9090'}\n",
+			want: &v1.TelemetryConfiguration{
+				TypeMeta: meta,
+				Interval: duration(30 * time.Second), HalfLife: duration(2 * time.Minute), RetainFor: duration(time.Hour),
+				Prometheus: v1.Prometheus{
+					URL: "http://p:9090", Timeout: duration(30 * time.Second),
+					MaxBodyBytes: pointer(resource.MustParse("256Mi")), MaxSeries: pointer[int32](1000000),
+				},
+				Sources: []v1.TelemetrySource{{Type: "istio-sidecar", Name: "istio-sidecar", Window: duration(5 * time.Minute)}},
+			},
+		},
+		"everything": {
+			text: header + `
+interval: 10s
+halfLife: 0s
+retainFor: 30m
+prometheus:
+  url: https://p/prometheus
+  timeout: 5s
+  tls: {caFile: /ca, certFile: /crt, keyFile: /key, serverName: p}
+  basicAuth: {username: u, passwordFile: /pw}
+  headers: {X-Scope-OrgID: a}
+  maxBodyBytes: 1Mi
+  maxSeries: 7
+sources:
+- {type: istio-sidecar, name: istio, window: 2m, cluster: east, selector: 'job="envoy"'}
+`,
+			want: &v1.TelemetryConfiguration{
+				TypeMeta: meta,
+				Interval: duration(10 * time.Second), HalfLife: duration(0), RetainFor: duration(30 * time.Minute),
+				Prometheus: v1.Prometheus{
+					URL: "https://p/prometheus", Timeout: duration(5 * time.Second),
+					TLS:          &v1.TLS{CAFile: "/ca", CertFile: "/crt", KeyFile: "/key", ServerName: "p"},
+					BasicAuth:    &v1.BasicAuth{Username: "u", PasswordFile: "/pw"},
+					Headers:      map[string]string{"X-Scope-OrgID": "a"},
+					MaxBodyBytes: pointer(resource.MustParse("1Mi")), MaxSeries: pointer[int32](7),
+				},
+				Sources: []v1.TelemetrySource{{
+					Type: "istio-sidecar", Name: "istio", Window: duration(2 * time.Minute), Cluster: "east", Selector: `job="envoy"`,
+				}},
+			},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, _, err := load(t, tc.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("configuration (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadTelemetryRefuses(t *testing.T) {
+	const ok = header + "prometheus: {url: 'http://p:9090'}\n"
+	cases := map[string]struct {
+		text string
+		want string // after "<path>: "
+	}{
+		"empty file":        {"", `apiVersion: Unsupported value: "": supported values: "config.vicinity.dev/v1"; kind: `},
+		"other kind":        {strings.Replace(ok, "Telemetry", "X", 1), `kind: Unsupported value: "XConfiguration"`},
+		"no prometheus":     {header, "prometheus.url: Required value"},
+		"unknown type":      {ok + "sources: [{type: istioo}]", `sources[0].type: Unsupported value: "istioo": supported values: "istio-sidecar"`},
+		"unknown field":     {ok + "sources: [{type: istio-sidecar, windows: 1m}]", "sources[0].windows: Forbidden: unknown field; known here are cluster, name, selector, type, window"},
+		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, halfLife, interval, kind, prometheus, retainFor, sources; intervall: Forbidden: "},
+		"wrong case":        {ok + "Interval: 1s", "Interval: Forbidden: unknown field"},
+		"repeated field":    {ok + "interval: 1s\ninterval: 2s", `key "interval" already set in map`},
+		"bad duration":      {ok + "halfLife: 2 minutes", `halfLife: Invalid value: "2 minutes": time: unknown unit`},
+		"number duration":   {ok + "interval: 30", "interval: Invalid value: 30: must be a string"},
+		"deep duration":     {ok + "sources: [{type: istio-sidecar}, {type: istio-sidecar, name: b, window: x}]", `sources[1].window: Invalid value: "x": time: invalid duration`},
+		"bad quantity":      {header + "prometheus: {url: 'http://p', maxBodyBytes: lots}", `prometheus.maxBodyBytes: Invalid value: "lots": `},
+		"not a list":        {ok + "sources: {a: b}", "sources: Invalid value: \"a map\": must be a list"},
+		"not a map":         {"- a", "file: Forbidden: must be a map"},
+		"header is no text": {header + "prometheus: {url: 'http://p', headers: {a: [1]}}", "prometheus.headers[a]: Invalid value: \"a list\": must be a string"},
+		"short interval":    {ok + "interval: 10ms", `interval: Invalid value: "10ms": must be at least 1s`},
+		"short retention":   {ok + "retainFor: 1s", `retainFor: Invalid value: "1s": must be at least 30s`},
+		"negative halfLife": {ok + "halfLife: -1s", `halfLife: Invalid value: "-1s"`},
+		"short window":      {ok + "sources: [{type: istio-sidecar, window: 30s}]", `sources[0].window: Invalid value: "30s": must be at least 1m`},
+		"uneven window":     {ok + "sources: [{type: istio-sidecar, window: 60100ms}]", "must be whole seconds"},
+		"same name":         {ok + "sources: [{type: istio-sidecar}, {type: istio-sidecar}]", `sources[1].name: Duplicate value: "istio-sidecar"`},
+		"bad selector":      {ok + "sources: [{type: istio-sidecar, selector: a}]", `sources[0].selector: Invalid value: "a"`},
+		"URL with password": {header + "prometheus: {url: 'http://u:hunter2@p'}", "prometheus.url: Forbidden: must not hold credentials"},
+		"half a cert":       {header + "prometheus: {url: 'http://p', tls: {certFile: a}}", "prometheus.tls: Required value: certFile and keyFile"},
+		"half basic auth":   {header + "prometheus: {url: 'http://p', basicAuth: {username: a}}", "prometheus.basicAuth.passwordFile: Required value"},
+		"two credentials":   {header + "prometheus: {url: 'http://p', bearerTokenFile: t, basicAuth: {username: a, passwordFile: b}}", "prometheus.basicAuth: Forbidden: excludes bearerTokenFile"},
+		"authorization":     {header + "prometheus: {url: 'http://p', headers: {authorization: hunter2}}", "prometheus.headers[authorization]: Forbidden: credentials"},
+		"no series":         {header + "prometheus: {url: 'http://p', maxSeries: 0}", "prometheus.maxSeries: Invalid value: 0"},
+		"too many series":   {header + "prometheus: {url: 'http://p', maxSeries: 3000000000}", "prometheus.maxSeries: Invalid value: 3e+09: must be an integer (int32)"},
+		"no body":           {header + "prometheus: {url: 'http://p', maxBodyBytes: 0}", "prometheus.maxBodyBytes: Invalid value"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, path, err := load(t, tc.text)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			got, ok := strings.CutPrefix(err.Error(), path+": ")
+			if !ok || !strings.Contains(got, tc.want) {
+				t.Errorf("error = %v\nwant it to begin with the path and say %s", err, tc.want)
+			}
+			if strings.Contains(got, "\n") || strings.Contains(got, "hunter2") {
+				t.Errorf("error = %v, want one line without secrets", err)
+			}
+		})
+	}
+	if _, err := LoadTelemetry("/nonexistent/t.yaml"); err == nil || !strings.Contains(err.Error(), "/nonexistent/t.yaml") {
+		t.Errorf("error = %v, want it to name the file", err)
+	}
+}
