@@ -220,6 +220,45 @@ func TestRunBacksOffAndRecovers(t *testing.T) {
 	})
 }
 
+func TestJitterDoesNotLengthenTheBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeSource{name: "a", err: errDown}
+		m, _ := newManager(t, time.Now, s)
+		m.options.Random = func() float64 { return 0 } // every pause is 54 s
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+		defer cancel()
+		_ = m.Run(ctx)
+		var rounds []int
+		for _, c := range s.calls {
+			rounds = append(rounds, int(c.Sub(start)/(54*time.Second)))
+		}
+		if diff := cmp.Diff([]int{0, 1, 3, 7}, rounds); diff != "" {
+			t.Errorf("rounds with an attempt (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestSuccessEndsTheBackOff(t *testing.T) {
+	s := &fakeSource{name: "a", err: errDown}
+	c := &clock{time.Unix(1000, 0)}
+	m, _ := newManager(t, c.now, s)
+	for range 5 {
+		_ = m.Refresh(t.Context())
+	}
+	s.err = nil
+	if err := m.Refresh(t.Context()); err != nil { // asked for, so it does not wait
+		t.Fatal(err)
+	}
+	c.t = c.t.Add(time.Minute)
+	if err := m.refresh(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.calls) != 7 {
+		t.Errorf("%d attempts, want 7: the source still pauses after a success", len(s.calls))
+	}
+}
+
 func minutes(start time.Time, calls []time.Time) []int {
 	var m []int
 	for _, c := range calls {

@@ -134,6 +134,15 @@ func TestFailures(t *testing.T) {
 			},
 			config: Config{Timeout: 50 * time.Millisecond}, want: telemetry.Timeout, wantText: "no answer in time",
 		},
+		"connection lost after the fall-back to GET": { // whose URL holds the query
+			handler: func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					panic(http.ErrAbortHandler)
+				}
+				w.WriteHeader(http.StatusMethodNotAllowed)
+			},
+			want: telemetry.Unreachable, wantText: "EOF",
+		},
 		"cut off": {
 			handler: func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Length", "1000")
