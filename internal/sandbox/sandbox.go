@@ -71,7 +71,7 @@ func Start(ctx context.Context, o Options) (_ *Sandbox, err error) {
 	if o.ScrapeInterval == 0 {
 		o.ScrapeInterval = time.Second
 	}
-	s.Metrics, err = metrics.Start(ctx, metrics.Options{
+	s.Metrics, err = metrics.Start(metrics.Options{
 		Dir:            filepath.Join(s.dir, "prometheus"),
 		ScrapeInterval: o.ScrapeInterval,
 		Targets:        []metrics.Target{{Job: "mesh", Address: address, MetricsPath: "/metrics"}},

@@ -1,0 +1,89 @@
+package mesh
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+)
+
+// External stands in Call.From for a client outside the mesh; with ":host"
+// behind it, it stands in Call.To for a server outside.
+const External = "external"
+
+// Call is one edge of the call graph: what a workload asks of a Service.
+type Call struct {
+	// From is the calling workload, "namespace/name", or "external".
+	From string `json:"from"`
+	// To is the called Service, "namespace/name", or "external:host".
+	To string `json:"to"`
+	// RequestsPerSecond is what all client pods send together.
+	RequestsPerSecond float64 `json:"requestsPerSecond"`
+	// RequestBytes and ResponseBytes are the sizes of one request and its
+	// answer on the wire.
+	RequestBytes  float64 `json:"requestBytes"`
+	ResponseBytes float64 `json:"responseBytes"`
+	// Protocol is http (default), grpc or tcp.
+	Protocol string `json:"protocol,omitempty"`
+}
+
+// ParseCalls reads a call graph, a YAML or JSON list of calls. Unknown fields
+// are errors, and an error names the call, the field and the rule.
+func ParseCalls(r io.Reader) ([]Call, error) {
+	data, err := io.ReadAll(io.LimitReader(r, 16<<20))
+	if err != nil {
+		return nil, fmt.Errorf("reading the call graph: %w", err)
+	}
+	var calls []Call
+	if err := yaml.UnmarshalStrict(data, &calls); err != nil {
+		return nil, fmt.Errorf("reading the call graph: %w", err)
+	}
+	for i := range calls {
+		if err := calls[i].complete(); err != nil {
+			return nil, fmt.Errorf("call %d: %w", i, err)
+		}
+	}
+	return calls, nil
+}
+
+// complete sets defaults and checks the rules.
+func (c *Call) complete() error {
+	if c.Protocol == "" {
+		c.Protocol = "http"
+	}
+	if c.Protocol != "http" && c.Protocol != "grpc" && c.Protocol != "tcp" {
+		return fmt.Errorf("protocol: %q is none of http, grpc, tcp", c.Protocol)
+	}
+	if _, ok := name(c.From); !ok && c.From != External {
+		return fmt.Errorf("from: %q is neither namespace/name nor %q", c.From, External)
+	}
+	if _, ok := name(c.To); !ok && !isExternalHost(c.To) {
+		return fmt.Errorf("to: %q is neither namespace/name nor %q", c.To, External+":host")
+	}
+	if c.From == External && isExternalHost(c.To) {
+		return fmt.Errorf("from and to: a call must have one end in the mesh")
+	}
+	for field, v := range map[string]float64{
+		"requestsPerSecond": c.RequestsPerSecond, "requestBytes": c.RequestBytes, "responseBytes": c.ResponseBytes,
+	} {
+		if v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%s: %v must be a finite number that is not negative", field, v)
+		}
+	}
+	return nil
+}
+
+func isExternalHost(to string) bool {
+	host, ok := strings.CutPrefix(to, External+":")
+	return ok && host != ""
+}
+
+// name reads "namespace/name".
+func name(s string) (flowgraph.WorkloadID, bool) {
+	namespace, name, ok := strings.Cut(s, "/")
+	return flowgraph.WorkloadID{Namespace: namespace, Name: name}, ok && namespace != "" && name != "" && !strings.Contains(name, "/")
+}

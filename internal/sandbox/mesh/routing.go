@@ -1,0 +1,49 @@
+package mesh
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// choose returns the endpoints, by position, among which a client at a locality
+// divides its calls evenly under a Service's traffic distribution (KEP-3015;
+// "" is uniform over all). A preference that no endpoint meets widens: from the
+// node to the zone, from the zone to all.
+func choose(distribution string, client locality.Locality, endpoints []locality.Locality) []int {
+	widest := locality.Remote
+	switch distribution {
+	case corev1.ServiceTrafficDistributionPreferSameNode:
+		if at := within(locality.Node, client, endpoints); len(at) > 0 {
+			return at
+		}
+		widest = locality.Zone
+	case corev1.ServiceTrafficDistributionPreferSameZone, corev1.ServiceTrafficDistributionPreferClose:
+		widest = locality.Zone
+	}
+	if widest == locality.Zone {
+		if at := within(locality.Zone, client, endpoints); len(at) > 0 {
+			return at
+		}
+	}
+	all := make([]int, len(endpoints))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// within returns the endpoints that share the client's domain at a level.
+func within(level locality.Level, client locality.Locality, endpoints []locality.Locality) []int {
+	domain := client.Domain(level)
+	if domain == "" {
+		return nil
+	}
+	var at []int
+	for i, endpoint := range endpoints {
+		if endpoint.Domain(level) == domain {
+			at = append(at, i)
+		}
+	}
+	return at
+}
