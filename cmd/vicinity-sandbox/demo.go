@@ -106,7 +106,7 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
 // start brings up the cluster and both schedulers.
 func (d *demo) start(ctx context.Context) (err error) {
 	d.step("starting etcd, kube-apiserver, controllers and 9 nodes in 3 zones")
-	d.box, err = sandbox.Start(ctx, sandbox.Options{
+	d.box, err = startSandbox(ctx, sandbox.Options{
 		Cluster: cluster.Options{Nodes: cluster.Zones(3, 3, "4", "16Gi")},
 		Calls:   demoCalls(),
 	})
@@ -115,14 +115,11 @@ func (d *demo) start(ctx context.Context) (err error) {
 	}
 	d.client = d.box.Cluster.Client()
 	d.step("starting kube-scheduler for every pod that does not ask for another")
-	self, err := os.Executable()
+	scheduler, err := startKubeScheduler(ctx, d.box)
 	if err != nil {
-		return fmt.Errorf("finding this program: %w", err)
-	}
-	if err := d.process(ctx, "kube-scheduler", self, "kube-scheduler",
-		"--kubeconfig="+d.box.Cluster.Kubeconfig(), "--leader-elect=false", "--secure-port=0"); err != nil {
 		return err
 	}
+	d.procs = append(d.procs, scheduler)
 	d.step("starting vicinity-scheduler for pods with schedulerName: vicinity")
 	config, err := d.file("scheduler.yaml", schedulerConfig(d.box.Cluster.Kubeconfig(), d.options.weight))
 	if err != nil {

@@ -102,7 +102,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	factory := trafficlocality.Factory(trafficlocality.Dependencies{
 		Store:   store,
 		Now:     time.Now,
-		Metrics: trafficlocality.NewMetrics(legacyregistry.Registerer()),
+		Metrics: trafficlocality.NewMetrics(legacyregistry.MustRegister),
 	})
 	cc, sched, err := app.Setup(ctx, opts, app.WithPlugin(trafficlocality.Name, weights.honour(opts.ConfigFile, factory)))
 	if err != nil {

@@ -40,13 +40,9 @@ type Metrics struct {
 	panicsTotal *metrics.Counter
 }
 
-// Registerer takes metrics into a registry.
-type Registerer interface {
-	MustRegister(...metrics.Registerable)
-}
-
-// NewMetrics returns the plugin's metrics, registered with r.
-func NewMetrics(r Registerer) *Metrics {
+// NewMetrics returns the plugin's metrics and registers them with the given
+// function, e.g. legacyregistry.MustRegister.
+func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 	m := &Metrics{
 		skips: metrics.NewCounterVec(&metrics.CounterOpts{
 			Namespace: "vicinity", Name: "cycles_skipped_total", StabilityLevel: metrics.ALPHA,
@@ -61,7 +57,7 @@ func NewMetrics(r Registerer) *Metrics {
 			Help: "Panics of TrafficLocality that were recovered; the pod was scheduled without it.",
 		}),
 	}
-	r.MustRegister(m.skips, m.notAmong, m.panicsTotal)
+	mustRegister(m.skips, m.notAmong, m.panicsTotal)
 	for reason := skipNoData; reason <= skipNoPeers; reason++ {
 		m.byReason[reason] = m.skips.WithLabelValues(reason.String())
 	}

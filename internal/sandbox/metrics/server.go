@@ -204,3 +204,13 @@ type adminStats struct{ *tsdb.DB }
 
 // BlockMetas returns what the storage has on disk.
 func (a adminStats) BlockMetas() ([]tsdb.BlockMeta, error) { return a.DB.BlockMetas(), nil }
+
+// Stats returns the cardinality statistics of the newest data.
+func (a adminStats) Stats(label string, limit int) (*tsdb.Stats, error) {
+	return a.Head().Stats(label, limit), nil
+}
+
+// WALReplayStatus returns how far the storage was when it opened.
+func (a adminStats) WALReplayStatus() (tsdb.WALReplayStatus, error) {
+	return tsdb.WALReplayStatus{}, nil
+}

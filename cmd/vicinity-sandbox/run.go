@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/vicinity-sched/vicinity/internal/sandbox"
+	"github.com/vicinity-sched/vicinity/internal/sandbox/cluster"
+	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
+)
+
+type runOptions struct {
+	dir, kubeconfig, calls string
+	zones, nodesPerZone    int
+	cpu, memory            string
+	scheduler              bool
+}
+
+func runCommand() *cobra.Command {
+	o := runOptions{}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run a cluster with a mesh and Prometheus until interrupted",
+		Long: `run starts a cluster with simulated nodes, a simulated Istio mesh and Prometheus,
+prints how to reach them, and ends when it is interrupted. Real kubectl works
+against it. Traffic flows along the call graph given by --calls between pods that
+are really there and where they really run.`,
+		Example: `  vicinity-sandbox run --calls calls.yaml
+  # calls.yaml
+  - {from: shop/frontend, to: shop/cart, requestsPerSecond: 100, requestBytes: 1024, responseBytes: 8192}`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return runSandbox(ctx, cmd.OutOrStdout(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.dir, "dir", "", "keep the cluster's data, kubeconfig and logs in this directory (default: a temporary one that is removed)")
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "also write the kubeconfig to this file; it is removed at the end")
+	f.StringVar(&o.calls, "calls", "", "the call graph of the simulated mesh, a YAML file")
+	f.IntVar(&o.zones, "zones", 3, "number of zones")
+	f.IntVar(&o.nodesPerZone, "nodes-per-zone", 3, "nodes in each zone")
+	f.StringVar(&o.cpu, "node-cpu", "8", "CPU of each node")
+	f.StringVar(&o.memory, "node-memory", "32Gi", "memory of each node")
+	f.BoolVar(&o.scheduler, "scheduler", true, "run the stock kube-scheduler too")
+	return cmd
+}
+
+func (o runOptions) check() error {
+	if o.zones < 1 || o.zones > 26 {
+		return fmt.Errorf("--zones %d: must be between 1 and 26", o.zones)
+	}
+	if o.nodesPerZone < 1 || o.nodesPerZone > 1000 {
+		return fmt.Errorf("--nodes-per-zone %d: must be between 1 and 1000", o.nodesPerZone)
+	}
+	for name, value := range map[string]string{"--node-cpu": o.cpu, "--node-memory": o.memory} {
+		if _, err := resource.ParseQuantity(value); err != nil {
+			return fmt.Errorf("%s %q: %w", name, value, err)
+		}
+	}
+	return nil
+}
+
+func runSandbox(ctx context.Context, out io.Writer, o runOptions) (err error) {
+	if err := o.check(); err != nil {
+		return err
+	}
+	var calls []mesh.Call
+	if o.calls != "" {
+		file, err := os.Open(o.calls)
+		if err != nil {
+			return fmt.Errorf("opening the call graph: %w", err)
+		}
+		defer file.Close()
+		if calls, err = mesh.ParseCalls(file); err != nil {
+			return fmt.Errorf("%s: %w", o.calls, err)
+		}
+	}
+	box, err := startSandbox(ctx, sandbox.Options{
+		Cluster: cluster.Options{Dir: o.dir, Nodes: cluster.Zones(o.zones, o.nodesPerZone, o.cpu, o.memory), Log: out},
+		Calls:   calls,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, box.Stop()) }()
+	var scheduler *sandbox.Process
+	if o.scheduler {
+		if scheduler, err = startKubeScheduler(ctx, box); err != nil {
+			return err
+		}
+		defer scheduler.Stop()
+	}
+	path := box.Cluster.Kubeconfig()
+	if o.kubeconfig != "" {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("copying the kubeconfig: %w", err)
+		}
+		if err := os.WriteFile(o.kubeconfig, content, 0o600); err != nil {
+			return fmt.Errorf("copying the kubeconfig: %w", err)
+		}
+		defer os.Remove(o.kubeconfig)
+		path = o.kubeconfig
+	}
+	fmt.Fprintf(out, "ready; press Ctrl-C to end it\n\nexport KUBECONFIG=%s\nexport PROMETHEUS=%s\n", path, box.Metrics.URL())
+	if scheduler == nil {
+		<-ctx.Done()
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-scheduler.Done():
+		if ctx.Err() != nil {
+			return nil
+		}
+		return scheduler.Err()
+	}
+}
+
+// startSandbox starts a sandbox whose libraries log to a file in its directory.
+func startSandbox(ctx context.Context, o sandbox.Options) (*sandbox.Sandbox, error) {
+	log, err := os.CreateTemp("", "vicinity-sandbox-*.log")
+	if err != nil {
+		return nil, fmt.Errorf("making the log file: %w", err)
+	}
+	quiet(log)
+	box, err := sandbox.Start(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("%w; the log is in %s", err, log.Name())
+	}
+	// From here on the file has no name and vanishes with the process, unless
+	// the user keeps the directory.
+	if o.Cluster.Dir != "" {
+		_ = os.Rename(log.Name(), filepath.Join(o.Cluster.Dir, "sandbox.log"))
+	}
+	_ = os.Remove(log.Name())
+	return box, nil
+}
+
+// startKubeScheduler runs the stock scheduler as a child of this program.
+func startKubeScheduler(ctx context.Context, box *sandbox.Sandbox) (*sandbox.Process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program: %w", err)
+	}
+	return sandbox.StartProcess(ctx, "kube-scheduler", filepath.Join(box.Dir(), "kube-scheduler.log"), self, "kube-scheduler",
+		"--kubeconfig="+box.Cluster.Kubeconfig(), "--leader-elect=false", "--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=1000")
+}
