@@ -168,7 +168,7 @@ func (d *demo) states(ctx context.Context) ([]state, error) {
 		d.step("%s", phase.doing)
 		before := d.counter.total()
 		if err := phase.do(ctx); err != nil {
-			return nil, errors.Join(err, d.ended())
+			return nil, err
 		}
 		d.step("letting traffic flow for %v", d.options.settle)
 		if err := d.pause(ctx, d.options.settle); err != nil {

@@ -117,7 +117,7 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"short interval":    {ok + "interval: 10ms", `interval: Invalid value: "10ms": must be at least 1s`},
 		"short retention":   {ok + "retainFor: 1s", `retainFor: Invalid value: "1s": must be at least 30s`},
 		"negative halfLife": {ok + "halfLife: -1s", `halfLife: Invalid value: "-1s"`},
-		"short window":      {ok + "sources: [{type: istio-sidecar, window: 30s}]", `sources[0].window: Invalid value: "30s": must be at least 1m`},
+		"short window":      {ok + "sources: [{type: istio-sidecar, window: 4s}]", `sources[0].window: Invalid value: "4s": must be at least 5s`},
 		"uneven window":     {ok + "sources: [{type: istio-sidecar, window: 60100ms}]", "must be whole seconds"},
 		"same name":         {ok + "sources: [{type: istio-sidecar}, {type: istio-sidecar}]", `sources[1].name: Duplicate value: "istio-sidecar"`},
 		"bad selector":      {ok + "sources: [{type: istio-sidecar, selector: a}]", `sources[0].selector: Invalid value: "a"`},

@@ -18,9 +18,9 @@ import (
 // enough to even out streams, whose bytes the proxies report when they end.
 const DefaultWindow = 5 * time.Minute
 
-// minWindow is four times the scrape interval of Istio's bundled Prometheus
-// (15 s); a shorter window can fall between two samples.
-const minWindow = time.Minute
+// minWindow is the shortest window that holds several samples at a scrape
+// interval of one second. It must be four times the real scrape interval.
+const minWindow = 5 * time.Second
 
 // Options configures a Sidecar.
 type Options struct {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/kwok/pkg/apis/internalversion"
 	kwokconfig "sigs.k8s.io/kwok/pkg/config"
 	"sigs.k8s.io/kwok/pkg/kwok/controllers"
+	kwoklog "sigs.k8s.io/kwok/pkg/log"
 	kwokclient "sigs.k8s.io/kwok/pkg/utils/client"
 )
 
@@ -120,7 +122,8 @@ func (c *Cluster) startKwok(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return kwok.Start(ctx)
+	// It logs every node; nobody reads that.
+	return kwok.Start(kwoklog.NewContext(ctx, kwoklog.NewLogger(io.Discard, kwoklog.LevelError)))
 }
 
 // waitReady waits until all nodes are Ready and the default namespace has its

@@ -15,7 +15,7 @@ import (
 
 const (
 	minInterval = time.Second
-	minWindow   = time.Minute
+	minWindow   = 5 * time.Second
 )
 
 // TelemetryConfiguration returns every mistake in a configuration whose
