@@ -124,10 +124,9 @@ func (c *Cluster) apiServerArgs() (token string, args []string, err error) {
 		"--service-cluster-ip-range=10.96.0.0/16",
 		"--endpoint-reconciler-type=none",
 		"--anonymous-auth=false",
-		// A machine with two cores has better things to do than to keep
-		// watches for kinds that nobody asks for.
-		"--max-requests-inflight=2000",
-		"--max-mutating-requests-inflight=1000",
+		// It taints new nodes until the node lifecycle controller, which does
+		// not run here, has seen them Ready.
+		"--disable-admission-plugins=TaintNodesByCondition",
 	}, nil
 }
 
