@@ -1,0 +1,54 @@
+.DEFAULT_GOAL := help
+
+# The whole project is plain Go; only the race detector needs a C compiler.
+export CGO_ENABLED ?= 0
+
+# The version of Kubernetes that the binaries report and emulate.
+KUBE_VERSION := $(shell sed -n 's/^\tk8s.io\/kubernetes //p' go.mod)
+VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS      := -s -w \
+	-X k8s.io/component-base/version.gitVersion=$(KUBE_VERSION) \
+	-X k8s.io/client-go/pkg/version.gitVersion=$(KUBE_VERSION)
+GOBUILD      := go build -trimpath -ldflags '$(LDFLAGS)'
+
+DEMO_WEIGHT ?= 5
+DEMO_KEEP   ?=
+
+# What links the API server, which the race detector makes too large and slow.
+LINKS_APISERVER := /internal/sandbox$$|/internal/sandbox/cluster$$|/cmd/vicinity-sandbox$$|/test/integration$$
+
+.PHONY: help
+help: ## Explain every target.
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build every binary into bin/.
+	@echo "building into bin/ (the first build compiles Kubernetes and takes about ten minutes on two cores)"
+	@mkdir -p bin
+	$(GOBUILD) -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: build ## Show an application's traffic before and after Vicinity places it (DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
+	bin/vicinity-sandbox demo --weight=$(DEMO_WEIGHT) $(if $(filter 1 true yes,$(DEMO_KEEP)),--keep)
+
+.PHONY: test
+test: ## Run all tests; needs Go, make and git only.
+	go test -timeout 30m ./...
+
+.PHONY: race
+race: ## Run the tests under the race detector, but for those that link the API server (needs a C compiler).
+	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -vE '$(LINKS_APISERVER)')
+
+.PHONY: verify
+verify: ## Check format, vet, module files and import rules.
+	@test -z "$$(gofmt -l cmd flowgraph internal plugins test)" || { gofmt -l cmd flowgraph internal plugins test; echo "run gofmt -w on these files"; exit 1; }
+	go mod tidy -diff
+	go vet ./...
+
+.PHONY: bench
+bench: ## Run every benchmark.
+	go test -run '^$$' -bench . -benchmem ./flowgraph/... ./plugins/...
+
+.PHONY: clean
+clean: ## Remove what was built.
+	rm -rf bin
