@@ -150,8 +150,8 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index) g
 			if level == p.scorer.levels[0] {
 				rate += w
 			}
-			for d, n := range ownCounts {
-				sum.perUnit[d] += affinity.SelfGain(w, affinity.Replicas{Placed: n, Desired: desired})
+			for d := range ownCounts {
+				sum.perUnit[d] += affinity.SelfGain(w, before(ownCounts[d], desired))
 			}
 		}
 		g.levels = append(g.levels, sum.weightedLevel)
@@ -187,9 +187,16 @@ func (s levelSum) count(places []placement) map[int32]int32 {
 func (s levelSum) addEdge(sc scorer, w float64, own map[int32]int32, desired int32, peers map[int32]int32, peerDesired int32) {
 	for d, n := range peers {
 		s.perUnit[d] += sc.gain(w,
-			affinity.Replicas{Placed: own[d], Desired: desired},
+			before(own[d], desired),
 			affinity.Replicas{Placed: n, Desired: peerDesired})
 	}
+}
+
+// before is the pod's own workload in a domain without the pod. The pod is one
+// of those desired, so that the others there are no more than the rest: during
+// a rollout there may be, and the pod takes the place of one of them.
+func before(placed, desired int32) affinity.Replicas {
+	return affinity.Replicas{Placed: min(placed, desired-1), Desired: desired}
 }
 
 // desired is how many pods a workload wants, from its controller, and if that

@@ -1,0 +1,73 @@
+package trafficlocality
+
+import (
+	"strings"
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+func TestArgsErrors(t *testing.T) {
+	cases := map[string]struct {
+		args string
+		want []string // in the text
+	}{
+		"unknown field":            {"weigth: 5", []string{"weigth", "unknown field"}},
+		"unknown nested field":     {"closeness: {rack: 1}", []string{"closeness.rack", "unknown field"}},
+		"repeated field":           {"routing: Uniform, routing: FairLoad", []string{"routing", "already"}},
+		"not a duration":           {"staleAfter: soon", []string{"staleAfter", "duration"}},
+		"no duration":              {"staleAfter: 0s", []string{"staleAfter", "greater than 0"}},
+		"expires before it ages":   {"staleAfter: 10m, expireAfter: 5m", []string{"expireAfter", "greater than staleAfter"}},
+		"negative significance":    {"significantRate: -1", []string{"significantRate", "not be negative"}},
+		"negative request size":    {"requestBytes: -1Ki", []string{"requestBytes", "not be negative"}},
+		"not a quantity":           {"requestBytes: much", []string{"requestBytes", "quantities"}},
+		"unknown strategy":         {"strategy: Best", []string{"strategy", `"Best"`, "Gain", "NetMARKS"}},
+		"unknown routing":          {"routing: Random", []string{"routing", `"Random"`, "FairLoad", "Uniform"}},
+		"closeness above 1":        {"closeness: {node: 2}", []string{"closeness.node", "between 0 and 1"}},
+		"a zone nearer than nodes": {"closeness: {node: 0.4, zone: 0.6}", []string{"closeness.zone", "nearer level"}},
+		"another version":          {"apiVersion: config.vicinity.dev/v9", []string{"apiVersion", configv1.GroupVersion}},
+		"another kind":             {"kind: OtherArgs", []string{"kind", configv1.TrafficLocalityArgsKind}},
+		"not a map":                {"]", nil},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			plugin, err := Factory(Dependencies{})(t.Context(), rawArgs(test.args), handle{})
+			if err == nil || plugin != nil {
+				t.Fatalf("the factory returns %v, %v", plugin, err)
+			}
+			for _, part := range append(test.want, configv1.TrafficLocalityArgsKind) {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q does not say %q", err, part)
+				}
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q is more than a line", err)
+			}
+		})
+	}
+	if _, err := decodeArgs(&v1.Pod{}); err == nil {
+		t.Error("arguments of a foreign type pass")
+	}
+}
+
+func TestArgs(t *testing.T) {
+	for name, obj := range map[string]runtime.Object{"none": nil, "empty": rawArgs("")} {
+		args, err := decodeArgs(obj)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if args.Strategy != configv1.StrategyGain || args.Routing != configv1.RoutingUniform || *args.Closeness.Zone != 0.5 {
+			t.Errorf("%s: the defaults are %+v", name, args)
+		}
+	}
+	args, err := decodeArgs(rawArgs(`"apiVersion": "config.vicinity.dev/v1", "kind": "TrafficLocalityArgs", "routing": "FairLoad", "closeness": {"zone": 0, "region": 0}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if args.Routing != configv1.RoutingFairLoad || *args.Closeness.Zone != 0 || *args.Closeness.Node != 1 {
+		t.Errorf("the arguments are %+v", args)
+	}
+}

@@ -1,0 +1,308 @@
+package trafficlocality
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/informers"
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/testutil"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/backend/cache"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	st "k8s.io/kubernetes/pkg/scheduler/testing"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+)
+
+const (
+	namespace    = "shop"
+	templateHash = "6f7d9"
+)
+
+// allOfIt are arguments under which the plugin's say does not depend on the
+// rate, and only bytes count.
+const allOfIt = "significantRate: 0, requestBytes: 0"
+
+var dataTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// cluster is a plugin over the scheduler's own cache and snapshot.
+type cluster struct {
+	testing.TB
+	cache     cache.Cache
+	snapshot  *cache.Snapshot
+	informers informers.SharedInformerFactory
+	store     *flowgraph.Store
+	metrics   *Metrics
+	now       time.Time
+	plugin    *Plugin
+	pods      int
+}
+
+// newCluster returns a cluster without nodes whose plugin has the given
+// arguments, the fields of a YAML map.
+func newCluster(t testing.TB, args string) *cluster {
+	t.Helper()
+	registry := metrics.NewKubeRegistry()
+	c := &cluster{
+		TB:        t,
+		cache:     cache.New(t.Context(), nil, false, false),
+		snapshot:  cache.NewEmptySnapshot(),
+		informers: informers.NewSharedInformerFactory(nil, 0),
+		store:     flowgraph.NewStore(),
+		metrics:   NewMetrics(registry.MustRegister),
+		now:       dataTime,
+	}
+	c.plugin = c.newPlugin(args)
+	return c
+}
+
+func (c *cluster) dependencies() Dependencies {
+	return Dependencies{Store: c.store, Now: func() time.Time { return c.now }, Metrics: c.metrics}
+}
+
+// newPlugin returns one more plugin over the same cluster.
+func (c *cluster) newPlugin(args string) *Plugin {
+	c.Helper()
+	p, err := Factory(c.dependencies())(c.Context(), rawArgs(args), handle{informers: c.informers, lister: c.snapshot})
+	if err != nil {
+		c.Fatal(err)
+	}
+	return p.(*Plugin)
+}
+
+func rawArgs(fields string) runtime.Object {
+	return &runtime.Unknown{Raw: []byte("{" + fields + "}")}
+}
+
+// handle is what the factory asks of the framework.
+type handle struct {
+	fwk.Handle
+	informers informers.SharedInformerFactory
+	lister    fwk.SharedLister
+}
+
+func (h handle) SharedInformerFactory() informers.SharedInformerFactory { return h.informers }
+func (h handle) SnapshotSharedLister() fwk.SharedLister                 { return h.lister }
+
+// traffic publishes the graph of e.g. "web -> db 10MiB/s back 1KiB/s; a -> b 5req/s".
+func (c *cluster) traffic(text string) {
+	c.Helper()
+	c.store.Publish(flowgraph.NewSnapshot(c.store.Load().Generation()+1, dataTime, parseEdges(c, text)))
+}
+
+func parseEdges(t testing.TB, text string) []flowgraph.Edge {
+	t.Helper()
+	var edges []flowgraph.Edge
+	for _, part := range split(text, ";") {
+		from, rest, ok := strings.Cut(part, "->")
+		words := strings.Fields(rest)
+		if !ok || len(words) == 0 {
+			t.Fatalf("not an edge: %q", part)
+		}
+		e := flowgraph.Edge{From: workload(strings.TrimSpace(from)), To: workload(words[0]), ObservedAt: dataTime}
+		bytes := &e.SentBytesPerSecond
+		for _, word := range words[1:] {
+			if word == "back" {
+				bytes = &e.ReceivedBytesPerSecond
+			} else if n, ok := strings.CutSuffix(word, "req/s"); ok {
+				e.RequestsPerSecond = quantity(t, n)
+			} else {
+				*bytes = quantity(t, strings.TrimSuffix(word, "B/s"))
+			}
+		}
+		edges = append(edges, e)
+	}
+	return edges
+}
+
+func quantity(t testing.TB, text string) float64 {
+	t.Helper()
+	q, err := resource.ParseQuantity(text)
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return q.AsApproximateFloat64()
+}
+
+func split(text, separator string) []string {
+	return slices.DeleteFunc(strings.Split(text, separator), func(s string) bool { return strings.TrimSpace(s) == "" })
+}
+
+func workload(name string) flowgraph.WorkloadID {
+	return flowgraph.WorkloadID{Namespace: namespace, Name: name}
+}
+
+// assign adds the nodes and pods of e.g. "n1@r/a: web db*2 old(terminating); n2:":
+// node name, region and zone, then workloads with the number of their pods.
+func (c *cluster) assign(text string) {
+	c.Helper()
+	for _, part := range split(text, ";") {
+		position, pods, ok := strings.Cut(part, ":")
+		if !ok {
+			c.Fatalf("not a node: %q", part)
+		}
+		name, place, _ := strings.Cut(strings.TrimSpace(position), "@")
+		region, zone, _ := strings.Cut(place, "/")
+		c.cache.AddNode(klog.Background(), node(name, region, zone))
+		for _, word := range strings.Fields(pods) {
+			for _, pod := range c.parsePods(word) {
+				c.place(pod, name)
+			}
+		}
+	}
+	c.update()
+}
+
+func node(name, region, zone string) *v1.Node {
+	n := st.MakeNode().Name(name).Capacity(map[v1.ResourceName]string{"cpu": "64", "memory": "256Gi", "pods": "250"})
+	if region != "" {
+		n.Label(v1.LabelTopologyRegion, region)
+	}
+	if zone != "" {
+		n.Label(v1.LabelTopologyZone, zone)
+	}
+	return n.Obj()
+}
+
+// parsePods reads "db", "db*3" or "db*3(terminating)".
+func (c *cluster) parsePods(word string) []*v1.Pod {
+	word, state, _ := strings.Cut(word, "(")
+	name, times, ok := strings.Cut(word, "*")
+	n := 1
+	if ok {
+		n, _ = strconv.Atoi(times)
+	}
+	pods := make([]*v1.Pod, n)
+	for i := range pods {
+		pods[i] = c.pod(name)
+		switch state {
+		case "terminating)":
+			pods[i].DeletionTimestamp = &metav1.Time{Time: dataTime}
+		case "succeeded)":
+			pods[i].Status.Phase = v1.PodSucceeded
+		case "failed)":
+			pods[i].Status.Phase = v1.PodFailed
+		case "":
+		default:
+			c.Fatalf("unknown state %q", state)
+		}
+	}
+	return pods
+}
+
+// pod returns a new pod of the Deployment of that name.
+func (c *cluster) pod(name string) *v1.Pod {
+	c.pods++
+	id := fmt.Sprintf("%s-%s-%d", name, templateHash, c.pods)
+	return st.MakePod().Namespace(namespace).Name(id).UID(id).
+		Label(appsv1.DefaultDeploymentUniqueLabelKey, templateHash).
+		OwnerReference(name+"-"+templateHash, appsv1.SchemeGroupVersion.WithKind("ReplicaSet")).Obj()
+}
+
+// place puts a copy of a pod on a node.
+func (c *cluster) place(pod *v1.Pod, nodeName string) *v1.Pod {
+	c.Helper()
+	placed := pod.DeepCopy()
+	placed.Spec.NodeName = nodeName
+	if err := c.cache.AddPod(klog.Background(), placed); err != nil {
+		c.Fatal(err)
+	}
+	return placed
+}
+
+// desire says how many pods the Deployments of e.g. "web=3 db=1" want.
+func (c *cluster) desire(text string) {
+	c.Helper()
+	for _, word := range strings.Fields(text) {
+		name, n, _ := strings.Cut(word, "=")
+		rs := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: name + "-" + templateHash,
+			Annotations: map[string]string{"deployment.kubernetes.io/desired-replicas": n},
+		}}
+		if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(rs); err != nil {
+			c.Fatal(err)
+		}
+	}
+}
+
+// update brings the snapshot to the state of the cache, as each cycle does.
+func (c *cluster) update() {
+	c.Helper()
+	if err := c.cache.UpdateSnapshot(klog.Background(), c.snapshot); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// nodes returns the nodes of the given names, all when there are none.
+func (c *cluster) nodes(names ...string) []fwk.NodeInfo {
+	c.Helper()
+	all, err := c.snapshot.List()
+	if err != nil {
+		c.Fatal(err)
+	}
+	if len(names) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(n fwk.NodeInfo) bool { return !slices.Contains(names, n.Node().Name) })
+}
+
+// scores runs PreScore and Score over the nodes. It returns nil when PreScore
+// answers Skip.
+func (c *cluster) scores(pod *v1.Pod, nodes []fwk.NodeInfo) map[string]int64 {
+	c.Helper()
+	ctx, state := context.Background(), framework.NewCycleState()
+	if status := c.plugin.PreScore(ctx, state, pod, nodes); status.IsSkip() {
+		return nil
+	} else if !status.IsSuccess() {
+		c.Fatalf("PreScore: %v", status)
+	}
+	scores := map[string]int64{}
+	for _, n := range nodes {
+		score, status := c.plugin.Score(ctx, state, pod, n)
+		if !status.IsSuccess() {
+			c.Fatalf("Score of %s: %v", n.Node().Name, status)
+		}
+		if score < fwk.MinScore || score > fwk.MaxScore {
+			c.Errorf("Score of %s is %d", n.Node().Name, score)
+		}
+		scores[n.Node().Name] = score
+	}
+	return scores
+}
+
+// scoreText is scores as text: "n1=100 n2=0", or "skip".
+func (c *cluster) scoreText(pod *v1.Pod, candidates ...string) string {
+	c.Helper()
+	scores := c.scores(pod, c.nodes(candidates...))
+	if scores == nil {
+		return "skip"
+	}
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(scores)) {
+		words = append(words, fmt.Sprintf("%s=%d", name, scores[name]))
+	}
+	return strings.Join(words, " ")
+}
+
+// count reads a counter.
+func count(t testing.TB, m metrics.CounterMetric) int {
+	t.Helper()
+	v, err := testutil.GetCounterMetricValue(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(v)
+}

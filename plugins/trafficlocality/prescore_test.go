@@ -1,0 +1,174 @@
+package trafficlocality
+
+import (
+	"testing"
+
+	"k8s.io/klog/v2"
+)
+
+func TestScores(t *testing.T) {
+	nodeOnly := allOfIt + ", closeness: {node: 1, zone: 0, region: 0}"
+	fairLoad := nodeOnly + ", routing: FairLoad"
+	netmarks := "strategy: NetMARKS, significantRate: 0"
+	cases := map[string]struct {
+		args    string
+		traffic string
+		assign  string
+		desired string
+		want    string // of one more pod of web
+	}{
+		"the callee's node wins": {
+			args: nodeOnly, traffic: "web -> db 10MiB/s",
+			assign: "n1: db; n2: cart; n3:", want: "n1=100 n2=0 n3=0",
+		},
+		"the caller's node wins": {
+			args: nodeOnly, traffic: "gateway -> web 10MiB/s",
+			assign: "n1: gateway; n2: cart", want: "n1=100 n2=0",
+		},
+		"callers and callees add up": {
+			args: nodeOnly, traffic: "gateway -> web 30B/s; web -> db 50B/s; web -> cart 40B/s",
+			assign: "n1: gateway; n2: db; n3: cart gateway; n4: db cart gateway", desired: "gateway=3",
+			// n1: 30/3; n2: 50/2; n3: 40/2 + 10.
+			want: "n1=18 n2=45 n3=55 n4=100",
+		},
+		"both directions of an edge count": {
+			args: nodeOnly, traffic: "web -> db 10B/s back 30B/s; web -> cart 20B/s",
+			assign: "n1: db; n2: cart", want: "n1=100 n2=50",
+		},
+		"a peer that is both caller and callee counts twice": {
+			args: nodeOnly, traffic: "web -> db 10B/s; db -> web 10B/s; web -> cart 10B/s",
+			assign: "n1: db; n2: cart", want: "n1=100 n2=50",
+		},
+		"requests count beside their bytes": {
+			args: "significantRate: 0, requestBytes: 10, closeness: {zone: 0, region: 0}", traffic: "web -> db 100B/s; web -> cart 10B/s 4req/s",
+			assign: "n1: db; n2: cart", want: "n1=100 n2=50",
+		},
+		"a node counts by its share of the peer's pods": {
+			args: nodeOnly, traffic: "web -> db 10MiB/s",
+			assign: "n1: db*3; n2: db; n3:", want: "n1=100 n2=33 n3=0",
+		},
+		"other workloads' traffic does not matter": {
+			args: nodeOnly, traffic: "web -> db 1KiB/s; cart -> gateway 10MiB/s",
+			assign: "n1: db; n2: cart gateway", want: "n1=100 n2=0",
+		},
+		"node, zone and region by their default closeness": {
+			args: allOfIt, traffic: "web -> db 10MiB/s",
+			assign: "n1@r1/a: db; n2@r1/a:; n3@r1/b:; n4@r2/a:", want: "n1=100 n2=50 n3=10 n4=0",
+		},
+		"many peers in the zone against one on the node": {
+			args: allOfIt, traffic: "web -> db 10MiB/s",
+			assign: "n1@r/a: db; n2@r/b: db*2; n3@r/b: db*2; n4@r/b:",
+			// n1: 1 of 5 on node, zone and 5 in the region: 0.5/5+0.4/5+0.1;
+			// n2: 0.5*2/5 + 0.4*4/5 + 0.1; n4: 0.4*4/5 + 0.1.
+			want: "n1=45 n2=100 n3=100 n4=68",
+		},
+		"an unknown zone is shared with nobody": {
+			args: allOfIt, traffic: "web -> db 10MiB/s",
+			assign: "n1@r1: db; n2@r1:; n3: db; n4:; n5@r2:",
+			// n1: 0.5/2 on the node + 0.1/2 in the region; n2: 0.1/2; n3: 0.5/2.
+			want: "n1=100 n2=17 n3=83 n4=0 n5=0",
+		},
+		"terminating and finished pods do not count": {
+			args: nodeOnly, traffic: "web -> db 10MiB/s",
+			assign: "n1: db; n2: db*5(terminating) db(succeeded) db(failed)", want: "n1=100 n2=0",
+		},
+		"a rollout's surplus peers do not count": {
+			args: nodeOnly, traffic: "web -> db 100B/s; web -> cart 100B/s",
+			assign: "n1: db*3; n2: cart", desired: "db=2 cart=1", want: "n1=100 n2=100",
+		},
+		"a rollout's new pod is drawn to where the old one is": {
+			args: nodeOnly, traffic: "web -> db 10MiB/s",
+			assign: "n1: web db; n2:", desired: "web=1 db=1", want: "n1=100 n2=0",
+		},
+		"a rollout's new pod under fair load": {
+			args: fairLoad, traffic: "web -> db 10MiB/s",
+			assign: "n1: web db; n2: web", desired: "web=1 db=1", want: "n1=100 n2=0",
+		},
+		"peers that have yet to come keep their share": {
+			args: nodeOnly, traffic: "web -> db 100B/s; web -> cart 100B/s",
+			assign: "n1: db; n2: cart", desired: "db=4 cart=1", want: "n1=25 n2=100",
+		},
+		"uniform routing does not tire of own pods": {
+			args: nodeOnly, traffic: "web -> db 10MiB/s",
+			assign: "n1: web*2 db; n2: db", desired: "web=4", want: "n1=100 n2=100",
+		},
+		"fair load is served when the peer's share is": {
+			args: fairLoad, traffic: "web -> db 10MiB/s",
+			assign: "n1: web*2 db; n2: web db", desired: "web=4", want: "n1=0 n2=100",
+		},
+		"traffic with its own pods draws pods together": {
+			args: nodeOnly, traffic: "web -> web 100B/s; web -> db 100B/s",
+			// d=4: n1 gains 100*2*2/(4*3), n2 100/4.
+			assign: "n1: web*2; n2: db", desired: "web=4", want: "n1=100 n2=75",
+		},
+		"NetMARKS is w xb/db of bytes on the node": {
+			args: netmarks, traffic: "web -> db 30B/s back 30B/s 1000req/s; cart -> web 20B/s; web -> web 1MiB/s",
+			assign: "n1@r/a: db*2 web; n2@r/a: db cart; n3@r/a: web; n4@r/a: cart",
+			// 60*2/3 = 40; 60/3 + 20/2 = 30; 0; 10.
+			want: "n1=100 n2=75 n3=0 n4=25",
+		},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, test.args)
+			c.traffic(test.traffic)
+			c.assign(test.assign)
+			c.desire(test.desired)
+			if got := c.scoreText(c.pod("web")); got != test.want {
+				t.Errorf("the scores are %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestSignificance(t *testing.T) {
+	cases := map[string]struct {
+		traffic string
+		desired string
+		want    string
+	}{
+		"one byte per second decides nothing": {traffic: "web -> db 1B/s", desired: "web=1", want: "n1=0 n2=0"},
+		"half a say at the significant rate":  {traffic: "web -> db 16KiB/s", desired: "web=1", want: "n1=50 n2=0"},
+		"much more has almost all":            {traffic: "web -> db 10MiB/s", desired: "web=1", want: "n1=100 n2=0"},
+		"the rate is that of one pod":         {traffic: "web -> db 64KiB/s", desired: "web=4", want: "n1=50 n2=0"},
+		"callers count":                       {traffic: "db -> web 8KiB/s back 8KiB/s", desired: "web=1", want: "n1=50 n2=0"},
+		"peers that run nowhere count":        {traffic: "web -> db 8KiB/s; web -> cart 8KiB/s", desired: "web=1", want: "n1=50 n2=0"},
+		"traffic with itself counts":          {traffic: "web -> db 8KiB/s; web -> web 8KiB/s", desired: "web=1", want: "n1=50 n2=0"},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, "")
+			c.traffic(test.traffic)
+			c.assign("n1: db; n2:")
+			c.desire(test.desired)
+			if got := c.scoreText(c.pod("web")); got != test.want {
+				t.Errorf("the scores are %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAssumedPodsCount(t *testing.T) {
+	c := newCluster(t, allOfIt)
+	c.traffic("web -> db 10MiB/s")
+	c.assign("n1: cart; n2:")
+	if got := c.scoreText(c.pod("web")); got != "skip" {
+		t.Fatalf("the scores are %s before a peer runs", got)
+	}
+	assumed := c.pod("db")
+	assumed.Spec.NodeName = "n2"
+	if err := c.cache.AssumePod(klog.Background(), assumed); err != nil {
+		t.Fatal(err)
+	}
+	c.update()
+	if got, want := c.scoreText(c.pod("web")), "n1=0 n2=100"; got != want {
+		t.Errorf("the scores are %s beside an assumed peer, want %s", got, want)
+	}
+	if err := c.cache.ForgetPod(klog.Background(), assumed); err != nil {
+		t.Fatal(err)
+	}
+	c.update()
+	if got := c.scoreText(c.pod("web")); got != "skip" {
+		t.Errorf("the scores are %s after the peer was forgotten", got)
+	}
+}
