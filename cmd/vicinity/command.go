@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+// usageErrorf returns a usageError with this text.
+func usageErrorf(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// newCommand returns the whole command line. binary is the name of the
+// program's file: kubectl-vicinity calls itself "kubectl vicinity".
+func newCommand(binary string, s streams, now func() time.Time) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "vicinity",
+		Short: "See what the Vicinity scheduler knows of the traffic between workloads",
+		Long: `See what the Vicinity scheduler knows of the traffic between workloads.
+
+Exit codes: 0 success, 1 failure, 2 mistake in the command line, 130 interrupted.
+
+As a plugin of kubectl: give the program the name kubectl-vicinity and put it on
+the PATH. For completion there, link kubectl_complete-vicinity to it.`,
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownVerb(cmd, args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	if binary == "kubectl-vicinity" {
+		cmd.Use = binary
+		cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl vicinity"}
+	}
+	cmd.SetOut(s.out)
+	cmd.SetErr(s.err)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageErrorf("%w; see %s --help", err, cmd.CommandPath())
+	})
+	cmd.AddCommand(graphCommand(s, now), versionCommand())
+	return cmd
+}
+
+func unknownVerb(cmd *cobra.Command, verb string) error {
+	if similar := cmd.SuggestionsFor(verb); len(similar) > 0 {
+		return usageErrorf("unknown verb %q; did you mean %s %s?", verb, cmd.CommandPath(), similar[0])
+	}
+	return usageErrorf("unknown verb %q; see %s --help", verb, cmd.CommandPath())
+}
+
+// noArgs refuses arguments that are not flags.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageErrorf("%s takes no argument %q; see %s --help", cmd.Name(), args[0], cmd.CommandPath())
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"os/exec"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestName checks what the program calls itself.
+func TestName(t *testing.T) {
+	cases := map[string]struct {
+		args     []string
+		wantCode int
+		wantOut  string
+		wantErr  string
+	}{
+		"own name":           {[]string{"/usr/bin/vicinity", "graph", "--help"}, 0, "\n  vicinity graph (--prometheus URL | ", ""},
+		"plugin of kubectl":  {[]string{"/usr/bin/kubectl-vicinity", "graph", "--help"}, 0, "\n  kubectl vicinity graph (--prometheus URL | ", ""},
+		"plugin on Windows":  {[]string{"kubectl-vicinity.exe"}, 0, "Usage:\n  kubectl vicinity [flags]", ""},
+		"error of a plugin":  {[]string{"kubectl-vicinity", "graph"}, 2, "", "kubectl vicinity: which Prometheus? Type: kubectl vicinity graph --prometheus"},
+		"no verb":            {[]string{"vicinity"}, 0, "Usage:", ""},
+		"similar verb":       {[]string{"vicinity", "grahp"}, 2, "", `vicinity: unknown verb "grahp"; did you mean vicinity graph?`},
+		"unknown verb":       {[]string{"vicinity", "bogus"}, 2, "", `vicinity: unknown verb "bogus"; see vicinity --help`},
+		"version":            {[]string{"vicinity", "version"}, 0, "vicinity (devel), commit ", ""},
+		"version takes none": {[]string{"vicinity", "version", "x"}, 2, "", `version takes no argument "x"`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			code := run(t.Context(), tc.args, streams{out: &out, err: &errs}, clock())
+			if code != tc.wantCode || !strings.Contains(out.String(), tc.wantOut) || !strings.Contains(errs.String(), tc.wantErr) {
+				t.Errorf("exit code %d, stdout:\n%s\nstderr:\n%s\nwant %d, %q and %q", code, &out, &errs, tc.wantCode, tc.wantOut, tc.wantErr)
+			}
+			if (tc.wantOut == "") != (out.Len() == 0) || (tc.wantErr == "") != (errs.Len() == 0) {
+				t.Errorf("stdout:\n%s\nstderr:\n%s\nwant only one of them", &out, &errs)
+			}
+		})
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	cases := map[string]struct {
+		args []string
+		want string
+	}{
+		"verbs":          {[]string{"vicinity", "__complete", "gr"}, "graph\tShow the traffic"},
+		"output":         {[]string{"vicinity", "__complete", "graph", "-o", ""}, "table\tfor people\njson\tfor programs, schema vicinity.graph/v1\ndot\tfor Graphviz\n:4\n"},
+		"long output":    {[]string{"vicinity", "__complete", "graph", "--output", "j"}, "json\t"},
+		"window":         {[]string{"vicinity", "__complete", "graph", "--window", ""}, "1m\n5m\n15m\n1h\n:4\n"},
+		"file":           {[]string{"vicinity", "__complete", "graph", "--telemetry-config", ""}, "yaml\nyml\njson\n:8\n"},
+		"no file names":  {[]string{"vicinity", "__complete", "graph", "--namespace", ""}, ":4\n"},
+		"as kubectl ask": {[]string{"/x/kubectl_complete-vicinity", "graph", "-o", ""}, "table\tfor people\n"},
+		"script":         {[]string{"vicinity", "completion", "bash"}, "__start_vicinity"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			if code := run(t.Context(), tc.args, streams{out: &out, err: &errs}, clock()); code != 0 || !strings.Contains(out.String(), tc.want) {
+				t.Errorf("exit code %d, stdout %q, want 0 and %q", code, &out, tc.want)
+			}
+		})
+	}
+}
+
+func TestVersionLine(t *testing.T) {
+	info := &debug.BuildInfo{
+		Main:     debug.Module{Version: "v1.2.3"},
+		Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}},
+	}
+	if got, want := versionLine(info), "vicinity v1.2.3, commit abc with changes, go1."; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s...", got, want)
+	}
+	if got, want := versionLine(nil), "vicinity unknown, commit unknown, go1."; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s...", got, want)
+	}
+}
+
+// TestLinksLittle checks that the program stays small: it must start at once
+// and be easy to trust.
+func TestLinksLittle(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	forbidden := []string{"k8s.io/kubernetes", "k8s.io/client-go", "go.etcd.io/", "sigs.k8s.io/kwok", "github.com/prometheus/prometheus/"}
+	for dep := range strings.Lines(string(out)) {
+		for _, prefix := range forbidden {
+			if strings.HasPrefix(dep, prefix) {
+				t.Errorf("links %s", strings.TrimSpace(dep))
+			}
+		}
+	}
+	if !strings.Contains(string(out), "vicinity/flowgraph/telemetry/promapi\n") {
+		t.Errorf("go list did not list the dependencies: %s", out)
+	}
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+// graphOptions are the flags of the verb graph.
+type graphOptions struct {
+	prometheus, configFile string
+	window, timeout        time.Duration
+	cluster, selector      string
+
+	output       string
+	limit        int
+	namespace    string
+	requestBytes string
+}
+
+const (
+	outputTable = "table"
+	outputJSON  = "json"
+	outputDOT   = "dot"
+	// tableLimit is how many edges the table shows when --limit is not given.
+	tableLimit = 30
+)
+
+// outputs returns the formats with what completion says of them.
+func outputs() []string {
+	return []string{outputTable + "\tfor people", outputJSON + "\tfor programs, schema " + graphSchema, outputDOT + "\tfor Graphviz"}
+}
+
+func graphCommand(s streams, now func() time.Time) *cobra.Command {
+	o := graphOptions{}
+	var v view
+	cmd := &cobra.Command{
+		Use:   "graph (--prometheus URL | --telemetry-config FILE)",
+		Short: "Show the traffic between workloads as the scheduler sees it",
+		Long: `Show the traffic between workloads as the scheduler sees it: the same queries to
+the same Prometheus, once, through the same code. The largest edges come first:
+by bytes per second in both directions plus requests per second times
+--request-bytes. SENT goes from FROM to TO, RECEIVED comes back.
+
+With --prometheus the source is istio-sidecar. Other sources, credentials, CA
+files and tenant headers are the business of the scheduler's configuration file:
+give it with --telemetry-config.
+
+The JSON output has the schema ` + graphSchema + `; fields may be added to it.`,
+		Example: `  kubectl port-forward --namespace monitoring service/prometheus 9090 &
+  vicinity graph --prometheus http://localhost:9090
+  vicinity graph --telemetry-config telemetry.yaml --namespace shop --limit 0
+  vicinity graph --prometheus http://localhost:9090 -o json | jq .total
+  vicinity graph --prometheus http://localhost:9090 -o dot | dot -Tsvg > graph.svg`,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		PreRunE: func(cmd *cobra.Command, _ []string) (err error) {
+			v, err = o.check(cmd)
+			return err
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, v, s, now) },
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *graphOptions) addFlags(cmd *cobra.Command) {
+	standard := v1.TelemetryConfiguration{}
+	standard.SetDefaults()
+	args := v1.TrafficLocalityArgs{}
+	args.SetDefaults()
+	f := cmd.Flags()
+	f.StringVar(&o.prometheus, "prometheus", "", "base `URL` of the Prometheus API, without /api/v1")
+	f.StringVar(&o.configFile, "telemetry-config", "", "the scheduler's TelemetryConfiguration `FILE`, instead of --prometheus")
+	f.DurationVar(&o.window, "window", standard.Sources[0].Window.Duration, "range of the rates; at least four scrape intervals (with --prometheus)")
+	f.StringVar(&o.cluster, "cluster", "", "the mesh's `NAME` of the cluster; traffic that names another is left out (with --prometheus)")
+	f.StringVar(&o.selector, "selector", "", "further PromQL label `MATCHERS` without braces, such as job=\"envoy\" (with --prometheus)")
+	f.DurationVar(&o.timeout, "timeout", standard.Prometheus.Timeout.Duration, "how long one query may take (with --prometheus)")
+	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json or dot")
+	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, the largest; 0 shows all (default 30 for table, all for json and dot)")
+	f.StringVarP(&o.namespace, "namespace", "n", "", "show only edges that begin or end in this `NAMESPACE`")
+	f.StringVar(&o.requestBytes, "request-bytes", args.RequestBytes.String(), "what one request counts beside its own size, a `QUANTITY`, as requestBytes of the plugin")
+	cmd.MarkFlagsMutuallyExclusive("prometheus", "telemetry-config") // for completion; check, which comes first, says it better
+	o.addCompletion(cmd)
+}
+
+func (o *graphOptions) addCompletion(cmd *cobra.Command) {
+	complete := map[string]cobra.CompletionFunc{
+		"output":           cobra.FixedCompletions(outputs(), cobra.ShellCompDirectiveNoFileComp),
+		"prometheus":       cobra.FixedCompletions([]string{"http://localhost:9090"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace),
+		"telemetry-config": cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt),
+		"window":           cobra.FixedCompletions([]string{"1m", "5m", "15m", "1h"}, cobra.ShellCompDirectiveNoFileComp),
+		"timeout":          cobra.FixedCompletions([]string{"10s", "30s", "2m"}, cobra.ShellCompDirectiveNoFileComp),
+	}
+	for _, flag := range []string{"cluster", "selector", "limit", "namespace", "request-bytes"} {
+		complete[flag] = cobra.NoFileCompletions
+	}
+	for flag, f := range complete {
+		if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
+			panic(err) // no such flag
+		}
+	}
+}
+
+// run does the work of the verb. Nothing is written to stdout before all of it
+// is there.
+func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() time.Time) error {
+	cfg, err := o.configuration(cmd)
+	if err != nil {
+		return err
+	}
+	report, failed := collect(cmd.Context(), cfg, s.progress, now)
+	if report == nil {
+		return o.explain(failed)
+	}
+	out := &bytes.Buffer{}
+	r := report.viewedBy(v)
+	switch o.output {
+	case outputTable:
+		writeTable(out, r)
+	case outputJSON:
+		err = writeJSON(out, r)
+	case outputDOT:
+		writeDOT(out, r)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := s.out.Write(out.Bytes()); err != nil {
+		return err
+	}
+	// Some sources failed: the scheduler would work with the others.
+	return o.explain(failed)
+}
+
+// check returns what the flags ask to see, and reports mistakes in them.
+func (o *graphOptions) check(cmd *cobra.Command) (view, error) {
+	see := cmd.CommandPath()
+	switch {
+	case o.prometheus == "" && o.configFile == "":
+		return view{}, usageErrorf("which Prometheus? Type: %s --prometheus http://localhost:9090, or %s --telemetry-config FILE", see, see)
+	case o.prometheus != "" && o.configFile != "":
+		return view{}, usageErrorf("--prometheus and --telemetry-config exclude each other: the file names the server. Type: %s --telemetry-config %s", see, o.configFile)
+	case !slices.Contains([]string{outputTable, outputJSON, outputDOT}, o.output):
+		return view{}, usageErrorf("--output %q: must be table, json or dot", o.output)
+	case o.limit < 0:
+		return view{}, usageErrorf("--limit %d: must not be negative; 0 shows all edges", o.limit)
+	}
+	if o.configFile != "" {
+		for _, f := range flagFields() {
+			if cmd.Flags().Changed(f.flag) {
+				return view{}, usageErrorf("--%s goes with --prometheus only: set %s in %s", f.flag, f.field, o.configFile)
+			}
+		}
+	}
+	requestBytes, err := resource.ParseQuantity(o.requestBytes)
+	if err != nil || requestBytes.Sign() < 0 {
+		return view{}, usageErrorf("--request-bytes %q: must be a quantity such as 1Ki, not negative", o.requestBytes)
+	}
+	limit := o.limit
+	if o.output == outputTable && !cmd.Flags().Changed("limit") {
+		limit = tableLimit
+	}
+	return view{namespace: o.namespace, limit: limit, requestBytes: requestBytes.AsApproximateFloat64()}, nil
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+)
+
+// maxPenWidth is the width of the thickest edge, in points.
+const maxPenWidth = 8
+
+// writeDOT writes the edges of r as a directed graph of Graphviz: a cluster for
+// each namespace, and edges as wide as the square root of their rate.
+func writeDOT(w io.Writer, r viewed) {
+	title := "traffic of " + moment(r.dataAt)
+	if r.notShown.edges > 0 {
+		title += fmt.Sprintf("; %s with %s of all bytes not shown", plural(r.notShown.edges, "smaller edge"), percent(r.share(r.notShown.rates)))
+	}
+	fmt.Fprintf(w, "digraph vicinity {\n  label=%s;\n  node [shape=box];\n", dotLabel(title))
+	workloads := shownWorkloads(r.shown)
+	for i, id := range workloads {
+		if i == 0 || workloads[i-1].Namespace != id.Namespace {
+			fmt.Fprintf(w, "  subgraph %s {\n    label=%s;\n", dotID("cluster_"+id.Namespace), dotLabel(id.Namespace))
+		}
+		fmt.Fprintf(w, "    %s [label=%s];\n", dotID(id.String()), dotLabel(id.Name))
+		if i == len(workloads)-1 || workloads[i+1].Namespace != id.Namespace {
+			fmt.Fprint(w, "  }\n")
+		}
+	}
+	largest := 0.0
+	for _, e := range r.shown {
+		largest = max(largest, e.Weight(r.requestBytes))
+	}
+	for _, e := range r.shown {
+		text := byteRate(e.BytesPerSecond())
+		if e.RequestsPerSecond > 0 {
+			text += "\n" + count(e.RequestsPerSecond) + " requests/s"
+		}
+		fmt.Fprintf(w, "  %s -> %s [label=%s, penwidth=%.2f];\n", dotID(e.From.String()), dotID(e.To.String()),
+			dotLabel(text), penWidth(e.Weight(r.requestBytes), largest))
+	}
+	fmt.Fprint(w, "}\n")
+}
+
+// penWidth is 1 for no traffic and maxPenWidth for the largest rate.
+func penWidth(rate, largest float64) float64 {
+	if largest == 0 {
+		return 1
+	}
+	return 1 + (maxPenWidth-1)*math.Sqrt(rate/largest)
+}
+
+// shownWorkloads returns the ends of the edges, each once, in order.
+func shownWorkloads(edges []flowgraph.Edge) []flowgraph.WorkloadID {
+	var ids []flowgraph.WorkloadID
+	for _, e := range edges {
+		ids = append(ids, e.From, e.To)
+	}
+	slices.SortFunc(ids, flowgraph.WorkloadID.Compare)
+	return slices.Compact(ids)
+}
+
+// dotID quotes an identifier. Graphviz unescapes the quote only; the doubled
+// backslash keeps one at the end from escaping the closing quote.
+func dotID(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable(s)) + `"`
+}
+
+// dotLabel quotes a text that is shown, where Graphviz also gives a meaning to
+// backslashes and entities. A line feed begins a line.
+func dotLabel(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `&`, `&amp;`).Replace(printable(line))
+	}
+	return `"` + strings.Join(lines, `\n`) + `"`
+}

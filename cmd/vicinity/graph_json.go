@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+)
+
+// graphSchema names the JSON output. A change that could break a reader gets
+// another number; new fields do not.
+const graphSchema = "vicinity.graph/v1"
+
+// graphJSON is the JSON output of the verb graph. Rates are per second and have
+// the precision of the graph, which is that of a float32. Times are RFC 3339,
+// in UTC and whole seconds.
+type graphJSON struct {
+	Schema string `json:"schema"`
+	// MadeAt is when the output was made; DataAt is the time of the data.
+	MadeAt time.Time `json:"madeAt"`
+	DataAt time.Time `json:"dataAt"`
+	// RequestBytes is what one request counts in the order of the edges.
+	RequestBytes float64 `json:"requestBytes"`
+	// Total is of the whole graph.
+	Total totalsJSON `json:"total"`
+	// Namespace is that of --namespace, and Matching are the totals of the
+	// edges that begin or end in it; both are missing without --namespace.
+	Namespace string      `json:"namespace,omitempty"`
+	Matching  *totalsJSON `json:"matching,omitempty"`
+	// NotShown are the totals of the edges that --limit keeps out of Edges. It
+	// is missing when there are none.
+	NotShown *totalsJSON `json:"notShown,omitempty"`
+	// Edges are the largest first.
+	Edges []edgeJSON `json:"edges"`
+	// InvalidFlows is how many flows the graph refused, for a rate that is no
+	// number or a missing workload.
+	InvalidFlows int          `json:"invalidFlows"`
+	Sources      []sourceJSON `json:"sources"`
+}
+
+// totalsJSON are sums over edges, self-flows included. SelfFlow is their part.
+type totalsJSON struct {
+	Workloads int `json:"workloads"`
+	Edges     int `json:"edges"`
+	ratesJSON
+	SelfFlow ratesJSON `json:"selfFlow"`
+}
+
+// ratesJSON are what one end exchanges with the other: sent goes from "from" to
+// "to", received comes back.
+type ratesJSON struct {
+	SentBytesPerSecond     float32 `json:"sentBytesPerSecond"`
+	ReceivedBytesPerSecond float32 `json:"receivedBytesPerSecond"`
+	RequestsPerSecond      float32 `json:"requestsPerSecond"`
+}
+
+type workloadJSON struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+type edgeJSON struct {
+	From workloadJSON `json:"from"`
+	To   workloadJSON `json:"to"`
+	ratesJSON
+	// Share is the edge's part of all bytes of the graph, 0 to 1.
+	Share float32 `json:"share"`
+	// SelfFlow is traffic of a workload with itself.
+	SelfFlow   bool      `json:"selfFlow"`
+	ObservedAt time.Time `json:"observedAt"`
+}
+
+type sourceJSON struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+	// WindowSeconds is the range of the source's rates.
+	WindowSeconds float64 `json:"windowSeconds"`
+	// DurationSeconds is how long the queries took together.
+	DurationSeconds float64 `json:"durationSeconds"`
+	Series          int     `json:"series"`
+	Flows           int     `json:"flows"`
+	// Failure is the kind of Error, such as "timeout"; both are missing when
+	// the source succeeded.
+	Failure string        `json:"failure,omitempty"`
+	Error   string        `json:"error,omitempty"`
+	LeftOut []leftOutJSON `json:"leftOut"`
+}
+
+// leftOutJSON is traffic that belongs to no pair of workloads.
+type leftOutJSON struct {
+	Reason         string  `json:"reason"`
+	Series         int     `json:"series"`
+	BytesPerSecond float32 `json:"bytesPerSecond"`
+}
+
+// writeJSON writes r in the schema graphSchema.
+func writeJSON(w io.Writer, r viewed) error {
+	out := graphJSON{
+		Schema:       graphSchema,
+		MadeAt:       seconds(r.madeAt),
+		DataAt:       seconds(r.dataAt),
+		RequestBytes: r.requestBytes,
+		Total:        totalsToJSON(r.total),
+		Namespace:    r.namespace,
+		Edges:        []edgeJSON{},
+		InvalidFlows: r.invalidFlows,
+		Sources:      []sourceJSON{},
+	}
+	if r.namespace != "" {
+		t := totalsToJSON(r.matching)
+		out.Matching = &t
+	}
+	if r.notShown.edges > 0 {
+		t := totalsToJSON(r.notShown)
+		out.NotShown = &t
+	}
+	for _, e := range r.shown {
+		out.Edges = append(out.Edges, edgeJSON{
+			From: workloadJSON(e.From), To: workloadJSON(e.To), ratesJSON: ratesToJSON(e.Rates),
+			Share: float32(r.share(e.Rates)), SelfFlow: e.IsSelf(), ObservedAt: seconds(e.ObservedAt),
+		})
+	}
+	for _, s := range r.sources {
+		out.Sources = append(out.Sources, sourceToJSON(s))
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(out)
+}
+
+func sourceToJSON(s sourceReport) sourceJSON {
+	out := sourceJSON{
+		Name: s.Name, Type: string(s.sourceType),
+		WindowSeconds: s.window.Seconds(), DurationSeconds: s.Duration.Seconds(),
+		Series: s.Series, Flows: s.Flows, LeftOut: []leftOutJSON{},
+	}
+	if s.Err != nil {
+		out.Failure, out.Error = telemetry.FailureOf(s.Err).String(), s.Err.Error()
+	}
+	for _, reason := range telemetry.Reasons() {
+		if l, ok := s.LeftOut[reason]; ok {
+			out.LeftOut = append(out.LeftOut, leftOutJSON{reason.String(), l.Series, float32(l.BytesPerSecond)})
+		}
+	}
+	return out
+}
+
+func totalsToJSON(t totals) totalsJSON {
+	return totalsJSON{Workloads: t.workloads, Edges: t.edges, ratesJSON: ratesToJSON(t.rates), SelfFlow: ratesToJSON(t.self)}
+}
+
+func ratesToJSON(r flowgraph.Rates) ratesJSON {
+	return ratesJSON{float32(r.SentBytesPerSecond), float32(r.ReceivedBytesPerSecond), float32(r.RequestsPerSecond)}
+}
+
+func seconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

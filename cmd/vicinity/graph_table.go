@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+)
+
+// writeTable writes r for people: the edges, their sums, and what the sources
+// returned and left out.
+func writeTable(w io.Writer, r viewed) {
+	if len(r.shown) > 0 {
+		writeEdges(w, r)
+		fmt.Fprintln(w)
+	}
+	writeSummary(w, r)
+	fmt.Fprintln(w)
+	writeSources(w, r)
+	writeLeftOut(w, r)
+	switch {
+	case len(r.edges) == 0:
+		writeWhyEmpty(w, r)
+	case len(r.shown) == 0:
+		fmt.Fprintf(w, "\nNo edge begins or ends in namespace %s. Namespaces with traffic: %s.\n",
+			printable(r.namespace), strings.Join(namespaces(r.edges, 10), ", "))
+	}
+}
+
+func writeEdges(w io.Writer, r viewed) {
+	t := columns{left: 2}
+	header := []string{"FROM", "TO", "SENT/s", "RECEIVED/s", "REQUESTS/s", "SHARE"}
+	ages := slices.ContainsFunc(r.shown, func(e flowgraph.Edge) bool { return r.age(e) >= time.Second })
+	if ages {
+		header = append(header, "AGE")
+	}
+	t.add(header...)
+	for _, e := range r.shown {
+		row := []string{
+			e.From.String(), e.To.String(),
+			byteRate(e.SentBytesPerSecond), byteRate(e.ReceivedBytesPerSecond),
+			requests(e.RequestsPerSecond), percent(r.share(e.Rates)),
+		}
+		if ages {
+			row = append(row, duration(r.age(e)))
+		}
+		t.add(row...)
+	}
+	t.write(w)
+	if n := r.notShown; n.edges > 0 {
+		fmt.Fprintf(w, "... and %s with %s of all bytes; --limit 0 shows all\n", plural(n.edges, "smaller edge"), percent(r.share(n.rates)))
+	}
+}
+
+// requests is the cell of an edge's requests. Where the telemetry counts none,
+// as with TCP, 0 would look like an observation.
+func requests(perSecond float64) string {
+	if perSecond == 0 {
+		return "-"
+	}
+	return count(perSecond)
+}
+
+// age is how much older than the graph's data the observation of e is.
+func (r *report) age(e flowgraph.Edge) time.Duration { return r.dataAt.Sub(e.ObservedAt) }
+
+func writeSummary(w io.Writer, r viewed) {
+	t := columns{left: 2}
+	totalsRow := func(name string, n totals) {
+		t.add(name, fmt.Sprintf("%s, %s, %s, %s requests/s",
+			plural(n.workloads, "workload"), plural(n.edges, "edge"), byteRate(n.rates.BytesPerSecond()), count(n.rates.RequestsPerSecond)))
+	}
+	totalsRow("graph", r.total)
+	if r.namespace != "" {
+		totalsRow("namespace "+r.namespace, r.matching)
+	}
+	self := r.total.self
+	t.add("self-flow", fmt.Sprintf("%s, %s requests/s (%s of all bytes)", byteRate(self.BytesPerSecond()), count(self.RequestsPerSecond), percent(r.share(self))))
+	windows := []string{}
+	for _, d := range r.windows() {
+		windows = append(windows, duration(d))
+	}
+	age := r.madeAt.Sub(r.dataAt).Round(100 * time.Millisecond)
+	t.add("data", fmt.Sprintf("of %s, %s old; rates over %s", moment(r.dataAt), duration(age), strings.Join(windows, ", ")))
+	if len(r.shown) > 1 {
+		t.add("order", fmt.Sprintf("by bytes/s, where one request counts %s", strings.TrimSuffix(byteRate(r.requestBytes), "/s")))
+	}
+	if r.invalidFlows > 0 {
+		t.add("refused", plural(r.invalidFlows, "flow")+" without a workload or with a rate that is no number")
+	}
+	t.write(w)
+}
+
+func writeSources(w io.Writer, r viewed) {
+	t := columns{left: 1}
+	t.add("SOURCE", "SERIES", "FLOWS", "WINDOW", "TOOK")
+	for _, s := range r.sources {
+		series, flows := strconv.Itoa(s.Series), strconv.Itoa(s.Flows)
+		if s.Err != nil {
+			series, flows = "failed", "-"
+		}
+		t.add(s.Name, series, flows, duration(s.window), duration(s.Duration.Round(time.Millisecond)))
+	}
+	t.write(w)
+}
+
+// writeLeftOut says what did not become a flow, and what to do about it.
+func writeLeftOut(w io.Writer, r viewed) {
+	for _, s := range r.sources {
+		if s.Err != nil || len(s.LeftOut) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "\nLeft out by %s:\n", printable(s.Name))
+		t := columns{left: 1}
+		t.add("REASON", "SERIES", "BYTES/s")
+		var said []string
+		for _, reason := range telemetry.Reasons() {
+			l, ok := s.LeftOut[reason]
+			if !ok {
+				continue
+			}
+			bytes := byteRate(l.BytesPerSecond)
+			if reason == telemetry.Invalid {
+				bytes = "-"
+			}
+			t.add(reason.String(), strconv.Itoa(l.Series), bytes)
+			said = append(said, reason.String()+": "+explainReason(reason))
+		}
+		t.write(w)
+		for _, line := range said {
+			fmt.Fprintln(w, line)
+		}
+	}
+}
+
+// namespaces returns the names of the first n namespaces with edges, in order.
+func namespaces(edges []flowgraph.Edge, n int) []string {
+	var names []string
+	for _, e := range edges {
+		names = append(names, printable(e.From.Namespace), printable(e.To.Namespace))
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) > n {
+		names = append(names[:n:n], fmt.Sprintf("and %d more", len(names)-n))
+	}
+	return names
+}

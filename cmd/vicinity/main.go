@@ -1,0 +1,77 @@
+// Command vicinity shows what the Vicinity scheduler knows and does: `vicinity
+// graph` is the traffic between workloads as the scheduler sees it. It only
+// reads. Under the name kubectl-vicinity it is a plugin of kubectl.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	// exitUsage is a mistake in the command line, found before anything is
+	// asked of a server.
+	exitUsage = 2
+	// exitInterrupted is what shells report of a program that Ctrl-C ended.
+	exitInterrupted = 130
+)
+
+// streams is where a command writes.
+type streams struct {
+	out, err io.Writer
+	// progress is nil where nobody watches: stderr is not a terminal.
+	progress io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program the hard way
+	s := streams{out: os.Stdout, err: os.Stderr}
+	if isTerminal(os.Stderr) {
+		s.progress = os.Stderr
+	}
+	os.Exit(run(ctx, os.Args, s, time.Now))
+}
+
+// isTerminal takes every character device for a terminal: what is written to
+// /dev/null hurts nobody.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// run executes the command line args, whose first element is the name of the
+// program, and returns the exit code. An error is one line on s.err.
+func run(ctx context.Context, args []string, s streams, now func() time.Time) int {
+	binary := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
+	args = args[1:]
+	if binary == "kubectl_complete-vicinity" {
+		// kubectl asks a program of this name what may come next.
+		binary, args = "kubectl-vicinity", append([]string{"__complete"}, args...)
+	}
+	cmd := newCommand(binary, s, now)
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.As(err, &usage):
+		fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), printable(err.Error()))
+		return exitUsage
+	}
+	fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), printable(err.Error()))
+	return exitFailure
+}
