@@ -48,7 +48,8 @@ type cluster struct {
 	metrics   *Metrics
 	now       time.Time
 	plugin    *Plugin
-	pods      int
+	pods      int // made so far
+	profiles  int // made so far
 }
 
 // newCluster returns a cluster without nodes whose plugin has the given
