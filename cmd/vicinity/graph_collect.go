@@ -96,7 +96,7 @@ func collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Wri
 	failed := manager.Refresh(ctx)
 	querier.clear()
 	snap := store.Load()
-	if ctx.Err() != nil || snap.Generation() == 0 {
+	if snap.Generation() == 0 { // also when ctx has ended
 		return nil, failed
 	}
 	return newReport(snap, manager.Status(), cfg, sources, now()), failed
@@ -131,7 +131,7 @@ func nextStep(f telemetry.Failure, configFile string) string {
 	case telemetry.Denied:
 		return "set prometheus.bearerTokenFile or prometheus.basicAuth in " + file
 	case telemetry.Rejected:
-		return "the server may be starting, overloaded or limited: look at its log and try again"
+		return "check that the address is the base of a Prometheus API, without /api/v1, and look at the server's log: it may be starting or overloaded"
 	case telemetry.Partial:
 		return "a store behind the server is missing: the scheduler does not use such an answer either"
 	case telemetry.TooLarge:

@@ -33,6 +33,9 @@ func status(code int) http.HandlerFunc {
 func TestErrors(t *testing.T) {
 	const url = "http://127.0.0.1:1" // nobody listens
 	broken := writeFile(t, "apiVersion: config.vicinity.dev/v1\nkind: TelemetryConfiguration\nprometheus: {urll: x}\n")
+	unavailable := serve(t, status(503))
+	two := writeFile(t, "apiVersion: config.vicinity.dev/v1\nkind: TelemetryConfiguration\nprometheus: {url: "+unavailable+"}\n"+
+		"sources: [{type: istio-sidecar, name: one}, {type: istio-sidecar, name: two}]\n")
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	cases := map[string]struct {
@@ -57,9 +60,10 @@ func TestErrors(t *testing.T) {
 		"unknown field":      {[]string{"--telemetry-config", broken}, 1, []string{broken, "prometheus.urll", "unknown field"}},
 		"no such file":       {[]string{"--telemetry-config", "nowhere.yaml"}, 1, []string{"nowhere.yaml", "no such file"}},
 		"connection refused": {[]string{"--prometheus", closed.URL}, 1, []string{closed.URL + ": ", "refused", "kubectl port-forward"}},
-		"503":                {[]string{"--prometheus", serve(t, status(503))}, 1, []string{"istio-sidecar", "http://127.0.0.1", "503", "look at its log"}},
+		"503":                {[]string{"--prometheus", unavailable}, 1, []string{"istio-sidecar", "http://127.0.0.1", "503", "look at the server's log"}},
+		"two sources fail":   {[]string{"--telemetry-config", two}, 1, []string{"source one: ", "; source two: ", "503; check"}},
 		"401":                {[]string{"--prometheus", serve(t, status(401))}, 1, []string{"401", "prometheus.bearerTokenFile", "--telemetry-config"}},
-		"404":                {[]string{"--prometheus", serve(t, status(404))}, 1, []string{"404"}},
+		"404":                {[]string{"--prometheus", serve(t, status(404))}, 1, []string{"404", "without /api/v1"}},
 		"not Prometheus": {[]string{"--prometheus", serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") })}, 1,
 			[]string{"bad_response", "without /api/v1"}},
 		"too slow": {[]string{"--prometheus", serve(t, hang(func() {})), "--timeout", "50ms"}, 1, []string{"no answer in time", "raise --timeout"}},

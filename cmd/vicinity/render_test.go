@@ -206,7 +206,7 @@ func TestUnits(t *testing.T) {
 // terminal as it is.
 func TestHostileNames(t *testing.T) {
 	const clear = "\x1b[2J"
-	r := reportOf(edge("ns/"+clear, "ns"+clear+"/db", 10, 0))
+	r := reportOf(edge("ns"+clear+"/web", "ns"+clear+"x/"+clear, 10, 0))
 	for namespace, write := range map[string]func(*bytes.Buffer, viewed){
 		"":                  func(b *bytes.Buffer, v viewed) { writeTable(b, v) },
 		"other":             func(b *bytes.Buffer, v viewed) { writeTable(b, v) },
