@@ -1,0 +1,171 @@
+package trafficlocality
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/internal/kube"
+)
+
+// gains returns what one more pod is worth on each node, before it becomes a
+// score.
+func (c *cluster) gains(p *Plugin, pod *v1.Pod) map[string]float64 {
+	c.Helper()
+	snap := c.store.Load()
+	i, ok := snap.Lookup(kube.WorkloadOf(pod))
+	if !ok {
+		return nil
+	}
+	x := newIndex()
+	x.update(c.nodes())
+	sum := p.gains(snap, i, pod, x)
+	gains := map[string]float64{}
+	for name, slot := range x.slots {
+		gains[name] = sum.at(slot)
+	}
+	return gains
+}
+
+// randomCluster is a random graph over a random assignment. No workload has all
+// the pods that it wants, so that one more is a whole pod more.
+func randomCluster(t *testing.T, random *rand.Rand, args string, selfFlow bool) (*cluster, *cut.Assignment) {
+	const workloadCount, nodeCount = 8, 10
+	c := newCluster(t, args)
+	var edges []flowgraph.Edge
+	desired := map[flowgraph.WorkloadID]int32{}
+	placed := map[int]int32{}
+	for range 20 {
+		from, to := random.IntN(workloadCount), random.IntN(workloadCount)
+		if from == to && !selfFlow {
+			continue
+		}
+		edges = append(edges, flowgraph.Edge{
+			From: workload(fmt.Sprintf("w%d", from)), To: workload(fmt.Sprintf("w%d", to)), ObservedAt: dataTime,
+			Rates: flowgraph.Rates{SentBytesPerSecond: random.ExpFloat64() * 1e6, ReceivedBytesPerSecond: random.ExpFloat64() * 1e3, RequestsPerSecond: 1e6},
+		})
+	}
+	c.store.Publish(flowgraph.NewSnapshot(1, dataTime, edges))
+
+	assignment := cut.NewAssignment(desired)
+	for i := range nodeCount {
+		n := node(fmt.Sprintf("n%d", i), []string{"", "r1", "r2"}[random.IntN(3)], []string{"", "a", "b"}[random.IntN(3)])
+		c.cache.AddNode(klog.Background(), n)
+		for range random.IntN(6) {
+			w := random.IntN(workloadCount)
+			pod := c.pod(fmt.Sprintf("w%d", w))
+			if random.IntN(5) == 0 {
+				pod.Status.Phase = v1.PodFailed
+			} else {
+				assignment.Add(kube.WorkloadOf(pod), kube.LocalityOf(n), 1)
+				placed[w]++
+			}
+			c.place(pod, n.Name)
+		}
+	}
+	c.update()
+	for w := range workloadCount {
+		name := fmt.Sprintf("w%d", w)
+		desired[workload(name)] = placed[w] + 1 + int32(random.IntN(3))
+		c.desire(fmt.Sprintf("%s=%d", name, desired[workload(name)]))
+	}
+	return c, assignment
+}
+
+// TestGainsAreWhatTheCutGains: the gain of a node is the traffic that stays
+// closer once the pod is there, as package cut measures it, each level by the
+// step of its closeness.
+func TestGainsAreWhatTheCutGains(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	positive := 0
+	for _, routing := range []affinity.Routing{affinity.Uniform, affinity.FairLoad} {
+		for range 60 {
+			zone := random.Float64()
+			closeness := locality.Closeness{Node: 1, Zone: zone, Region: zone * float64(random.IntN(3)) / 2}
+			args := fmt.Sprintf("%s, routing: %s, closeness: {zone: %g, region: %g}", allOfIt, routing, closeness.Zone, closeness.Region)
+			c, assignment := randomCluster(t, random, args, true)
+			snap := c.store.Load()
+			for i := range snap.Len() {
+				id := snap.ID(i)
+				got := c.gains(c.plugin, c.pod(id.Name))
+				for _, info := range c.nodes() {
+					move := cut.Move{Workload: id, To: kube.LocalityOf(info.Node())}
+					var want float64
+					for _, level := range locality.Levels() {
+						want += closeness.Step(level) * cut.Delta(snap, assignment, move, routing, level)
+					}
+					// The cut is a difference of sums over the whole graph.
+					if math.Abs(got[move.To.Node]-want) > 1e-6*want+1e-3 {
+						t.Fatalf("%v, %+v: %v gains %v, the cut %v", routing, closeness, move, got[move.To.Node], want)
+					}
+					if want > 1 {
+						positive++
+					}
+				}
+			}
+		}
+	}
+	if positive < 1000 {
+		t.Errorf("only %d gains were positive", positive)
+	}
+}
+
+// podsOf counts a workload's live pods on a node.
+func podsOf(info fwk.NodeInfo, id flowgraph.WorkloadID) float64 {
+	n := 0.0
+	for _, p := range info.GetPods() {
+		if pod := p.GetPod(); pod.Status.Phase != v1.PodFailed && kube.WorkloadOf(pod) == id {
+			n++
+		}
+	}
+	return n
+}
+
+// TestNetMARKSOrdersNodesAsUniformGain: at the level of nodes and without
+// self-flow the two differ by the number of replicas alone. The sum is spelt
+// out, so that NetMARKS stays what was published.
+func TestNetMARKSOrdersNodesAsUniformGain(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	positive := 0
+	for range 60 {
+		c, _ := randomCluster(t, random, allOfIt+", closeness: {zone: 0, region: 0}", false)
+		netmarks := c.newPlugin("strategy: NetMARKS, routing: FairLoad")
+		snap := c.store.Load()
+		for i := range snap.Len() {
+			id := snap.ID(i)
+			pod := c.pod(id.Name)
+			desired, ok := c.plugin.replicas.Desired(id, pod)
+			if !ok {
+				t.Fatalf("%v: nothing is desired", id)
+			}
+			gain, published := c.gains(c.plugin, pod), c.gains(netmarks, pod)
+			for _, info := range c.nodes() {
+				var want float64
+				for j, rates := range snap.Peers(i) {
+					peer := snap.ID(j)
+					peerDesired, _ := c.plugin.replicas.Desired(peer, c.pod(peer.Name))
+					want += rates.BytesPerSecond() * podsOf(info, peer) / float64(peerDesired)
+				}
+				name := info.Node().Name
+				if math.Abs(published[name]-want) > 1e-9*want || math.Abs(gain[name]*float64(desired)-want) > 1e-9*want {
+					t.Fatalf("%v on %s: NetMARKS %v, gain %v x %d pods; want %v", id, name, published[name], gain[name], desired, want)
+				}
+				if want > 0 {
+					positive++
+				}
+			}
+		}
+	}
+	if positive < 500 {
+		t.Errorf("only %d scores were positive", positive)
+	}
+}
