@@ -27,7 +27,7 @@ func TestName(t *testing.T) {
 		"no verb":            {[]string{"vicinity"}, 0, "Usage:", ""},
 		"similar verb":       {[]string{"vicinity", "grahp"}, 2, "", `vicinity: unknown verb "grahp"; did you mean vicinity graph?`},
 		"unknown verb":       {[]string{"vicinity", "bogus"}, 2, "", `vicinity: unknown verb "bogus"; see vicinity --help`},
-		"version":            {[]string{"vicinity", "version"}, 0, "vicinity (devel), commit ", ""},
+		"version":            {[]string{"vicinity", "version"}, 0, ", commit ", ""},
 		"version takes none": {[]string{"vicinity", "version", "x"}, 2, "", `version takes no argument "x"`},
 	}
 	for name, tc := range cases {
