@@ -2,6 +2,7 @@ package trafficlocality
 
 import (
 	"maps"
+	"slices"
 
 	v1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -21,7 +22,8 @@ const noDomain int32 = -1
 // index says how many pods of each workload run on which node, assumed pods
 // included. It follows the scheduler's own view of the nodes: a NodeInfo whose
 // generation has not moved is not looked at again, so that a cycle costs one
-// comparison per node instead of one visit per pod.
+// comparison per node instead of one visit per pod. It remembers nothing of
+// nodes, workloads and domains that are gone.
 //
 // One goroutine writes it. The map slots is replaced, never written, so that a
 // scoring state may go on reading the one that it was made with.
@@ -32,10 +34,9 @@ type index struct {
 	order []int32          // slot at each position of the last list
 	round uint64
 
-	domains   [levelCount]map[string]int32 // domain key -> number
-	workloads map[flowgraph.WorkloadID]int32
-	placed    [][]placement // by workload number
-	anyPod    []*v1.Pod     // by workload number: one of its pods
+	domains   [levelCount]numbering[string]   // domain keys; a user is a node
+	workloads numbering[flowgraph.WorkloadID] // a user is a pod
+	placed    [][]placement                   // by workload number
 }
 
 type indexedNode struct {
@@ -43,19 +44,20 @@ type indexedNode struct {
 	generation int64
 	round      uint64 // the last round in which the node was listed
 	domains    [levelCount]int32
-	pods       []placement // workloads on the node; placement.at is the workload
+	pods       []placement // by workload: at is the workload
 }
 
-// placement is a number of pods at a slot, or of a workload.
+// placement is a number of pods on a node that belong to one workload.
 type placement struct {
-	at    int32
+	at    int32 // a slot, or a workload number
 	count int32
+	pod   *v1.Pod // one of them
 }
 
 func newIndex() *index {
-	x := &index{slots: map[string]int32{}, workloads: map[flowgraph.WorkloadID]int32{}}
+	x := &index{slots: map[string]int32{}, workloads: newNumbering[flowgraph.WorkloadID]()}
 	for level := range x.domains {
-		x.domains[level] = map[string]int32{}
+		x.domains[level] = newNumbering[string]()
 	}
 	return x
 }
@@ -119,7 +121,7 @@ func (x *index) remember(position int, slot int32) {
 }
 
 func (x *index) newSlot(name string) int32 {
-	fresh := indexedNode{name: name, generation: -1}
+	fresh := indexedNode{name: name, generation: -1, domains: [levelCount]int32{noDomain, noDomain, noDomain}}
 	if last := len(x.free) - 1; last >= 0 {
 		slot := x.free[last]
 		x.free = x.free[:last]
@@ -135,95 +137,84 @@ func (x *index) dropUnlisted(slots map[string]int32) {
 		if x.nodes[slot].round == x.round {
 			continue
 		}
-		x.clear(slot)
+		x.release(x.unplace(slot))
 		x.nodes[slot] = indexedNode{}
 		x.free = append(x.free, slot)
 		delete(slots, name)
 	}
 }
 
-// clear takes a node's pods out of the workloads' placements.
-func (x *index) clear(slot int32) {
-	n := &x.nodes[slot]
-	for _, p := range n.pods {
-		places := x.placed[p.at]
-		for i := range places {
-			if places[i].at == slot {
-				places[i] = places[len(places)-1]
-				x.placed[p.at] = places[:len(places)-1]
-				break
-			}
-		}
-		if len(x.placed[p.at]) == 0 {
-			x.anyPod[p.at] = nil
-		}
-	}
-	n.pods = n.pods[:0]
-}
-
 // reindex counts a node's pods anew.
 func (x *index) reindex(slot int32, info fwk.NodeInfo) {
-	x.clear(slot)
+	domains, pods := x.unplace(slot)
+	x.place(slot, info)
+	x.release(domains, pods) // last, so that what stays keeps its number
+}
+
+// place notes where a node is and what runs there.
+func (x *index) place(slot int32, info fwk.NodeInfo) {
 	n := &x.nodes[slot]
 	at := kube.LocalityOf(info.Node())
 	for _, level := range locality.Levels() {
-		n.domains[level-1] = x.domain(level, at)
+		if key := at.Domain(level); key != "" {
+			n.domains[level-1] = x.domains[level-1].use(key)
+		}
 	}
 	for _, podInfo := range info.GetPods() {
-		pod := podInfo.GetPod()
-		if !kube.IsPeer(pod) {
-			continue
+		if pod := podInfo.GetPod(); kube.IsPeer(pod) {
+			n.pods = increment(n.pods, x.workloads.use(kube.WorkloadOf(pod)), pod)
 		}
-		w := x.workload(kube.WorkloadOf(pod))
-		x.anyPod[w] = pod
-		n.pods = increment(n.pods, w)
 	}
 	for _, p := range n.pods {
-		x.placed[p.at] = append(x.placed[p.at], placement{at: slot, count: p.count})
+		for int(p.at) >= len(x.placed) {
+			x.placed = append(x.placed, nil)
+		}
+		x.placed[p.at] = append(x.placed[p.at], placement{at: slot, count: p.count, pod: p.pod})
 	}
 }
 
-func increment(places []placement, at int32) []placement {
+// unplace takes a node's pods out of the workloads' placements and forgets
+// where it is. It returns what release is then to be told.
+func (x *index) unplace(slot int32) (domains [levelCount]int32, pods []placement) {
+	n := &x.nodes[slot]
+	domains, pods = n.domains, n.pods
+	n.domains, n.pods = [levelCount]int32{noDomain, noDomain, noDomain}, nil
+	for _, p := range pods {
+		places := x.placed[p.at]
+		i := slices.IndexFunc(places, func(place placement) bool { return place.at == slot })
+		x.placed[p.at] = slices.Delete(places, i, i+1)
+	}
+	return domains, pods
+}
+
+// release gives back the numbers that a node used.
+func (x *index) release(domains [levelCount]int32, pods []placement) {
+	for level, d := range domains {
+		if d != noDomain {
+			x.domains[level].release(d, 1)
+		}
+	}
+	for _, p := range pods {
+		x.workloads.release(p.at, p.count)
+	}
+}
+
+func increment(places []placement, at int32, pod *v1.Pod) []placement {
 	for i := range places {
 		if places[i].at == at {
 			places[i].count++
 			return places
 		}
 	}
-	return append(places, placement{at: at, count: 1})
-}
-
-func (x *index) domain(level locality.Level, at locality.Locality) int32 {
-	key := at.Domain(level)
-	if key == "" {
-		return noDomain
-	}
-	known := x.domains[level-1]
-	number, ok := known[key]
-	if !ok {
-		number = int32(len(known))
-		known[key] = number
-	}
-	return number
-}
-
-func (x *index) workload(id flowgraph.WorkloadID) int32 {
-	w, ok := x.workloads[id]
-	if !ok {
-		w = int32(len(x.placed))
-		x.workloads[id] = w
-		x.placed = append(x.placed, nil)
-		x.anyPod = append(x.anyPod, nil)
-	}
-	return w
+	return append(places, placement{at: at, count: 1, pod: pod})
 }
 
 // lookup returns where a workload's pods run and one of them; nil and nil when
 // none does.
 func (x *index) lookup(id flowgraph.WorkloadID) ([]placement, *v1.Pod) {
-	w, ok := x.workloads[id]
+	w, ok := x.workloads.numbers[id]
 	if !ok {
 		return nil, nil
 	}
-	return x.placed[w], x.anyPod[w]
+	return x.placed[w], x.placed[w][0].pod
 }

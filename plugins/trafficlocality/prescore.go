@@ -168,7 +168,7 @@ type levelSum struct {
 
 func newLevelSum(x *index, level locality.Level, step float64) levelSum {
 	return levelSum{
-		weightedLevel: weightedLevel{position: int(level) - 1, step: step, perUnit: make([]float64, len(x.domains[level-1]))},
+		weightedLevel: weightedLevel{position: int(level) - 1, step: step, perUnit: make([]float64, x.domains[level-1].size())},
 		index:         x,
 	}
 }
