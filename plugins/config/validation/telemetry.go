@@ -1,3 +1,6 @@
+// Package validation finds the mistakes in a configuration whose defaults have
+// been set: all of them, each with its field. It sets no default and opens no
+// file.
 package validation
 
 import (
