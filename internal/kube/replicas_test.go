@@ -1,0 +1,148 @@
+package kube
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	appslisters "k8s.io/client-go/listers/apps/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+)
+
+// newReplicas returns Replicas over listers that hold the given objects.
+func newReplicas(t *testing.T, objects ...metav1.Object) Replicas {
+	t.Helper()
+	byNamespace := cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc}
+	replicaSets := cache.NewIndexer(cache.MetaNamespaceKeyFunc, byNamespace)
+	statefulSets := cache.NewIndexer(cache.MetaNamespaceKeyFunc, byNamespace)
+	for _, o := range objects {
+		into := replicaSets
+		if _, ok := o.(*appsv1.StatefulSet); ok {
+			into = statefulSets
+		}
+		if err := into.Add(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Replicas{
+		ReplicaSets:  appslisters.NewReplicaSetLister(replicaSets),
+		StatefulSets: appslisters.NewStatefulSetLister(statefulSets),
+	}
+}
+
+// replicaSet is shop/name; annotation "" is none.
+func replicaSet(name string, replicas *int32, annotation string) *appsv1.ReplicaSet {
+	rs := &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
+		Spec:       appsv1.ReplicaSetSpec{Replicas: replicas},
+	}
+	if annotation != "" {
+		rs.Annotations = map[string]string{"deployment.kubernetes.io/desired-replicas": annotation}
+	}
+	return rs
+}
+
+func statefulSet(name string, replicas *int32) *appsv1.StatefulSet {
+	return &appsv1.StatefulSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
+		Spec:       appsv1.StatefulSetSpec{Replicas: replicas},
+	}
+}
+
+func TestDesired(t *testing.T) {
+	deploymentPod := func(owner, hash string) *corev1.Pod {
+		return ownedPod("ReplicaSet", owner, map[string]string{deploymentHash: hash})
+	}
+	elsewhere := replicaSet("web-6f7d9", new(int32(5)), "")
+	elsewhere.Namespace = "other"
+
+	cases := map[string]struct {
+		objects []metav1.Object
+		pod     *corev1.Pod
+		want    int32
+		wantOK  bool
+	}{
+		"Deployment at rest": {
+			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(3)), "3")},
+			pod:     deploymentPod("web-6f7d9", "6f7d9"), want: 3, wantOK: true,
+		},
+		"rollout, a pod of the new template": {
+			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(8)), "10"), replicaSet("web-5b8c4", new(int32(5)), "10")},
+			pod:     deploymentPod("web-5b8c4", "5b8c4"), want: 10, wantOK: true,
+		},
+		"rollout, a pod of the old template": {
+			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(8)), "10"), replicaSet("web-5b8c4", new(int32(5)), "10")},
+			pod:     deploymentPod("web-6f7d9", "6f7d9"), want: 10, wantOK: true,
+		},
+		"Deployment scaled to nothing": {
+			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(1)), "0")},
+			pod:     deploymentPod("web-6f7d9", "6f7d9"), want: 0, wantOK: true,
+		},
+		"annotation that is no number": {
+			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(3)), "ten")},
+			pod:     deploymentPod("web-6f7d9", "6f7d9"), want: 3, wantOK: true,
+		},
+		"annotation that is negative": {
+			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(3)), "-2")},
+			pod:     deploymentPod("web-6f7d9", "6f7d9"), want: 3, wantOK: true,
+		},
+		"annotation beyond 32 bits": {
+			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(3)), "4294967297")},
+			pod:     deploymentPod("web-6f7d9", "6f7d9"), want: 3, wantOK: true,
+		},
+		"Argo Rollout": {
+			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(4)), "")},
+			pod:     ownedPod("ReplicaSet", "web-6f7d9", map[string]string{rolloutHash: "6f7d9"}), want: 4, wantOK: true,
+		},
+		"ReplicaSet of its own": {
+			objects: []metav1.Object{replicaSet("web", new(int32(2)), "")},
+			pod:     ownedPod("ReplicaSet", "web", nil), want: 2, wantOK: true,
+		},
+		"ReplicaSet without replicas": {
+			objects: []metav1.Object{replicaSet("web", nil, "")},
+			pod:     ownedPod("ReplicaSet", "web", nil), want: 1, wantOK: true,
+		},
+		"StatefulSet": {
+			objects: []metav1.Object{statefulSet("db", new(int32(3)))},
+			pod:     ownedPod("StatefulSet", "db", nil), want: 3, wantOK: true,
+		},
+		"StatefulSet without replicas": {
+			objects: []metav1.Object{statefulSet("db", nil)},
+			pod:     ownedPod("StatefulSet", "db", nil), want: 1, wantOK: true,
+		},
+		"template that the listers do not know": {
+			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(3)), "3")},
+			pod:     deploymentPod("web-5b8c4", "5b8c4"),
+		},
+		"namesake in another namespace": {
+			objects: []metav1.Object{elsewhere},
+			pod:     deploymentPod("web-6f7d9", "6f7d9"),
+		},
+		"DaemonSet":         {pod: ownedPod("DaemonSet", "agent", nil)},
+		"CronJob":           {pod: ownedPod("Job", "import-29123456", nil)},
+		"bare pod":          {pod: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "pod"}}},
+		"nothing is listed": {pod: deploymentPod("web-6f7d9", "6f7d9")},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, ok := newReplicas(t, tc.objects...).Desired(WorkloadOf(tc.pod), tc.pod)
+			if got != tc.want || ok != tc.wantOK {
+				t.Errorf("Desired = %d, %v, want %d, %v", got, ok, tc.want, tc.wantOK)
+			}
+		})
+	}
+}
+
+// The workload's name leads to its controller when the pod's labels do not.
+func TestDesiredByName(t *testing.T) {
+	r := newReplicas(t, statefulSet("db", new(int32(3))))
+	if got, ok := r.Desired(flowgraph.WorkloadID{Namespace: "shop", Name: "db"}, &corev1.Pod{}); got != 3 || !ok {
+		t.Errorf("Desired of the StatefulSet = %d, %v, want 3, true", got, ok)
+	}
+	if got, ok := r.Desired(flowgraph.WorkloadID{Namespace: "shop", Name: "web"}, &corev1.Pod{}); got != 0 || ok {
+		t.Errorf("Desired of an unknown workload = %d, %v, want 0, false", got, ok)
+	}
+}
