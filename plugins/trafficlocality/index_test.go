@@ -182,12 +182,26 @@ func TestIndexFollowsTheCache(t *testing.T) {
 				t.Fatalf("seed %d, round %d: a fresh index and this one differ (-fresh, +this):\n%s", seed, round, diff)
 			}
 			checkPods(t, x, infos)
+			checkNumbers(t, x)
 			if !maps.Equal(held, heldBefore) {
 				t.Fatalf("seed %d, round %d: the slots of an earlier cycle changed", seed, round)
 			}
 		}
-		if len(x.nodes) > 40 || len(x.placed) > 150 {
-			t.Errorf("seed %d: %d slots for %d nodes, %d numbers for %d workloads", seed, len(x.nodes), len(x.slots), len(x.placed), len(x.workloads.numbers))
+	}
+}
+
+// checkNumbers fails when a number is neither in use nor free for the next.
+func checkNumbers(t *testing.T, x *index) {
+	t.Helper()
+	if len(x.nodes) != len(x.slots)+len(x.free) {
+		t.Fatalf("of %d slots %d are used and %d free", len(x.nodes), len(x.slots), len(x.free))
+	}
+	if n := x.workloads; n.size() != len(n.numbers)+len(n.free) {
+		t.Fatalf("of %d workload numbers %d are used and %d free", n.size(), len(n.numbers), len(n.free))
+	}
+	for _, n := range x.domains {
+		if n.size() != len(n.numbers)+len(n.free) {
+			t.Fatalf("of %d domain numbers %d are used and %d free", n.size(), len(n.numbers), len(n.free))
 		}
 	}
 }

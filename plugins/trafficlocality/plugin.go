@@ -99,20 +99,31 @@ func decodeArgs(obj runtime.Object) (*configv1.TrafficLocalityArgs, error) {
 func (*Plugin) Name() string { return Name }
 
 // SignPod allows two pods to share their scores only where the scores cannot
-// differ and where placing one leaves those of the other nodes as they are:
-// when the node is the only level, the gain does not depend on the workload's
-// own pods, and the workload has no traffic with itself. It takes no lock: it
-// is called under the scheduling queue's.
+// differ and where placing one leaves those of all nodes as they are: when the
+// node is the only level, the gain does not depend on the workload's own pods,
+// the workload has no traffic with itself, and its controller says how many
+// pods it wants, so that the number does not grow with those that are placed.
+// It is called under the scheduling queue's lock: it reads one snapshot and the
+// listers' memory.
 func (p *Plugin) SignPod(_ context.Context, pod *v1.Pod) ([]fwk.SignFragment, *fwk.Status) {
-	id := kube.WorkloadOf(pod)
 	if !p.scorer.nodeLocal() {
 		return nil, fwk.NewStatus(fwk.Unschedulable, "placing a pod changes the scores of other nodes")
 	}
+	id := kube.WorkloadOf(pod)
+	fragments := []fwk.SignFragment{{Key: "vicinity.dev/WorkloadID", Value: id.String()}}
 	snap := p.store.Load()
-	if i, ok := snap.Lookup(id); ok && p.scorer.countsSelf() && snap.Self(i) != (flowgraph.Rates{}) {
+	i, ok := snap.Lookup(id)
+	if !ok {
+		return fragments, nil
+	}
+	if p.scorer.countsSelf() && snap.Self(i) != (flowgraph.Rates{}) {
 		return nil, fwk.NewStatus(fwk.Unschedulable, "the workload has traffic with itself")
 	}
-	return []fwk.SignFragment{{Key: "vicinity.dev/WorkloadID", Value: id.String()}}, nil
+	desired, ok := p.replicas.Desired(id, pod)
+	if !ok || desired <= 0 {
+		return nil, fwk.NewStatus(fwk.Unschedulable, "how many pods the workload wants is not known")
+	}
+	return append(fragments, fwk.SignFragment{Key: "vicinity.dev/DesiredReplicas", Value: desired}), nil
 }
 
 // ScoreExtensions returns nil: PreScore has already put the scores on the

@@ -1,0 +1,135 @@
+package trafficlocality
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+	st "k8s.io/kubernetes/pkg/scheduler/testing"
+
+	"github.com/vicinity-sched/vicinity/internal/kube"
+)
+
+// signature is what SignPod returns as the framework compares it, "" for a
+// refusal.
+func (c *cluster) signature(pod *v1.Pod) string {
+	c.Helper()
+	fragments, status := c.plugin.SignPod(c.Context(), pod)
+	if status.IsRejected() && len(fragments) == 0 {
+		return ""
+	}
+	if !status.IsSuccess() || len(fragments) == 0 {
+		c.Fatalf("SignPod returns %v, %v", fragments, status)
+	}
+	text, err := json.Marshal(fragments)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return string(text)
+}
+
+// job returns a new pod of the Job of that name.
+func (c *cluster) job(name string) *v1.Pod {
+	pod := &st.PodWrapper{Pod: *c.pod(name)}
+	pod.Pod.Labels = nil
+	return pod.OwnerReference(name, batchv1.SchemeGroupVersion.WithKind("Job")).Obj()
+}
+
+func TestSignPod(t *testing.T) {
+	nodeOnly := "closeness: {zone: 0, region: 0}"
+	cases := map[string]struct {
+		args string
+		pod  func(*cluster) *v1.Pod
+		want bool
+	}{
+		"node level and uniform routing":         {args: nodeOnly, want: true},
+		"NetMARKS":                               {args: "strategy: NetMARKS", want: true},
+		"NetMARKS knows no routing":              {args: "strategy: NetMARKS, routing: FairLoad", want: true},
+		"nothing is worth anything":              {args: "closeness: {node: 0, zone: 0, region: 0}", want: true},
+		"every level":                            {args: ""},
+		"node and zone":                          {args: "closeness: {region: 0}"},
+		"the region only":                        {args: "closeness: {zone: 1, region: 1}"},
+		"fair load":                              {args: nodeOnly + ", routing: FairLoad"},
+		"traffic with itself":                    {args: nodeOnly, pod: func(c *cluster) *v1.Pod { return c.pod("cart") }},
+		"NetMARKS counts no traffic with itself": {args: "strategy: NetMARKS", pod: func(c *cluster) *v1.Pod { return c.pod("cart") }, want: true},
+		"no traffic":                             {args: nodeOnly, pod: func(c *cluster) *v1.Pod { return c.pod("idle") }, want: true},
+		"nobody knows how many":                  {args: nodeOnly, pod: func(c *cluster) *v1.Pod { return c.job("report") }},
+		"none is wanted":                         {args: nodeOnly, pod: func(c *cluster) *v1.Pod { return c.pod("gone") }},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, test.args)
+			c.traffic("web -> db 1MiB/s; cart -> cart 1B/s; report -> db 1MiB/s; gone -> db 1MiB/s")
+			c.desire("web=3 cart=3 gone=0")
+			pod := c.pod("web")
+			if test.pod != nil {
+				pod = test.pod(c)
+			}
+			if got := c.signature(pod); (got != "") != test.want {
+				t.Errorf("the signature is %q, want one: %v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestEqualSignaturesMeanEqualScores places pods of signed workloads, during
+// rollouts too: the next pod with the same signature finds all scores as they
+// were.
+func TestEqualSignaturesMeanEqualScores(t *testing.T) {
+	random := rand.New(rand.NewPCG(8, 9))
+	signed, scored := 0, 0
+	for _, args := range []string{
+		"closeness: {zone: 0, region: 0}", "strategy: NetMARKS", // these sign
+		"", "closeness: {zone: 0, region: 0}, routing: FairLoad",
+	} {
+		for range 40 {
+			c, _ := randomCluster(t, random, args, true)
+			for w := range 8 {
+				if random.IntN(3) == 0 { // a rollout: pods beyond those desired
+					c.desire(fmt.Sprintf("w%d=%d", w, 1+random.IntN(3)))
+				}
+			}
+			owners := map[string]string{} // of signatures
+			for w := range 10 {
+				name, newPod := fmt.Sprintf("w%d", w), c.pod
+				if w%5 == 0 {
+					newPod = c.job
+				}
+				first, second := newPod(name), newPod(name)
+				signature := c.signature(first)
+				if signature == "" {
+					continue
+				}
+				signed++
+				if other, taken := owners[signature]; taken {
+					t.Errorf("%s and %s share the signature %s", other, name, signature)
+				}
+				owners[signature] = kube.WorkloadOf(first).Name
+				if got := c.signature(second); got != signature {
+					t.Fatalf("two pods of %s have the signatures %s and %s", name, signature, got)
+				}
+				before := c.scores(first, c.nodes())
+				if before != nil {
+					scored++
+				}
+				first.Spec.NodeName = slices.Sorted(maps.Keys(c.gains(c.plugin, c.pod("w0"))))[random.IntN(10)]
+				if err := c.cache.AssumePod(klog.Background(), first); err != nil {
+					t.Fatal(err)
+				}
+				c.update()
+				if after := c.scores(second, c.nodes()); !maps.Equal(before, after) {
+					t.Fatalf("%q: a pod of %s on %s changes the scores of the next from\n%v to\n%v", args, name, first.Spec.NodeName, before, after)
+				}
+			}
+		}
+	}
+	if signed < 300 || scored < 150 {
+		t.Errorf("%d workloads were signed, %d of them had scores", signed, scored)
+	}
+}
