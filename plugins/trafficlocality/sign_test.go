@@ -8,8 +8,10 @@ import (
 	"slices"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
@@ -75,6 +77,23 @@ func TestSignPod(t *testing.T) {
 				t.Errorf("the signature is %q, want one: %v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestSignPodTellsTemplatesApart(t *testing.T) {
+	c := newCluster(t, "strategy: NetMARKS")
+	c.traffic("web -> db 1MiB/s")
+	c.desire("web=3")
+	current, former := c.pod("web"), c.pod("web")
+	former.Labels[appsv1.DefaultDeploymentUniqueLabelKey] = "old"
+	former.OwnerReferences[0].Name = "web-old"
+	if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(&appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web-old"}, Spec: appsv1.ReplicaSetSpec{Replicas: new(int32(9))},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.signature(former); got == "" || got == c.signature(current) {
+		t.Errorf("templates of which 9 and 3 pods are wanted both have the signature %s", got)
 	}
 }
 

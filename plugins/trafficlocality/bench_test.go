@@ -1,0 +1,200 @@
+package trafficlocality
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	st "k8s.io/kubernetes/pkg/scheduler/testing"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+)
+
+// The size of the benchmarks' clusters.
+const (
+	benchWorkloads = 10_000
+	benchEdges     = 200_000
+	benchPods      = 100_000
+)
+
+// The clusters are built once for each number of nodes: that takes longer than
+// most benchmarks run.
+var (
+	benchMu       sync.Mutex
+	benchClusters = map[int]*cluster{}
+)
+
+// benchCluster returns a cluster of the given number of nodes in three zones,
+// each node with its share of the pods. Workloads with an even number are found
+// by the default constraints of PodTopologySpread through the selector of their
+// ReplicaSet, which makes that plugin visit every pod; the others are not.
+func benchCluster(b *testing.B, nodeCount int) *cluster {
+	b.Helper()
+	benchMu.Lock()
+	defer benchMu.Unlock()
+	if c := benchClusters[nodeCount]; c != nil {
+		c.TB = b
+		return c
+	}
+	c := newCluster(b, "")
+	random := rand.New(rand.NewPCG(10, 11))
+	for i := range nodeCount {
+		n := randomNode(random, i)
+		n.Status.Allocatable[v1.ResourcePods] = resource.MustParse("1000")
+		c.cache.AddNode(klog.Background(), n)
+	}
+	for i := range benchPods {
+		c.place(c.benchPod(i%benchWorkloads), fmt.Sprintf("n%d", random.IntN(nodeCount)))
+	}
+	c.update()
+	for i := range benchWorkloads {
+		rs := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: benchName(i) + "-" + templateHash,
+			Annotations: map[string]string{"deployment.kubernetes.io/desired-replicas": strconv.Itoa(benchPods/benchWorkloads + 1)},
+		}}
+		if i%2 == 0 {
+			rs.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": benchName(i)}}
+		}
+		if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(rs); err != nil {
+			b.Fatal(err)
+		}
+	}
+	edges := make([]flowgraph.Edge, benchEdges)
+	for i := range edges {
+		edges[i] = flowgraph.Edge{
+			From: workload(benchName(i % benchWorkloads)), To: workload(benchName(random.IntN(benchWorkloads))), ObservedAt: dataTime,
+			Rates: flowgraph.Rates{SentBytesPerSecond: random.ExpFloat64() * 1e6, ReceivedBytesPerSecond: random.ExpFloat64() * 1e6, RequestsPerSecond: 100},
+		}
+	}
+	c.store.Publish(flowgraph.NewSnapshot(1, dataTime, edges))
+	benchClusters[nodeCount] = c
+	return c
+}
+
+func benchName(i int) string { return fmt.Sprintf("w%d", i) }
+
+func (c *cluster) benchPod(i int) *v1.Pod {
+	pod := &st.PodWrapper{Pod: *c.pod(benchName(i))}
+	return pod.Label("app", benchName(i)).Req(map[v1.ResourceName]string{"cpu": "100m", "memory": "128Mi"}).Obj()
+}
+
+// benchSizes are nodes in the cluster and those that PreScore and Score get:
+// all, or what kube-scheduler samples by default.
+var benchSizes = []struct{ nodes, candidates int }{{500, 500}, {5000, 500}, {5000, 5000}}
+
+func benchEach(b *testing.B, run func(b *testing.B, c *cluster, candidates []fwk.NodeInfo)) {
+	for _, size := range benchSizes {
+		b.Run(fmt.Sprintf("nodes=%d/candidates=%d", size.nodes, size.candidates), func(b *testing.B) {
+			c := benchCluster(b, size.nodes)
+			run(b, c, c.nodes()[:size.candidates])
+		})
+	}
+}
+
+func BenchmarkPreScore(b *testing.B) {
+	benchEach(b, func(b *testing.B, c *cluster, candidates []fwk.NodeInfo) {
+		p := c.newPlugin("")
+		pods := make([]*v1.Pod, 64)
+		for i := range pods {
+			pods[i] = c.benchPod(i)
+		}
+		state := framework.NewCycleState()
+		p.PreScore(b.Context(), state, pods[0], candidates) // builds the index
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			if status := p.PreScore(b.Context(), state, pods[i%len(pods)], candidates); !status.IsSuccess() {
+				b.Fatal(status)
+			}
+		}
+	})
+}
+
+func BenchmarkScore(b *testing.B) {
+	benchEach(b, func(b *testing.B, c *cluster, candidates []fwk.NodeInfo) {
+		p, pod := c.newPlugin(""), c.benchPod(0)
+		var state fwk.CycleState = framework.NewCycleState()
+		if status := p.PreScore(b.Context(), state, pod, candidates); !status.IsSuccess() {
+			b.Fatal(status)
+		}
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			p.Score(b.Context(), state, pod, candidates[i%len(candidates)])
+		}
+	})
+}
+
+// BenchmarkProfile is what all score plugins of a profile take for one pod, to
+// compare the profile with the plugin to the one without:
+//
+//	go test -run '^$' -bench Profile -count 6 ./plugins/trafficlocality
+//
+// A pod of kind=spread is counted by PodTopologySpread's default constraints,
+// one of kind=plain is not.
+func BenchmarkProfile(b *testing.B) {
+	benchEach(b, func(b *testing.B, c *cluster, candidates []fwk.NodeInfo) {
+		for first, kind := range []string{"spread", "plain"} {
+			for _, profile := range []struct {
+				name string
+				fw   framework.Framework
+			}{{"default", c.profile()}, {"vicinity", c.profileWith(c.dependencies(), "")}} {
+				b.Run("kind="+kind+"/profile="+profile.name, func(b *testing.B) {
+					benchProfile(b, c, profile.fw, candidates, first)
+				})
+			}
+		}
+	})
+}
+
+func benchProfile(b *testing.B, c *cluster, fw framework.Framework, candidates []fwk.NodeInfo, first int) {
+	pods := make([]*v1.Pod, 16)
+	states := make([]fwk.CycleState, len(pods))
+	for i := range pods {
+		pods[i] = c.benchPod(first + 2*i)
+		states[i] = framework.NewCycleState()
+		if _, status, _ := fw.RunPreFilterPlugins(b.Context(), states[i], pods[i]); !status.IsSuccess() {
+			b.Fatal(status)
+		}
+	}
+	cycle := func(i int) {
+		pod, state := pods[i%len(pods)], states[i%len(pods)].Clone()
+		if status := fw.RunPreScorePlugins(b.Context(), state, pod, candidates); !status.IsSuccess() {
+			b.Fatal(status)
+		}
+		if _, status := fw.RunScorePlugins(b.Context(), state, pod, candidates); !status.IsSuccess() {
+			b.Fatal(status)
+		}
+	}
+	cycle(0) // builds the index
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		cycle(i)
+	}
+}
+
+func TestScoreAllocatesNothing(t *testing.T) {
+	c := newCluster(t, allOfIt)
+	c.traffic("web -> db 10MiB/s")
+	c.assign("n1@r/a: db; n2@r/b:")
+	var state fwk.CycleState = framework.NewCycleState()
+	pod, nodes := c.pod("web"), c.nodes()
+	if status := c.plugin.PreScore(t.Context(), state, pod, nodes); !status.IsSuccess() {
+		t.Fatal(status)
+	}
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(100, func() {
+		for _, info := range nodes {
+			c.plugin.Score(ctx, state, pod, info)
+		}
+	}); n != 0 {
+		t.Errorf("scoring %d nodes makes %v allocations", len(nodes), n)
+	}
+}
