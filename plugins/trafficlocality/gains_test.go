@@ -31,7 +31,7 @@ func (c *cluster) gains(p *Plugin, pod *v1.Pod) map[string]float64 {
 	sum := p.gains(snap, i, pod, x)
 	gains := map[string]float64{}
 	for name, slot := range x.slots {
-		gains[name] = sum.at(slot)
+		gains[name] = sum.bySlot[slot]
 	}
 	return gains
 }

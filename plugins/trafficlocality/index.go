@@ -1,7 +1,6 @@
 package trafficlocality
 
 import (
-	"maps"
 	"slices"
 
 	v1 "k8s.io/api/core/v1"
@@ -19,6 +18,9 @@ const levelCount = int(locality.Region)
 // noDomain marks a node whose domain at a level is unknown.
 const noDomain int32 = -1
 
+// nowhere is the position of a node of which nothing is known.
+var nowhere = [levelCount]int32{noDomain, noDomain, noDomain}
+
 // index says how many pods of each workload run on which node, assumed pods
 // included. It follows the scheduler's own view of the nodes: a NodeInfo whose
 // generation has not moved is not looked at again, so that a cycle costs one
@@ -28,11 +30,11 @@ const noDomain int32 = -1
 // One goroutine writes it. The map slots is replaced, never written, so that a
 // scoring state may go on reading the one that it was made with.
 type index struct {
-	slots map[string]int32 // node name -> slot
-	nodes []indexedNode    // by slot
-	free  []int32          // slots of nodes that are gone
-	order []int32          // slot at each position of the last list
-	round uint64
+	slots  map[string]int32 // node name -> slot
+	nodes  []indexedNode    // by slot
+	free   []int32          // slots of nodes that are gone
+	listed []fwk.NodeInfo   // the last list
+	order  []int32          // slots of the last list
 
 	domains   [levelCount]numbering[string]   // domain keys; a user is a node
 	workloads numbering[flowgraph.WorkloadID] // a user is a pod
@@ -42,7 +44,6 @@ type index struct {
 type indexedNode struct {
 	name       string
 	generation int64
-	round      uint64 // the last round in which the node was listed
 	domains    [levelCount]int32
 	pods       []placement // by workload: at is the workload
 }
@@ -64,64 +65,47 @@ func newIndex() *index {
 
 // update brings the index to the state of the listed nodes.
 func (x *index) update(infos []fwk.NodeInfo) {
-	x.round++
-	changed := map[string]int32(nil) // the next slots, once there is a new or a gone node
-	listed := 0
-	for position, info := range infos {
-		node := info.Node()
-		if node == nil {
-			continue
-		}
-		listed++
-		slot, ok := x.slotAt(position, node.Name)
-		if !ok {
-			if changed == nil {
-				changed = maps.Clone(x.slots)
-			}
-			if slot, ok = changed[node.Name]; !ok {
-				slot = x.newSlot(node.Name)
-				changed[node.Name] = slot
-			}
-		}
-		x.remember(position, slot)
-		n := &x.nodes[slot]
-		n.round = x.round
-		if generation := info.GetGeneration(); n.generation != generation {
-			n.generation = generation
+	// The scheduler hands out the same NodeInfos in the same order while no
+	// node comes or goes.
+	if !slices.Equal(x.listed, infos) {
+		x.list(infos)
+	}
+	for position, slot := range x.order {
+		info := infos[position]
+		if generation := info.GetGeneration(); x.nodes[slot].generation != generation {
+			x.nodes[slot].generation = generation
 			x.reindex(slot, info)
 		}
 	}
-	if changed == nil && listed == len(x.slots) {
-		return
-	}
-	if changed == nil {
-		changed = maps.Clone(x.slots)
-	}
-	x.dropUnlisted(changed)
-	x.slots = changed
 }
 
-// slotAt finds a node's slot, first where it stood in the last list: the
-// scheduler keeps the order while no node comes or goes.
-func (x *index) slotAt(position int, name string) (int32, bool) {
-	if position < len(x.order) {
-		if slot := x.order[position]; x.nodes[slot].name == name {
-			return slot, true
+// list gives the nodes of a new list their slots. Nodes that were there before
+// keep theirs.
+func (x *index) list(infos []fwk.NodeInfo) {
+	slots := make(map[string]int32, len(infos))
+	x.listed = append(x.listed[:0:0], infos...)
+	x.order = x.order[:0]
+	for _, info := range infos {
+		name := info.Node().Name
+		slot, ok := x.slots[name]
+		if !ok {
+			slot = x.newSlot(name)
 		}
-	}
-	slot, ok := x.slots[name]
-	return slot, ok
-}
-
-func (x *index) remember(position int, slot int32) {
-	for len(x.order) <= position {
+		slots[name] = slot
 		x.order = append(x.order, slot)
 	}
-	x.order[position] = slot
+	for name, slot := range x.slots {
+		if _, ok := slots[name]; !ok {
+			x.release(x.unplace(slot))
+			x.nodes[slot].name = ""
+			x.free = append(x.free, slot)
+		}
+	}
+	x.slots = slots
 }
 
 func (x *index) newSlot(name string) int32 {
-	fresh := indexedNode{name: name, generation: -1, domains: [levelCount]int32{noDomain, noDomain, noDomain}}
+	fresh := indexedNode{name: name, generation: -1, domains: nowhere}
 	if last := len(x.free) - 1; last >= 0 {
 		slot := x.free[last]
 		x.free = x.free[:last]
@@ -130,18 +114,6 @@ func (x *index) newSlot(name string) int32 {
 	}
 	x.nodes = append(x.nodes, fresh)
 	return int32(len(x.nodes) - 1)
-}
-
-func (x *index) dropUnlisted(slots map[string]int32) {
-	for name, slot := range slots {
-		if x.nodes[slot].round == x.round {
-			continue
-		}
-		x.release(x.unplace(slot))
-		x.nodes[slot] = indexedNode{}
-		x.free = append(x.free, slot)
-		delete(slots, name)
-	}
 }
 
 // reindex counts a node's pods anew.
@@ -178,7 +150,7 @@ func (x *index) place(slot int32, info fwk.NodeInfo) {
 func (x *index) unplace(slot int32) (domains [levelCount]int32, pods []placement) {
 	n := &x.nodes[slot]
 	domains, pods = n.domains, n.pods
-	n.domains, n.pods = [levelCount]int32{noDomain, noDomain, noDomain}, nil
+	n.domains, n.pods = nowhere, nil
 	for _, p := range pods {
 		places := x.placed[p.at]
 		i := slices.IndexFunc(places, func(place placement) bool { return place.at == slot })
@@ -217,4 +189,21 @@ func (x *index) lookup(id flowgraph.WorkloadID) ([]placement, *v1.Pod) {
 		return nil, nil
 	}
 	return x.placed[w], x.placed[w][0].pod
+}
+
+// best returns the highest of the gains, by slot, among the candidates.
+func (x *index) best(gains []float64, candidates []fwk.NodeInfo) float64 {
+	best := 0.0
+	if len(candidates) == len(x.listed) { // all nodes: no need to look them up
+		for _, gain := range gains {
+			best = max(best, gain)
+		}
+		return best
+	}
+	for _, info := range candidates {
+		if slot, ok := x.slots[info.Node().Name]; ok {
+			best = max(best, gains[slot])
+		}
+	}
+	return best
 }

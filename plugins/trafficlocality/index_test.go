@@ -153,6 +153,7 @@ func TestIndexFollowsTheCache(t *testing.T) {
 		c := &churn{cluster: newCluster(t, ""), random: rand.New(rand.NewPCG(seed, 7)), nodes: map[string]*v1.Node{}}
 		x := newIndex()
 		generations := map[string]int64{}
+		scans := 0
 		for round := range 200 {
 			for range c.random.IntN(4) {
 				c.step()
@@ -160,7 +161,8 @@ func TestIndexFollowsTheCache(t *testing.T) {
 			c.update()
 			held, heldBefore := x.slots, maps.Clone(x.slots)
 
-			scans, wantScans, infos := 0, 0, []fwk.NodeInfo(nil)
+			wantScans, infos := 0, []fwk.NodeInfo(nil)
+			scans = 0
 			seen := map[string]int64{}
 			for _, info := range c.cluster.nodes() {
 				name := info.Node().Name

@@ -36,8 +36,10 @@ type Plugin struct {
 	now      func() time.Time
 	metrics  *Metrics
 
-	mu    sync.Mutex // held through PreScore: index is written there
-	index *index
+	mu     sync.Mutex // held through PreScore, which writes what follows
+	index  *index
+	levels []levelGains // used anew for each pod
+	bySlot []float64    // likewise
 }
 
 // Dependencies are what a process shares between the plugins of its profiles.
@@ -60,7 +62,7 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 			return nil, fmt.Errorf("%s: %w", configv1.TrafficLocalityArgsKind, err)
 		}
 		apps := handle.SharedInformerFactory().Apps().V1()
-		return &Plugin{
+		p := &Plugin{
 			scorer: newScorer(args),
 			store:  d.Store,
 			nodes:  handle.SnapshotSharedLister(),
@@ -70,9 +72,18 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 			},
 			now:     d.Now,
 			metrics: d.Metrics,
-			index:   newIndex(),
-		}, nil
+		}
+		p.reset()
+		return p, nil
 	}
+}
+
+// reset makes the plugin look at all nodes anew: after a panic what it
+// remembers of them may be half written.
+func (p *Plugin) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.index, p.levels, p.bySlot = newIndex(), newLevels(p.scorer), nil
 }
 
 // decodeArgs reads the raw arguments that kube-scheduler hands to a plugin
