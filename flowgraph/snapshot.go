@@ -64,7 +64,6 @@ func newSnapshot(generation uint64, at time.Time, edges []Edge) *Snapshot {
 	n := len(s.ids)
 	s.rowStart = make([]int32, n+1)
 	s.inStart = make([]int32, n+1)
-	from := make([]int32, 0, len(edges))
 	row := 0
 	for _, e := range edges {
 		for s.ids[row] != e.From {
@@ -75,7 +74,6 @@ func newSnapshot(generation uint64, at time.Time, edges []Edge) *Snapshot {
 			continue
 		}
 		to, _ := s.Lookup(e.To)
-		from = append(from, int32(row))
 		s.to = append(s.to, int32(to))
 		s.rates = append(s.rates, pack(e.Rates))
 		s.observed = append(s.observed, s.age(e))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -45,6 +46,6 @@ func (c *columns) write(w io.Writer) {
 			}
 			line.WriteString("   ")
 		}
-		io.WriteString(w, strings.TrimRight(line.String(), " ")+"\n")
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
 	}
 }

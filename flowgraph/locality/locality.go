@@ -12,11 +12,11 @@ type Level int
 const (
 	// Remote is the zero Level: two nodes that share no domain.
 	Remote Level = iota
-	// Node: both ends run on one node.
+	// Node says that both ends run on one node.
 	Node
-	// Zone: both ends run in one zone.
+	// Zone says that both ends run in one zone.
 	Zone
-	// Region: both ends run in one region.
+	// Region says that both ends run in one region.
 	Region
 )
 

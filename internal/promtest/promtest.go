@@ -34,7 +34,11 @@ var _ telemetry.Querier = (*Querier)(nil)
 func New(t testing.TB, load string) *Querier {
 	t.Helper()
 	s := promqltest.LoadedStorage(t, load)
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("closing the storage: %v", err)
+		}
+	})
 	return &Querier{
 		engine:  promqltest.NewTestEngine(t, false, 5*time.Minute, 50_000_000),
 		storage: s,

@@ -90,7 +90,7 @@ func TestYieldStopsTheQuery(t *testing.T) {
 	defer client.Close()
 	stop, calls := errors.New("stop"), 0
 	err = client.Query(context.Background(), "up", time.Unix(1, 0), func(s telemetry.Series) error { calls++; return stop })
-	if err != stop || calls != 1 {
+	if !errors.Is(err, stop) || calls != 1 {
 		t.Errorf("error = %v after %d calls, want %v after 1", err, calls, stop)
 	}
 }
