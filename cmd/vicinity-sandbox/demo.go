@@ -121,33 +121,36 @@ func (d *demo) start(ctx context.Context) (err error) {
 	}
 	d.procs = append(d.procs, scheduler)
 	d.step("starting vicinity-scheduler for pods with schedulerName: vicinity")
-	config, err := d.file("scheduler.yaml", schedulerConfig(d.box.Cluster.Kubeconfig(), d.options.weight))
+	config, telemetry, err := d.configure()
 	if err != nil {
 		return err
 	}
-	telemetry, err := d.file("telemetry.yaml", telemetryConfig(d.box.Metrics.URL()))
-	if err != nil {
-		return err
-	}
-	return d.process(ctx, "vicinity-scheduler", d.options.scheduler,
+	own, err := sandbox.StartProcess(ctx, "vicinity-scheduler", filepath.Join(d.box.Dir(), "vicinity-scheduler.log"), d.options.scheduler,
 		"--config="+config, "--telemetry-config="+telemetry, "--secure-port=0")
-}
-
-func (d *demo) process(ctx context.Context, name, program string, args ...string) error {
-	p, err := sandbox.StartProcess(ctx, name, filepath.Join(d.box.Dir(), name+".log"), program, args...)
 	if err != nil {
 		return err
 	}
-	d.procs = append(d.procs, p)
+	d.procs = append(d.procs, own)
 	return nil
 }
 
-func (d *demo) file(name, content string) (string, error) {
-	path := filepath.Join(d.box.Dir(), name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		return "", fmt.Errorf("writing %s: %w", name, err)
+// configure writes vicinity-scheduler's configuration: the shipped profile with
+// the demo's weight.
+func (d *demo) configure() (schedulerFile, telemetryFile string, err error) {
+	scheduler, err := sandbox.SchedulerConfig(d.box.Cluster.Kubeconfig())
+	if err != nil {
+		return "", "", err
 	}
-	return path, nil
+	sandbox.SetWeight(&scheduler.Profiles[0], int32(d.options.weight))
+	if schedulerFile, err = sandbox.WriteConfig(d.box.Dir(), "scheduler.yaml", scheduler); err != nil {
+		return "", "", err
+	}
+	telemetry, err := sandbox.TelemetryConfig(d.box.Metrics.URL())
+	if err != nil {
+		return "", "", err
+	}
+	telemetryFile, err = sandbox.WriteConfig(d.box.Dir(), "telemetry.yaml", telemetry)
+	return schedulerFile, telemetryFile, err
 }
 
 // states takes the application through its three states and measures each.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -106,39 +104,4 @@ func (s demoService) service() *corev1.Service {
 			Ports:    []corev1.ServicePort{{Name: "main", Port: 8080}},
 		},
 	}
-}
-
-// schedulerConfig is the configuration of the demo's vicinity-scheduler: the
-// shipped profile at a given weight.
-func schedulerConfig(kubeconfig string, weight int) string {
-	return fmt.Sprintf(`apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-clientConnection:
-  kubeconfig: %s
-  qps: 500
-  burst: 1000
-leaderElection:
-  leaderElect: false
-profiles:
-- schedulerName: vicinity
-  plugins:
-    multiPoint:
-      enabled:
-      - name: TrafficLocality
-        weight: %d
-`, kubeconfig, weight)
-}
-
-// telemetryConfig follows the sandbox's short scrape interval.
-func telemetryConfig(prometheusURL string) string {
-	return fmt.Sprintf(`apiVersion: config.vicinity.dev/v1
-kind: TelemetryConfiguration
-interval: 2s
-halfLife: 5s
-prometheus:
-  url: %s
-sources:
-- type: istio-sidecar
-  window: 10s
-`, prometheusURL)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
 	cliflag "k8s.io/component-base/cli/flag"
@@ -79,7 +80,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	}
 	cliflag.PrintFlags(cmd.Flags())
 
-	weights, err := checkConfig(opts.ConfigFile)
+	off, err := checkConfig(opts.ConfigFile)
 	if err != nil {
 		return err
 	}
@@ -96,6 +97,10 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		return fmt.Errorf("naming the informers: %w", err)
 	}
 	opts.InformerName = informers
+	if !anyChanged(opts.Flags.FlagSet("metrics")) {
+		// With options the library complains of a file that nobody has named.
+		opts.Metrics = nil
+	}
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -104,8 +109,11 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		Now:     time.Now,
 		Metrics: trafficlocality.NewMetrics(legacyregistry.MustRegister),
 	})
-	cc, sched, err := app.Setup(ctx, opts, app.WithPlugin(trafficlocality.Name, weights.honour(opts.ConfigFile, factory)))
+	cc, sched, err := app.Setup(ctx, opts, app.WithPlugin(trafficlocality.Name, off.honour(factory)))
 	if err != nil {
+		if opts.ConfigFile != "" {
+			err = fmt.Errorf("%s: %w", opts.ConfigFile, err)
+		}
 		return err
 	}
 	gate.(featuregate.MutableFeatureGate).AddMetrics()
@@ -124,6 +132,13 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		return nil // asked to stop
 	}
 	return err
+}
+
+// anyChanged reports whether the command line sets one of the flags.
+func anyChanged(flags *pflag.FlagSet) bool {
+	changed := false
+	flags.VisitAll(func(flag *pflag.Flag) { changed = changed || flag.Changed })
+	return changed
 }
 
 type pluginFactory = func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error)

@@ -28,12 +28,12 @@ const (
 type switchedOff map[string]bool
 
 // honour makes the factory return a plugin that has no say in the profiles that
-// are switched off, and makes its errors name the file.
-func (off switchedOff) honour(file string, factory pluginFactory) pluginFactory {
+// are switched off. Their arguments are checked all the same.
+func (off switchedOff) honour(factory pluginFactory) pluginFactory {
 	return func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 		plugin, err := factory(ctx, args, handle)
 		if err != nil {
-			return nil, fmt.Errorf("%s: profile %q: %w", file, handle.ProfileName(), err)
+			return nil, err
 		}
 		if off[handle.ProfileName()] {
 			return trafficlocality.Silent{}, nil

@@ -118,6 +118,13 @@ func (c *Cluster) apiServerArgs() (token string, args []string, err error) {
 		"--authorization-mode=RBAC",
 		"--token-auth-file=" + path("tokens.csv"),
 		"--client-ca-file=" + path("client-ca.crt"),
+		// Nobody has a certificate of this CA, but components that delegate
+		// their authentication expect one to be configured.
+		"--requestheader-client-ca-file=" + path("client-ca.crt"),
+		"--requestheader-allowed-names=front-proxy-client",
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + path("service-account.key"),
 		"--service-account-signing-key-file=" + path("service-account.key"),

@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -38,16 +40,27 @@ func ParseCalls(r io.Reader) ([]Call, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the call graph: %w", err)
 	}
-	var calls []Call
-	if err := yaml.UnmarshalStrict(data, &calls); err != nil {
+	// Each call is decoded by itself, so that the decoder's errors have a place.
+	var items []json.RawMessage
+	if err := yaml.UnmarshalStrict(data, &items); err != nil {
 		return nil, fmt.Errorf("reading the call graph: %w", err)
 	}
-	for i := range calls {
+	calls := make([]Call, len(items))
+	for i, item := range items {
+		if err := calls[i].decode(item); err != nil {
+			return nil, fmt.Errorf("call %d: %w", i, err)
+		}
 		if err := calls[i].complete(); err != nil {
 			return nil, fmt.Errorf("call %d: %w", i, err)
 		}
 	}
 	return calls, nil
+}
+
+func (c *Call) decode(item []byte) error {
+	d := json.NewDecoder(bytes.NewReader(item))
+	d.DisallowUnknownFields()
+	return d.Decode(c)
 }
 
 // complete sets defaults and checks the rules.
@@ -67,11 +80,14 @@ func (c *Call) complete() error {
 	if c.From == External && isExternalHost(c.To) {
 		return fmt.Errorf("from and to: a call must have one end in the mesh")
 	}
-	for field, v := range map[string]float64{
-		"requestsPerSecond": c.RequestsPerSecond, "requestBytes": c.RequestBytes, "responseBytes": c.ResponseBytes,
+	for _, number := range []struct {
+		field string
+		v     float64
+	}{
+		{"requestsPerSecond", c.RequestsPerSecond}, {"requestBytes", c.RequestBytes}, {"responseBytes", c.ResponseBytes},
 	} {
-		if v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("%s: %v must be a finite number that is not negative", field, v)
+		if number.v < 0 || math.IsNaN(number.v) || math.IsInf(number.v, 0) {
+			return fmt.Errorf("%s: %v must be a finite number that is not negative", number.field, number.v)
 		}
 	}
 	return nil

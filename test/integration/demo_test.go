@@ -1,0 +1,56 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// testDemo runs the demo to its end, with and without effect.
+func (s *suite) testDemo(t *testing.T) {
+	with := s.runDemo(t, "--settle=8s")
+	if !(with.node[1] < with.node[0]-10 && with.node[2] < with.node[1]) {
+		t.Errorf("cross-node traffic goes %v %%, want it to fall by more than 10 points, and again", with.node)
+	}
+	if !(with.zone[1] < with.zone[0] && with.zone[2] < with.zone[1]) {
+		t.Errorf("cross-zone traffic goes %v %%, want it to fall", with.zone)
+	}
+	without := s.runDemo(t, "--settle=8s", "--weight=0")
+	if without.node[1] < with.node[1]+10 {
+		t.Errorf("with weight 0 cross-node traffic goes %v %%, want no effect as %v %% has it", without.node, with.node)
+	}
+}
+
+// demoShares are the percentages of the demo's last line.
+type demoShares struct{ node, zone [3]float64 }
+
+func (s *suite) runDemo(t *testing.T, args ...string) demoShares {
+	t.Helper()
+	temp := t.TempDir()
+	var out, said bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), filepath.Join(s.programs, "vicinity-sandbox"), append([]string{"demo"}, args...)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s%s", err, out.String(), said.String())
+	}
+	if said.Len() > 0 {
+		t.Errorf("it warns:\n%s", said.String())
+	}
+	if left, err := filepath.Glob(filepath.Join(temp, "*")); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v behind: %v", left, err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var got demoShares
+	_, err := fmt.Sscanf(lines[len(lines)-1], "demo: cross-node %f %% -> %f %% -> %f %%, cross-zone %f %% -> %f %% -> %f %%",
+		&got.node[0], &got.node[1], &got.node[2], &got.zone[0], &got.zone[1], &got.zone[2])
+	if err != nil {
+		t.Fatalf("the last line is %q: %v", lines[len(lines)-1], err)
+	}
+	t.Log(lines[len(lines)-1])
+	return got
+}

@@ -1,0 +1,134 @@
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/restmapper"
+	schedulerv1 "k8s.io/kube-scheduler/config/v1"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+const systemNamespace = "vicinity-system"
+
+// testManifests applies manifests/base as a user would and then runs the
+// scheduler as the Deployment does: with the ConfigMap's files and with a token
+// of the ServiceAccount.
+func (s *suite) testManifests(t *testing.T) {
+	s.apply(t, "../../manifests/base")
+	eventually(t, "the Deployment's pods run", func() error {
+		d, err := s.client.AppsV1().Deployments(systemNamespace).Get(t.Context(), "vicinity-scheduler", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		return want("available", d.Status.AvailableReplicas, *d.Spec.Replicas)
+	})
+	s.checkArguments(t)
+
+	kubeconfig, err := s.box.Cluster.ServiceAccountKubeconfig(t.Context(), systemNamespace, "vicinity-scheduler")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := s.options(t, "as-service-account")
+	o.kubeconfig = kubeconfig
+	o.config = &schedulerv1.KubeSchedulerConfiguration{}
+	if err := yaml.UnmarshalStrict([]byte(s.configMap(t).Data["scheduler.yaml"]), o.config); err != nil {
+		t.Fatal(err)
+	}
+	o.config.ClientConnection.Kubeconfig = kubeconfig
+	scheduler := s.start(t, o)
+	eventually(t, "the scheduler leads", func() error {
+		lease, err := s.client.CoordinationV1().Leases(systemNamespace).Get(t.Context(), "vicinity-scheduler", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" {
+			return fmt.Errorf("nobody holds lease %s", lease.Name)
+		}
+		return nil
+	})
+	a := s.newApp(t)
+	a.deploy(t, workload{name: "web", replicas: 5, scheduler: "vicinity"})
+	if log := scheduler.log(t); strings.Contains(log, "forbidden") {
+		t.Errorf("a permission is missing:\n%s", log)
+	}
+	_, err = s.client.CoordinationV1().Leases("kube-system").Get(t.Context(), "kube-scheduler", metav1.GetOptions{})
+	if !apierrors.IsNotFound(err) {
+		t.Errorf("the lease of kube-scheduler was touched: %v", err)
+	}
+}
+
+// configMap returns the one with both files.
+func (s *suite) configMap(t *testing.T) corev1.ConfigMap {
+	t.Helper()
+	list, err := s.client.CoreV1().ConfigMaps(systemNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=vicinity-scheduler"})
+	if err != nil || len(list.Items) != 1 {
+		t.Fatalf("%d ConfigMaps: %v", len(list.Items), err)
+	}
+	return list.Items[0]
+}
+
+// checkArguments checks that the files which the container is told to read are
+// those of the mounted ConfigMap.
+func (s *suite) checkArguments(t *testing.T) {
+	t.Helper()
+	d, err := s.client.AppsV1().Deployments(systemNamespace).Get(t.Context(), "vicinity-scheduler", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod, config := d.Spec.Template.Spec, s.configMap(t)
+	if got := pod.Volumes[0].ConfigMap.Name; got != config.Name {
+		t.Errorf("the pod mounts ConfigMap %s, want %s", got, config.Name)
+	}
+	mount := pod.Containers[0].VolumeMounts[0].MountPath
+	for _, argument := range pod.Containers[0].Args {
+		_, path, _ := strings.Cut(argument, "=")
+		file, ok := strings.CutPrefix(path, mount+"/")
+		if _, there := config.Data[file]; !ok || !there {
+			t.Errorf("argument %s names no file of the ConfigMap", argument)
+		}
+	}
+}
+
+// apply builds a kustomization and applies it on the server's side, as "kubectl
+// apply --server-side -k" does.
+func (s *suite) apply(t *testing.T, dir string) {
+	t.Helper()
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := dynamic.NewForConfig(s.box.Cluster.RESTConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(s.client.Discovery()))
+	for _, r := range resources.Resources() {
+		content, err := r.Map()
+		if err != nil {
+			t.Fatal(err)
+		}
+		object := &unstructured.Unstructured{Object: content}
+		mapping, err := mapper.RESTMapping(object.GroupVersionKind().GroupKind(), object.GroupVersionKind().Version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var into dynamic.ResourceInterface = client.Resource(mapping.Resource)
+		if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
+			into = client.Resource(mapping.Resource).Namespace(object.GetNamespace())
+		}
+		if _, err := into.Apply(t.Context(), object.GetName(), object, metav1.ApplyOptions{FieldManager: "test", Force: true}); err != nil {
+			t.Fatalf("applying %s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+}
