@@ -110,6 +110,17 @@ func TestNodesAreMeasuredAgainstTheBestCandidate(t *testing.T) {
 	if got, want := c.scoreText(c.pod("web"), "n2", "n3"), "n2=100 n3=20"; got != want {
 		t.Errorf("the scores without the peer's node are %s, want %s", got, want)
 	}
+
+	// A node that was no candidate may be better than the best: it has all points.
+	state, pod := framework.NewCycleState(), c.pod("web")
+	if status := c.plugin.PreScore(t.Context(), state, pod, c.nodes("n3")); !status.IsSuccess() {
+		t.Fatal(status)
+	}
+	for _, info := range c.nodes() {
+		if score, _ := c.plugin.Score(t.Context(), state, pod, info); score != 100 {
+			t.Errorf("%s scores %d beside the candidate n3, want 100", info.Node().Name, score)
+		}
+	}
 }
 
 func TestScoreWithoutPreScore(t *testing.T) {
