@@ -5,12 +5,10 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
-	"k8s.io/klog/v2"
 )
 
 func main() {
@@ -29,15 +27,4 @@ func newCommand() *cobra.Command {
 	}
 	cmd.AddCommand(runCommand(), demoCommand(), kubeSchedulerCommand())
 	return cmd
-}
-
-// quiet sends the Kubernetes libraries' log to a file: what they say at their
-// start would bury what the user wants to see.
-func quiet(file *os.File) {
-	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
-	klog.InitFlags(flags)
-	_ = flags.Set("logtostderr", "false")
-	_ = flags.Set("alsologtostderr", "false")
-	_ = flags.Set("stderrthreshold", "FATAL")
-	klog.SetOutput(file)
 }

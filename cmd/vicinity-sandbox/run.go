@@ -135,7 +135,7 @@ func startSandbox(ctx context.Context, o sandbox.Options) (*sandbox.Sandbox, err
 	if err != nil {
 		return nil, fmt.Errorf("making the log file: %w", err)
 	}
-	quiet(log)
+	sandbox.LogTo(log)
 	box, err := sandbox.Start(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("%w; the log is in %s", err, log.Name())

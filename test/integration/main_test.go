@@ -10,7 +10,6 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/component-base/cli"
-	"k8s.io/klog/v2"
 	kubescheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox"
@@ -48,6 +47,7 @@ func TestIntegration(t *testing.T) {
 		{"placement by weight", s.testPlacementByWeight},
 		{"rolling update", s.testRollingUpdate},
 		{"scheduler names", s.testSchedulerNames},
+		{"graph", s.testGraph},
 		{"telemetry absent", s.testTelemetryAbsent},
 		{"manifests", s.testManifests},
 		{"demo", s.testDemo},
@@ -61,7 +61,7 @@ func TestIntegration(t *testing.T) {
 // newSuite builds the binaries and starts the sandbox and the stock scheduler.
 func newSuite(t *testing.T) *suite {
 	s := &suite{programs: t.TempDir()}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.programs, "./cmd/vicinity-scheduler", "./cmd/vicinity-sandbox")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.programs, "./cmd/...")
 	build.Dir = filepath.Join("..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the binaries: %v\n%s", err, out)
@@ -70,8 +70,7 @@ func newSuite(t *testing.T) *suite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	klog.LogToStderr(false)
-	klog.SetOutput(log)
+	sandbox.LogTo(log)
 	box, err := sandbox.Start(t.Context(), sandbox.Options{
 		Cluster: cluster.Options{Nodes: cluster.Zones(3, 2, "4", "16Gi")},
 	})

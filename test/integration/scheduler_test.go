@@ -165,11 +165,11 @@ func hasLabels(m *dto.Metric, labels []string) bool {
 	return true
 }
 
-// sees waits until Prometheus knows the traffic from one of the app's workloads
-// to another, and until the scheduler's graph has been refreshed from it.
-func (c *scheduler) sees(t *testing.T, a *app, from, to string) {
+// hasTraffic waits until Prometheus knows the traffic from one of the app's
+// workloads to another.
+func (s *suite) hasTraffic(t *testing.T, a *app, from, to string) {
 	t.Helper()
-	client, err := api.NewClient(api.Config{Address: a.box.Metrics.URL()})
+	client, err := api.NewClient(api.Config{Address: s.box.Metrics.URL()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,6 +182,13 @@ func (c *scheduler) sees(t *testing.T, a *app, from, to string) {
 		}
 		return err
 	})
+}
+
+// sees waits until Prometheus knows the traffic from one workload to another,
+// and until the scheduler's graph has been refreshed from it.
+func (c *scheduler) sees(t *testing.T, a *app, from, to string) {
+	t.Helper()
+	a.hasTraffic(t, a, from, to)
 	refreshes := func() (float64, error) {
 		return c.metric("vicinity_telemetry_refreshes_total", "result=success")
 	}
