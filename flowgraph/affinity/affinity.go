@@ -21,6 +21,10 @@ const (
 	// the load reaches: local preference bounded by the callee's capacity. It
 	// is the "gained affinity" of RASA (ICDE 2024).
 	FairLoad
+	// SameNode keeps a call within the domain whenever an endpoint is there,
+	// whatever its load: trafficDistribution PreferSameNode (KEP-3015) at the
+	// levels of node and zone.
+	SameNode
 )
 
 // String returns the routing's name as it stands in config files and reports.
@@ -30,6 +34,8 @@ func (r Routing) String() string {
 		return "Uniform"
 	case FairLoad:
 		return "FairLoad"
+	case SameNode:
+		return "SameNode"
 	default:
 		return fmt.Sprintf("Routing(%d)", int(r))
 	}
@@ -60,11 +66,19 @@ func (r Replicas) plusOne() Replicas { return Replicas{r.Placed + 1, r.Desired} 
 //
 //	Uniform   w (xa/da)(xb/db)
 //	FairLoad  w min(xa/da, xb/db)
+//	SameNode  w xa/da where xb >= 1, else 0: a calls b
 func Local(routing Routing, w float64, a, b Replicas) float64 {
-	if routing == FairLoad {
+	switch routing {
+	case FairLoad:
 		return w * min(a.Share(), b.Share())
+	case SameNode:
+		if b.Placed < 1 {
+			return 0
+		}
+		return w * a.Share()
+	default:
+		return w * a.Share() * b.Share()
 	}
-	return w * a.Share() * b.Share()
 }
 
 // Gain is how much more of an edge's traffic stays in a domain when one pod of

@@ -1,0 +1,129 @@
+// Package sim replays the arrival of a cluster's pods: events in order go to a
+// [Placer], and what becomes of the traffic is measured. It has its own clock
+// and its own randomness, both arguments, so that the same input gives the same
+// result. It knows nothing of Kubernetes: what decides is the caller's Placer,
+// and where a cluster comes from (a file, a recording, a generator) is the
+// business of others.
+package sim
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// Resources is an amount of what pods ask for and nodes have.
+type Resources struct {
+	// MilliCPU is thousandths of a core.
+	MilliCPU int64
+	// Memory is bytes.
+	Memory int64
+}
+
+// Node is a machine.
+type Node struct {
+	locality.Locality
+	// Allocatable is what pods can have of it.
+	Allocatable Resources
+	// MaxPods is how many pods it takes.
+	MaxPods int32
+}
+
+// Workload is a controller and the pods that it wants.
+type Workload struct {
+	ID flowgraph.WorkloadID
+	// Replicas is how many pods it wants, at least 1.
+	Replicas int32
+	// Requests is what each of its pods asks for.
+	Requests Resources
+	// Routing is how calls to it are divided over its pods, as its Service says.
+	Routing affinity.Routing
+	// Fixed workloads are not placed anew: their pods stay where the cluster
+	// has them (DaemonSets, for example).
+	Fixed bool
+}
+
+// Cluster is what a replay starts from.
+type Cluster struct {
+	Nodes     []Node
+	Workloads []Workload
+	// Assigned is the assignment that was found, by the positions of workload
+	// and node: one element for each pod, at most Replicas, or more during a
+	// rollout. Nil when none is known.
+	Assigned [][]int32
+	// Edges is the traffic: with one entry for each pair of workloads at most in
+	// each direction. An end that is not among Workloads counts as traffic with
+	// the outside, which no assignment can keep local.
+	Edges []flowgraph.Edge
+}
+
+// Validate reports every contradiction in the cluster, each with the name of
+// what is wrong.
+func (c *Cluster) Validate() error {
+	var errs []error
+	report := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if len(c.Nodes) == 0 {
+		report("the cluster has no nodes")
+	}
+	nodes := map[string]bool{}
+	for _, n := range c.Nodes {
+		switch {
+		case n.Node == "":
+			report("a node has no name")
+		case nodes[n.Node]:
+			report("two nodes are called %s", n.Node)
+		case n.Allocatable.MilliCPU <= 0 || n.Allocatable.Memory <= 0 || n.MaxPods <= 0:
+			report("node %s has no capacity: %d millicores, %d bytes, %d pods", n.Node, n.Allocatable.MilliCPU, n.Allocatable.Memory, n.MaxPods)
+		}
+		nodes[n.Node] = true
+	}
+	workloads := map[flowgraph.WorkloadID]bool{}
+	for i, w := range c.Workloads {
+		switch {
+		case w.ID.IsZero():
+			report("workload %d has no name", i)
+		case workloads[w.ID]:
+			report("two workloads are called %s", w.ID)
+		case w.Replicas < 1:
+			report("workload %s wants %d pods, must be at least 1", w.ID, w.Replicas)
+		case w.Requests.MilliCPU < 0 || w.Requests.Memory < 0:
+			report("workload %s asks for less than nothing", w.ID)
+		}
+		workloads[w.ID] = true
+	}
+	type pair struct{ from, to flowgraph.WorkloadID }
+	pairs := map[pair]bool{}
+	for _, e := range c.Edges {
+		switch {
+		case e.From.IsZero() || e.To.IsZero():
+			report("an edge has no name at one end: %q to %q", e.From, e.To)
+		case !e.Valid():
+			report("edge %s to %s: a rate is negative or no number", e.From, e.To)
+		case pairs[pair{e.From, e.To}]:
+			report("edge %s to %s: is there twice", e.From, e.To)
+		}
+		pairs[pair{e.From, e.To}] = true
+	}
+	errs = append(errs, c.validateAssigned())
+	return errors.Join(errs...)
+}
+
+func (c *Cluster) validateAssigned() error {
+	if c.Assigned == nil {
+		return nil
+	}
+	if len(c.Assigned) != len(c.Workloads) {
+		return fmt.Errorf("%d workloads are assigned, but there are %d", len(c.Assigned), len(c.Workloads))
+	}
+	for w, nodes := range c.Assigned {
+		for _, n := range nodes {
+			if n < 0 || int(n) >= len(c.Nodes) {
+				return fmt.Errorf("a pod of %s is assigned to node %d of %d", c.Workloads[w].ID, n, len(c.Nodes))
+			}
+		}
+	}
+	return nil
+}
