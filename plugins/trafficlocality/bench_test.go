@@ -24,6 +24,7 @@ const (
 	benchWorkloads = 10_000
 	benchEdges     = 200_000
 	benchPods      = 100_000
+	benchAgents    = 10 // of the pods, on each node, as of DaemonSets
 )
 
 // The clusters are built once for each number of nodes: that takes longer than
@@ -52,8 +53,11 @@ func benchCluster(b *testing.B, nodeCount int) *cluster {
 		n.Status.Allocatable[v1.ResourcePods] = resource.MustParse("1000")
 		c.cache.AddNode(klog.Background(), n)
 	}
-	for i := range benchPods {
+	for i := range benchPods - nodeCount*benchAgents {
 		c.place(c.benchPod(i%benchWorkloads), fmt.Sprintf("n%d", random.IntN(nodeCount)))
+	}
+	for i := range nodeCount * benchAgents {
+		c.place(c.pod(fmt.Sprintf("agent%d", i%benchAgents)), fmt.Sprintf("n%d", i/benchAgents))
 	}
 	c.update()
 	for i := range benchWorkloads {
@@ -113,6 +117,29 @@ func BenchmarkPreScore(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			if status := p.PreScore(b.Context(), state, pods[i%len(pods)], candidates); !status.IsSuccess() {
 				b.Fatal(status)
+			}
+		}
+	})
+}
+
+// BenchmarkIndexUpdate is what PreScore takes to follow the nodes when one has
+// got a pod since the last cycle and one has lost one.
+func BenchmarkIndexUpdate(b *testing.B) {
+	benchEach(b, func(b *testing.B, c *cluster, candidates []fwk.NodeInfo) {
+		pod := c.benchPod(0)
+		info, err := framework.NewPodInfo(pod)
+		if err != nil {
+			b.Fatal(err)
+		}
+		x := newIndex()
+		x.update(candidates)
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			n := candidates[i%len(candidates)]
+			n.AddPodInfo(info)
+			x.update(candidates)
+			if err := n.RemovePod(klog.Background(), pod); err != nil {
+				b.Fatal(err)
 			}
 		}
 	})

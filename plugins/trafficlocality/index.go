@@ -18,6 +18,9 @@ const levelCount = int(locality.Region)
 // noDomain marks a node whose domain at a level is unknown.
 const noDomain int32 = -1
 
+// noWorkload marks a pod that takes no part in any workload's traffic.
+const noWorkload int32 = -1
+
 // nowhere is the position of a node of which nothing is known.
 var nowhere = [levelCount]int32{noDomain, noDomain, noDomain}
 
@@ -44,13 +47,19 @@ type index struct {
 type indexedNode struct {
 	name       string
 	generation int64
+	node       *v1.Node
 	domains    [levelCount]int32
-	pods       []placement // by workload: at is the workload
+	pods       []indexedPod // in the order of the NodeInfo
 }
 
-// placement is a number of pods on a node that belong to one workload.
+type indexedPod struct {
+	pod      *v1.Pod
+	workload int32 // noWorkload when the pod is no peer of any
+}
+
+// placement is the pods of one workload on one node.
 type placement struct {
-	at    int32 // a slot, or a workload number
+	at    int32 // the node's slot
 	count int32
 	pod   *v1.Pod // one of them
 }
@@ -74,7 +83,8 @@ func (x *index) update(infos []fwk.NodeInfo) {
 		info := infos[position]
 		if generation := info.GetGeneration(); x.nodes[slot].generation != generation {
 			x.nodes[slot].generation = generation
-			x.reindex(slot, info)
+			x.setNode(slot, info.Node())
+			x.setPods(slot, info.GetPods())
 		}
 	}
 }
@@ -96,8 +106,8 @@ func (x *index) list(infos []fwk.NodeInfo) {
 	}
 	for name, slot := range x.slots {
 		if _, ok := slots[name]; !ok {
-			x.release(x.unplace(slot))
-			x.nodes[slot].name = ""
+			x.setPods(slot, nil)
+			x.setNode(slot, nil)
 			x.free = append(x.free, slot)
 		}
 	}
@@ -116,69 +126,98 @@ func (x *index) newSlot(name string) int32 {
 	return int32(len(x.nodes) - 1)
 }
 
-// reindex counts a node's pods anew.
-func (x *index) reindex(slot int32, info fwk.NodeInfo) {
-	domains, pods := x.unplace(slot)
-	x.place(slot, info)
-	x.release(domains, pods) // last, so that what stays keeps its number
-}
-
-// place notes where a node is and what runs there.
-func (x *index) place(slot int32, info fwk.NodeInfo) {
+// setNode notes where a node is; nil forgets it.
+func (x *index) setNode(slot int32, node *v1.Node) {
 	n := &x.nodes[slot]
-	at := kube.LocalityOf(info.Node())
-	for _, level := range locality.Levels() {
-		if key := at.Domain(level); key != "" {
-			n.domains[level-1] = x.domains[level-1].use(key)
+	if n.node == node {
+		return
+	}
+	was := n.domains
+	n.node, n.domains = node, nowhere
+	if node != nil {
+		at := kube.LocalityOf(node)
+		for _, level := range locality.Levels() {
+			if key := at.Domain(level); key != "" {
+				n.domains[level-1] = x.domains[level-1].use(key)
+			}
 		}
 	}
-	for _, podInfo := range info.GetPods() {
-		if pod := podInfo.GetPod(); kube.IsPeer(pod) {
-			n.pods = increment(n.pods, x.workloads.use(kube.WorkloadOf(pod)), pod)
-		}
-	}
-	for _, p := range n.pods {
-		for int(p.at) >= len(x.placed) {
-			x.placed = append(x.placed, nil)
-		}
-		x.placed[p.at] = append(x.placed[p.at], placement{at: slot, count: p.count, pod: p.pod})
-	}
-}
-
-// unplace takes a node's pods out of the workloads' placements and forgets
-// where it is. It returns what release is then to be told.
-func (x *index) unplace(slot int32) (domains [levelCount]int32, pods []placement) {
-	n := &x.nodes[slot]
-	domains, pods = n.domains, n.pods
-	n.domains, n.pods = nowhere, nil
-	for _, p := range pods {
-		places := x.placed[p.at]
-		i := slices.IndexFunc(places, func(place placement) bool { return place.at == slot })
-		x.placed[p.at] = slices.Delete(places, i, i+1)
-	}
-	return domains, pods
-}
-
-// release gives back the numbers that a node used.
-func (x *index) release(domains [levelCount]int32, pods []placement) {
-	for level, d := range domains {
+	for level, d := range was { // last, so that a domain that stays keeps its number
 		if d != noDomain {
-			x.domains[level].release(d, 1)
+			x.domains[level].release(d)
 		}
-	}
-	for _, p := range pods {
-		x.workloads.release(p.at, p.count)
 	}
 }
 
-func increment(places []placement, at int32, pod *v1.Pod) []placement {
-	for i := range places {
-		if places[i].at == at {
-			places[i].count++
-			return places
+// setPods notes what runs on a node. Pods are never written, only replaced, and
+// most stay where they stood in the list: those are not looked at again.
+func (x *index) setPods(slot int32, infos []fwk.PodInfo) {
+	n := &x.nodes[slot]
+	for i, info := range infos {
+		pod := info.GetPod()
+		if i == len(n.pods) {
+			n.pods = append(n.pods, indexedPod{workload: noWorkload})
+		}
+		if was := n.pods[i]; was.pod != pod {
+			n.pods[i] = x.add(slot, pod)
+			x.remove(slot, was)
 		}
 	}
-	return append(places, placement{at: at, count: 1, pod: pod})
+	for len(n.pods) > len(infos) {
+		last := len(n.pods) - 1
+		was := n.pods[last]
+		n.pods[last] = indexedPod{}
+		n.pods = n.pods[:last]
+		x.remove(slot, was)
+	}
+}
+
+// add counts a pod for its workload.
+func (x *index) add(slot int32, pod *v1.Pod) indexedPod {
+	if !kube.IsPeer(pod) {
+		return indexedPod{pod: pod, workload: noWorkload}
+	}
+	w := x.workloads.use(kube.WorkloadOf(pod))
+	for int(w) >= len(x.placed) {
+		x.placed = append(x.placed, nil)
+	}
+	if place := placeAt(x.placed[w], slot); place != nil {
+		place.count++
+	} else {
+		x.placed[w] = append(x.placed[w], placement{at: slot, count: 1, pod: pod})
+	}
+	return indexedPod{pod: pod, workload: w}
+}
+
+// remove takes a pod that is no longer among those of its node from its
+// workload's placements.
+func (x *index) remove(slot int32, was indexedPod) {
+	w := was.workload
+	if w == noWorkload {
+		return
+	}
+	place := placeAt(x.placed[w], slot)
+	place.count--
+	switch {
+	case place.count == 0:
+		last := len(x.placed[w]) - 1
+		*place = x.placed[w][last]
+		x.placed[w][last] = placement{}
+		x.placed[w] = x.placed[w][:last]
+	case place.pod == was.pod: // another has to stand for the workload
+		pods := x.nodes[slot].pods
+		place.pod = pods[slices.IndexFunc(pods, func(p indexedPod) bool { return p.workload == w })].pod
+	}
+	x.workloads.release(w)
+}
+
+func placeAt(places []placement, slot int32) *placement {
+	for i := range places {
+		if places[i].at == slot {
+			return &places[i]
+		}
+	}
+	return nil
 }
 
 // lookup returns where a workload's pods run and one of them; nil and nil when

@@ -38,9 +38,9 @@ func (n *numbering[K]) unused() int32 {
 	return int32(len(n.keys) - 1)
 }
 
-// release takes users from a number.
-func (n *numbering[K]) release(number, users int32) {
-	n.users[number] -= users
+// release takes one user from a number.
+func (n *numbering[K]) release(number int32) {
+	n.users[number]--
 	if n.users[number] > 0 {
 		return
 	}
