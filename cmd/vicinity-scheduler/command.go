@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/cli/globalflag"
@@ -22,11 +21,11 @@ import (
 	"k8s.io/component-base/term"
 	"k8s.io/component-base/version/verflag"
 	"k8s.io/klog/v2"
-	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
 
@@ -80,11 +79,11 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	}
 	cliflag.PrintFlags(cmd.Flags())
 
-	off, err := checkConfig(opts.ConfigFile)
+	config, err := schedulerconfig.Load(opts.ConfigFile)
 	if err != nil {
 		return err
 	}
-	if err := useOwnLease(opts); err != nil {
+	if err := useOwnLease(opts, config.LeaseName); err != nil {
 		return err
 	}
 	store := flowgraph.NewStore()
@@ -109,7 +108,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		Now:     time.Now,
 		Metrics: trafficlocality.NewMetrics(legacyregistry.MustRegister),
 	})
-	cc, sched, err := app.Setup(ctx, opts, app.WithPlugin(trafficlocality.Name, off.honour(factory)))
+	cc, sched, err := app.Setup(ctx, opts, app.WithPlugin(trafficlocality.Name, config.Honour(factory)))
 	if err != nil {
 		if opts.ConfigFile != "" {
 			err = fmt.Errorf("%s: %w", opts.ConfigFile, err)
@@ -140,5 +139,3 @@ func anyChanged(flags *pflag.FlagSet) bool {
 	flags.VisitAll(func(flag *pflag.Flag) { changed = changed || flag.Changed })
 	return changed
 }
-
-type pluginFactory = func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error)

@@ -41,6 +41,7 @@ M/flowgraph/telemetry/linkerd -> M/flowgraph/telemetry
 M/plugins/trafficlocality -> M/flowgraph M/internal/kube k8s.io/kube-scheduler/framework
 M/plugins/trafficlocality ~> M/plugins/trafficlocality k8s.io/kubernetes/pkg/scheduler/framework
 M/internal/kube -> M/flowgraph k8s.io/api/core/v1
+M/internal/schedulerconfig -> k8s.io/kubernetes/cmd/kube-scheduler/app/options
 M/internal/kubesim -> k8s.io/kubernetes/pkg/scheduler/framework M/flowgraph/sim
 M/internal/promtest -> github.com/prometheus/prometheus/promql testing
 M/internal/sandbox -> k8s.io/kubernetes/cmd/kube-apiserver/app go.etcd.io/etcd/server/v3/embed sigs.k8s.io/kwok/pkg/kwok

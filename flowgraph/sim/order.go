@@ -1,0 +1,139 @@
+package sim
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+)
+
+// Order is the order in which a cluster's pods arrive.
+type Order int
+
+const (
+	// Random mixes the pods of all workloads, into an empty cluster.
+	Random Order = iota
+	// ByWorkload deploys one workload after the other, in a random order, into
+	// an empty cluster.
+	ByWorkload
+	// Recorded deploys the workloads in the order of the input, into an empty
+	// cluster.
+	Recorded
+	// Rollout begins with the assignment that was found and restarts every
+	// workload once, one after the other in a random order, with a surge of one.
+	Rollout
+)
+
+// Orders lists all orders.
+func Orders() []Order { return []Order{Random, ByWorkload, Recorded, Rollout} }
+
+// String returns the order's name as flags and reports have it.
+func (o Order) String() string {
+	switch o {
+	case Random:
+		return "random"
+	case ByWorkload:
+		return "by-workload"
+	case Recorded:
+		return "recorded"
+	case Rollout:
+		return "rollout"
+	default:
+		return fmt.Sprintf("Order(%d)", int(o))
+	}
+}
+
+// ParseOrder reads what String returns.
+func ParseOrder(s string) (Order, error) {
+	for _, o := range Orders() {
+		if o.String() == s {
+			return o, nil
+		}
+	}
+	return 0, fmt.Errorf("order %q: must be one of %v", s, Orders())
+}
+
+// Seeded reports whether the order depends on the random source.
+func (o Order) Seeded() bool { return o != Recorded }
+
+// Events returns the arrival of a cluster's pods in an order: first the traffic,
+// then the pods that have their place (those of fixed workloads, and all of them
+// before a rollout), then the others. The same cluster, order and state of rng
+// give the same events. Rollout fails without an assignment.
+func Events(c *Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], error) {
+	if order == Rollout && c.Assigned == nil {
+		return nil, fmt.Errorf("order %s: the input has no assignment to begin with", order)
+	}
+	events := []Event{{Kind: Observe, Traffic: c.traffic()}}
+	for w, nodes := range c.Assigned {
+		if order != Rollout && !c.Workloads[w].Fixed {
+			continue
+		}
+		for i, node := range nodes {
+			events = append(events, Event{Pod: Pod{int32(w), int32(i)}, Node: node})
+		}
+	}
+	for _, w := range c.arrivals(order, rng) {
+		events = append(events, c.bring(w, order)...)
+	}
+	if order == Random {
+		// The pods that have their place stay in front.
+		free := slices.IndexFunc(events, func(e Event) bool { return e.Kind == Arrive && e.Node == Anywhere })
+		if free >= 0 {
+			rest := events[free:]
+			rng.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
+		}
+	}
+	return slices.Values(events), nil
+}
+
+// traffic is the cluster's edges as a snapshot. Its time is the replay's clock:
+// data that never age.
+func (c *Cluster) traffic() *flowgraph.Snapshot {
+	return flowgraph.NewSnapshot(1, Clock(), c.Edges)
+}
+
+// Clock is the time at which every replay stands still.
+func Clock() time.Time { return time.Unix(0, 0).UTC() }
+
+// arrivals returns the workloads that are placed anew, in their order.
+func (c *Cluster) arrivals(order Order, rng *rand.Rand) []int32 {
+	var workloads []int32
+	for w := range c.Workloads {
+		if !c.Workloads[w].Fixed {
+			workloads = append(workloads, int32(w))
+		}
+	}
+	if order == ByWorkload || order == Rollout {
+		rng.Shuffle(len(workloads), func(i, j int) { workloads[i], workloads[j] = workloads[j], workloads[i] })
+	}
+	return workloads
+}
+
+// bring returns the arrivals of a workload's pods.
+func (c *Cluster) bring(w int32, order Order) []Event {
+	var events []Event
+	if order != Rollout {
+		for i := range c.Workloads[w].Replicas {
+			events = append(events, Event{Pod: Pod{w, i}, Node: Anywhere})
+		}
+		return events
+	}
+	found := int32(len(c.Assigned[w]))
+	for i := range max(found, c.Workloads[w].Replicas) {
+		e := Event{Pod: Pod{w, found + i}, Node: Anywhere}
+		if i < found {
+			e.Kind, e.Instead = Restart, i
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+func sortedKeys[V any](m map[int32]V) []int32 {
+	return slices.Sorted(maps.Keys(m))
+}

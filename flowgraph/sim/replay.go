@@ -1,0 +1,152 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+)
+
+// Pod is one pod of a replay: a workload's position in Cluster.Workloads and a
+// number that no other pod of the workload has.
+type Pod struct {
+	Workload, Ordinal int32
+}
+
+// Anywhere stands in the place of a node's position where the Placer chooses.
+const Anywhere int32 = -1
+
+// Placer decides where pods go, and keeps track of where they are.
+type Placer interface {
+	// Place assigns a pod to the node at a position in Cluster.Nodes, or chooses
+	// one when that is Anywhere. A pod that fits nowhere is not an error.
+	Place(ctx context.Context, pod Pod, node int32) (Decision, error)
+	// Remove takes away a pod that has been placed.
+	Remove(pod Pod) error
+	// Observe hands over the traffic that decisions may rest on from now on.
+	Observe(traffic *flowgraph.Snapshot)
+}
+
+// Decision is where a pod goes.
+type Decision struct {
+	// Node is the position of the node, Anywhere when the pod fits nowhere.
+	Node int32
+	// Took is how long the decision took, as the Placer measured it.
+	Took time.Duration
+}
+
+// Event is one thing that happens to a cluster. The zero Kind is an arrival.
+type Event struct {
+	Kind EventKind
+	// Pod arrives or leaves.
+	Pod Pod
+	// Node is where it arrives: Anywhere lets the Placer choose.
+	Node int32
+	// Instead is the number of the pod of the same workload that leaves once the
+	// arriving pod is placed; it stays when the pod fits nowhere. For Restart.
+	Instead int32
+	// Traffic is what is observed.
+	Traffic *flowgraph.Snapshot
+}
+
+// EventKind says what happens.
+type EventKind int
+
+const (
+	// Arrive: a pod is to be placed.
+	Arrive EventKind = iota
+	// Leave: a pod goes.
+	Leave
+	// Restart: a pod arrives and another one of its workload goes afterwards,
+	// as in a rolling update with a surge of one.
+	Restart
+	// Observe: new traffic is known.
+	Observe
+)
+
+// Result is what a replay leaves behind.
+type Result struct {
+	// Assigned is the assignment at the end, as in Cluster.
+	Assigned [][]int32
+	// Unschedulable is how many pods fitted nowhere when they arrived.
+	Unschedulable int
+	// Took has the time of each decision in order, pods with a given node
+	// excluded.
+	Took []time.Duration
+}
+
+// Run replays events. Every event sees what those before it have left.
+func Run(ctx context.Context, c *Cluster, events iter.Seq[Event], placer Placer) (*Result, error) {
+	r := &run{placer: placer, at: make([]map[int32]int32, len(c.Workloads)), result: &Result{}}
+	for e := range events {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("replaying: %w", err)
+		}
+		if err := r.apply(ctx, e); err != nil {
+			return nil, fmt.Errorf("replaying pod %d of %s: %w", e.Pod.Ordinal, c.Workloads[e.Pod.Workload].ID, err)
+		}
+	}
+	r.result.Assigned = make([][]int32, len(c.Workloads))
+	for w, pods := range r.at {
+		for _, ordinal := range sortedKeys(pods) {
+			r.result.Assigned[w] = append(r.result.Assigned[w], pods[ordinal])
+		}
+	}
+	return r.result, nil
+}
+
+// run is the state of a replay.
+type run struct {
+	placer Placer
+	at     []map[int32]int32 // by workload: ordinal -> node
+	result *Result
+}
+
+func (r *run) apply(ctx context.Context, e Event) error {
+	switch e.Kind {
+	case Observe:
+		r.placer.Observe(e.Traffic)
+		return nil
+	case Leave:
+		return r.leave(e.Pod)
+	case Restart:
+		placed, err := r.arrive(ctx, e)
+		if err != nil || !placed {
+			return err
+		}
+		return r.leave(Pod{Workload: e.Pod.Workload, Ordinal: e.Instead})
+	default:
+		_, err := r.arrive(ctx, e)
+		return err
+	}
+}
+
+func (r *run) arrive(ctx context.Context, e Event) (placed bool, err error) {
+	d, err := r.placer.Place(ctx, e.Pod, e.Node)
+	if err != nil {
+		return false, err
+	}
+	if e.Node == Anywhere {
+		r.result.Took = append(r.result.Took, d.Took)
+	}
+	if d.Node == Anywhere {
+		r.result.Unschedulable++
+		return false, nil
+	}
+	if r.at[e.Pod.Workload] == nil {
+		r.at[e.Pod.Workload] = map[int32]int32{}
+	}
+	r.at[e.Pod.Workload][e.Pod.Ordinal] = d.Node
+	return true, nil
+}
+
+// leave removes a pod, or does nothing when it was never placed.
+func (r *run) leave(pod Pod) error {
+	if _, placed := r.at[pod.Workload][pod.Ordinal]; !placed {
+		return nil
+	}
+	delete(r.at[pod.Workload], pod.Ordinal)
+	return r.placer.Remove(pod)
+}

@@ -1,0 +1,124 @@
+// Package schedulerconfig reads a KubeSchedulerConfiguration as
+// vicinity-scheduler does: with upstream's own code, and with the checks that
+// upstream leaves out. It starts nothing.
+package schedulerconfig
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/klog/v2"
+	schedulerv1 "k8s.io/kube-scheduler/config/v1"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+	"k8s.io/kubernetes/pkg/scheduler/apis/config"
+	configlatest "k8s.io/kubernetes/pkg/scheduler/apis/config/latest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
+)
+
+// PluginFactory makes a plugin for a profile.
+type PluginFactory = func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error)
+
+// Config is a configuration as it was read.
+type Config struct {
+	// Scheduler is the configuration with upstream's defaults.
+	Scheduler *config.KubeSchedulerConfiguration
+	// LeaseName is the name of the leader election's lease in the file, "" when
+	// it names none.
+	LeaseName string
+
+	// off holds the names of the profiles that give TrafficLocality the weight
+	// 0. kube-scheduler reads a weight of 0 as 1, which is the opposite of what
+	// the line says.
+	off map[string]bool
+}
+
+// Load reads the file at path strictly. Its errors are one line that begins with
+// the path. An empty path is kube-scheduler's default configuration.
+func Load(path string) (*Config, error) {
+	if path == "" {
+		defaults, err := configlatest.Default()
+		if err != nil {
+			return nil, fmt.Errorf("kube-scheduler's default configuration: %w", err)
+		}
+		return &Config{Scheduler: defaults}, nil
+	}
+	scheduler, err := options.LoadConfigFromFile(klog.Background(), path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the scheduler's configuration: %w", err)
+	}
+	// Once more as it was written: upstream's defaults hide a weight of 0.
+	var written schedulerv1.KubeSchedulerConfiguration
+	if err := yaml.Unmarshal(data, &written); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	off, err := checkWeights(&written)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &Config{Scheduler: scheduler, LeaseName: strings.TrimSpace(written.LeaderElection.ResourceName), off: off}, nil
+}
+
+// checkWeights refuses negative weights, which kube-scheduler lets pass, and
+// returns the profiles that switch TrafficLocality off.
+func checkWeights(c *schedulerv1.KubeSchedulerConfiguration) (off map[string]bool, err error) {
+	off = map[string]bool{}
+	for i, profile := range c.Profiles {
+		if profile.Plugins == nil {
+			continue
+		}
+		for _, set := range []struct {
+			name    string
+			plugins []schedulerv1.Plugin
+		}{
+			{"multiPoint", profile.Plugins.MultiPoint.Enabled},
+			{"score", profile.Plugins.Score.Enabled},
+		} {
+			for j, plugin := range set.plugins {
+				if plugin.Weight == nil {
+					continue
+				}
+				if *plugin.Weight < 0 {
+					return nil, fmt.Errorf("profiles[%d].plugins.%s.enabled[%d].weight: Invalid value: %d: must not be negative (plugin %s)",
+						i, set.name, j, *plugin.Weight, plugin.Name)
+				}
+				if plugin.Name == trafficlocality.Name {
+					// score stands after multiPoint and takes precedence over it.
+					off[profileName(profile)] = *plugin.Weight == 0
+				}
+			}
+		}
+	}
+	return off, nil
+}
+
+func profileName(p schedulerv1.KubeSchedulerProfile) string {
+	if p.SchedulerName == nil {
+		return "default-scheduler"
+	}
+	return *p.SchedulerName
+}
+
+// Honour makes the factory of TrafficLocality return a plugin that has no say in
+// the profiles that are switched off. Their arguments are checked all the same.
+func (c *Config) Honour(factory PluginFactory) PluginFactory {
+	return func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+		plugin, err := factory(ctx, args, handle)
+		if err != nil {
+			return nil, err
+		}
+		if c.off[handle.ProfileName()] {
+			return trafficlocality.Silent{}, nil
+		}
+		return plugin, nil
+	}
+}
