@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 const unknown = "unknown"
@@ -82,7 +83,8 @@ func (m *Mesh) Handler() http.Handler {
 		tcpConnections: desc("istio_tcp_connections_opened_total", "Connections.", labels),
 		actual: desc("sandbox_traffic_bytes_total", "Bytes in both directions, by where both ends really run.", []string{
 			"source_workload_namespace", "source_workload", "destination_workload_namespace", "destination_workload",
-			"source_node", "destination_node", "source_zone", "destination_zone", "same_node", "same_zone",
+			"source_node", "destination_node", "source_zone", "destination_zone", "source_region", "destination_region",
+			"same_node", "same_zone",
 		}),
 	})
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
@@ -120,8 +122,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 
 func (p path) labelValues() []string {
 	pair := func(a, b flowgraph.WorkloadID) []string { return []string{a.Namespace, a.Name, b.Namespace, b.Name} }
+	level := locality.LevelOf(p.source, p.dest)
 	return append(pair(p.from, p.to),
-		p.source.Node, p.dest.Node, p.source.Zone, p.dest.Zone,
-		strconv.FormatBool(p.source.Node == p.dest.Node),
-		strconv.FormatBool(p.source.Zone == p.dest.Zone && p.source.Region == p.dest.Region))
+		p.source.Node, p.dest.Node, p.source.Zone, p.dest.Zone, p.source.Region, p.dest.Region,
+		strconv.FormatBool(level == locality.Node),
+		strconv.FormatBool(level == locality.Node || level == locality.Zone))
 }
