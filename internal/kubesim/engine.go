@@ -1,0 +1,157 @@
+package kubesim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/component-base/metrics"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/apis/config"
+	schedulercache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/dynamicresources"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodevolumelimits"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+	schedulermetrics "k8s.io/kubernetes/pkg/scheduler/metrics"
+	"k8s.io/kubernetes/pkg/scheduler/util/assumecache"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
+	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
+)
+
+// Input is the cluster in Kubernetes objects.
+type Input struct {
+	// Nodes stand at the same positions as in sim.Cluster.
+	Nodes []*corev1.Node
+	// Templates has a pod of each workload, at the positions of sim.Cluster.
+	Templates []*corev1.Pod
+	// Objects are what plugins look up: Services, ReplicaSets, StatefulSets,
+	// Namespaces. Without the Services and controllers of the pods the default
+	// constraints of PodTopologySpread would silently have no effect.
+	Objects []runtime.Object
+}
+
+// Options says how pods are placed.
+type Options struct {
+	// Config is the scheduler's configuration.
+	Config *schedulerconfig.Config
+	// Profile is the schedulerName of the profile that places all pods; empty:
+	// the first profile.
+	Profile string
+	// Now is the clock by which decisions are timed. It has no part in them.
+	Now func() time.Time
+}
+
+// engine is the part of kube-scheduler that decides.
+type engine struct {
+	framework framework.Framework
+	cache     schedulercache.Cache
+	snapshot  *schedulercache.Snapshot
+	nodes     []fwk.NodeInfo // used anew for each pod
+}
+
+// New returns a Placer over nodes without pods. It lives until ctx ends. Its
+// errors are about the configuration.
+func New(ctx context.Context, in Input, o Options) (*Placer, error) {
+	logger := logr.Discard()
+	ctx = klog.NewContext(ctx, logger)
+	// The framework counts what it does in package variables, which must exist.
+	schedulermetrics.Register()
+	profile, err := o.profile()
+	if err != nil {
+		return nil, err
+	}
+	p := &Placer{
+		input: in, now: o.Now, logger: logger, store: flowgraph.NewStore(),
+		position: make(map[string]int32, len(in.Nodes)), placed: map[sim.Pod]*corev1.Pod{},
+		engine: engine{cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot()},
+	}
+	registry := plugins.NewInTreeRegistry()
+	factory := trafficlocality.Factory(trafficlocality.Dependencies{
+		Store: p.store, Now: sim.Clock,
+		Metrics: trafficlocality.NewMetrics(metrics.NewKubeRegistry().MustRegister),
+	})
+	if err := registry.Register(trafficlocality.Name, o.Config.Honour(factory)); err != nil {
+		return nil, fmt.Errorf("registering the plugin: %w", err)
+	}
+	shared, err := filled(in.Objects)
+	if err != nil {
+		return nil, err
+	}
+	claims := assumecache.NewAssumeCache(logger, shared.Resource().V1().ResourceClaims().Informer(), "ResourceClaim", "", nil)
+	p.engine.framework, err = frameworkruntime.NewFramework(ctx, registry, profile,
+		frameworkruntime.WithInformerFactory(shared),
+		frameworkruntime.WithSnapshotSharedLister(p.engine.snapshot),
+		frameworkruntime.WithSharedDRAManager(dynamicresources.NewDRAManager(ctx, claims, nil, shared)),
+		frameworkruntime.WithSharedCSIManager(nodevolumelimits.NewCSIManager(shared.Storage().V1().CSINodes().Lister())),
+		// Runs go side by side; within a cycle goroutines cost more than they save.
+		frameworkruntime.WithParallelism(1),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("profile %s: %w", profile.SchedulerName, err)
+	}
+	for i, node := range in.Nodes {
+		p.position[node.Name] = int32(i)
+		p.engine.cache.AddNode(logger, node)
+	}
+	return p, p.engine.update(logger)
+}
+
+func (o Options) profile() (*config.KubeSchedulerProfile, error) {
+	profiles := o.Config.Scheduler.Profiles
+	if o.Profile == "" {
+		return &profiles[0], nil
+	}
+	i := slices.IndexFunc(profiles, func(p config.KubeSchedulerProfile) bool { return p.SchedulerName == o.Profile })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no profile %q", o.Profile)
+	}
+	return &profiles[i], nil
+}
+
+// update brings the snapshot to the state of the cache.
+func (e *engine) update(logger klog.Logger) error {
+	if err := e.cache.UpdateSnapshot(logger, e.snapshot); err != nil {
+		return fmt.Errorf("updating the snapshot of the nodes: %w", err)
+	}
+	return nil
+}
+
+// filled returns informers that are never started and hold the given objects.
+func filled(objects []runtime.Object) (informers.SharedInformerFactory, error) {
+	shared := informers.NewSharedInformerFactory(nil, 0)
+	core, apps := shared.Core().V1(), shared.Apps().V1()
+	for _, object := range objects {
+		var informer cache.SharedIndexInformer
+		switch object.(type) {
+		case *corev1.Service:
+			informer = core.Services().Informer()
+		case *corev1.Namespace:
+			informer = core.Namespaces().Informer()
+		case *corev1.ReplicationController:
+			informer = core.ReplicationControllers().Informer()
+		case *appsv1.ReplicaSet:
+			informer = apps.ReplicaSets().Informer()
+		case *appsv1.StatefulSet:
+			informer = apps.StatefulSets().Informer()
+		default:
+			return nil, fmt.Errorf("no plugin looks up a %T", object)
+		}
+		if err := informer.GetIndexer().Add(object); err != nil {
+			return nil, fmt.Errorf("indexing a %T: %w", object, err)
+		}
+	}
+	return shared, nil
+}
