@@ -1,6 +1,8 @@
 package trafficlocality
 
 import (
+	"time"
+
 	v1 "k8s.io/api/core/v1"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -15,9 +17,12 @@ type gains struct {
 
 // gains adds up what one more pod of workload i is worth on every node. The
 // result is valid until the next call.
-func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index) gains {
-	own, _ := x.lookup(snap.ID(i))
-	desired := p.desired(snap.ID(i), pod, own, 1)
+func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, now time.Time) gains {
+	own := x.lookup(snap.ID(i))
+	desired, ok := p.replicas.Desired(snap.ID(i), pod)
+	if !ok || desired <= 0 {
+		desired = total(own) + 1
+	}
 	for l := range p.levels {
 		p.levels[l].start(x, own)
 	}
@@ -25,11 +30,15 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index) g
 	for j, rates := range snap.Peers(i) {
 		w := p.scorer.weight(rates)
 		rate += w
-		places, peer := x.lookup(snap.ID(j))
-		if len(places) == 0 || w == 0 {
+		peer, placed := x.workloads.numbers[snap.ID(j)]
+		if !placed || w == 0 {
 			continue
 		}
-		peerDesired := p.desired(snap.ID(j), peer, places, 0)
+		places := x.placed[peer]
+		peerDesired := p.wants(peer, snap.ID(j), places[0].pod, now)
+		if peerDesired <= 0 {
+			peerDesired = total(places)
+		}
 		for l := range p.levels {
 			p.levels[l].addEdge(p.scorer, w, desired, places, peerDesired)
 		}
@@ -46,26 +55,49 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index) g
 // sumOverLevels returns the gain on each node: those of its domains, each by
 // what a byte is worth more there than at the next wider level.
 func (p *Plugin) sumOverLevels(x *index) []float64 {
-	p.bySlot = resized(p.bySlot, len(x.nodes))
-	for _, level := range p.levels {
-		for slot := range x.nodes {
-			if d := x.nodes[slot].domains[level.position]; d != noDomain {
-				p.bySlot[slot] += level.step * level.gains[d]
+	p.bySlot = resized(p.bySlot, len(x.where))
+	for slot, domains := range x.where {
+		var sum float64
+		for l := range p.levels {
+			level := &p.levels[l]
+			if d := domains[level.position]; d != noDomain {
+				sum += level.step * level.gains[d]
 			}
 		}
+		p.bySlot[slot] = sum
 	}
 	return p.bySlot
 }
 
-// desired is how many pods a workload wants, from its controller, and if that
-// says nothing as many as are placed and about to be.
-func (p *Plugin) desired(id flowgraph.WorkloadID, pod *v1.Pod, places []placement, coming int32) int32 {
-	if pod != nil {
-		if n, ok := p.replicas.Desired(id, pod); ok && n > 0 {
-			return n
-		}
+// wantFor is how long a peer's number of wanted pods is not asked for again.
+// Asking is the larger part of PreScore's work, and a peer that is being scaled
+// is some seconds from where it will be anyway.
+const wantFor = time.Second
+
+// want is how many pods a workload wanted when it was last asked, 0 when nobody
+// knew.
+type want struct {
+	pod  *v1.Pod // of the workload; numbers of workloads go from one to another
+	pods int32
+	at   time.Time
+}
+
+// wants is how many pods a workload wants by its controller, 0 when that does
+// not say.
+func (p *Plugin) wants(w int32, id flowgraph.WorkloadID, pod *v1.Pod, now time.Time) int32 {
+	for int(w) >= len(p.wanted) {
+		p.wanted = append(p.wanted, want{})
 	}
-	n := coming
+	last := &p.wanted[w]
+	if last.pod != pod || now.Sub(last.at).Abs() >= wantFor {
+		pods, _ := p.replicas.Desired(id, pod)
+		*last = want{pod: pod, pods: pods, at: now}
+	}
+	return last.pods
+}
+
+func total(places []placement) int32 {
+	var n int32
 	for _, place := range places {
 		n += place.count
 	}
@@ -75,7 +107,7 @@ func (p *Plugin) desired(id flowgraph.WorkloadID, pod *v1.Pod, places []placemen
 // levelGains adds up the gains of one pod at the domains of one level. It is
 // used for one pod after the other, so that its slices are made once.
 type levelGains struct {
-	position int     // of the level in indexedNode.domains
+	position int     // of the level in index.where
 	step     float64 // what a byte is worth more here than at the next wider level
 
 	index *index
@@ -138,7 +170,7 @@ func (t *tally) count(places []placement, position int, x *index, domains int) {
 		t.pods = append(t.pods, 0)
 	}
 	for _, place := range places {
-		d := x.nodes[place.at].domains[position]
+		d := x.where[place.at][position]
 		if d == noDomain {
 			continue
 		}

@@ -33,11 +33,12 @@ var nowhere = [levelCount]int32{noDomain, noDomain, noDomain}
 // One goroutine writes it. The map slots is replaced, never written, so that a
 // scoring state may go on reading the one that it was made with.
 type index struct {
-	slots  map[string]int32 // node name -> slot
-	nodes  []indexedNode    // by slot
-	free   []int32          // slots of nodes that are gone
-	listed []fwk.NodeInfo   // the last list
-	order  []int32          // slots of the last list
+	slots  map[string]int32    // node name -> slot
+	nodes  []indexedNode       // by slot
+	where  [][levelCount]int32 // domain numbers, by slot
+	free   []int32             // slots of nodes that are gone
+	listed []fwk.NodeInfo      // the last list
+	order  []int32             // slots of the last list
 
 	domains   [levelCount]numbering[string]   // domain keys; a user is a node
 	workloads numbering[flowgraph.WorkloadID] // a user is a pod
@@ -45,10 +46,8 @@ type index struct {
 }
 
 type indexedNode struct {
-	name       string
 	generation int64
 	node       *v1.Node
-	domains    [levelCount]int32
 	pods       []indexedPod // in the order of the NodeInfo
 }
 
@@ -99,7 +98,7 @@ func (x *index) list(infos []fwk.NodeInfo) {
 		name := info.Node().Name
 		slot, ok := x.slots[name]
 		if !ok {
-			slot = x.newSlot(name)
+			slot = x.newSlot()
 		}
 		slots[name] = slot
 		x.order = append(x.order, slot)
@@ -108,21 +107,21 @@ func (x *index) list(infos []fwk.NodeInfo) {
 		if _, ok := slots[name]; !ok {
 			x.setPods(slot, nil)
 			x.setNode(slot, nil)
+			x.nodes[slot].generation = -1
 			x.free = append(x.free, slot)
 		}
 	}
 	x.slots = slots
 }
 
-func (x *index) newSlot(name string) int32 {
-	fresh := indexedNode{name: name, generation: -1, domains: nowhere}
+func (x *index) newSlot() int32 {
 	if last := len(x.free) - 1; last >= 0 {
 		slot := x.free[last]
 		x.free = x.free[:last]
-		x.nodes[slot] = fresh
 		return slot
 	}
-	x.nodes = append(x.nodes, fresh)
+	x.nodes = append(x.nodes, indexedNode{generation: -1})
+	x.where = append(x.where, nowhere)
 	return int32(len(x.nodes) - 1)
 }
 
@@ -132,13 +131,13 @@ func (x *index) setNode(slot int32, node *v1.Node) {
 	if n.node == node {
 		return
 	}
-	was := n.domains
-	n.node, n.domains = node, nowhere
+	was := x.where[slot]
+	n.node, x.where[slot] = node, nowhere
 	if node != nil {
 		at := kube.LocalityOf(node)
 		for _, level := range locality.Levels() {
 			if key := at.Domain(level); key != "" {
-				n.domains[level-1] = x.domains[level-1].use(key)
+				x.where[slot][level-1] = x.domains[level-1].use(key)
 			}
 		}
 	}
@@ -220,14 +219,13 @@ func placeAt(places []placement, slot int32) *placement {
 	return nil
 }
 
-// lookup returns where a workload's pods run and one of them; nil and nil when
-// none does.
-func (x *index) lookup(id flowgraph.WorkloadID) ([]placement, *v1.Pod) {
+// lookup returns where a workload's pods run, nil when none does.
+func (x *index) lookup(id flowgraph.WorkloadID) []placement {
 	w, ok := x.workloads.numbers[id]
 	if !ok {
-		return nil, nil
+		return nil
 	}
-	return x.placed[w], x.placed[w][0].pod
+	return x.placed[w]
 }
 
 // best returns the highest of the gains, by slot, among the candidates.

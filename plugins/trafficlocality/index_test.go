@@ -15,6 +15,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // indexView is what an index says, free of the numbers it uses.
@@ -29,16 +30,15 @@ func viewOf(x *index) indexView {
 	v := indexView{Pods: map[string]map[string]int32{}, Domains: map[string]map[locality.Level]string{}}
 	for id := range x.workloads.numbers {
 		pods := map[string]int32{}
-		places, _ := x.lookup(id)
-		for _, place := range places {
-			pods[x.nodes[place.at].name] += place.count
+		for _, place := range x.lookup(id) {
+			pods[x.nodes[place.at].node.Name] += place.count
 		}
 		v.Pods[id.String()] = pods
 	}
 	for name, slot := range x.slots {
 		v.Domains[name] = map[locality.Level]string{}
 		for _, level := range locality.Levels() {
-			if d := x.nodes[slot].domains[level-1]; d != noDomain {
+			if d := x.where[slot][level-1]; d != noDomain {
 				v.Domains[name][level] = x.domains[level-1].keys[d]
 			}
 		}
@@ -219,11 +219,13 @@ func checkPods(t *testing.T, x *index, infos []fwk.NodeInfo) {
 		}
 	}
 	for id := range x.workloads.numbers {
-		if _, pod := x.lookup(id); !live[pod] {
-			t.Fatalf("%v is represented by the pod %v that is gone", id, pod)
+		for _, place := range x.lookup(id) {
+			if !live[place.pod] || kube.WorkloadOf(place.pod) != id {
+				t.Fatalf("%v is represented by the pod %v that is gone", id, place.pod)
+			}
 		}
 	}
-	if places, pod := x.lookup(flowgraph.WorkloadID{Name: "none"}); places != nil || pod != nil {
+	if places := x.lookup(flowgraph.WorkloadID{Name: "none"}); places != nil {
 		t.Fatal("a workload without pods has some")
 	}
 }

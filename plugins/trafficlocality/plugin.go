@@ -40,6 +40,7 @@ type Plugin struct {
 	index  *index
 	levels []levelGains // used anew for each pod
 	bySlot []float64    // likewise
+	wanted []want       // by workload number
 }
 
 // Dependencies are what a process shares between the plugins of its profiles.
@@ -83,7 +84,7 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 func (p *Plugin) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.index, p.levels, p.bySlot = newIndex(), newLevels(p.scorer), nil
+	p.index, p.levels, p.bySlot, p.wanted = newIndex(), newLevels(p.scorer), nil, nil
 }
 
 // decodeArgs reads the raw arguments that kube-scheduler hands to a plugin

@@ -47,7 +47,8 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 	if snap.Generation() == 0 {
 		return nil, skipNoData
 	}
-	influence := p.scorer.influence(p.now().Sub(snap.At()))
+	now := p.now()
+	influence := p.scorer.influence(now.Sub(snap.At()))
 	if influence == 0 {
 		return nil, skipExpired
 	}
@@ -68,7 +69,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 		placed = newIndex()
 	}
 	placed.update(all)
-	gains := p.gains(snap, i, pod, placed)
+	gains := p.gains(snap, i, pod, placed, now)
 	best := placed.best(gains.bySlot, nodes)
 	if best == 0 {
 		if placed.best(gains.bySlot, all) > 0 {

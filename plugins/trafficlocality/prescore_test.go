@@ -2,6 +2,7 @@ package trafficlocality
 
 import (
 	"testing"
+	"time"
 
 	"k8s.io/klog/v2"
 )
@@ -145,6 +146,43 @@ func TestSignificance(t *testing.T) {
 				t.Errorf("the scores are %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestPeersAreAskedAgainAfterASecond(t *testing.T) {
+	c := newCluster(t, allOfIt+", closeness: {zone: 0, region: 0}")
+	c.traffic("web -> db 100B/s; web -> cart 100B/s; web -> cache 100B/s")
+	c.assign("n1:; n2: cart")
+	db := c.place(c.pod("db"), "n1")
+	c.desire("db=4 cart=1 cache=1")
+	c.update()
+	steps := []struct {
+		after  time.Duration
+		change func()
+		want   string
+	}{
+		{0, func() {}, "n1=25 n2=100"},
+		{900 * time.Millisecond, func() { c.desire("db=2") }, "n1=25 n2=100"},
+		{time.Second, func() {}, "n1=50 n2=100"},
+		{0, func() { c.desire("db=1") }, "n1=100 n2=100"}, // the clock was set back
+		{0, func() { c.desire("db=4") }, "n1=100 n2=100"},
+		{0, func() { // cache takes db's place in the plugin's memory too
+			if err := c.cache.RemovePod(klog.Background(), db); err != nil {
+				t.Fatal(err)
+			}
+			c.desire("cache=2")
+			c.update()
+			c.scores(c.pod("web"), c.nodes())
+			c.place(c.pod("cache"), "n1")
+			c.update()
+		}, "n1=50 n2=100"},
+	}
+	for i, step := range steps {
+		c.now = dataTime.Add(step.after)
+		step.change()
+		if got := c.scoreText(c.pod("web")); got != step.want {
+			t.Errorf("step %d: the scores are %s, want %s", i, got, step.want)
+		}
 	}
 }
 

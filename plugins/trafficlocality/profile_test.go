@@ -34,8 +34,14 @@ func (c *cluster) profile() framework.Framework {
 // profileWith returns the default profile and TrafficLocality with the weight 5.
 func (c *cluster) profileWith(d Dependencies, args string) framework.Framework {
 	c.Helper()
+	return c.profileOf(Factory(d), args)
+}
+
+// profileOf is profileWith for a plugin of that name made by the given factory.
+func (c *cluster) profileOf(factory frameworkruntime.PluginFactory, args string) framework.Framework {
+	c.Helper()
 	return c.newProfile(func(profile *schedconfig.KubeSchedulerProfile, registry frameworkruntime.Registry) {
-		if err := registry.Register(Name, Factory(d)); err != nil {
+		if err := registry.Register(Name, factory); err != nil {
 			c.Fatal(err)
 		}
 		profile.Plugins.MultiPoint.Enabled = append(profile.Plugins.MultiPoint.Enabled, schedconfig.Plugin{Name: Name, Weight: 5})
