@@ -55,14 +55,14 @@ type Event struct {
 type EventKind int
 
 const (
-	// Arrive: a pod is to be placed.
+	// Arrive says that a pod is to be placed.
 	Arrive EventKind = iota
-	// Leave: a pod goes.
+	// Leave says that a pod goes.
 	Leave
-	// Restart: a pod arrives and another one of its workload goes afterwards,
-	// as in a rolling update with a surge of one.
+	// Restart says that a pod arrives and another one of its workload goes
+	// afterwards, as in a rolling update with a surge of one.
 	Restart
-	// Observe: new traffic is known.
+	// Observe says that new traffic is known.
 	Observe
 )
 

@@ -22,7 +22,7 @@ const noDomain int32 = -1
 const noWorkload int32 = -1
 
 // nowhere is the position of a node of which nothing is known.
-var nowhere = [levelCount]int32{noDomain, noDomain, noDomain}
+var nowhere = [levelCount]int32{noDomain, noDomain, noDomain} //nolint:gochecknoglobals // nothing changes it; Go has no constant arrays
 
 // index says how many pods of each workload run on which node, assumed pods
 // included. It follows the scheduler's own view of the nodes: a NodeInfo whose
