@@ -192,6 +192,19 @@ func TestIndexFollowsTheCache(t *testing.T) {
 	}
 }
 
+func TestIndexOfANodeThatComesBackUnchanged(t *testing.T) {
+	c := newCluster(t, "")
+	c.assign("n1@r/a: web; n2@r/b: db*2 cart; n3: db")
+	x, fresh := newIndex(), newIndex()
+	x.update(c.nodes())
+	x.update(c.nodes("n1"))
+	x.update(c.nodes())
+	fresh.update(c.nodes())
+	if diff := cmp.Diff(viewOf(fresh), viewOf(x)); diff != "" {
+		t.Errorf("a fresh index and this one differ (-fresh, +this):\n%s", diff)
+	}
+}
+
 // checkNumbers fails when a number is neither in use nor free for the next.
 func checkNumbers(t *testing.T, x *index) {
 	t.Helper()
