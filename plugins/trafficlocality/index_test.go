@@ -197,7 +197,9 @@ func TestIndexOfANodeThatComesBackUnchanged(t *testing.T) {
 	c.assign("n1@r/a: web; n2@r/b: db*2 cart; n3: db")
 	x, fresh := newIndex(), newIndex()
 	x.update(c.nodes())
-	x.update(c.nodes("n1"))
+	x.update(c.nodes("n1", "n2"))
+	x.update(c.nodes())
+	x.update(c.nodes("n3"))
 	x.update(c.nodes())
 	fresh.update(c.nodes())
 	if diff := cmp.Diff(viewOf(fresh), viewOf(x)); diff != "" {
