@@ -20,6 +20,7 @@ import (
 
 type runOptions struct {
 	dir, kubeconfig, calls string
+	version                string
 	zones, nodesPerZone    int
 	cpu, memory            string
 	scheduler              bool
@@ -52,6 +53,7 @@ are really there and where they really run.`,
 	f.IntVar(&o.nodesPerZone, "nodes-per-zone", 3, "nodes in each zone")
 	f.StringVar(&o.cpu, "node-cpu", "8", "CPU of each node")
 	f.StringVar(&o.memory, "node-memory", "32Gi", "memory of each node")
+	f.StringVar(&o.version, "kubernetes-version", "", "minor version of Kubernetes that the API server emulates, e.g. 1.36 (default: the newest)")
 	f.BoolVar(&o.scheduler, "scheduler", true, "run the stock kube-scheduler too")
 	return cmd
 }
@@ -87,7 +89,7 @@ func runSandbox(ctx context.Context, out io.Writer, o runOptions) (err error) {
 		}
 	}
 	box, err := startSandbox(ctx, sandbox.Options{
-		Cluster: cluster.Options{Dir: o.dir, Nodes: cluster.Zones(o.zones, o.nodesPerZone, o.cpu, o.memory), Log: out},
+		Cluster: cluster.Options{Dir: o.dir, Version: o.version, Nodes: cluster.Zones(o.zones, o.nodesPerZone, o.cpu, o.memory), Log: out},
 		Calls:   calls,
 	})
 	if err != nil {

@@ -26,6 +26,8 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
+	"github.com/vicinity-sched/vicinity/plugins/config"
+	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
 
@@ -42,20 +44,30 @@ kube-scheduler would with the same configuration.`
 // exported parts, so that our flag stands among the others.
 func newCommand() *cobra.Command {
 	opts := options.NewOptions()
-	var telemetryConfig string
-	opts.Flags.FlagSet("vicinity").StringVar(&telemetryConfig, "telemetry-config", "",
+	var telemetryFile string
+	opts.Flags.FlagSet("vicinity").StringVar(&telemetryFile, "telemetry-config", "",
 		"The path to a TelemetryConfiguration (config.vicinity.dev/v1): where the mesh's traffic is read. Without it TrafficLocality has no effect.")
 	cmd := &cobra.Command{
 		Use:  "vicinity-scheduler",
 		Long: long,
 		Args: cobra.NoArgs,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return opts.ComponentGlobalsRegistry.Set()
-		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			verflag.PrintAndExitIfRequested()
 			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
+			var telemetryConfig *configv1.TelemetryConfiguration
+			if telemetryFile != "" {
+				var err error
+				if telemetryConfig, err = config.LoadTelemetry(telemetryFile); err != nil {
+					return err
+				}
+			}
+			if err := emulateServer(ctx, opts); err != nil {
+				return err
+			}
+			if err := opts.ComponentGlobalsRegistry.Set(); err != nil {
+				return fmt.Errorf("feature gates: %w", err)
+			}
 			return run(ctx, cmd, opts, telemetryConfig)
 		},
 	}
@@ -72,18 +84,18 @@ func newCommand() *cobra.Command {
 // run checks the configuration, starts the telemetry and schedules until ctx
 // ends. Standbys poll the telemetry too, so that a fail-over finds a warm
 // graph.
-func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemetryConfig string) error {
+func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemetryConfig *configv1.TelemetryConfiguration) error {
 	gate := opts.ComponentGlobalsRegistry.FeatureGateFor(basecompatibility.DefaultKubeComponent)
 	if err := logsapi.ValidateAndApply(opts.Logs, gate); err != nil {
 		return fmt.Errorf("logging flags: %w", err)
 	}
 	cliflag.PrintFlags(cmd.Flags())
 
-	config, err := schedulerconfig.Load(opts.ConfigFile)
+	schedulerConfig, err := schedulerconfig.Load(opts.ConfigFile)
 	if err != nil {
 		return err
 	}
-	if err := useOwnLease(opts, config.LeaseName); err != nil {
+	if err := useOwnLease(opts, schedulerConfig.LeaseName); err != nil {
 		return err
 	}
 	store := flowgraph.NewStore()
@@ -108,7 +120,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		Now:     time.Now,
 		Metrics: trafficlocality.NewMetrics(legacyregistry.MustRegister),
 	})
-	cc, sched, err := app.Setup(ctx, opts, app.WithPlugin(trafficlocality.Name, config.Honour(factory)))
+	cc, sched, err := app.Setup(ctx, opts, app.WithPlugin(trafficlocality.Name, schedulerConfig.Honour(factory)))
 	if err != nil {
 		if opts.ConfigFile != "" {
 			err = fmt.Errorf("%s: %w", opts.ConfigFile, err)

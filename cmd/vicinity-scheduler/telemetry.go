@@ -10,21 +10,17 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
-	"github.com/vicinity-sched/vicinity/plugins/config"
+	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // telemetryLoop keeps the graph up to date.
 type telemetryLoop struct{ run func(context.Context) error }
 
-// newTelemetry reads the TelemetryConfiguration at path and returns the loop
-// that follows it. Without a path the loop does nothing.
-func newTelemetry(ctx context.Context, path string, store *flowgraph.Store) (telemetryLoop, error) {
-	if path == "" {
+// newTelemetry returns the loop that follows a configuration. Without one the
+// loop does nothing.
+func newTelemetry(ctx context.Context, cfg *configv1.TelemetryConfiguration, store *flowgraph.Store) (telemetryLoop, error) {
+	if cfg == nil {
 		return telemetryLoop{func(context.Context) error { return nil }}, nil
-	}
-	cfg, err := config.LoadTelemetry(path)
-	if err != nil {
-		return telemetryLoop{}, err
 	}
 	manager, client, err := telemetrysetup.New(cfg, store, newObserver(klog.FromContext(ctx), store))
 	if err != nil {

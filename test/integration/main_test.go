@@ -50,6 +50,7 @@ func TestIntegration(t *testing.T) {
 		{"graph", s.testGraph},
 		{"telemetry absent", s.testTelemetryAbsent},
 		{"manifests", s.testManifests},
+		{"versions", s.testVersions},
 		{"demo", s.testDemo},
 	} {
 		if !t.Run(test.name, test.run) {

@@ -28,10 +28,13 @@ import (
 
 // startAPIServer runs kube-apiserver until runCtx ends and returns when it is
 // ready.
-func (c *Cluster) startAPIServer(startCtx, runCtx context.Context) error {
+func (c *Cluster) startAPIServer(startCtx, runCtx context.Context, version string) error {
 	token, args, err := c.apiServerArgs()
 	if err != nil {
 		return err
+	}
+	if version != "" {
+		args = append(args, "--emulated-version="+version)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -25,6 +25,9 @@ type Options struct {
 	Dir string
 	// Nodes are the simulated nodes.
 	Nodes []NodeSpec
+	// Version is the minor version of Kubernetes that the API server emulates,
+	// e.g. "1.36"; empty: the newest.
+	Version string
 	// Log receives a line for each step of the start; nil: nobody does.
 	Log io.Writer
 }
@@ -106,7 +109,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		return nil, fmt.Errorf("starting etcd: %w", err)
 	}
 	step("starting kube-apiserver")
-	if err := c.startAPIServer(startCtx, runCtx); err != nil {
+	if err := c.startAPIServer(startCtx, runCtx, o.Version); err != nil {
 		return nil, fmt.Errorf("starting kube-apiserver: %w", err)
 	}
 	step("starting controllers")
