@@ -9,7 +9,7 @@ VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo
 LDFLAGS      := -s -w \
 	-X k8s.io/component-base/version.gitVersion=$(KUBE_VERSION) \
 	-X k8s.io/client-go/pkg/version.gitVersion=$(KUBE_VERSION)
-GOBUILD      := go build -trimpath -ldflags '$(LDFLAGS)'
+GOBUILD      := go run ./hack/build -ldflags '$(LDFLAGS)'
 
 DEMO_WEIGHT ?= 5
 DEMO_KEEP   ?=
@@ -17,13 +17,18 @@ DEMO_KEEP   ?=
 # What links the API server, which the race detector makes too large and slow.
 LINKS_APISERVER := /internal/sandbox$$|/internal/sandbox/cluster$$|/cmd/vicinity-sandbox$$|/test/integration$$
 
+# Every directory with Go code of ours.
+GO_DIRS := cmd flowgraph internal plugins test
+
+GOLANGCI_LINT := bin/tools/golangci-lint
+
 .PHONY: help
 help: ## Explain every target.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build every binary into bin/.
-	@echo "building into bin/ (the first build compiles Kubernetes and takes about ten minutes on two cores)"
+	@echo "building into bin/; the first time this compiles Kubernetes, which takes about ten minutes on two cores"
 	@mkdir -p bin
 	$(GOBUILD) -o bin/ ./cmd/...
 
@@ -40,10 +45,22 @@ race: ## Run the tests under the race detector, but for those that link the API 
 	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -vE '$(LINKS_APISERVER)')
 
 .PHONY: verify
-verify: ## Check format, vet, module files and import rules.
-	@test -z "$$(gofmt -l cmd flowgraph internal plugins)" || { gofmt -l cmd flowgraph internal plugins; echo "run gofmt -w on these files"; exit 1; }
+verify: check lint ## Check format, module files, import rules and vet, and lint.
+
+# Without the linters, which take minutes to build.
+.PHONY: check
+check: ## Check all that verify does but for the linters.
+	@unformatted="$$(gofmt -l $(GO_DIRS))" && test -z "$$unformatted" || { echo "run gofmt -w on these files:"; echo "$$unformatted"; exit 1; }
 	go mod tidy -diff
+	go -C hack/tools mod tidy -diff
+	go test ./test/importrules
 	go vet ./...
+
+.PHONY: lint
+lint: ## Run the linters of .golangci.yaml (the first time, they are built into bin/tools: about two minutes).
+	@test -x $(GOLANGCI_LINT) || echo "building golangci-lint into $(GOLANGCI_LINT) (about two minutes on two cores)"
+	go -C hack/tools build -o $(CURDIR)/$(GOLANGCI_LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	$(GOLANGCI_LINT) run
 
 .PHONY: bench
 bench: ## Run every benchmark.

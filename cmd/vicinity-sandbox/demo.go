@@ -216,9 +216,9 @@ The cluster goes on until you press Ctrl-C. In another terminal:
 
   export KUBECONFIG=%s
   kubectl -n %s get pods -o wide
-  vicinity graph --prometheus %s
+  %s graph --prometheus %s --window 10s
 
-`, d.box.Cluster.Kubeconfig(), demoNamespace, d.box.Metrics.URL())
+`, d.box.Cluster.Kubeconfig(), demoNamespace, filepath.Join(filepath.Dir(d.options.scheduler), "vicinity"), d.box.Metrics.URL())
 	fmt.Fprintln(d.out, lastLine(states))
 	<-ctx.Done()
 	return nil
