@@ -95,8 +95,8 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	if err != nil {
 		return err
 	}
-	if err := useOwnLease(opts, schedulerConfig.LeaseName); err != nil {
-		return err
+	if err := useOwnLease(opts, schedulerConfig); err != nil {
+		return inFile(opts.ConfigFile, err)
 	}
 	store := flowgraph.NewStore()
 	telemetry, err := newTelemetry(ctx, telemetryConfig, store)
@@ -122,10 +122,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	})
 	cc, sched, err := app.Setup(ctx, opts, app.WithPlugin(trafficlocality.Name, schedulerConfig.Honour(factory)))
 	if err != nil {
-		if opts.ConfigFile != "" {
-			err = fmt.Errorf("%s: %w", opts.ConfigFile, err)
-		}
-		return err
+		return inFile(opts.ConfigFile, err)
 	}
 	gate.(featuregate.MutableFeatureGate).AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()
@@ -143,6 +140,15 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		return nil // asked to stop
 	}
 	return err
+}
+
+// inFile makes an error name the configuration file that it is about, if there
+// is one.
+func inFile(path string, err error) error {
+	if path == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 // anyChanged reports whether the command line sets one of the flags.

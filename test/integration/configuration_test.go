@@ -49,6 +49,8 @@ func (s *suite) testConfiguration(t *testing.T) {
 		"negative weight":                {enabled("-1", ""), "", []string{"scheduler.yaml", "profiles[0].plugins.multiPoint.enabled[0].weight", "-1", "must not be negative"}},
 		"unknown field of the scheduler": {scheduler("  colour: red\n"), "", []string{"scheduler.yaml", "profiles[0].colour", "unknown field"}},
 		"unknown plugin":                 {scheduler("  plugins: {score: {enabled: [{name: Magic}]}}\n"), "", []string{"scheduler.yaml", "Magic"}},
+		"the lease of kube-scheduler": {strings.Replace(enabled("5", ""), "leaderElect: false", "leaderElect: true, resourceName: kube-scheduler", 1), "",
+			[]string{"scheduler.yaml", "leaderElection.resourceName", "kube-system/kube-scheduler", "use another name"}},
 		"unknown field of the telemetry": {enabled("5", ""), goodTelemetry + "colour: red\n", []string{"telemetry.yaml", "colour", "unknown field"}},
 		"bad duration in the telemetry":  {enabled("5", ""), goodTelemetry + "interval: soon\n", []string{"telemetry.yaml", "interval", "invalid duration"}},
 		"too short an interval":          {enabled("5", ""), goodTelemetry + "interval: 1ms\n", []string{"telemetry.yaml", "interval", "must be at least 1s"}},
