@@ -27,21 +27,10 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
-
-// Input is the cluster in Kubernetes objects.
-type Input struct {
-	// Nodes stand at the same positions as in sim.Cluster.
-	Nodes []*corev1.Node
-	// Templates has a pod of each workload, at the positions of sim.Cluster.
-	Templates []*corev1.Pod
-	// Objects are what plugins look up: Services, ReplicaSets, StatefulSets,
-	// Namespaces. Without the Services and controllers of the pods the default
-	// constraints of PodTopologySpread would silently have no effect.
-	Objects []runtime.Object
-}
 
 // Options says how pods are placed.
 type Options struct {
@@ -64,7 +53,7 @@ type engine struct {
 
 // New returns a Placer over nodes without pods. It lives until ctx ends. Its
 // errors are about the configuration.
-func New(ctx context.Context, in Input, o Options) (*Placer, error) {
+func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
 	logger := logr.Discard()
 	ctx = klog.NewContext(ctx, logger)
 	// The framework counts what it does in package variables, which must exist.

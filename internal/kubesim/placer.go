@@ -20,18 +20,19 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // Placer implements sim.Placer. It is not safe for concurrent use; several of
 // them may run side by side.
 type Placer struct {
-	input  Input
+	input  *kube.Replayable
 	store  *flowgraph.Store
 	now    func() time.Time
 	logger klog.Logger
 	engine engine
 
-	position map[string]int32 // of a node in Input.Nodes, by name
+	position map[string]int32 // of a node, by name
 	placed   map[sim.Pod]*corev1.Pod
 }
 

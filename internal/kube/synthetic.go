@@ -1,0 +1,116 @@
+package kube
+
+import (
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+)
+
+// syntheticHash is the pod template's hash of every synthetic Deployment.
+const syntheticHash = "synthetic"
+
+// Replayable is a cluster in Kubernetes objects, for a scheduler to place its
+// pods.
+type Replayable struct {
+	// Nodes and Templates stand at the positions of sim.Cluster's Nodes and
+	// Workloads. A template is a pod without a node.
+	Nodes     []*corev1.Node
+	Templates []*corev1.Pod
+	// Objects are the controllers and Services that a scheduler looks up.
+	Objects []runtime.Object
+}
+
+// Synthetic returns objects for a cluster that was never in Kubernetes: each
+// workload is a Deployment with its ReplicaSet and a Service, without which
+// kube-scheduler would not spread its pods by default.
+func Synthetic(c *sim.Cluster) *Replayable {
+	r := &Replayable{}
+	for _, n := range c.Nodes {
+		r.Nodes = append(r.Nodes, syntheticNode(n))
+	}
+	for _, w := range c.Workloads {
+		labels := map[string]string{"app": w.ID.Name}
+		template := syntheticPod(w)
+		r.Templates = append(r.Templates, template)
+		r.Objects = append(r.Objects,
+			&appsv1.ReplicaSet{
+				ObjectMeta: metav1.ObjectMeta{
+					Namespace: w.ID.Namespace, Name: w.ID.Name + "-" + syntheticHash,
+					Annotations: map[string]string{desiredReplicas: strconv.Itoa(int(w.Replicas))},
+				},
+				Spec: appsv1.ReplicaSetSpec{Replicas: &w.Replicas, Selector: &metav1.LabelSelector{MatchLabels: template.Labels}},
+			},
+			&corev1.Service{
+				ObjectMeta: metav1.ObjectMeta{Namespace: w.ID.Namespace, Name: w.ID.Name},
+				Spec:       corev1.ServiceSpec{Selector: labels, TrafficDistribution: distributionOf(w.Routing)},
+			})
+	}
+	return r
+}
+
+func syntheticNode(n sim.Node) *corev1.Node {
+	room := corev1.ResourceList{
+		corev1.ResourceCPU:    *resource.NewMilliQuantity(n.Allocatable.MilliCPU, resource.DecimalSI),
+		corev1.ResourceMemory: *resource.NewQuantity(n.Allocatable.Memory, resource.BinarySI),
+		corev1.ResourcePods:   *resource.NewQuantity(int64(n.MaxPods), resource.DecimalSI),
+	}
+	labels := map[string]string{corev1.LabelHostname: n.Node}
+	if n.Zone != "" {
+		labels[corev1.LabelTopologyZone] = n.Zone
+	}
+	if n.Region != "" {
+		labels[corev1.LabelTopologyRegion] = n.Region
+	}
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: n.Node, Labels: labels},
+		Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
+	}
+}
+
+func syntheticPod(w sim.Workload) *corev1.Pod {
+	controller := true
+	name := w.ID.Name + "-" + syntheticHash
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: w.ID.Namespace, Name: name,
+			Labels: map[string]string{"app": w.ID.Name, appsv1.DefaultDeploymentUniqueLabelKey: syntheticHash},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: "apps/v1", Kind: "ReplicaSet", Name: name, UID: types.UID(w.ID.String()), Controller: &controller,
+			}},
+		},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{
+			Name: "app",
+			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+				corev1.ResourceCPU:    *resource.NewMilliQuantity(w.Requests.MilliCPU, resource.DecimalSI),
+				corev1.ResourceMemory: *resource.NewQuantity(w.Requests.Memory, resource.BinarySI),
+			}},
+		}}},
+		Status: corev1.PodStatus{Phase: corev1.PodPending},
+	}
+}
+
+// RoutingOf returns how calls to a Service are divided over its endpoints, as
+// far as its trafficDistribution says (KEP-3015); a preference for the zone is
+// the same rule at the level of zones.
+func RoutingOf(service *corev1.Service) affinity.Routing {
+	if d := service.Spec.TrafficDistribution; d != nil && *d == corev1.ServiceTrafficDistributionPreferSameNode {
+		return affinity.SameNode
+	}
+	return affinity.Uniform
+}
+
+func distributionOf(r affinity.Routing) *string {
+	if r != affinity.SameNode {
+		return nil
+	}
+	d := corev1.ServiceTrafficDistributionPreferSameNode
+	return &d
+}
