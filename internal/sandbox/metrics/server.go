@@ -98,7 +98,7 @@ func Start(o Options) (_ *Server, err error) {
 }
 
 func (s *Server) scrape(o Options, registry prometheus.Registerer) (err error) {
-	s.scraper, err = scrape.NewManager(&scrape.Options{}, o.Log, nil, s.db, nil, registry)
+	s.scraper, err = scrape.NewManager(&scrape.Options{DiscoveryReloadOnStartup: true}, o.Log, nil, s.db, nil, registry)
 	if err != nil {
 		return err
 	}
