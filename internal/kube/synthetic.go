@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
@@ -17,43 +16,41 @@ import (
 // syntheticHash is the pod template's hash of every synthetic Deployment.
 const syntheticHash = "synthetic"
 
-// Replayable is a cluster in Kubernetes objects, for a scheduler to place its
-// pods.
-type Replayable struct {
-	// Nodes and Templates stand at the positions of sim.Cluster's Nodes and
-	// Workloads. A template is a pod without a node.
-	Nodes     []*corev1.Node
-	Templates []*corev1.Pod
-	// Objects are the controllers and Services that a scheduler looks up.
-	Objects []runtime.Object
-}
-
 // Synthetic returns objects for a cluster that was never in Kubernetes: each
 // workload is a Deployment with its ReplicaSet and a Service, without which
-// kube-scheduler would not spread its pods by default.
+// kube-scheduler would not spread its pods by default. A fixed workload is a
+// DaemonSet. FairLoad, which no Service can ask for, becomes a plain Service.
 func Synthetic(c *sim.Cluster) *Replayable {
-	r := &Replayable{}
+	r := &Replayable{Cluster: c}
 	for _, n := range c.Nodes {
 		r.Nodes = append(r.Nodes, syntheticNode(n))
 	}
 	for _, w := range c.Workloads {
-		labels := map[string]string{"app": w.ID.Name}
 		template := syntheticPod(w)
 		r.Templates = append(r.Templates, template)
-		r.Objects = append(r.Objects,
-			&appsv1.ReplicaSet{
-				ObjectMeta: metav1.ObjectMeta{
-					Namespace: w.ID.Namespace, Name: w.ID.Name + "-" + syntheticHash,
-					Annotations: map[string]string{desiredReplicas: strconv.Itoa(int(w.Replicas))},
-				},
-				Spec: appsv1.ReplicaSetSpec{Replicas: &w.Replicas, Selector: &metav1.LabelSelector{MatchLabels: template.Labels}},
+		r.Objects = append(r.Objects, &corev1.Service{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: w.ID.Namespace, Name: w.ID.Name},
+			Spec: corev1.ServiceSpec{
+				Selector: map[string]string{"app": w.ID.Name}, TrafficDistribution: distributionOf(w.Routing),
 			},
-			&corev1.Service{
-				ObjectMeta: metav1.ObjectMeta{Namespace: w.ID.Namespace, Name: w.ID.Name},
-				Spec:       corev1.ServiceSpec{Selector: labels, TrafficDistribution: distributionOf(w.Routing)},
-			})
+		})
+		if !w.Fixed {
+			r.Objects = append(r.Objects, syntheticReplicaSet(w, template.Labels))
+		}
 	}
 	return r
+}
+
+func syntheticReplicaSet(w sim.Workload, labels map[string]string) *appsv1.ReplicaSet {
+	return &appsv1.ReplicaSet{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSet"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: w.ID.Namespace, Name: w.ID.Name + "-" + syntheticHash,
+			Annotations: map[string]string{desiredReplicas: strconv.Itoa(int(w.Replicas))},
+		},
+		Spec: appsv1.ReplicaSetSpec{Replicas: &w.Replicas, Selector: &metav1.LabelSelector{MatchLabels: labels}},
+	}
 }
 
 func syntheticNode(n sim.Node) *corev1.Node {
@@ -70,6 +67,7 @@ func syntheticNode(n sim.Node) *corev1.Node {
 		labels[corev1.LabelTopologyRegion] = n.Region
 	}
 	return &corev1.Node{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
 		ObjectMeta: metav1.ObjectMeta{Name: n.Node, Labels: labels},
 		Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
 	}
@@ -78,13 +76,18 @@ func syntheticNode(n sim.Node) *corev1.Node {
 func syntheticPod(w sim.Workload) *corev1.Pod {
 	controller := true
 	name := w.ID.Name + "-" + syntheticHash
+	labels := map[string]string{"app": w.ID.Name, appsv1.DefaultDeploymentUniqueLabelKey: syntheticHash}
+	owner := metav1.OwnerReference{
+		APIVersion: "apps/v1", Kind: "ReplicaSet", Name: name, UID: types.UID(w.ID.String()), Controller: &controller,
+	}
+	if w.Fixed {
+		owner.Kind, owner.Name = "DaemonSet", w.ID.Name
+		delete(labels, appsv1.DefaultDeploymentUniqueLabelKey)
+	}
 	return &corev1.Pod{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: w.ID.Namespace, Name: name,
-			Labels: map[string]string{"app": w.ID.Name, appsv1.DefaultDeploymentUniqueLabelKey: syntheticHash},
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: "apps/v1", Kind: "ReplicaSet", Name: name, UID: types.UID(w.ID.String()), Controller: &controller,
-			}},
+			Namespace: w.ID.Namespace, Name: name, Labels: labels, OwnerReferences: []metav1.OwnerReference{owner},
 		},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{
 			Name: "app",

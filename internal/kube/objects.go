@@ -1,0 +1,60 @@
+package kube
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+)
+
+// Objects is the part of a cluster that a replay looks at. Nothing else of a
+// cluster file is held: no Secrets, no ConfigMaps, and of pods and their
+// controllers no environment variables, arguments or managed fields.
+type Objects struct {
+	Nodes                  []*corev1.Node
+	Pods                   []*corev1.Pod
+	Services               []*corev1.Service
+	Namespaces             []*corev1.Namespace
+	ReplicationControllers []*corev1.ReplicationController
+	ReplicaSets            []*appsv1.ReplicaSet
+	StatefulSets           []*appsv1.StatefulSet
+	Deployments            []*appsv1.Deployment
+	DaemonSets             []*appsv1.DaemonSet
+}
+
+// Replayable is a cluster from which a replay can start, as numbers and as
+// Kubernetes objects.
+type Replayable struct {
+	Cluster *sim.Cluster
+	// Nodes stand at the positions of Cluster.Nodes.
+	Nodes []*corev1.Node
+	// Templates has a pod without node, status and UID for each workload, at the
+	// positions of Cluster.Workloads. WorkloadOf leads from it, and from copies
+	// under other names, to the workload.
+	Templates []*corev1.Pod
+	// Objects are what scheduler plugins look up: Services, Namespaces,
+	// ReplicationControllers, ReplicaSets and StatefulSets. The default
+	// constraints of PodTopologySpread have no effect without them.
+	Objects []runtime.Object
+}
+
+// Warning is something in a cluster file that a replay cannot take over as it
+// is. Equal cases are one Warning.
+type Warning struct {
+	Text string
+	// Count is how many objects it is about.
+	Count int
+	// Example is the first of them, as the file has them.
+	Example string
+}
+
+// String returns the warning as one line.
+func (w Warning) String() string {
+	if w.Count == 1 {
+		return fmt.Sprintf("%s: %s", w.Text, w.Example)
+	}
+	return fmt.Sprintf("%s: %d, the first is %s", w.Text, w.Count, w.Example)
+}
