@@ -1,0 +1,147 @@
+package sim
+
+import (
+	"math"
+	"slices"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// Balance is how evenly the nodes are used.
+type Balance struct {
+	// CPUDeviation and MemoryDeviation are the standard deviations of the nodes'
+	// used shares, in percentage points.
+	CPUDeviation, MemoryDeviation float64
+	// Headroom is how many more pods fit that ask for the 95th percentile of
+	// CPU and of memory over all pods.
+	Headroom int64
+}
+
+// headroomPercentile is a pod larger than most, so that what it finds is room
+// that most pods could use.
+const headroomPercentile = 0.95
+
+func balance(c *Cluster, assigned [][]int32) Balance {
+	used, pods := make([]Resources, len(c.Nodes)), make([]int32, len(c.Nodes))
+	var cpu, memory []int64
+	for w, nodes := range assigned {
+		r := c.Workloads[w].Requests
+		for _, n := range nodes {
+			used[n].MilliCPU += r.MilliCPU
+			used[n].Memory += r.Memory
+			pods[n]++
+		}
+		for range c.Workloads[w].Replicas {
+			cpu, memory = append(cpu, r.MilliCPU), append(memory, r.Memory)
+		}
+	}
+	large := Resources{percentile(cpu), percentile(memory)}
+	var b Balance
+	cpuShares, memoryShares := make([]float64, len(c.Nodes)), make([]float64, len(c.Nodes))
+	for i, n := range c.Nodes {
+		cpuShares[i] = 100 * float64(used[i].MilliCPU) / float64(n.Allocatable.MilliCPU)
+		memoryShares[i] = 100 * float64(used[i].Memory) / float64(n.Allocatable.Memory)
+		b.Headroom += fits(n, used[i], pods[i], large)
+	}
+	b.CPUDeviation, b.MemoryDeviation = deviation(cpuShares), deviation(memoryShares)
+	return b
+}
+
+// fits is how many pods of a size go onto what is left of a node.
+func fits(n Node, used Resources, pods int32, size Resources) int64 {
+	room := int64(max(n.MaxPods-pods, 0))
+	if size.MilliCPU > 0 {
+		room = min(room, max(n.Allocatable.MilliCPU-used.MilliCPU, 0)/size.MilliCPU)
+	}
+	if size.Memory > 0 {
+		room = min(room, max(n.Allocatable.Memory-used.Memory, 0)/size.Memory)
+	}
+	return room
+}
+
+// percentile is the nearest-rank percentile; it sorts what it is given.
+func percentile(values []int64) int64 {
+	if len(values) == 0 {
+		return 0
+	}
+	slices.Sort(values)
+	rank := int(math.Ceil(headroomPercentile * float64(len(values))))
+	return values[max(rank, 1)-1]
+}
+
+// deviation is the standard deviation of a whole population.
+func deviation(values []float64) float64 {
+	var sum, squares float64
+	for _, v := range values {
+		sum += v
+	}
+	mean := sum / float64(len(values))
+	for _, v := range values {
+		squares += (v - mean) * (v - mean)
+	}
+	return math.Sqrt(squares / float64(len(values)))
+}
+
+// Spread is how an assignment bears the loss of a node or a zone. Fixed
+// workloads are left out.
+type Spread struct {
+	// MultiReplica is how many workloads have two or more pods placed.
+	MultiReplica int
+	// Concentrated is how many of them have all pods on one node, whose loss
+	// takes them down whole.
+	Concentrated int
+	// Skewed counts the workloads whose pods are less even than kube-scheduler's
+	// default constraints prefer: more than 5 between the fullest and the
+	// emptiest zone, or more than 3 between nodes. One that violates both counts
+	// twice.
+	Skewed int
+}
+
+// The maxSkew of kube-scheduler's system default constraints
+// (pkg/scheduler/framework/plugins/podtopologyspread).
+const (
+	nodeMaxSkew = 3
+	zoneMaxSkew = 5
+)
+
+func spread(c *Cluster, assigned [][]int32) Spread {
+	var s Spread
+	for _, level := range []struct {
+		level   locality.Level
+		maxSkew int32
+	}{{locality.Node, nodeMaxSkew}, {locality.Zone, zoneMaxSkew}} {
+		domains, known := domainsOf(c.Nodes, level.level)
+		if !known {
+			continue
+		}
+		count := int(slices.Max(domains)) + 1
+		for w, places := range tallies(assigned, domains) {
+			if c.Workloads[w].Fixed || len(places) == 0 {
+				continue
+			}
+			s.count(level.level, places, count, level.maxSkew)
+		}
+	}
+	return s
+}
+
+// count takes the places of one workload's pods at one level.
+func (s *Spread) count(level locality.Level, places []tally, domains int, maxSkew int32) {
+	var fullest, pods int32
+	emptiest := int32(math.MaxInt32)
+	for _, p := range places {
+		fullest, emptiest, pods = max(fullest, p.pods), min(emptiest, p.pods), pods+p.pods
+	}
+	if len(places) < domains {
+		emptiest = 0
+	}
+	if fullest-emptiest > maxSkew {
+		s.Skewed++
+	}
+	if level == locality.Node && pods >= 2 {
+		s.MultiReplica++
+		if len(places) == 1 {
+			s.Concentrated++
+		}
+	}
+}

@@ -1,0 +1,298 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// Model is a way to divide calls over endpoints under which an assignment is
+// measured.
+type Model int
+
+const (
+	// Uniform, FairLoad and SameNode assume package affinity's routing of that
+	// name for every edge.
+	Uniform Model = iota
+	FairLoad
+	SameNode
+	// Configured takes for each edge the routing of the called workload.
+	Configured
+	modelCount
+)
+
+// Models lists all models.
+func Models() []Model { return []Model{Uniform, FairLoad, SameNode, Configured} }
+
+// String returns the model's name as reports have it.
+func (m Model) String() string {
+	return [...]string{"uniform", "fairLoad", "sameNode", "configured"}[m]
+}
+
+func (m Model) routing(callee affinity.Routing) affinity.Routing {
+	switch m {
+	case FairLoad:
+		return affinity.FairLoad
+	case SameNode:
+		return affinity.SameNode
+	case Configured:
+		return callee
+	default:
+		return affinity.Uniform
+	}
+}
+
+// Outcome is what an assignment does to a cluster. Rates are bytes per second in
+// both directions.
+type Outcome struct {
+	// Total is all traffic; External is the part of it that has an end outside
+	// the cluster, which never stays local.
+	Total, External float64
+	// Levels has one element for each level at which any node has a domain, the
+	// nearest first.
+	Levels []LevelOutcome
+	// Hotspot is the pod with the most traffic under SameNode.
+	Hotspot Hotspot
+	// Placed is the number of pods with a node.
+	Placed int
+	Balance
+	Spread
+}
+
+// LevelOutcome is the traffic that stays within the domains of a level.
+type LevelOutcome struct {
+	Level locality.Level
+	// Local is by Model.
+	Local [modelCount]float64
+}
+
+// Level returns the outcome at a level; ok is false when no node has a domain
+// there.
+func (o *Outcome) Level(level locality.Level) (l LevelOutcome, ok bool) {
+	i := slices.IndexFunc(o.Levels, func(l LevelOutcome) bool { return l.Level == level })
+	if i < 0 {
+		return LevelOutcome{Level: level}, false
+	}
+	return o.Levels[i], true
+}
+
+// LocalShare is the share of the traffic that stays within a level, 0 when there
+// is no traffic.
+func (o *Outcome) LocalShare(level locality.Level, m Model) float64 {
+	l, _ := o.Level(level)
+	if o.Total == 0 {
+		return 0
+	}
+	return l.Local[m] / o.Total
+}
+
+// Crossing is the traffic that leaves the domains of a level.
+func (o *Outcome) Crossing(level locality.Level, m Model) float64 {
+	l, _ := o.Level(level)
+	return o.Total - l.Local[m]
+}
+
+// Hotspot is the pods of one workload on one node that have most to do, when
+// every client calls the endpoints on its own node first.
+type Hotspot struct {
+	// Workload and Node are positions in the cluster, Anywhere when nothing is
+	// called.
+	Workload, Node int32
+	// Load is what one of these pods gets, relative to an even share of all
+	// calls of its workload.
+	Load float64
+}
+
+// Measure returns what an assignment does. It is assigned as in Cluster; a
+// workload with fewer pods than Replicas is missing some.
+func Measure(c *Cluster, assigned [][]int32) *Outcome {
+	ends := resolve(c)
+	o := &Outcome{Hotspot: Hotspot{Workload: Anywhere, Node: Anywhere}, Balance: balance(c, assigned), Spread: spread(c, assigned)}
+	for _, nodes := range assigned {
+		o.Placed += len(nodes)
+	}
+	for i, e := range c.Edges {
+		o.Total += e.BytesPerSecond()
+		if ends[i].from < 0 || ends[i].to < 0 {
+			o.External += e.BytesPerSecond()
+		}
+	}
+	for _, level := range locality.Levels() {
+		domains, known := domainsOf(c.Nodes, level)
+		if !known {
+			continue
+		}
+		places := tallies(assigned, domains)
+		l := LevelOutcome{Level: level}
+		for i, e := range c.Edges {
+			if ends[i].from >= 0 && ends[i].to >= 0 {
+				l.add(c, ends[i], e.BytesPerSecond(), places)
+			}
+		}
+		o.Levels = append(o.Levels, l)
+		if level == locality.Node {
+			o.Hotspot = hotspot(c, ends, places)
+		}
+	}
+	return o
+}
+
+// pair is the positions of an edge's workloads, Anywhere where one is outside
+// the cluster.
+type pair struct{ from, to int32 }
+
+func resolve(c *Cluster) []pair {
+	position := make(map[flowgraph.WorkloadID]int32, len(c.Workloads))
+	for i, w := range c.Workloads {
+		position[w.ID] = int32(i)
+	}
+	at := func(id flowgraph.WorkloadID) int32 {
+		if i, ok := position[id]; ok {
+			return i
+		}
+		return Anywhere
+	}
+	ends := make([]pair, len(c.Edges))
+	for i, e := range c.Edges {
+		ends[i] = pair{at(e.From), at(e.To)}
+	}
+	return ends
+}
+
+// domainsOf numbers the domains of a level: one number for each node, negative
+// where its domain is unknown.
+func domainsOf(nodes []Node, level locality.Level) (domains []int32, known bool) {
+	numbers := map[string]int32{}
+	domains = make([]int32, len(nodes))
+	for i, n := range nodes {
+		key := n.Domain(level)
+		if key == "" {
+			domains[i] = -1
+			continue
+		}
+		number, ok := numbers[key]
+		if !ok {
+			number = int32(len(numbers))
+			numbers[key] = number
+		}
+		domains[i] = number
+	}
+	return domains, len(numbers) > 0
+}
+
+// tally is how many pods of a workload are in a domain.
+type tally struct{ domain, pods int32 }
+
+// tallies counts each workload's pods by domain, ordered by domain.
+func tallies(assigned [][]int32, domains []int32) [][]tally {
+	counts := make([][]tally, len(assigned))
+	var at []int32
+	for w, nodes := range assigned {
+		at = at[:0]
+		for _, n := range nodes {
+			if d := domains[n]; d >= 0 {
+				at = append(at, d)
+			}
+		}
+		slices.Sort(at)
+		for _, d := range at {
+			if last := len(counts[w]) - 1; last >= 0 && counts[w][last].domain == d {
+				counts[w][last].pods++
+				continue
+			}
+			counts[w] = append(counts[w], tally{d, 1})
+		}
+	}
+	return counts
+}
+
+// add counts one edge of rate w under every model.
+func (l *LevelOutcome) add(c *Cluster, ends pair, w float64, places [][]tally) {
+	from, to := c.Workloads[ends.from], c.Workloads[ends.to]
+	if ends.from == ends.to {
+		local := selfLocal(w, places[ends.from], from.Replicas)
+		for m := range l.Local {
+			l.Local[m] += local
+		}
+		return
+	}
+	callees := places[ends.to]
+	for _, caller := range places[ends.from] {
+		for len(callees) > 0 && callees[0].domain < caller.domain {
+			callees = callees[1:]
+		}
+		if len(callees) == 0 {
+			return
+		}
+		if callees[0].domain != caller.domain {
+			continue
+		}
+		a := affinity.Replicas{Placed: caller.pods, Desired: from.Replicas}
+		b := affinity.Replicas{Placed: callees[0].pods, Desired: to.Replicas}
+		for _, m := range Models() {
+			l.Local[m] += affinity.Local(m.routing(to.Routing), w, a, b)
+		}
+	}
+}
+
+// selfLocal is the part of a workload's traffic with itself that stays: x(x-1)
+// of d(d-1) ordered pairs of pods, as in package cut.
+func selfLocal(w float64, places []tally, replicas int32) float64 {
+	if replicas < 2 {
+		return 0
+	}
+	d := float64(replicas)
+	var sum float64
+	for _, p := range places {
+		x := min(float64(p.pods), d)
+		sum += w * x * (x - 1) / (d * (d - 1))
+	}
+	return sum
+}
+
+// hotspot adds up what reaches the pods of each workload on each node when every
+// client calls the endpoints on its own node first, and the clients without one
+// there call all endpoints alike.
+func hotspot(c *Cluster, ends []pair, places [][]tally) Hotspot {
+	local := make([][]float64, len(c.Workloads)) // by workload, at the position of its tally
+	for w := range local {
+		local[w] = make([]float64, len(places[w]))
+	}
+	remote, total := make([]float64, len(c.Workloads)), make([]float64, len(c.Workloads))
+	for i, e := range c.Edges {
+		from, to, w := ends[i].from, ends[i].to, e.BytesPerSecond()
+		if from < 0 || to < 0 || from == to {
+			continue
+		}
+		rest := w
+		for _, caller := range places[from] {
+			k, ok := slices.BinarySearchFunc(places[to], caller.domain, func(t tally, d int32) int { return int(t.domain - d) })
+			if ok {
+				share := w * affinity.Replicas{Placed: caller.pods, Desired: c.Workloads[from].Replicas}.Share()
+				local[to][k] += share
+				rest -= share
+			}
+		}
+		total[to] += w
+		remote[to] += max(rest, 0)
+	}
+	busiest := Hotspot{Workload: Anywhere, Node: Anywhere}
+	for w, sums := range local {
+		if total[w] == 0 {
+			continue
+		}
+		var pods int32
+		for _, t := range places[w] {
+			pods += t.pods
+		}
+		for k, sum := range sums {
+			each := sum/float64(places[w][k].pods) + remote[w]/float64(pods)
+			if load := each / (total[w] / float64(pods)); load > busiest.Load {
+				busiest = Hotspot{Workload: int32(w), Node: places[w][k].domain, Load: load}
+			}
+		}
+	}
+	return busiest
+}
