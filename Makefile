@@ -18,7 +18,7 @@ DEMO_KEEP   ?=
 LINKS_APISERVER := /internal/sandbox$$|/internal/sandbox/cluster$$|/cmd/vicinity-sandbox$$|/test/integration$$
 
 # Every directory with Go code of ours.
-GO_DIRS := cmd flowgraph hack internal plugins test
+GO_DIRS := cmd flowgraph hack internal manifests plugins test
 
 GOLANGCI_LINT := bin/tools/golangci-lint
 

@@ -10,12 +10,11 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/klog/v2"
 	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 	fwk "k8s.io/kube-scheduler/framework"
-	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config"
 	configlatest "k8s.io/kubernetes/pkg/scheduler/apis/config/latest"
+	"k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 	"sigs.k8s.io/yaml"
 
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
@@ -48,22 +47,33 @@ func Load(path string) (*Config, error) {
 		}
 		return &Config{Scheduler: defaults}, nil
 	}
-	scheduler, err := options.LoadConfigFromFile(klog.Background(), path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the scheduler's configuration: %w", err)
 	}
+	return Parse(path, data)
+}
+
+// Parse reads a configuration that came from the named file.
+func Parse(file string, data []byte) (*Config, error) {
+	// As upstream does (cmd/kube-scheduler/app/options.LoadConfigFromFile).
+	object, kind, err := scheme.Codecs.UniversalDecoder().Decode(data, nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	scheduler, ok := object.(*config.KubeSchedulerConfiguration)
+	if !ok {
+		return nil, fmt.Errorf("%s: is a %s, want a KubeSchedulerConfiguration", file, kind.Kind)
+	}
+	scheduler.APIVersion = kind.GroupVersion().String()
 	// Once more as it was written: upstream's defaults hide a weight of 0.
 	var written schedulerv1.KubeSchedulerConfiguration
 	if err := yaml.Unmarshal(data, &written); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	off, err := checkWeights(&written)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return &Config{Scheduler: scheduler, LeaseName: strings.TrimSpace(written.LeaderElection.ResourceName), off: off}, nil
 }

@@ -9,9 +9,11 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
@@ -119,24 +121,22 @@ func (a *app) deploy(t *testing.T, w workload) {
 		},
 	}
 	deployments := a.client.AppsV1().Deployments(a.namespace)
-	if old, err := deployments.Get(t.Context(), w.name, metav1.GetOptions{}); err == nil {
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error { // the controller writes to it too
+		old, err := deployments.Get(t.Context(), w.name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
 		// A new template even where the spec is the same: a restart.
 		deployment.Spec.Template.Annotations = map[string]string{"restarted-after": fmt.Sprint(old.Generation)}
 		deployment.ResourceVersion = old.ResourceVersion
-		if _, err := deployments.Update(t.Context(), deployment, metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-	} else {
-		service := &corev1.Service{
-			ObjectMeta: metav1.ObjectMeta{Name: w.name},
-			Spec:       corev1.ServiceSpec{Selector: w.labels(), Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
-		}
-		if _, err := a.client.CoreV1().Services(a.namespace).Create(t.Context(), service, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := deployments.Create(t.Context(), deployment, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		_, err = deployments.Update(t.Context(), deployment, metav1.UpdateOptions{})
+		return err
+	})
+	if apierrors.IsNotFound(err) {
+		err = a.create(t.Context(), deployment)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	eventually(t, w.name+" is rolled out", func() error {
 		d, err := deployments.Get(t.Context(), w.name, metav1.GetOptions{})
@@ -150,6 +150,21 @@ func (a *app) deploy(t *testing.T, w workload) {
 			want("updated", d.Status.UpdatedReplicas, w.replicas), want("available", d.Status.AvailableReplicas, w.replicas),
 			want("replicas", d.Status.Replicas, w.replicas))
 	})
+}
+
+// create creates a Deployment and its Service.
+func (a *app) create(ctx context.Context, deployment *appsv1.Deployment) error {
+	service := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: deployment.Name},
+		Spec: corev1.ServiceSpec{
+			Selector: deployment.Spec.Selector.MatchLabels, Ports: []corev1.ServicePort{{Name: "http", Port: 80}},
+		},
+	}
+	if _, err := a.client.CoreV1().Services(a.namespace).Create(ctx, service, metav1.CreateOptions{}); err != nil {
+		return err
+	}
+	_, err := a.client.AppsV1().Deployments(a.namespace).Create(ctx, deployment, metav1.CreateOptions{})
+	return err
 }
 
 // pods returns a workload's pods that are not terminating.
