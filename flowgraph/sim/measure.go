@@ -53,18 +53,22 @@ type Outcome struct {
 	// Levels has one element for each level at which any node has a domain, the
 	// nearest first.
 	Levels []LevelOutcome
-	// Hotspot is the pod with the most traffic under SameNode.
+	// Hotspot is the busiest local endpoint under SameNode.
 	Hotspot Hotspot
-	// Placed is the number of pods with a node.
-	Placed int
+	// Placed is the number of pods with a node; Missing is how many more pods
+	// workloads want. A surplus of one workload does not make up for what
+	// another one misses.
+	Placed, Missing int
 	Balance
 	Spread
 }
 
-// LevelOutcome is the traffic that stays within the domains of a level.
+// LevelOutcome is the traffic that stays within the domains of a level. A node
+// whose domain is unknown shares it with none.
 type LevelOutcome struct {
 	Level locality.Level
-	// Local is by Model.
+	// Local is by Model, in bytes per second, at most Outcome.Total. It is part
+	// of the Local of every wider level, where domains nest.
 	Local [modelCount]float64
 }
 
@@ -88,30 +92,36 @@ func (o *Outcome) LocalShare(level locality.Level, m Model) float64 {
 	return l.Local[m] / o.Total
 }
 
-// Crossing is the traffic that leaves the domains of a level.
+// Crossing is the traffic that leaves the domains of a level, that with the
+// outside included.
 func (o *Outcome) Crossing(level locality.Level, m Model) float64 {
 	l, _ := o.Level(level)
 	return o.Total - l.Local[m]
 }
 
 // Hotspot is the pods of one workload on one node that have most to do, when
-// every client calls the endpoints on its own node first.
+// every caller calls the endpoints on its own node first.
 type Hotspot struct {
 	// Workload and Node are positions in the cluster, Anywhere when nothing is
 	// called.
 	Workload, Node int32
-	// Load is what one of these pods gets, relative to an even share of all
-	// calls of its workload.
+	// Load is what each of these pods gets, relative to its fair share: the
+	// traffic of all calls to the workload over the replicas that it wants. 1 is
+	// even; it can be up to the number of replicas.
 	Load float64
 }
 
-// Measure returns what an assignment does. It is assigned as in Cluster; a
-// workload with fewer pods than Replicas is missing some.
+// Measure returns what an assignment does. It is assigned as in Cluster, with
+// one element for each workload; one with fewer pods than Replicas is missing
+// some. Fixed workloads count as all others do, but for Spread. It agrees with
+// package cut, and is faster: it visits pods and edges, never all pairs of
+// workload and node.
 func Measure(c *Cluster, assigned [][]int32) *Outcome {
 	ends := resolve(c)
 	o := &Outcome{Hotspot: Hotspot{Workload: Anywhere, Node: Anywhere}, Balance: balance(c, assigned), Spread: spread(c, assigned)}
-	for _, nodes := range assigned {
+	for w, nodes := range assigned {
 		o.Placed += len(nodes)
+		o.Missing += max(int(c.Workloads[w].Replicas)-len(nodes), 0)
 	}
 	for i, e := range c.Edges {
 		o.Total += e.BytesPerSecond()
@@ -208,37 +218,47 @@ func tallies(assigned [][]int32, domains []int32) [][]tally {
 	return counts
 }
 
-// add counts one edge of rate w under every model.
+// add counts one edge of rate w under every model. During a rollout a workload
+// may have more pods than it wants; an edge keeps no more than all of it.
 func (l *LevelOutcome) add(c *Cluster, ends pair, w float64, places [][]tally) {
-	from, to := c.Workloads[ends.from], c.Workloads[ends.to]
+	from, to := &c.Workloads[ends.from], &c.Workloads[ends.to]
+	var local [modelCount]float64
 	if ends.from == ends.to {
-		local := selfLocal(w, places[ends.from], from.Replicas)
-		for m := range l.Local {
-			l.Local[m] += local
+		self := selfLocal(w, places[ends.from], from.Replicas)
+		for m := range local {
+			local[m] = self
 		}
-		return
+	} else {
+		meet(places[ends.from], places[ends.to], func(caller, callee tally) {
+			a := affinity.Replicas{Placed: caller.pods, Desired: from.Replicas}
+			b := affinity.Replicas{Placed: callee.pods, Desired: to.Replicas}
+			for m := range modelCount {
+				local[m] += affinity.Local(m.routing(to.Routing), w, a, b)
+			}
+		})
 	}
-	callees := places[ends.to]
-	for _, caller := range places[ends.from] {
-		for len(callees) > 0 && callees[0].domain < caller.domain {
+	for m := range local {
+		l.Local[m] += min(local[m], w)
+	}
+}
+
+// meet calls f for each domain that has pods of both, in order.
+func meet(callers, callees []tally, f func(caller, callee tally)) {
+	for len(callers) > 0 && len(callees) > 0 {
+		switch a, b := callers[0], callees[0]; {
+		case a.domain < b.domain:
+			callers = callers[1:]
+		case a.domain > b.domain:
 			callees = callees[1:]
-		}
-		if len(callees) == 0 {
-			return
-		}
-		if callees[0].domain != caller.domain {
-			continue
-		}
-		a := affinity.Replicas{Placed: caller.pods, Desired: from.Replicas}
-		b := affinity.Replicas{Placed: callees[0].pods, Desired: to.Replicas}
-		for _, m := range Models() {
-			l.Local[m] += affinity.Local(m.routing(to.Routing), w, a, b)
+		default:
+			f(a, b)
+			callers, callees = callers[1:], callees[1:]
 		}
 	}
 }
 
 // selfLocal is the part of a workload's traffic with itself that stays: x(x-1)
-// of d(d-1) ordered pairs of pods, as in package cut.
+// of d(d-1) ordered pairs of pods, as in package cut, under every model.
 func selfLocal(w float64, places []tally, replicas int32) float64 {
 	if replicas < 2 {
 		return 0
@@ -250,49 +270,4 @@ func selfLocal(w float64, places []tally, replicas int32) float64 {
 		sum += w * x * (x - 1) / (d * (d - 1))
 	}
 	return sum
-}
-
-// hotspot adds up what reaches the pods of each workload on each node when every
-// client calls the endpoints on its own node first, and the clients without one
-// there call all endpoints alike.
-func hotspot(c *Cluster, ends []pair, places [][]tally) Hotspot {
-	local := make([][]float64, len(c.Workloads)) // by workload, at the position of its tally
-	for w := range local {
-		local[w] = make([]float64, len(places[w]))
-	}
-	remote, total := make([]float64, len(c.Workloads)), make([]float64, len(c.Workloads))
-	for i, e := range c.Edges {
-		from, to, w := ends[i].from, ends[i].to, e.BytesPerSecond()
-		if from < 0 || to < 0 || from == to {
-			continue
-		}
-		rest := w
-		for _, caller := range places[from] {
-			k, ok := slices.BinarySearchFunc(places[to], caller.domain, func(t tally, d int32) int { return int(t.domain - d) })
-			if ok {
-				share := w * affinity.Replicas{Placed: caller.pods, Desired: c.Workloads[from].Replicas}.Share()
-				local[to][k] += share
-				rest -= share
-			}
-		}
-		total[to] += w
-		remote[to] += max(rest, 0)
-	}
-	busiest := Hotspot{Workload: Anywhere, Node: Anywhere}
-	for w, sums := range local {
-		if total[w] == 0 {
-			continue
-		}
-		var pods int32
-		for _, t := range places[w] {
-			pods += t.pods
-		}
-		for k, sum := range sums {
-			each := sum/float64(places[w][k].pods) + remote[w]/float64(pods)
-			if load := each / (total[w] / float64(pods)); load > busiest.Load {
-				busiest = Hotspot{Workload: int32(w), Node: places[w][k].domain, Load: load}
-			}
-		}
-	}
-	return busiest
 }
