@@ -90,11 +90,13 @@ type Spread struct {
 	// Concentrated is how many of them have all pods on one node, whose loss
 	// takes them down whole.
 	Concentrated int
-	// Skewed counts the workloads whose pods are less even than kube-scheduler's
-	// default constraints prefer: more than 5 between the fullest and the
-	// emptiest zone, or more than 3 between nodes. One that violates both counts
-	// twice.
-	Skewed int
+	// NodesOverSkew and ZonesOverSkew count where the pods of a workload are less
+	// even than kube-scheduler prefers by its system default constraints: the
+	// pairs of a workload and a node that has over 3 of its pods more than the
+	// node with the fewest, and of a workload and a zone that has over 5 more
+	// than the zone with the fewest. Every node and zone of the cluster is a
+	// candidate, as the defaults know no node selectors.
+	NodesOverSkew, ZonesOverSkew int
 }
 
 // The maxSkew of kube-scheduler's system default constraints
@@ -104,44 +106,45 @@ const (
 	zoneMaxSkew = 5
 )
 
-func spread(c *Cluster, assigned [][]int32) Spread {
+func spread(c *Cluster, levels []levelPlaces) Spread {
 	var s Spread
-	for _, level := range []struct {
-		level   locality.Level
-		maxSkew int32
-	}{{locality.Node, nodeMaxSkew}, {locality.Zone, zoneMaxSkew}} {
-		domains, known := domainsOf(c.Nodes, level.level)
-		if !known {
-			continue
-		}
-		count := int(slices.Max(domains)) + 1
-		for w, places := range tallies(assigned, domains) {
-			if c.Workloads[w].Fixed || len(places) == 0 {
-				continue
+	for _, l := range levels {
+		switch l.level {
+		case locality.Node:
+			s.NodesOverSkew = l.overSkew(c, nodeMaxSkew)
+			for w, places := range l.places {
+				if c.Workloads[w].Fixed || pods(places) < 2 {
+					continue
+				}
+				s.MultiReplica++
+				if len(places) == 1 {
+					s.Concentrated++
+				}
 			}
-			s.count(level.level, places, count, level.maxSkew)
+		case locality.Zone:
+			s.ZonesOverSkew = l.overSkew(c, zoneMaxSkew)
 		}
 	}
 	return s
 }
 
-// count takes the places of one workload's pods at one level.
-func (s *Spread) count(level locality.Level, places []tally, domains int, maxSkew int32) {
-	var fullest, pods int32
-	emptiest := int32(math.MaxInt32)
-	for _, p := range places {
-		fullest, emptiest, pods = max(fullest, p.pods), min(emptiest, p.pods), pods+p.pods
-	}
-	if len(places) < domains {
-		emptiest = 0
-	}
-	if fullest-emptiest > maxSkew {
-		s.Skewed++
-	}
-	if level == locality.Node && pods >= 2 {
-		s.MultiReplica++
-		if len(places) == 1 {
-			s.Concentrated++
+// overSkew counts the pairs of a workload and a domain that has over maxSkew
+// pods of it more than the domain with the fewest.
+func (l levelPlaces) overSkew(c *Cluster, maxSkew int32) int {
+	var over int
+	for w, places := range l.places {
+		if c.Workloads[w].Fixed || len(places) == 0 {
+			continue
+		}
+		var fewest int32
+		if len(places) == l.domains {
+			fewest = slices.MinFunc(places, func(a, b tally) int { return int(a.pods - b.pods) }).pods
+		}
+		for _, p := range places {
+			if p.pods-fewest > maxSkew {
+				over++
+			}
 		}
 	}
+	return over
 }

@@ -117,8 +117,8 @@ type Hotspot struct {
 // package cut, and is faster: it visits pods and edges, never all pairs of
 // workload and node.
 func Measure(c *Cluster, assigned [][]int32) *Outcome {
-	ends := resolve(c)
-	o := &Outcome{Hotspot: Hotspot{Workload: Anywhere, Node: Anywhere}, Balance: balance(c, assigned), Spread: spread(c, assigned)}
+	ends, levels := resolve(c), placesOf(c, assigned)
+	o := &Outcome{Balance: balance(c, assigned), Spread: spread(c, levels)}
 	for w, nodes := range assigned {
 		o.Placed += len(nodes)
 		o.Missing += max(int(c.Workloads[w].Replicas)-len(nodes), 0)
@@ -129,23 +129,16 @@ func Measure(c *Cluster, assigned [][]int32) *Outcome {
 			o.External += e.BytesPerSecond()
 		}
 	}
-	for _, level := range locality.Levels() {
-		domains, known := domainsOf(c.Nodes, level)
-		if !known {
-			continue
-		}
-		places := tallies(assigned, domains)
-		l := LevelOutcome{Level: level}
+	for _, at := range levels {
+		l := LevelOutcome{Level: at.level}
 		for i, e := range c.Edges {
 			if ends[i].from >= 0 && ends[i].to >= 0 {
-				l.add(c, ends[i], e.BytesPerSecond(), places)
+				l.add(c, ends[i], e.BytesPerSecond(), at.places)
 			}
 		}
 		o.Levels = append(o.Levels, l)
-		if level == locality.Node {
-			o.Hotspot = hotspot(c, ends, places)
-		}
 	}
+	o.Hotspot = hotspot(c, ends, levels)
 	return o
 }
 
@@ -216,6 +209,25 @@ func tallies(assigned [][]int32, domains []int32) [][]tally {
 		}
 	}
 	return counts
+}
+
+// levelPlaces is where the pods are at one level: of how many domains, and for
+// each workload by domain.
+type levelPlaces struct {
+	level   locality.Level
+	domains int
+	places  [][]tally
+}
+
+// placesOf returns the levels at which any node has a domain, the nearest first.
+func placesOf(c *Cluster, assigned [][]int32) []levelPlaces {
+	var levels []levelPlaces
+	for _, level := range locality.Levels() {
+		if domains, known := domainsOf(c.Nodes, level); known {
+			levels = append(levels, levelPlaces{level, int(slices.Max(domains)) + 1, tallies(assigned, domains)})
+		}
+	}
+	return levels
 }
 
 // add counts one edge of rate w under every model. During a rollout a workload

@@ -1,5 +1,7 @@
 package sim
 
+import "github.com/vicinity-sched/vicinity/flowgraph/locality"
+
 // callees is the traffic that reaches the pods of each workload when every
 // caller calls the endpoints on its own node first.
 type callees struct {
@@ -13,8 +15,12 @@ type callees struct {
 	total []float64
 }
 
-func hotspot(c *Cluster, ends []pair, places [][]tally) Hotspot {
+func hotspot(c *Cluster, ends []pair, levels []levelPlaces) Hotspot {
 	busiest := Hotspot{Workload: Anywhere, Node: Anywhere}
+	if len(levels) == 0 || levels[0].level != locality.Node {
+		return busiest
+	}
+	places := levels[0].places
 	calls := countCalls(c, ends, places)
 	for w, locals := range calls.local {
 		if calls.total[w] == 0 {

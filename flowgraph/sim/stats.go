@@ -5,22 +5,30 @@ import "math"
 // Estimate is the mean of a measure over independent runs.
 type Estimate struct {
 	Mean float64 `json:"mean"`
-	// Interval is half the width of the mean's 95 % confidence interval
-	// (Student's t): 0 when all runs agree or when there is one run only.
+	// Interval is half the width of the mean's 95 % confidence interval: the true
+	// mean is within Mean ± Interval. It is 0 when all runs agree, and means
+	// nothing when there is one run only: see HasInterval.
 	Interval float64 `json:"interval"`
+	// Runs is how many runs the mean is of.
+	Runs int `json:"runs"`
 }
 
+// HasInterval reports whether there are enough runs for an interval.
+func (e Estimate) HasInterval() bool { return e.Runs >= 2 }
+
 // NewEstimate returns the estimate from the values of the runs, zero when there
-// are none.
+// are none. The interval is Student's: t(n-1) s/√n, where s is the standard
+// deviation of the n values as a sample.
 func NewEstimate(values []float64) Estimate {
+	e := Estimate{Runs: len(values)}
 	n := float64(len(values))
 	if n == 0 {
-		return Estimate{}
+		return e
 	}
-	var e Estimate
 	for _, v := range values {
-		e.Mean += v / n
+		e.Mean += v
 	}
+	e.Mean /= n
 	if n < 2 {
 		return e
 	}
@@ -33,7 +41,9 @@ func NewEstimate(values []float64) Estimate {
 }
 
 // Difference returns the estimate of a - b, paired: a[i] and b[i] are of runs
-// that differ in nothing else. It uses as many pairs as both have.
+// that share a seed and differ in what is compared only, so that what the seed
+// does to both cancels out. "a is not below b" holds when the interval of the
+// difference does not lie below 0. Pairs without a partner are left out.
 func Difference(a, b []float64) Estimate {
 	differences := make([]float64, min(len(a), len(b)))
 	for i := range differences {
