@@ -1,14 +1,19 @@
 // Package replayinput reads what a replay starts from: edge lists, assignments
-// and the published format of ByteDance's clusters. It reads from an io.Reader
-// and names the file in its errors; Kubernetes objects are internal/kube's
+// and the published format of ByteDance's clusters. It reads from an io.Reader,
+// names the file in its errors, and returns what it had to leave out as warnings;
+// it opens nothing and logs nothing. Kubernetes objects are internal/kube's
 // business.
 package replayinput
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
@@ -16,26 +21,32 @@ import (
 )
 
 // The published clusters are normalised: all CPU, all memory and all traffic are
-// 1. They are read as a cluster of these amounts. CPU and memory are large
-// enough that rounding to millicores and bytes loses nothing that matters.
+// 1. They are read as a cluster of these amounts, to the nearest millicore and
+// byte: 96 machines of 64 cores and 256 GiB on average. The smallest request of
+// the cluster M3 is 98 millicores then, so that rounding moves none by more than
+// half a percent, and the utilisation of the whole by less than 0.01 points.
 const (
 	byteDanceMilliCPU       = 6_144_000
 	byteDanceMemory         = 24 << 40
 	byteDanceBytesPerSecond = 1 << 30
+
 	// byteDanceNamespace holds all services.
 	byteDanceNamespace = "bytedance"
-	// byteDanceMaxPods is above what any published machine holds.
+	// byteDanceMaxPods is what a machine takes. The data have no such limit; the
+	// fullest machine of M3 runs 73.
 	byteDanceMaxPods = 1000
-	maxByteDance     = 256 << 20
+	// maxByteDanceBytes is a thousand times the size of M3.
+	maxByteDanceBytes = 256 << 20
 )
 
 type byteDance struct {
 	ServiceList []struct {
-		Service            string
-		RequestCPU         float64
-		RequestMem         float64
-		ContainerList      []string
-		CompatibleMachines any
+		Service       string
+		RequestCPU    float64 // of each container
+		RequestMem    float64
+		ContainerList []string
+		// CompatibleMachines is "*" or a list of machines.
+		CompatibleMachines json.RawMessage
 	}
 	MachineList []struct {
 		MachineIP                  string
@@ -49,111 +60,214 @@ type byteDance struct {
 	}
 }
 
-// ReadByteDance reads a cluster of github.com/bytedance/research-cluster-dataset
-// with its production assignment. Traffic there has no direction: Service1 is
-// taken as the caller. A service that may only run on some machines is an error.
-func ReadByteDance(r io.Reader, file string) (*sim.Cluster, error) {
-	var data byteDance
-	decoder := json.NewDecoder(io.LimitReader(r, maxByteDance))
-	if err := decoder.Decode(&data); err != nil {
-		return nil, fmt.Errorf("%s: at byte %d: %w", file, decoder.InputOffset(), err)
-	}
-	c, err := data.cluster()
-	if err == nil {
-		err = c.Validate()
-	}
+// ReadByteDance reads a cluster of github.com/bytedance/research-cluster-dataset,
+// with the production assignment in Assigned. Traffic has no direction there: it
+// is read as sent by Service1 to Service2. A pair that is there twice, in
+// whatever order, is added up; a service's traffic with itself becomes a
+// self-flow. Neither occurs in the cluster M3. A [sim.Cluster] cannot hold that
+// a service may run on some machines only; that becomes a warning.
+func ReadByteDance(r io.Reader, file string) (*sim.Cluster, []Warning, error) {
+	text, err := readAll(r, file, maxByteDanceBytes)
 	if err != nil {
+		return nil, nil, err
+	}
+	var data byteDance
+	if err := json.Unmarshal(text, &data); err != nil {
+		return nil, nil, jsonError(file, text, err)
+	}
+	b := byteDanceCluster{
+		Cluster: &sim.Cluster{Assigned: make([][]int32, len(data.ServiceList))},
+		service: map[string]int{}, owner: map[string]int{},
+	}
+	for _, read := range []func(*byteDance) error{b.services, b.machines, b.traffic} {
+		if err := read(&data); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	if err := b.Validate(); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return b.Cluster, b.warnings(&data), nil
+}
+
+func readAll(r io.Reader, file string, limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", file, err)
+	case int64(len(text)) > limit:
+		return nil, fmt.Errorf("%s: is larger than %d bytes", file, limit)
 	}
-	return c, nil
+	return text, nil
 }
 
-func (d *byteDance) cluster() (*sim.Cluster, error) {
-	c := &sim.Cluster{Assigned: make([][]int32, len(d.ServiceList))}
-	owner := map[string]int{}
-	position := map[string]int{}
-	for i, s := range d.ServiceList {
-		if any, ok := s.CompatibleMachines.(string); s.CompatibleMachines != nil && (!ok || any != "*") {
-			return nil, fmt.Errorf("ServiceList[%d] (%s): CompatibleMachines: only \"*\" is supported", i, s.Service)
+// jsonError names the line of an error where it has one.
+func jsonError(file string, text []byte, err error) error {
+	var offset int64
+	if syntax := new(json.SyntaxError); errors.As(err, &syntax) {
+		offset = syntax.Offset
+	} else if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
+		offset = wrong.Offset
+		err = fmt.Errorf("%s: cannot be a %s", cmp.Or(wrong.Field, "the whole"), wrong.Value)
+	}
+	line := 1 + bytes.Count(text[:min(int(offset), len(text))], []byte("\n"))
+	return fmt.Errorf("%s:%d: %w", file, line, err)
+}
+
+// byteDanceCluster is what has been read of a cluster.
+type byteDanceCluster struct {
+	*sim.Cluster
+	service           map[string]int // position by name
+	owner             map[string]int // position of the service by container
+	restricted, twice int
+}
+
+func (b *byteDanceCluster) services(data *byteDance) error {
+	for i, s := range data.ServiceList {
+		at := fmt.Sprintf("ServiceList[%d] (%s)", i, s.Service)
+		if err := checkName(s.Service); err != nil {
+			return fmt.Errorf("%s: Service: %w", at, err)
 		}
-		cpu, err := scale(s.RequestCPU, byteDanceMilliCPU)
+		requests, err := resources(s.RequestCPU, s.RequestMem)
 		if err != nil {
-			return nil, fmt.Errorf("ServiceList[%d] (%s): RequestCPU: %w", i, s.Service, err)
+			return fmt.Errorf("%s: Request%w", at, err)
 		}
-		memory, err := scale(s.RequestMem, byteDanceMemory)
+		anywhere, err := runsAnywhere(s.CompatibleMachines)
 		if err != nil {
-			return nil, fmt.Errorf("ServiceList[%d] (%s): RequestMem: %w", i, s.Service, err)
+			return fmt.Errorf("%s: CompatibleMachines: %w", at, err)
 		}
-		c.Workloads = append(c.Workloads, sim.Workload{
+		if !anywhere {
+			b.restricted++
+		}
+		b.Workloads = append(b.Workloads, sim.Workload{
 			ID:       flowgraph.WorkloadID{Namespace: byteDanceNamespace, Name: s.Service},
-			Replicas: int32(len(s.ContainerList)), Requests: sim.Resources{MilliCPU: cpu, Memory: memory},
+			Replicas: int32(len(s.ContainerList)), Requests: requests,
 		})
-		position[s.Service] = i
+		b.service[s.Service] = i
 		for _, container := range s.ContainerList {
-			if _, twice := owner[container]; twice {
-				return nil, fmt.Errorf("ServiceList[%d] (%s): container %q belongs to another service too", i, s.Service, container)
+			if _, twice := b.owner[container]; twice {
+				return fmt.Errorf("%s: ContainerList: %q is a container already", at, container)
 			}
-			owner[container] = i
+			b.owner[container] = i
 		}
 	}
-	if err := d.machines(c, owner); err != nil {
-		return nil, err
-	}
-	return c, d.traffic(c, position)
+	return nil
 }
 
-func (d *byteDance) machines(c *sim.Cluster, owner map[string]int) error {
-	seen := map[string]bool{}
-	for i, m := range d.MachineList {
-		cpu, err := scale(m.TotalCPU, byteDanceMilliCPU)
-		if err != nil {
-			return fmt.Errorf("MachineList[%d] (%s): TotalCPU: %w", i, m.MachineIP, err)
+// runsAnywhere reads the machines that a service may run on: "*" or a list.
+func runsAnywhere(machines json.RawMessage) (bool, error) {
+	var all string
+	if json.Unmarshal(machines, &all) == nil && all == "*" {
+		return true, nil
+	}
+	var some []string
+	if err := json.Unmarshal(machines, &some); err != nil || len(some) == 0 {
+		return false, errors.New(`must be "*" or a list of machines`)
+	}
+	return false, nil
+}
+
+func (b *byteDanceCluster) machines(data *byteDance) error {
+	runsOn := map[string]int{}
+	for i, m := range data.MachineList {
+		at := fmt.Sprintf("MachineList[%d] (%s)", i, m.MachineIP)
+		if err := checkName(m.MachineIP); err != nil {
+			return fmt.Errorf("%s: MachineIP: %w", at, err)
 		}
-		memory, err := scale(m.TotalMem, byteDanceMemory)
+		has, err := resources(m.TotalCPU, m.TotalMem)
 		if err != nil {
-			return fmt.Errorf("MachineList[%d] (%s): TotalMem: %w", i, m.MachineIP, err)
+			return fmt.Errorf("%s: Total%w", at, err)
 		}
-		c.Nodes = append(c.Nodes, sim.Node{
-			Locality:    locality.Locality{Node: m.MachineIP},
-			Allocatable: sim.Resources{MilliCPU: cpu, Memory: memory}, MaxPods: byteDanceMaxPods,
+		b.Nodes = append(b.Nodes, sim.Node{
+			Locality: locality.Locality{Node: m.MachineIP}, Allocatable: has, MaxPods: byteDanceMaxPods,
 		})
 		for _, container := range m.InitialDeployingContainers {
-			w, known := owner[container]
+			service, known := b.owner[container]
 			if !known {
-				return fmt.Errorf("MachineList[%d] (%s): container %q belongs to no service", i, m.MachineIP, container)
+				return fmt.Errorf("%s: InitialDeployingContainers: %q belongs to no service", at, container)
 			}
-			if seen[container] {
-				return fmt.Errorf("MachineList[%d] (%s): container %q runs on another machine too", i, m.MachineIP, container)
+			if other, twice := runsOn[container]; twice {
+				return fmt.Errorf("%s: InitialDeployingContainers: %q is in MachineList[%d] already", at, container, other)
 			}
-			seen[container] = true
-			c.Assigned[w] = append(c.Assigned[w], int32(i))
+			runsOn[container] = i
+			b.Assigned[service] = append(b.Assigned[service], int32(i))
 		}
 	}
 	return nil
 }
 
-func (d *byteDance) traffic(c *sim.Cluster, position map[string]int) error {
-	for i, t := range d.TrafficList {
-		from, ok1 := position[t.Service1]
-		to, ok2 := position[t.Service2]
-		if !ok1 || !ok2 {
-			return fmt.Errorf("TrafficList[%d]: %q and %q are not both in ServiceList", i, t.Service1, t.Service2)
+func (b *byteDanceCluster) traffic(data *byteDance) error {
+	edges := map[[2]int]int{} // position by the services' positions, the lower first
+	for i, t := range data.TrafficList {
+		at := fmt.Sprintf("TrafficList[%d] (%s, %s)", i, t.Service1, t.Service2)
+		from, known1 := b.service[t.Service1]
+		to, known2 := b.service[t.Service2]
+		if !known1 || !known2 {
+			return fmt.Errorf("%s: the services must be in ServiceList", at)
 		}
-		if !(t.Traffic >= 0) || math.IsInf(t.Traffic, 0) {
-			return fmt.Errorf("TrafficList[%d] (%s to %s): Traffic: %v is negative or no number", i, t.Service1, t.Service2, t.Traffic)
+		if err := checkShare(t.Traffic); err != nil {
+			return fmt.Errorf("%s: Traffic: %w", at, err)
 		}
-		c.Edges = append(c.Edges, flowgraph.Edge{
-			From: c.Workloads[from].ID, To: c.Workloads[to].ID,
-			Rates: flowgraph.Rates{SentBytesPerSecond: t.Traffic * byteDanceBytesPerSecond},
+		rate := t.Traffic * byteDanceBytesPerSecond
+		pair := [2]int{min(from, to), max(from, to)}
+		if first, twice := edges[pair]; twice {
+			b.Edges[first].SentBytesPerSecond += rate
+			b.twice++
+			continue
+		}
+		edges[pair] = len(b.Edges)
+		b.Edges = append(b.Edges, flowgraph.Edge{
+			From: b.Workloads[from].ID, To: b.Workloads[to].ID, Rates: flowgraph.Rates{SentBytesPerSecond: rate},
 		})
 	}
 	return nil
 }
 
-// scale turns a share of the cluster into an amount, to the nearest unit.
-func scale(share float64, whole int64) (int64, error) {
-	if !(share >= 0 && share <= 1) {
-		return 0, fmt.Errorf("%v is not between 0 and 1", share)
+func (b *byteDanceCluster) warnings(data *byteDance) []Warning {
+	nowhere := len(b.owner)
+	for _, pods := range b.Assigned {
+		nowhere -= len(pods)
 	}
-	return int64(math.Round(share * float64(whole))), nil
+	warnings := counted(
+		Warning{"services may run on some machines only, which is not kept", b.restricted},
+		Warning{"entries of TrafficList name a pair that was there before and are added to it", b.twice},
+		Warning{"containers run on no machine", nowhere},
+	)
+	var cpu, memory, traffic float64
+	for _, m := range data.MachineList {
+		cpu, memory = cpu+m.TotalCPU, memory+m.TotalMem
+	}
+	for _, t := range data.TrafficList {
+		traffic += t.Traffic
+	}
+	off := map[string]float64{"TotalCPU": cpu, "TotalMem": memory, "Traffic": traffic}
+	var names []string
+	for _, name := range []string{"TotalCPU", "TotalMem", "Traffic"} {
+		if math.Abs(off[name]-1) > 1e-6 {
+			names = append(names, fmt.Sprintf("%s (%.3g)", name, off[name]))
+		}
+	}
+	return append(warnings, counted(Warning{"fields do not add up to 1: " + strings.Join(names, ", "), len(names)})...)
+}
+
+// resources scales shares of the cluster; its error begins with the end of the
+// field's name.
+func resources(cpu, memory float64) (sim.Resources, error) {
+	if err := checkShare(cpu); err != nil {
+		return sim.Resources{}, fmt.Errorf("CPU: %w", err)
+	}
+	if err := checkShare(memory); err != nil {
+		return sim.Resources{}, fmt.Errorf("Mem: %w", err)
+	}
+	return sim.Resources{
+		MilliCPU: int64(math.Round(cpu * byteDanceMilliCPU)),
+		Memory:   int64(math.Round(memory * byteDanceMemory)),
+	}, nil
+}
+
+func checkShare(v float64) error {
+	if !(v >= 0 && v <= 1) {
+		return fmt.Errorf("%v must be from 0 to 1", v)
+	}
+	return nil
 }
