@@ -100,16 +100,6 @@ func syntheticPod(w sim.Workload) *corev1.Pod {
 	}
 }
 
-// RoutingOf returns how calls to a Service are divided over its endpoints, as
-// far as its trafficDistribution says (KEP-3015); a preference for the zone is
-// the same rule at the level of zones.
-func RoutingOf(service *corev1.Service) affinity.Routing {
-	if d := service.Spec.TrafficDistribution; d != nil && *d == corev1.ServiceTrafficDistributionPreferSameNode {
-		return affinity.SameNode
-	}
-	return affinity.Uniform
-}
-
 func distributionOf(r affinity.Routing) *string {
 	if r != affinity.SameNode {
 		return nil

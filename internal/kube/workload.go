@@ -24,7 +24,7 @@ const rolloutHashLabel = "rollouts-pod-template-hash"
 // with the pod template's hash behind, a Job of a CronJob with the scheduled
 // minute behind. Istio's injector uses the same rules for its
 // source_workload and destination_workload. A pod without a controller is its
-// own workload.
+// own workload, and so is a static pod, which its node owns.
 func WorkloadOf(pod *corev1.Pod) flowgraph.WorkloadID {
 	id := flowgraph.WorkloadID{Namespace: pod.Namespace, Name: pod.Name}
 	owner := metav1.GetControllerOfNoCopy(pod)
@@ -33,6 +33,8 @@ func WorkloadOf(pod *corev1.Pod) flowgraph.WorkloadID {
 	}
 	id.Name = owner.Name
 	switch owner.Kind {
+	case "Node": // of a static pod
+		id.Name = pod.Name
 	case "ReplicaSet":
 		id.Name = templateOwner(owner.Name, pod.Labels)
 	case "Job":
