@@ -1,0 +1,85 @@
+package kubesim
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
+	"github.com/vicinity-sched/vicinity/manifests"
+)
+
+// DefaultRun is the name of the run with kube-scheduler's default configuration.
+const DefaultRun = "default"
+
+// builtIns are the runs that need no file. The profiles of all but the default
+// one are the shipped profile with these arguments of TrafficLocality.
+func builtIns() []builtIn {
+	return []builtIn{
+		{DefaultRun, "kube-scheduler's default configuration", nil},
+		{"netmarks", "the shipped profile, strategy NetMARKS", map[string]any{"strategy": "NetMARKS"}},
+		{"gain", "the shipped profile, strategy Gain for uniform routing", map[string]any{"strategy": "Gain", "routing": "Uniform"}},
+		{"gain-fair-load", "the shipped profile, strategy Gain for fair-load routing", map[string]any{"strategy": "Gain", "routing": "FairLoad"}},
+	}
+}
+
+type builtIn struct {
+	name, from string
+	args       map[string]any
+}
+
+// BuiltInNames lists the runs that BuiltIn knows.
+func BuiltInNames() []string {
+	var names []string
+	for _, b := range builtIns() {
+		names = append(names, b.name)
+	}
+	return names
+}
+
+// BuiltIn returns a run that needs no file; ok is false when there is none of
+// that name.
+func BuiltIn(name string) (run Run, ok bool, err error) {
+	for _, b := range builtIns() {
+		if b.name != name {
+			continue
+		}
+		run = Run{Name: name, From: b.from}
+		if b.args == nil {
+			run.Config, err = schedulerconfig.Load("")
+		} else {
+			run.Config, err = shipped(b.args)
+		}
+		return run, true, err
+	}
+	return Run{}, false, nil
+}
+
+// shipped is the shipped configuration with other arguments.
+func shipped(args map[string]any) (*schedulerconfig.Config, error) {
+	data, err := manifests.Base.ReadFile("base/config/scheduler.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("reading the shipped configuration: %w", err)
+	}
+	var whole map[string]any
+	if err := yaml.Unmarshal(data, &whole); err != nil {
+		return nil, fmt.Errorf("reading the shipped configuration: %w", err)
+	}
+	profiles, ok := whole["profiles"].([]any)
+	if !ok || len(profiles) == 0 {
+		return nil, errors.New("the shipped configuration has no profile")
+	}
+	profile, ok := profiles[0].(map[string]any)
+	if !ok {
+		return nil, errors.New("the shipped profile is not a map")
+	}
+	full := map[string]any{"apiVersion": "config.vicinity.dev/v1", "kind": "TrafficLocalityArgs"}
+	maps.Copy(full, args)
+	profile["pluginConfig"] = []any{map[string]any{"name": "TrafficLocality", "args": full}}
+	if data, err = yaml.Marshal(whole); err != nil {
+		return nil, fmt.Errorf("changing the shipped configuration: %w", err)
+	}
+	return schedulerconfig.Parse("the shipped configuration", data)
+}
