@@ -1,16 +1,13 @@
 // Package replayreport is what a replay says: the measures of several runs side
-// by side, as a table and as JSON. It computes means and differences of package
-// sim's outcomes and runs nothing itself.
+// by side, as a table, as JSON and as the rows of a benchmark. It computes means
+// and differences of package sim's outcomes and runs nothing itself.
 package replayreport
 
 import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"time"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
@@ -25,18 +22,23 @@ const Schema = "vicinity.replay/v1"
 type Report struct {
 	Schema string `json:"schema"`
 	Input  Input  `json:"input"`
-	// Order is the order in which the pods arrived (package sim).
+	// Order is the order in which the pods of the replayed runs arrived (package
+	// sim).
 	Order string `json:"order"`
 	// Seeds is how many times each run with chance in it was done, with the
-	// seeds FirstSeed, FirstSeed+1, ...
+	// seeds FirstSeed, FirstSeed+1, ... Runs are paired by seed.
 	Seeds     int    `json:"seeds"`
 	FirstSeed uint64 `json:"firstSeed"`
-	// PricePerGB is the price of 1e9 bytes between zones; 0: not asked for.
+	// PricePerGB is the price of 1e9 bytes between zones, in any currency; 0: not
+	// asked for.
 	PricePerGB float64 `json:"pricePerGB,omitempty"`
-	// Baseline is the run that Changes and savings are against.
-	Baseline string   `json:"baseline,omitempty"`
-	Runs     []Run    `json:"runs"`
-	Warnings []string `json:"warnings,omitempty"`
+	// Baseline is the name of the run that the differences and changes of all
+	// others are against; empty: there are none.
+	Baseline string `json:"baseline,omitempty"`
+	// Runs are in the order in which they were asked for.
+	Runs []Run `json:"runs"`
+	// Warnings say what a reader of the figures must know; never null.
+	Warnings []string `json:"warnings"`
 }
 
 // Input says what was replayed.
@@ -44,190 +46,97 @@ type Input struct {
 	Name      string `json:"name"`
 	Nodes     int    `json:"nodes"`
 	Workloads int    `json:"workloads"`
-	Pods      int    `json:"pods"`
-	Edges     int    `json:"edges"`
+	// Pods is how many pods the workloads want.
+	Pods  int `json:"pods"`
+	Edges int `json:"edges"`
 	// BytesPerSecond is all traffic; ExternalBytesPerSecond the part that has an
-	// end outside the cluster.
+	// end outside the cluster, which no assignment can keep local.
 	BytesPerSecond         float64 `json:"bytesPerSecond"`
 	ExternalBytesPerSecond float64 `json:"externalBytesPerSecond"`
 }
 
-// Run is one configuration.
+// Run is one configuration, or an assignment that was there before.
 type Run struct {
 	Name string `json:"name"`
 	// Config is the configuration file, or what stands in its place.
-	Config string  `json:"config"`
-	Levels []Level `json:"levels"`
-	// BusiestEndpoint is the load of the busiest pod when clients call the
-	// endpoints on their node first, relative to an even share.
-	BusiestEndpoint sim.Estimate `json:"busiestEndpoint"`
-	// CPUDeviation and MemoryDeviation are standard deviations of the nodes'
-	// used shares, in percentage points.
-	CPUDeviation    sim.Estimate `json:"cpuDeviation"`
-	MemoryDeviation sim.Estimate `json:"memoryDeviation"`
-	// Headroom is how many more pods of the 95th-percentile request fit.
-	Headroom sim.Estimate `json:"headroom"`
-	// Concentration is the share of the workloads with several pods that has all
-	// of them on one node.
-	Concentration sim.Estimate `json:"concentration"`
-	// Skewed is how often a workload is spread less evenly than kube-scheduler's
-	// default constraints prefer.
-	Skewed        sim.Estimate `json:"skewed"`
-	Unschedulable sim.Estimate `json:"unschedulable"`
-	// CrossZonePerMonth is the price of the traffic between zones in 30 days, as
-	// the Services are routed.
-	CrossZonePerMonth *sim.Estimate `json:"crossZonePerMonth,omitempty"`
-	// Edges and WorkloadChanges are those whose traffic on the node changes most
-	// against the baseline, in the run with the first seed, as the Services are
-	// routed.
-	Edges           []Change `json:"edges,omitempty"`
-	WorkloadChanges []Change `json:"workloads,omitempty"`
-	// Timing is there when asked for.
+	Config string `json:"config"`
+	// Replayed is false for an assignment that was measured as it is: then order
+	// and seeds do not concern it.
+	Replayed bool `json:"replayed"`
+	// Summary is over all seeds.
+	Summary Figures[sim.Estimate] `json:"summary"`
+	// Difference is Summary minus that of the baseline, paired by seed; it is
+	// null in the baseline itself. A baseline of one outcome stands against every
+	// seed.
+	Difference *Figures[sim.Estimate] `json:"difference"`
+	// PerSeed has the figures of each seed; exactly one element when there is no
+	// chance in the run.
+	PerSeed []Seed `json:"perSeed"`
+	// Edges and WorkloadChanges are the ten at most whose traffic on the node
+	// changes most against the baseline, either way, as the Services are routed;
+	// of both runs the first seed. The largest change is first.
+	Edges           []Change `json:"edgeChanges,omitempty"`
+	WorkloadChanges []Change `json:"workloadChanges,omitempty"`
+	// Timing is there when asked for: no two replays share it.
 	Timing *Timing `json:"timing,omitempty"`
-
-	outcomes []*sim.Outcome // by seed
 }
 
-// Level is the traffic at the boundaries of one level.
-type Level struct {
-	Level string `json:"level"`
-	// Models has an element for each model of package sim.
-	Models []Model `json:"models"`
+// Seed is the result with one seed.
+type Seed struct {
+	// Seed is missing when the run was not replayed.
+	Seed *uint64 `json:"seed,omitempty"`
+	// BusiestWorkload and BusiestNode are those of Figures.BusiestEndpoint; they
+	// are missing when the report was not told their names.
+	BusiestWorkload *Workload `json:"busiestWorkload,omitempty"`
+	BusiestNode     string    `json:"busiestNode,omitempty"`
+	Figures[float64]
 }
 
-// Model is the traffic under one way to divide calls.
-type Model struct {
-	Model      string       `json:"model"`
-	LocalShare sim.Estimate `json:"localShare"`
-	Crossing   sim.Estimate `json:"crossingBytesPerSecond"`
+// Workload names a workload.
+type Workload struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
 }
 
-// Change is an edge (From and To) or a workload (From only).
+func (w Workload) String() string { return w.Namespace + "/" + w.Name }
+
+// Change is what two assignments make of the traffic of an edge (From and To) or
+// of a workload with all its peers and itself (From only).
 type Change struct {
-	From   string  `json:"from"`
-	To     string  `json:"to,omitempty"`
-	Total  float64 `json:"totalBytesPerSecond"`
-	Before float64 `json:"localBefore"`
-	After  float64 `json:"localAfter"`
+	From Workload  `json:"from"`
+	To   *Workload `json:"to,omitempty"`
+	// Total is all its traffic; Before and After are the parts of it that stay
+	// local in the baseline and in the run.
+	Total  float64 `json:"bytesPerSecond"`
+	Before float64 `json:"localBytesPerSecondBefore"`
+	After  float64 `json:"localBytesPerSecondAfter"`
 }
 
-// Timing is how long decisions took, in seconds.
+// Timing is how long the decisions of all seeds took, in seconds. Percentiles are
+// by nearest rank.
 type Timing struct {
 	Decisions int     `json:"decisions"`
 	Mean      float64 `json:"meanSeconds"`
-	Median    float64 `json:"medianSeconds"`
+	P50       float64 `json:"p50Seconds"`
 	P99       float64 `json:"p99Seconds"`
-}
-
-// Sample is the result of one run with one seed.
-type Sample struct {
-	Outcome       *sim.Outcome
-	Unschedulable int
-	Took          []time.Duration
-}
-
-const (
-	bytesPerGB      = 1e9
-	secondsPerMonth = 30 * 24 * 3600
-)
-
-// NewRun summarises the samples of one run, one for each seed.
-func NewRun(name, config string, samples []Sample, pricePerGB float64, timing bool) Run {
-	r := Run{Name: name, Config: config}
-	over := func(measure func(Sample) float64) sim.Estimate {
-		values := make([]float64, len(samples))
-		for i, s := range samples {
-			values[i] = measure(s)
-		}
-		return sim.NewEstimate(values)
-	}
-	outcome := func(measure func(*sim.Outcome) float64) sim.Estimate {
-		return over(func(s Sample) float64 { return measure(s.Outcome) })
-	}
-	for _, l := range samples[0].Outcome.Levels {
-		level := Level{Level: l.Level.String()}
-		for _, m := range sim.Models() {
-			level.Models = append(level.Models, Model{
-				Model:      m.String(),
-				LocalShare: outcome(func(o *sim.Outcome) float64 { return o.LocalShare(l.Level, m) }),
-				Crossing:   outcome(func(o *sim.Outcome) float64 { return o.Crossing(l.Level, m) }),
-			})
-		}
-		r.Levels = append(r.Levels, level)
-	}
-	r.BusiestEndpoint = outcome(func(o *sim.Outcome) float64 { return o.Hotspot.Load })
-	r.CPUDeviation = outcome(func(o *sim.Outcome) float64 { return o.CPUDeviation })
-	r.MemoryDeviation = outcome(func(o *sim.Outcome) float64 { return o.MemoryDeviation })
-	r.Headroom = outcome(func(o *sim.Outcome) float64 { return float64(o.Headroom) })
-	r.Concentration = outcome(func(o *sim.Outcome) float64 { return float64(o.Concentrated) / float64(max(o.MultiReplica, 1)) })
-	r.Skewed = outcome(func(o *sim.Outcome) float64 { return float64(o.NodesOverSkew + o.ZonesOverSkew) })
-	r.Unschedulable = over(func(s Sample) float64 { return float64(s.Unschedulable) })
-	if _, zones := samples[0].Outcome.Level(locality.Zone); zones && pricePerGB > 0 {
-		perMonth := outcome(func(o *sim.Outcome) float64 {
-			return o.Crossing(locality.Zone, sim.Configured) * secondsPerMonth / bytesPerGB * pricePerGB
-		})
-		r.CrossZonePerMonth = &perMonth
-	}
-	if timing {
-		r.Timing = timingOf(samples)
-	}
-	for _, s := range samples {
-		r.outcomes = append(r.outcomes, s.Outcome)
-	}
-	return r
-}
-
-func timingOf(samples []Sample) *Timing {
-	var all []float64
-	sum := 0.0
-	for _, s := range samples {
-		for _, took := range s.Took {
-			all = append(all, took.Seconds())
-			sum += took.Seconds()
-		}
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	slices.Sort(all)
-	return &Timing{Decisions: len(all), Mean: sum / float64(len(all)), Median: all[len(all)/2], P99: all[len(all)*99/100]}
-}
-
-// maxChanges is how many edges and workloads a run lists.
-const maxChanges = 10
-
-// NewChanges returns the largest changes as a report shows them; those of
-// nothing are left out.
-func NewChanges(all []sim.Change) []Change {
-	var changes []Change
-	for _, c := range all[:min(len(all), maxChanges)] {
-		if c.Gained() == 0 {
-			break
-		}
-		change := Change{From: c.From.String(), Total: c.Total, Before: c.Before, After: c.After}
-		if !c.To.IsZero() {
-			change.To = c.To.String()
-		}
-		changes = append(changes, change)
-	}
-	return changes
 }
 
 // run returns the run of a name, nil when there is none.
 func (r *Report) run(name string) *Run {
-	i := slices.IndexFunc(r.Runs, func(run Run) bool { return run.Name == name })
-	if i < 0 {
-		return nil
+	for i := range r.Runs {
+		if r.Runs[i].Name == name {
+			return &r.Runs[i]
+		}
 	}
-	return &r.Runs[i]
+	return nil
 }
 
-// WriteJSON writes the report with its schema.
+// WriteJSON writes the report with its schema, its differences and warnings.
 func (r *Report) WriteJSON(w io.Writer) error {
-	r.Schema = Schema
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(r); err != nil {
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(r.finished()); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil

@@ -4,31 +4,35 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"slices"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
-// WriteTable writes the report for people, with that many of the edges and of
-// the workloads that change most.
-func (r *Report) WriteTable(w io.Writer, changes int) error {
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s: %d nodes, %d workloads, %d pods, %d edges, %s\n", r.Input.Name, r.Input.Nodes, r.Input.Workloads, r.Input.Pods, r.Input.Edges, rate(r.Input.BytesPerSecond))
-	fmt.Fprintf(&out, "order %s, %d seeds from %d\n\n", r.Order, r.Seeds, r.FirstSeed)
-	for _, level := range r.levels() {
-		r.writeLevel(&out, level)
+// WriteTable writes the report for people: for each level a table of the traffic
+// that crosses its boundaries, a table of what else an assignment does, what the
+// columns mean, what changed most, and the warnings. Every table has one row for
+// each run.
+func (r *Report) WriteTable(w io.Writer) error {
+	f := r.finished()
+	out := &bytes.Buffer{}
+	f.writeHead(out)
+	if len(f.Runs) > 0 {
+		for _, l := range f.shownLevels() {
+			f.writeLevel(out, l)
+		}
+		f.writeNodes(out)
+		f.writeMeanings(out)
+		for _, run := range f.Runs {
+			run.writeChanges(out, f.Baseline)
+		}
 	}
-	r.writeNodes(&out)
-	fmt.Fprint(&out, explanation)
-	if r.PricePerGB > 0 && r.hasPrices() {
-		fmt.Fprintf(&out, "PER MONTH         what the traffic between zones costs in 30 days at %g per 1e9 bytes, as the Services are routed\n", r.PricePerGB)
-	}
-	for _, run := range r.Runs {
-		run.writeChanges(&out, r.Baseline, changes)
-	}
-	for _, warning := range r.Warnings {
-		fmt.Fprintf(&out, "warning: %s\n", warning)
+	for i, warning := range f.Warnings {
+		if i == 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintf(out, "warning: %s\n", printable(warning))
 	}
 	if _, err := w.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
@@ -36,134 +40,149 @@ func (r *Report) WriteTable(w io.Writer, changes int) error {
 	return nil
 }
 
-const explanation = `
-UNIFORM           traffic that stays local when calls go to all endpoints alike
-SAME-NODE         ... when a call stays whenever an endpoint is there
-FAIR-LOAD         ... when calls stay as far as the local endpoints' fair share of the load reaches
-AS CONFIGURED     ... as the Services say; CROSSING is the rest of the traffic under it
-BUSIEST           load of the busiest pod under same-node routing, relative to an even share
-CPU, MEM DEV      standard deviation of the nodes' used CPU and memory, in percentage points
-HEADROOM          how many more pods as large as the 95th percentile fit
-CONCENTRATED      workloads with several pods that the loss of one node takes down whole
-SKEWED            workloads spread less evenly than kube-scheduler's default constraints prefer
-UNSCHEDULABLE     pods that fitted nowhere
-Figures are means over the seeds with their 95 % confidence interval.
-`
-
-func (r *Report) levels() []string {
-	var levels []string
-	if len(r.Runs) > 0 {
-		for _, l := range r.Runs[0].Levels {
-			levels = append(levels, l.Level)
-		}
+func (r *Report) writeHead(out io.Writer) {
+	in := r.Input
+	fmt.Fprintf(out, "%s: %s, %s, %s, %s, %s\n", printable(in.Name), plural(in.Nodes, "node"),
+		plural(in.Workloads, "workload"), plural(in.Pods, "pod"), plural(in.Edges, "edge"), byteRate(in.BytesPerSecond))
+	if r.Seeds > 0 {
+		fmt.Fprintf(out, "pods arrive in the order %s, with %s from %d\n", printable(r.Order), plural(r.Seeds, "seed"), r.FirstSeed)
 	}
-	return levels
-}
-
-func (r *Report) hasPrices() bool { return len(r.Runs) > 0 && r.Runs[0].CrossZonePerMonth != nil }
-
-func (r *Report) writeLevel(out io.Writer, level string) {
-	prices := r.hasPrices() && level == locality.Zone.String()
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	header := fmt.Sprintf("STAYS IN THE %s\tUNIFORM\tSAME-NODE\tFAIR-LOAD\tAS CONFIGURED\tCROSSING", upper(level))
-	if prices {
-		header += "\tPER MONTH"
+	fmt.Fprintln(out)
+	if len(r.Runs) == 0 {
+		return
 	}
-	fmt.Fprintln(w, header)
+	var t columns
 	for _, run := range r.Runs {
-		row := run.Name
-		for _, l := range run.Levels {
-			if l.Level != level {
-				continue
-			}
-			for _, m := range []sim.Model{sim.Uniform, sim.SameNode, sim.FairLoad, sim.Configured} {
-				row += "\t" + percent(l.Models[m].LocalShare)
-			}
-			row += "\t" + rate(l.Models[sim.Configured].Crossing.Mean)
-		}
-		if prices {
-			row += fmt.Sprintf("\t%.2f", run.CrossZonePerMonth.Mean)
-		}
-		fmt.Fprintln(w, row)
+		t.add(printable(run.Name), "")
+		t[len(t)-1][1] = printable(run.Config)
 	}
-	w.Flush()
+	t.left().write(out)
 	fmt.Fprintln(out)
 }
 
-func (r *Report) writeNodes(out io.Writer) {
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	timed := len(r.Runs) > 0 && r.anyTiming()
-	header := "NODES\tCPU DEV\tMEM DEV\tHEADROOM\tCONCENTRATED\tSKEWED\tBUSIEST\tUNSCHEDULABLE"
-	if timed {
-		header += "\tPER DECISION"
+// left pads the second column, so that it begins at the left too.
+func (c columns) left() columns {
+	widest := 0
+	for _, row := range c {
+		widest = max(widest, len([]rune(row[1])))
 	}
-	fmt.Fprintln(w, header)
-	for _, run := range r.Runs {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", run.Name,
-			number(run.CPUDeviation, 1), number(run.MemoryDeviation, 1), number(run.Headroom, 0),
-			percent(run.Concentration), number(run.Skewed, 1), number(run.BusiestEndpoint, 2), number(run.Unschedulable, 1))
-		if timed && run.Timing != nil {
-			fmt.Fprintf(w, "\t%.2f ms", 1000*run.Timing.Mean)
-		}
-		fmt.Fprintln(w)
+	for _, row := range c {
+		row[1] = fmt.Sprintf("%-*s", widest, row[1])
 	}
-	w.Flush()
+	return c
 }
 
-func (r *Report) anyTiming() bool {
-	for _, run := range r.Runs {
-		if run.Timing != nil {
-			return true
-		}
-	}
-	return false
+// shownLevels are those at which traffic can differ: regions only when there is
+// traffic between them.
+func (r *Report) shownLevels() []locality.Level {
+	return slices.DeleteFunc(locality.Levels(), func(l locality.Level) bool {
+		return !slices.ContainsFunc(r.Runs, func(run Run) bool {
+			level := *run.Summary.level(l)
+			return level != nil && (l != locality.Region || level.Uniform.Crossing.Mean > r.Input.ExternalBytesPerSecond)
+		})
+	})
 }
 
-func (run *Run) writeChanges(out io.Writer, baseline string, most int) {
-	if len(run.Edges) == 0 || most == 0 {
-		return
+// shownModels is how the table orders the models: what is configured first.
+func shownModels() []sim.Model {
+	return []sim.Model{sim.Configured, sim.Uniform, sim.FairLoad, sim.SameNode}
+}
+
+func (r *Report) writeLevel(out io.Writer, l locality.Level) {
+	priced := l == locality.Zone && r.Runs[0].Summary.CrossZonePerMonth != nil
+	saved := priced && r.run(r.Baseline) != nil
+	header := []string{"CROSS-" + upper(l), "CONFIGURED", "SHARE", "UNIFORM", "SHARE", "FAIR-LOAD", "SHARE", "SAME-NODE", "SHARE"}
+	if priced {
+		header = append(header, "COST/MONTH")
 	}
-	fmt.Fprintf(out, "\nwhat changes most from %s to %s, bytes/s that stay on the node:\n", baseline, run.Name)
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "EDGE OR WORKLOAD\tALL\tBEFORE\tAFTER")
-	for _, list := range [][]Change{run.Edges, run.WorkloadChanges} {
-		for _, c := range list[:min(most, len(list))] {
-			name := c.From
-			if c.To != "" {
-				name += " -> " + c.To
+	if saved {
+		header = append(header, "SAVED/MONTH")
+	}
+	t := columns{header}
+	for _, run := range r.Runs {
+		row := []string{printable(run.Name)}
+		level := *run.Summary.level(l)
+		for _, m := range shownModels() {
+			traffic := level.model(m)
+			crossing := traffic.LocalShare
+			crossing.Mean = 1 - crossing.Mean
+			if r.Input.BytesPerSecond == 0 {
+				crossing.Mean = 0
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, rate(c.Total), rate(c.Before), rate(c.After))
+			row = append(row, byteRate(traffic.Crossing.Mean), share(crossing))
 		}
-	}
-	w.Flush()
-}
-
-func upper(level string) string {
-	return string(bytes.ToUpper([]byte(level)))
-}
-
-func percent(e sim.Estimate) string {
-	if e.Interval == 0 {
-		return fmt.Sprintf("%.1f %%", 100*e.Mean)
-	}
-	return fmt.Sprintf("%.1f ±%.1f %%", 100*e.Mean, 100*e.Interval)
-}
-
-func number(e sim.Estimate, digits int) string {
-	if e.Interval == 0 {
-		return fmt.Sprintf("%.*f", digits, e.Mean)
-	}
-	return fmt.Sprintf("%.*f ±%.*f", digits, e.Mean, max(digits, 1), e.Interval)
-}
-
-func rate(bytesPerSecond float64) string {
-	for _, unit := range []struct {
-		size float64
-		name string
-	}{{1 << 30, "GiB/s"}, {1 << 20, "MiB/s"}, {1 << 10, "KiB/s"}} {
-		if bytesPerSecond >= unit.size {
-			return fmt.Sprintf("%.1f %s", bytesPerSecond/unit.size, unit.name)
+		if priced {
+			row = append(row, number(*run.Summary.CrossZonePerMonth, 2))
 		}
+		if saved {
+			row = append(row, run.saved())
+		}
+		t.add(row...)
 	}
-	return fmt.Sprintf("%.0f B/s", bytesPerSecond)
+	t.write(out)
+	fmt.Fprintln(out)
+}
+
+// saved is how much less the traffic between zones costs than in the baseline.
+func (run *Run) saved() string {
+	if run.Difference == nil || run.Difference.CrossZonePerMonth == nil {
+		return "-"
+	}
+	e := *run.Difference.CrossZonePerMonth
+	e.Mean = 0 - e.Mean // not -0
+	return number(e, 2)
+}
+
+func (r *Report) writeNodes(out io.Writer) {
+	timed := slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Timing != nil })
+	header := []string{"NODES", "CPU-DEV", "MEM-DEV", "HEADROOM", "CONCENTRATED", "OVER-SKEW", "BUSIEST", "UNSCHEDULABLE"}
+	if timed {
+		header = append(header, "DECISION", "P50", "P99")
+	}
+	t := columns{header}
+	for _, run := range r.Runs {
+		s := run.Summary
+		row := []string{
+			printable(run.Name), number(s.CPUDeviation, 1), number(s.MemoryDeviation, 1), countOf(s.Headroom),
+			share(s.Concentration), countOf(run.overSkew()), number(s.BusiestEndpoint, 2), countOf(s.Unschedulable),
+		}
+		switch {
+		case run.Timing != nil:
+			row = append(row, milliseconds(run.Timing.Mean), milliseconds(run.Timing.P50), milliseconds(run.Timing.P99))
+		case timed:
+			row = append(row, "-", "-", "-")
+		}
+		t.add(row...)
+	}
+	t.write(out)
+}
+
+// overSkew is the estimate of the sum of both counts.
+func (run *Run) overSkew() sim.Estimate {
+	values := make([]float64, len(run.PerSeed))
+	for i, s := range run.PerSeed {
+		values[i] = s.NodesOverSkew + s.ZonesOverSkew
+	}
+	return sim.NewEstimate(values)
+}
+
+func (run *Run) writeChanges(out io.Writer, baseline string) {
+	for _, list := range []struct {
+		title   string
+		changes []Change
+	}{{"EDGE", run.Edges}, {"WORKLOAD", run.WorkloadChanges}} {
+		if len(list.changes) == 0 {
+			continue
+		}
+		fmt.Fprintf(out, "\nmost changed from %s to %s, traffic that stays on the node:\n", printable(baseline), printable(run.Name))
+		t := columns{{list.title, "ALL", "BEFORE", "AFTER", "GAINED"}}
+		for _, c := range list.changes {
+			name := c.From.String()
+			if c.To != nil {
+				name += " -> " + c.To.String()
+			}
+			t.add(printable(name), byteRate(c.Total), byteRate(c.Before), byteRate(c.After), byteRate(c.After-c.Before))
+		}
+		t.write(out)
+	}
 }

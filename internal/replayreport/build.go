@@ -1,0 +1,184 @@
+package replayreport
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+)
+
+// Sample is the result of one run with one seed.
+type Sample struct {
+	Outcome       *sim.Outcome
+	Unschedulable int
+	// Took has the time of each decision; empty for an assignment that was not
+	// replayed.
+	Took []time.Duration
+	// Cluster is what was measured. It names the busiest endpoint, and can be
+	// nil.
+	Cluster *sim.Cluster
+}
+
+// NewRun summarises the samples of one run, at least one, in the order of their
+// seeds. All samples of a report are of one cluster. A price of 0 is none.
+// Without timing, Took only tells whether the run was replayed.
+func NewRun(name, config string, samples []Sample, pricePerGB float64, timing bool) Run {
+	r := Run{Name: name, Config: config}
+	for _, s := range samples {
+		seed := Seed{Figures: figuresOf(s.Outcome, s.Unschedulable, pricePerGB)}
+		if busiest := s.Outcome.Hotspot; s.Cluster != nil && busiest.Workload != sim.Anywhere {
+			w := workload(s.Cluster.Workloads[busiest.Workload].ID)
+			seed.BusiestWorkload, seed.BusiestNode = &w, s.Cluster.Nodes[busiest.Node].Node
+		}
+		r.PerSeed = append(r.PerSeed, seed)
+		r.Replayed = r.Replayed || len(s.Took) > 0
+	}
+	r.Summary = estimateEach(&r.PerSeed[0].Figures, func(cell int) sim.Estimate {
+		return sim.NewEstimate(column(r.PerSeed, cell))
+	})
+	if timing {
+		r.Timing = timingOf(samples)
+	}
+	return r
+}
+
+func workload(id flowgraph.WorkloadID) Workload { return Workload{id.Namespace, id.Name} }
+
+func timingOf(samples []Sample) *Timing {
+	var all []time.Duration
+	var sum time.Duration
+	for _, s := range samples {
+		for _, took := range s.Took {
+			all = append(all, took)
+			sum += took
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	slices.Sort(all)
+	rank := func(share float64) float64 {
+		return all[max(int(math.Ceil(share*float64(len(all)))), 1)-1].Seconds()
+	}
+	return &Timing{Decisions: len(all), Mean: sum.Seconds() / float64(len(all)), P50: rank(0.5), P99: rank(0.99)}
+}
+
+// maxChanges is how many edges and workloads a run lists.
+const maxChanges = 10
+
+// NewChanges returns the largest of sim.Changes as a report shows them; what
+// does not change is left out.
+func NewChanges(all []sim.Change) []Change {
+	var changes []Change
+	for _, c := range all[:min(len(all), maxChanges)] {
+		if c.Gained() == 0 {
+			break
+		}
+		change := Change{From: workload(c.From), Total: c.Total, Before: c.Before, After: c.After}
+		if !c.To.IsZero() {
+			to := workload(c.To)
+			change.To = &to
+		}
+		changes = append(changes, change)
+	}
+	return changes
+}
+
+// finished returns the report with all that follows from its runs: seeds,
+// differences and warnings. r stays as it is.
+func (r *Report) finished() *Report {
+	f := *r
+	f.Schema = Schema
+	f.Runs = slices.Clone(r.Runs)
+	base := f.run(f.Baseline)
+	for i := range f.Runs {
+		run := &f.Runs[i]
+		run.PerSeed = slices.Clone(run.PerSeed)
+		for k := range run.PerSeed {
+			if run.Replayed {
+				seed := f.FirstSeed + uint64(k)
+				run.PerSeed[k].Seed = &seed
+			}
+		}
+		if base != nil && run.Name != base.Name {
+			d := difference(run.PerSeed, base.PerSeed)
+			run.Difference = &d
+		}
+	}
+	if f.Runs == nil {
+		f.Runs = []Run{}
+	}
+	f.Warnings = append(append([]string{}, r.Warnings...), f.warnings()...)
+	return &f
+}
+
+// difference is a - b for each figure. One outcome without chance stands against
+// every seed of the other side.
+func difference(a, b []Seed) Figures[sim.Estimate] {
+	return estimateEach(&a[0].Figures, func(cell int) sim.Estimate {
+		return sim.Difference(paired(column(a, cell), column(b, cell)))
+	})
+}
+
+func paired(a, b []float64) ([]float64, []float64) {
+	if len(a) == 1 {
+		a = slices.Repeat(a, len(b))
+	}
+	if len(b) == 1 {
+		b = slices.Repeat(b, len(a))
+	}
+	return a, b
+}
+
+// warnings says what the figures do not show by themselves.
+func (r *Report) warnings() []string {
+	var said []string
+	warn := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	if len(r.Runs) > 0 {
+		for _, l := range []locality.Level{locality.Zone, locality.Region} {
+			if level := *r.Runs[0].Summary.level(l); level == nil && (l == locality.Zone || r.PricePerGB > 0) {
+				warn("no node has a %s: traffic between %ss is not known", lower(l), lower(l))
+			}
+		}
+		if r.Runs[0].Summary.Zone == nil && r.PricePerGB > 0 {
+			warn("without zones, no traffic has a price")
+		}
+	}
+	if share := r.Input.externalShare(); share >= 0.01 {
+		warn("%s of the traffic has an end outside the cluster; no assignment keeps it local", percent(share))
+	}
+	if r.Baseline != "" && r.run(r.Baseline) == nil {
+		warn("there is no run %q to compare with", r.Baseline)
+	}
+	if r.Seeds == 1 && slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Replayed }) {
+		warn("one seed says nothing of the influence of chance; take at least 5")
+	}
+	for _, run := range r.Runs {
+		if n := run.Summary.Unschedulable.Mean; n > 0 {
+			warn("%s: %s pods fitted nowhere (mean over seeds)", run.Name, trimmed(n))
+		}
+		if n := run.Summary.Missing.Mean; n > 0 {
+			warn("%s: %s pods have no node; all their traffic counts as crossing", run.Name, trimmed(n))
+		}
+		if d := run.Difference; d != nil && run.Summary.BusiestEndpoint.Mean > hotEndpoint && d.BusiestEndpoint.Mean > d.BusiestEndpoint.Interval {
+			warn("%s: under same-node routing one pod would get %.1f times its fair share; see PreferSameNode in the Service's trafficDistribution before you rely on that column",
+				run.Name, run.Summary.BusiestEndpoint.Mean)
+		}
+	}
+	return said
+}
+
+// hotEndpoint is the load of a pod, relative to its fair share, from which on
+// requests are usually too small for it.
+const hotEndpoint = 2
+
+func (i Input) externalShare() float64 {
+	if i.BytesPerSecond == 0 {
+		return 0
+	}
+	return i.ExternalBytesPerSecond / i.BytesPerSecond
+}

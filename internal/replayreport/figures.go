@@ -1,0 +1,169 @@
+package replayreport
+
+import (
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+)
+
+// Figures is what an assignment does: T is float64 for one assignment, and
+// [sim.Estimate] for the mean over several or for a difference.
+type Figures[T any] struct {
+	// Node, Zone and Region are the traffic at each level; null when no node has
+	// a domain there.
+	Node   *Level[T] `json:"node"`
+	Zone   *Level[T] `json:"zone"`
+	Region *Level[T] `json:"region"`
+	// BusiestEndpoint is what the busiest pod gets when every caller calls the
+	// endpoints on its own node first, relative to its fair share: 1 is even.
+	BusiestEndpoint T `json:"busiestEndpoint"`
+	// CPUDeviation and MemoryDeviation are standard deviations of the nodes'
+	// used shares, in percentage points.
+	CPUDeviation    T `json:"cpuDeviation"`
+	MemoryDeviation T `json:"memoryDeviation"`
+	// Headroom is how many more pods fit that ask for the 95th percentile of CPU
+	// and of memory over all pods.
+	Headroom T `json:"headroom"`
+	// Concentrated is how many workloads have two or more pods placed, and all of
+	// them on one node; Concentration is their share of those with two or more.
+	Concentrated  T `json:"concentrated"`
+	Concentration T `json:"concentration"`
+	// NodesOverSkew and ZonesOverSkew count where workloads are less even than
+	// kube-scheduler's system default constraints prefer: pairs of a workload and
+	// a node (maxSkew 3) or a zone (maxSkew 5) with too many of its pods.
+	NodesOverSkew T `json:"nodesOverSkew"`
+	ZonesOverSkew T `json:"zonesOverSkew"`
+	// Placed is the number of pods with a node at the end, Missing how many more
+	// were wanted, and Unschedulable how many fitted nowhere when they arrived:
+	// in a rollout their predecessor stays.
+	Placed        T `json:"placed"`
+	Missing       T `json:"missing"`
+	Unschedulable T `json:"unschedulable"`
+	// CrossZonePerMonth is the price of the traffic between zones in 30 days, as
+	// the Services are routed, traffic with the outside left out. It is missing
+	// without a price or without zones.
+	CrossZonePerMonth *T `json:"crossZonePerMonth,omitempty"`
+}
+
+// Level is the traffic at the boundaries of one level, by the way in which calls
+// are divided over endpoints (package affinity).
+type Level[T any] struct {
+	// Configured is as each called workload's Service says.
+	Configured Traffic[T] `json:"configured"`
+	Uniform    Traffic[T] `json:"uniform"`
+	FairLoad   Traffic[T] `json:"fairLoad"`
+	SameNode   Traffic[T] `json:"sameNode"`
+}
+
+// Traffic is what stays within the domains of a level, and what crosses their
+// boundaries: together all traffic. What has an end outside the cluster crosses.
+type Traffic[T any] struct {
+	Local      T `json:"localBytesPerSecond"`
+	LocalShare T `json:"localShare"`
+	Crossing   T `json:"crossingBytesPerSecond"`
+}
+
+// model returns the traffic under a model of package sim.
+func (l *Level[T]) model(m sim.Model) *Traffic[T] {
+	switch m {
+	case sim.Uniform:
+		return &l.Uniform
+	case sim.FairLoad:
+		return &l.FairLoad
+	case sim.SameNode:
+		return &l.SameNode
+	default:
+		return &l.Configured
+	}
+}
+
+// level returns the place of a level, which may hold nil.
+func (f *Figures[T]) level(l locality.Level) **Level[T] {
+	switch l {
+	case locality.Node:
+		return &f.Node
+	case locality.Zone:
+		return &f.Zone
+	default:
+		return &f.Region
+	}
+}
+
+// cells returns all figures that are there, in an order that depends on nothing
+// but which these are.
+func (f *Figures[T]) cells() []*T {
+	var cells []*T
+	for _, l := range locality.Levels() {
+		level := *f.level(l)
+		if level == nil {
+			continue
+		}
+		for _, m := range sim.Models() {
+			t := level.model(m)
+			cells = append(cells, &t.Local, &t.LocalShare, &t.Crossing)
+		}
+	}
+	cells = append(cells,
+		&f.BusiestEndpoint, &f.CPUDeviation, &f.MemoryDeviation, &f.Headroom,
+		&f.Concentrated, &f.Concentration, &f.NodesOverSkew, &f.ZonesOverSkew,
+		&f.Placed, &f.Missing, &f.Unschedulable)
+	if f.CrossZonePerMonth != nil {
+		cells = append(cells, f.CrossZonePerMonth)
+	}
+	return cells
+}
+
+// estimateEach applies an estimate to each figure. The figures that column is
+// asked for are numbered as cells are; like says which there are.
+func estimateEach(like *Figures[float64], estimate func(cell int) sim.Estimate) Figures[sim.Estimate] {
+	var f Figures[sim.Estimate]
+	for _, l := range locality.Levels() {
+		if *like.level(l) != nil {
+			*f.level(l) = &Level[sim.Estimate]{}
+		}
+	}
+	if like.CrossZonePerMonth != nil {
+		f.CrossZonePerMonth = &sim.Estimate{}
+	}
+	for i, cell := range f.cells() {
+		*cell = estimate(i)
+	}
+	return f
+}
+
+// column returns one figure of all seeds.
+func column(seeds []Seed, cell int) []float64 {
+	values := make([]float64, len(seeds))
+	for i := range seeds {
+		values[i] = *seeds[i].cells()[cell]
+	}
+	return values
+}
+
+// figuresOf puts an outcome into the form of a report.
+func figuresOf(o *sim.Outcome, unschedulable int, pricePerGB float64) Figures[float64] {
+	f := Figures[float64]{
+		BusiestEndpoint: o.Hotspot.Load,
+		CPUDeviation:    o.CPUDeviation, MemoryDeviation: o.MemoryDeviation, Headroom: float64(o.Headroom),
+		Concentrated: float64(o.Concentrated), Concentration: float64(o.Concentrated) / float64(max(o.MultiReplica, 1)),
+		NodesOverSkew: float64(o.NodesOverSkew), ZonesOverSkew: float64(o.ZonesOverSkew),
+		Placed: float64(o.Placed), Missing: float64(o.Missing), Unschedulable: float64(unschedulable),
+	}
+	for _, l := range o.Levels {
+		level := &Level[float64]{}
+		for _, m := range sim.Models() {
+			*level.model(m) = Traffic[float64]{l.Local[m], o.LocalShare(l.Level, m), o.Crossing(l.Level, m)}
+		}
+		*f.level(l.Level) = level
+	}
+	if f.Zone != nil && pricePerGB > 0 {
+		perMonth := (f.Zone.Configured.Crossing - o.External) * secondsPerMonth / bytesPerGB * pricePerGB
+		f.CrossZonePerMonth = &perMonth
+	}
+	return f
+}
+
+// What cloud providers bill by: decimal gigabytes, and a month of 30 days.
+const (
+	bytesPerGB      = 1e9
+	secondsPerMonth = 30 * 24 * 3600
+)

@@ -1,0 +1,127 @@
+package replayreport
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+)
+
+// columns is a table of text whose columns are as wide as their widest cell: the
+// first begins at the left, the others hold numbers and end at the right.
+type columns [][]string
+
+func (c *columns) add(cells ...string) { *c = append(*c, cells) }
+
+// write writes the table with three blanks between the columns and none at the
+// end of a line.
+func (c columns) write(w io.Writer) {
+	widths := make([]int, len(c[0]))
+	for _, row := range c {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range c {
+		line := &strings.Builder{}
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				line.WriteString(cell + pad)
+			} else {
+				line.WriteString("   " + pad + cell)
+			}
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
+}
+
+// byteRate formats bytes per second with a binary unit and about three digits.
+func byteRate(v float64) string {
+	units := []string{"B/s", "KiB/s", "MiB/s", "GiB/s", "TiB/s"}
+	sign := ""
+	if v < 0 {
+		sign, v = "-", -v
+	}
+	i := 0
+	for v >= 999.95 && i < len(units)-1 {
+		v /= 1024
+		i++
+	}
+	return fmt.Sprintf("%s%.1f %s", sign, v, units[i])
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
+
+// share formats the estimate of a share as a percentage.
+func share(e sim.Estimate) string { return number(scaled(e, 100), 1) + " %" }
+
+func scaled(e sim.Estimate, factor float64) sim.Estimate {
+	e.Mean *= factor
+	e.Interval *= factor
+	return e
+}
+
+// number formats an estimate with its interval, where it has one.
+func number(e sim.Estimate, digits int) string {
+	if !e.HasInterval() {
+		return strconv.FormatFloat(e.Mean, 'f', digits, 64)
+	}
+	return fmt.Sprintf("%.*f ±%.*f", digits, e.Mean, digits, e.Interval)
+}
+
+// trimmed formats a mean of counts: without decimals when it is whole.
+func trimmed(v float64) string {
+	if v == float64(int64(v)) {
+		return strconv.FormatInt(int64(v), 10)
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64)
+}
+
+// countOf formats the estimate of a count.
+func countOf(e sim.Estimate) string {
+	if !e.HasInterval() || e.Interval == 0 {
+		return trimmed(e.Mean)
+	}
+	return fmt.Sprintf("%.1f ±%.1f", e.Mean, e.Interval)
+}
+
+// milliseconds formats a duration in seconds.
+func milliseconds(seconds float64) string {
+	if seconds < 0.0001 {
+		return fmt.Sprintf("%.0f µs", seconds*float64(time.Second/time.Microsecond))
+	}
+	return fmt.Sprintf("%.2f ms", seconds*float64(time.Second/time.Millisecond))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func lower(l locality.Level) string { return strings.ToLower(l.String()) }
+
+func upper(l locality.Level) string { return strings.ToUpper(l.String()) }
+
+// printable escapes what a terminal would not show as it is. Names come from
+// telemetry and files of others: they must not steer the terminal.
+func printable(s string) string {
+	b := &strings.Builder{}
+	for _, r := range s {
+		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRuneToASCII(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}
