@@ -29,7 +29,8 @@ func WriteObjects(w io.Writer, r *Replayable) error {
 		}
 		for n := range max(int(r.Cluster.Workloads[i].Replicas), len(at)) {
 			pod := template.DeepCopy()
-			pod.Name = fmt.Sprintf("%s-%d", template.Name, n)
+			// Padded, because pods are read in the order of their names.
+			pod.Name = fmt.Sprintf("%s-%06d", template.Name, n)
 			if n < len(at) {
 				pod.Spec.NodeName = r.Nodes[at[n]].Name
 			}
