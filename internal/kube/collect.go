@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -88,11 +87,14 @@ func hold[T any, P interface {
 // nameOf is "namespace/name" of any object, as far as it has them.
 func nameOf(raw []byte) string {
 	var object struct {
-		Metadata struct{ Namespace, Name string }
+		Metadata struct {
+			Namespace string `json:"namespace"`
+			Name      string `json:"name"`
+		} `json:"metadata"`
 	}
 	// An object that is malformed has no name; what is wrong with it is the
 	// caller's to say.
-	_ = utiljson.Unmarshal(bytes.Clone(raw), &object)
+	_ = utiljson.Unmarshal(raw, &object)
 	return fullName(object.Metadata.Namespace, object.Metadata.Name)
 }
 

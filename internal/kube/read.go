@@ -95,13 +95,13 @@ func (c *collector) yaml(in *bufio.Reader, line int) error {
 				return err
 			}
 			read = read || found
-			document, begins = document[:0], line
-		}
-		if bytes.HasSuffix(text, []byte("\n")) {
-			line++
+			document, begins = document[:0], line+1
 		}
 		if end {
 			break
+		}
+		if bytes.HasSuffix(text, []byte("\n")) {
+			line++
 		}
 	}
 	if !read {

@@ -88,11 +88,12 @@ func (t *translation) nodes() error {
 	return nil
 }
 
-// group returns the pods that count, in the order of their names, by workload.
+// group returns the pods that count, in the order of their names, shorter names
+// first (db-2 before db-10), by workload.
 func (t *translation) group() map[flowgraph.WorkloadID][]*corev1.Pod {
 	pods := slices.Clone(t.objects.Pods)
 	slices.SortStableFunc(pods, func(a, b *corev1.Pod) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
 	})
 	found := map[flowgraph.WorkloadID][]*corev1.Pod{}
 	for i, pod := range pods {

@@ -120,7 +120,7 @@ func listOf(t *testing.T, rng *rand.Rand, r *Replayable) []byte {
 		at := r.Cluster.Assigned[w]
 		for i := range max(len(at), int(workload.Replicas)) {
 			pod := r.Templates[w].DeepCopy()
-			pod.Name = fmt.Sprintf("%s-%05d", pod.Name, i)
+			pod.Name = fmt.Sprintf("%s-%d", pod.Name, i)
 			pod.UID = types.UID(pod.Name)
 			if i < len(at) {
 				pod.Spec.NodeName = r.Nodes[at[i]].Name

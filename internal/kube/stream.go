@@ -191,7 +191,14 @@ func (s *stream) token() (json.Token, error) {
 func (s *stream) value(buffer []byte) ([]byte, error) {
 	s.meter.mark(s.decoder.InputOffset())
 	raw := json.RawMessage(buffer)
-	if err := s.decoder.Decode(&raw); err != nil {
+	err := s.decoder.Decode(&raw)
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+		return nil, s.wrong(err, s.decoder.InputOffset()+s.wrongAt())
+	}
+	if err == nil && len(raw) > maxObject {
+		err = errTooLarge // the decoder had it before the meter could tell
+	}
+	if err != nil {
 		return nil, s.wrap(err)
 	}
 	return raw, nil
@@ -207,26 +214,27 @@ func (s *stream) wrap(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%s:%d: the file ends in the middle of an object: it is cut off", s.file, s.meter.lineAt(s.meter.read))
 	}
-	offset := s.decoder.InputOffset()
-	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-		offset += s.wrongAt()
-	}
+	return s.wrong(err, s.decoder.InputOffset())
+}
+
+func (s *stream) wrong(err error, offset int64) error {
 	return fmt.Errorf("%s:%d: byte %d: %w", s.file, s.meter.lineAt(offset), offset, err)
 }
 
-// wrongAt is how far what is wrong is from the end of what has been read well:
-// the decoder itself does not tell.
+// wrongAt is how far what is wrong in a value is from the end of what has been
+// read well: the decoder itself does not tell.
 func (s *stream) wrongAt() int64 {
 	rest, err := io.ReadAll(s.decoder.Buffered())
 	if err != nil {
 		return 0
 	}
 	value := bytes.TrimLeft(rest, " \t\r\n,:")
+	at := int64(len(rest) - len(value))
 	var ignored json.RawMessage
 	if syntax := (*json.SyntaxError)(nil); errors.As(json.Unmarshal(value, &ignored), &syntax) {
-		return int64(len(rest)-len(value)) + max(0, syntax.Offset-1)
+		at += max(0, syntax.Offset-1)
 	}
-	return int64(len(rest) - len(value))
+	return at
 }
 
 // located puts file and line before an error, if there is one.

@@ -1,0 +1,381 @@
+package kube
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// twoNodes is what most inputs begin with.
+const twoNodes = `---
+{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {allocatable: {cpu: "4", memory: 8Gi, pods: "110"}}}
+---
+{apiVersion: v1, kind: Node, metadata: {name: n2}, spec: {unschedulable: true}, status: {allocatable: {cpu: 3900m, memory: 1Ki, pods: "9"}}}
+`
+
+// pod is one of namespace shop; owner is kind/name, or empty.
+func pod(name, owner, node, more string) string {
+	owners := ""
+	if kind, of, ok := strings.Cut(owner, "/"); ok {
+		version := "apps/v1"
+		if kind == "Job" {
+			version = "batch/v1"
+		} else if kind == "Node" || kind == "ReplicationController" {
+			version = "v1"
+		}
+		owners = fmt.Sprintf(`, ownerReferences: [{apiVersion: %s, kind: %s, name: %s, controller: true}]`, version, kind, of)
+	}
+	labels, rest, _ := strings.Cut(more, "|")
+	if rest == "" {
+		rest = "spec: {nodeName: " + node + ", containers: [{name: a, resources: {requests: {cpu: 100m, memory: 1Mi}}}]}"
+	} else {
+		rest = strings.ReplaceAll(rest, "NODE", node)
+	}
+	return fmt.Sprintf("---\n{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: %s, labels: {%s}%s}, %s}\n", name, labels, owners, rest)
+}
+
+// object is one of namespace shop with a spec.
+func object(version, kind, name, spec string) string {
+	return fmt.Sprintf("---\n{apiVersion: %s, kind: %s, metadata: {namespace: shop, name: %s}, spec: {%s}}\n", version, kind, name, spec)
+}
+
+// owned adds an owner of kind apps/v1 to the metadata of an object.
+func owned(object, owner string) string {
+	kind, of, _ := strings.Cut(owner, "/")
+	return strings.Replace(object, "namespace: shop", fmt.Sprintf(
+		"ownerReferences: [{apiVersion: apps/v1, kind: %s, name: %s, controller: true}], namespace: shop", kind, of), 1)
+}
+
+// describe writes workloads as a test can have them at a glance:
+// name x replicas, requests, what is not as usual, nodes.
+func describe(r *Replayable) []string {
+	var all []string
+	for i, w := range r.Cluster.Workloads {
+		line := fmt.Sprintf("%s x%d %dm %d", w.ID, w.Replicas, w.Requests.MilliCPU, w.Requests.Memory)
+		if w.Routing != 0 {
+			line += " " + w.Routing.String()
+		}
+		if w.Fixed {
+			line += " fixed"
+		}
+		if r.Cluster.Assigned != nil {
+			for _, n := range r.Cluster.Assigned[i] {
+				line += " " + r.Cluster.Nodes[n].Node
+			}
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+func translate(t *testing.T, input string) (*Replayable, []string, error) {
+	t.Helper()
+	o, unread, err := ReadObjects(strings.NewReader(input), "f")
+	if err != nil || len(unread) > 0 {
+		t.Fatalf("reading the input: %v, %v", err, unread)
+	}
+	r, warnings, err := o.Cluster()
+	return r, lines(warnings), err
+}
+
+func TestCluster(t *testing.T) {
+	web := "app: web, pod-template-hash: h1"
+	webSet := owned(object("apps/v1", "ReplicaSet", "web-h1", "replicas: 3"), "Deployment/web")
+	webDeployment := object("apps/v1", "Deployment", "web", "replicas: 3")
+	cases := map[string]struct {
+		input        string
+		want         []string
+		wantWarnings []string
+	}{
+		"Deployment, one pod pending": {
+			input: webDeployment + webSet + pod("web-h1-b", "ReplicaSet/web-h1", "n1", web) +
+				pod("web-h1-a", "ReplicaSet/web-h1", "n2", web) + pod("web-h1-c", "ReplicaSet/web-h1", `""`, web),
+			want: []string{"shop/web x3 100m 1048576 n2 n1"},
+		},
+		"Deployment whose ReplicaSet is not in the file": {
+			input:        webDeployment + pod("web-h1-a", "ReplicaSet/web-h1", "n1", web),
+			want:         []string{"shop/web x3 100m 1048576 n1"},
+			wantWarnings: []string{"the ReplicaSet that owns a pod is not in the input: shop/web-h1-a"},
+		},
+		"ReplicaSet whose Deployment is not in the file": {
+			input:        webSet + pod("web-h1-a", "ReplicaSet/web-h1", "n1", web),
+			want:         []string{"shop/web x3 100m 1048576 n1"},
+			wantWarnings: []string{"the Deployment that owns a pod is not in the input: shop/web-h1-a"},
+		},
+		"no controller in the file": {
+			input: pod("web-h1-a", "ReplicaSet/web-h1", "n1", web) + pod("web-h1-b", "ReplicaSet/web-h1", "n1", web),
+			want:  []string{"shop/web x2 100m 1048576 n1 n1"},
+			wantWarnings: []string{
+				"the ReplicaSet that owns a pod is not in the input: 2, the first is shop/web-h1-a",
+			},
+		},
+		"StatefulSet, Job, ReplicationController, controller of an unknown kind": {
+			input: object("apps/v1", "StatefulSet", "db", "replicas: 2") + pod("db-0", "StatefulSet/db", "n1", "") +
+				object("v1", "ReplicationController", "old", "replicas: 4") + pod("old-x", "ReplicationController/old", "n1", "") +
+				pod("import-29123456-x", "Job/import-29123456", "n1", "") + pod("match-1", "GameServer/match", "n1", ""),
+			want: []string{
+				"shop/db x2 100m 1048576 n1", "shop/import x1 100m 1048576 n1",
+				"shop/match x1 100m 1048576 n1", "shop/old x4 100m 1048576 n1",
+			},
+		},
+		"pods that stay where they are": {
+			input: object("apps/v1", "DaemonSet", "agent", "") + pod("agent-a", "DaemonSet/agent", "n1", "") +
+				pod("agent-b", "DaemonSet/agent", "n2", "") + pod("etcd-n1", "Node/n1", "n1", "") + pod("proxy-n1", "Node/n1", "n1", "") +
+				"---\n{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: old-static, annotations: {kubernetes.io/config.mirror: x}}}\n" +
+				pod("bare", "", "n1", "") + pod("bare-pending", "", `""`, ""),
+			want: []string{
+				"shop/agent x2 100m 1048576 fixed n1 n2", "shop/bare x1 100m 1048576 fixed n1", "shop/bare-pending x1 100m 1048576",
+				"shop/etcd-n1 x1 100m 1048576 fixed n1", "shop/old-static x1 0m 0 fixed", "shop/proxy-n1 x1 100m 1048576 fixed n1",
+			},
+		},
+		"pods that do not count": {
+			input: webDeployment + webSet + pod("web-h1-a", "ReplicaSet/web-h1", "n1", web) +
+				pod("web-h1-b", "ReplicaSet/web-h1", "n1", web+"|status: {phase: Failed}") +
+				strings.Replace(pod("web-h1-c", "ReplicaSet/web-h1", "n1", web), "metadata: {", "metadata: {deletionTimestamp: 2026-01-01T00:00:00Z, ", 1) +
+				pod("web-h1-d", "ReplicaSet/web-h1", "gone", web) + pod("web-h1-a", "ReplicaSet/web-h1", "n2", web),
+			want: []string{"shop/web x3 100m 1048576 n1"},
+			wantWarnings: []string{
+				"a pod is in the input more than once; the first counts: shop/web-h1-a",
+				"a finished or terminating pod is left out: 2, the first is shop/web-h1-b",
+				"a pod is on a node that is not in the input; it counts as not assigned: shop/web-h1-d",
+			},
+		},
+		"workloads without pods": {
+			input: webDeployment + webSet + object("apps/v1", "Deployment", "idle", "replicas: 0") + object("apps/v1", "StatefulSet", "db", ""),
+			wantWarnings: []string{
+				"a workload has no pods to make others like them, and is left out: 2, the first is shop/db",
+			},
+		},
+		"workload that is scaled down": {
+			input: object("apps/v1", "StatefulSet", "db", "replicas: 0") + pod("db-0", "StatefulSet/db", "n1", ""),
+			wantWarnings: []string{
+				"a workload wants no pods but has some, and is left out: shop/db",
+			},
+		},
+		"owners that own each other": {
+			input: owned(object("apps/v1", "ReplicaSet", "web-h1", "replicas: 2"), "Deployment/web") +
+				owned(object("apps/v1", "Deployment", "web", "replicas: 3"), "ReplicaSet/web-h1") + pod("web-h1-a", "ReplicaSet/web-h1", "n1", web),
+			want:         []string{"shop/web x2 100m 1048576 n1"},
+			wantWarnings: []string{"the owners of a pod own each other: shop/web-h1-a"},
+		},
+		"rollout: the requests of most of the pods": {
+			input: object("apps/v1", "StatefulSet", "db", "replicas: 3") +
+				pod("db-0", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 7m}}}]}") +
+				pod("db-1", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, hostname: db-1, containers: [{name: a, resources: {requests: {cpu: 8m}}}]}") +
+				pod("db-2", "StatefulSet/db", "n2", "|spec: {nodeName: NODE, hostname: db-2, containers: [{name: a, resources: {requests: {cpu: 8m}}}]}"),
+			want:         []string{"shop/db x3 8m 0 n1 n1 n2"},
+			wantWarnings: []string{"the pods of a workload differ (a rollout?); the replay makes all of them like most of them: shop/db"},
+		},
+		"requests as the scheduler counts them": {
+			input: object("apps/v1", "StatefulSet", "db", "replicas: 1") + pod("db-0", "StatefulSet/db", "n1", `|spec: {nodeName: NODE,
+  overhead: {cpu: 5m, memory: "10"},
+  initContainers: [{name: i, resources: {requests: {cpu: "1", memory: "1"}}}, {name: s, restartPolicy: Always, resources: {requests: {cpu: 20m, memory: "200"}}}],
+  containers: [{name: a, resources: {requests: {cpu: 100m, memory: "1000"}}}, {name: b, resources: {requests: {cpu: 300m}}}]}`),
+			want: []string{"shop/db x1 1005m 1210 n1"},
+		},
+		"what a replay ignores": {
+			input: object("apps/v1", "StatefulSet", "db", "replicas: 2") +
+				pod("db-0", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, volumes: [{name: d, persistentVolumeClaim: {claimName: data-db-0}}]}") +
+				pod("db-1", "StatefulSet/db", `""`, "|spec: {volumes: [{name: d, persistentVolumeClaim: {claimName: data-db-1}}],"+
+					"resourceClaims: [{name: gpu, resourceClaimName: g}], schedulingGates: [{name: wait}], schedulingGroup: {podGroupName: g}}") +
+				object("apps/v1", "DaemonSet", "agent", "") + pod("agent-a", "DaemonSet/agent", "n1", "|spec: {volumes: [{name: d, ephemeral: {}}]}"),
+			want: []string{"shop/agent x1 0m 0 fixed", "shop/db x2 0m 0 n1"},
+			wantWarnings: []string{
+				"the replay ignores the volumes of a pod: 2, the first is shop/db-0",
+				"the replay ignores the resource claims of a pod: shop/db-1",
+				"the replay ignores the pod group of a pod: shop/db-1",
+				"the replay ignores the scheduling gates of a pod: shop/db-1",
+			},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			r, warnings, err := translate(t, twoNodes+tc.input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, describe(r)); diff != "" {
+				t.Errorf("workloads (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.wantWarnings, warnings); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+			checkTemplates(t, r)
+		})
+	}
+}
+
+func TestClusterRouting(t *testing.T) {
+	sameNode := "selector: {app: web}, trafficDistribution: PreferSameNode"
+	const differ = "the Services of a workload differ in their trafficDistribution; Uniform is assumed: shop/web"
+	cases := map[string]struct {
+		services     []string
+		want         string
+		wantWarnings []string
+	}{
+		"no Service":       {want: ""},
+		"PreferSameNode":   {services: []string{sameNode}, want: " SameNode"},
+		"PreferSameZone":   {services: []string{"selector: {app: web}, trafficDistribution: PreferSameZone"}},
+		"no preference":    {services: []string{"selector: {app: web}"}},
+		"Local":            {services: []string{"selector: {app: web}, internalTrafficPolicy: Local"}, want: " SameNode"},
+		"Cluster":          {services: []string{"selector: {app: web}, internalTrafficPolicy: Cluster"}},
+		"of another label": {services: []string{"selector: {app: db}, trafficDistribution: PreferSameNode"}},
+		"two labels":       {services: []string{"selector: {app: web, tier: front}, trafficDistribution: PreferSameNode"}, want: " SameNode"},
+		"one label more":   {services: []string{"selector: {a: b, app: web}, trafficDistribution: PreferSameNode"}},
+		"one more, behind": {services: []string{"selector: {app: web, z: z}, trafficDistribution: PreferSameNode"}},
+		"no selector":      {services: []string{"trafficDistribution: PreferSameNode"}},
+		"headless":         {services: []string{sameNode + ", clusterIP: None"}},
+		"ExternalName":     {services: []string{sameNode + ", type: ExternalName"}},
+		"two that agree":   {services: []string{sameNode, sameNode}, want: " SameNode"},
+		"a headless one beside": {
+			services: []string{"selector: {app: web}, clusterIP: None", sameNode}, want: " SameNode",
+		},
+		"two that differ": {services: []string{sameNode, "selector: {app: web}"}, wantWarnings: []string{differ}},
+		"one for each pod": {
+			services: []string{sameNode, "selector: {statefulset.kubernetes.io/pod-name: web-0}"}, want: " SameNode",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			input := twoNodes + object("apps/v1", "StatefulSet", "web", "") +
+				pod("web-0", "StatefulSet/web", "n1", "app: web, tier: front, statefulset.kubernetes.io/pod-name: web-0|spec: {containers: []}")
+			for i, s := range tc.services {
+				input += object("v1", "Service", fmt.Sprintf("s%d", i), s)
+			}
+			input += strings.ReplaceAll(object("v1", "Service", "elsewhere", sameNode), "shop", "other")
+			r, warnings, err := translate(t, input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{"shop/web x1 0m 0" + tc.want}, describe(r)); diff != "" {
+				t.Errorf("workloads (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.wantWarnings, warnings); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestClusterErrors(t *testing.T) {
+	node := func(name, allocatable string) string {
+		return fmt.Sprintf("---\n{apiVersion: v1, kind: Node, metadata: {name: %s}, status: {allocatable: {%s}}}\n", name, allocatable)
+	}
+	cases := map[string]struct{ input, want string }{
+		"no nodes":               {pod("web-1", "", "n1", ""), "no nodes"},
+		"node without capacity":  {node("n1", ""), "node n1: status.allocatable must have cpu, memory and pods"},
+		"node without memory":    {node("n1", "cpu: 1, pods: 10"), "node n1: status.allocatable must have"},
+		"node without room":      {node("n1", "cpu: 1, memory: 1Gi, pods: 0"), "node n1: status.allocatable must have"},
+		"node that owes":         {node("n1", "cpu: -1, memory: 1Gi, pods: 10"), "node n1: allocatable cpu -1: no such amount"},
+		"node beyond all bounds": {node("n1", "cpu: 1, memory: 1e30, pods: 10"), "node n1: allocatable memory 1e+30: no such amount"},
+		"node with many pods":    {node("n1", "cpu: 1, memory: 1Gi, pods: 2147483648"), "node n1: allocatable pods 2147483648: no such amount"},
+		"two nodes of one name":  {twoNodes + node("n1", "cpu: 1, memory: 1Gi, pods: 10"), "two nodes are called n1"},
+		"pod that asks for less than nothing": {
+			twoNodes + pod("web-1", "", "n1", "|spec: {containers: [{name: a, resources: {requests: {cpu: -1}}}]}"), "workload shop/web-1: cpu -1: no such amount",
+		},
+		"too many replicas": {
+			twoNodes + object("apps/v1", "StatefulSet", "db", "replicas: 1000001") + pod("db-0", "StatefulSet/db", "n1", ""),
+			"workload shop/db: wants 1000001 pods; must be at most 1000000",
+		},
+		"negative replicas": {
+			twoNodes + object("apps/v1", "StatefulSet", "db", "replicas: -1") + pod("db-0", "StatefulSet/db", "n1", ""), "workload shop/db: wants -1 pods",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			r, _, err := translate(t, tc.input)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want %q", err, tc.want)
+			}
+			if r != nil {
+				t.Error("a cluster was returned along with the error")
+			}
+		})
+	}
+}
+
+// What a pod of its own has must not stand in the template of others.
+func TestTemplate(t *testing.T) {
+	r, _, err := translate(t, twoNodes+object("apps/v1", "StatefulSet", "db", "")+`
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: db-0
+  namespace: shop
+  uid: u
+  resourceVersion: "7"
+  generateName: db-
+  creationTimestamp: 2026-01-01T00:00:00Z
+  finalizers: [x/y]
+  labels: {app: db, statefulset.kubernetes.io/pod-name: db-0, apps.kubernetes.io/pod-index: "0"}
+  annotations: {kept: "yes"}
+  ownerReferences:
+  - {apiVersion: v1, kind: ConfigMap, name: settings}
+  - {apiVersion: apps/v1, kind: StatefulSet, name: db, uid: w, controller: true}
+spec:
+  nodeName: n1
+  hostname: db-0
+  subdomain: db
+  priority: 5
+  tolerations: [{key: k, operator: Exists}]
+  resourceClaims: [{name: gpu, resourceClaimName: g}]
+  schedulingGates: [{name: wait}]
+  schedulingGroup: {podGroupName: g}
+  volumes: [{name: d, persistentVolumeClaim: {claimName: data-db-0}}]
+  containers: [{name: a, resources: {requests: {cpu: 1m}, claims: [{name: gpu}]}}]
+  affinity:
+    nodeAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+        nodeSelectorTerms:
+        - matchFields: [{key: metadata.name, operator: In, values: [n1]}]
+          matchExpressions: [{key: disk, operator: Exists}]
+status: {phase: Running, hostIP: 1.2.3.4}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"kind":"Pod","apiVersion":"v1","metadata":{"name":"db","namespace":"shop","labels":{"app":"db"},"annotations":{"kept":"yes"},` +
+		`"ownerReferences":[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"db","uid":"w","controller":true}]},` +
+		`"spec":{"containers":[{"name":"a","resources":{"requests":{"cpu":"1m"}}}],` +
+		`"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"disk","operator":"Exists"}]}]}}},` +
+		`"tolerations":[{"key":"k","operator":"Exists"}],"priority":5},"status":{"phase":"Pending"}}`
+	if diff := cmp.Diff(want, asJSON(t, r.Templates[0])); diff != "" {
+		t.Errorf("template (-want +got):\n%s", diff)
+	}
+}
+
+// The order of the input makes no difference.
+func TestClusterOrder(t *testing.T) {
+	input := strings.Split(twoNodes+object("apps/v1", "StatefulSet", "db", "replicas: 2")+object("apps/v1", "StatefulSet", "a", "")+
+		object("v1", "Service", "b", "selector: {app: a}")+object("v1", "Service", "a", "selector: {app: a}")+
+		pod("db-1", "StatefulSet/db", "n2", "app: db")+pod("db-0", "StatefulSet/db", "n1", "app: db")+pod("a-0", "StatefulSet/a", "n1", "app: a"), "---")
+	first, _, err := translate(t, "---"+strings.Join(input, "---"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(input)
+	second, _, err := translate(t, "---"+strings.Join(input, "---"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Errorf("the input backwards (-forwards +backwards):\n%s", diff)
+	}
+	var objects []string
+	for _, o := range first.Objects {
+		switch o := o.(type) {
+		case *corev1.Service:
+			objects = append(objects, "service "+o.Name)
+		default:
+			objects = append(objects, fmt.Sprintf("%T", o))
+		}
+	}
+	if diff := cmp.Diff([]string{"service a", "service b", "*v1.StatefulSet", "*v1.StatefulSet"}, objects); diff != "" {
+		t.Errorf("objects (-want +got):\n%s", diff)
+	}
+}
