@@ -1,0 +1,302 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// randomCluster has nodes in zones of regions that nest, some of them unknown,
+// and edges of which some are self-flows and some lead outside.
+func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *Cluster {
+	c := &Cluster{}
+	zones := 1 + rng.IntN(4)
+	for n := range nodes {
+		zone := rng.IntN(zones)
+		at := locality.Locality{Node: fmt.Sprintf("n%d", n), Zone: fmt.Sprintf("z%d", zone), Region: fmt.Sprintf("r%d", zone/2)}
+		if rng.IntN(10) == 0 {
+			at.Zone = ""
+		}
+		c.Nodes = append(c.Nodes, Node{
+			Locality: at, MaxPods: int32(5 + rng.IntN(200)),
+			Allocatable: Resources{MilliCPU: int64(1000 + rng.IntN(9000)), Memory: int64(1000 + rng.IntN(9000))},
+		})
+	}
+	for w := range workloads {
+		c.Workloads = append(c.Workloads, Workload{
+			ID:       flowgraph.WorkloadID{Namespace: "x", Name: fmt.Sprintf("w%d", w)},
+			Replicas: int32(1 + rng.IntN(maxReplicas)), Routing: affinity.Routing(rng.IntN(3)), Fixed: rng.IntN(8) == 0,
+			Requests: Resources{MilliCPU: int64(rng.IntN(400)), Memory: int64(rng.IntN(400))},
+		})
+	}
+	seen := map[[2]int]bool{}
+	for len(c.Edges) < edges {
+		ends := [2]int{rng.IntN(workloads + 1), rng.IntN(workloads + 1)}
+		if seen[ends] {
+			edges-- // small clusters have few pairs
+			continue
+		}
+		seen[ends] = true
+		id := func(i int) flowgraph.WorkloadID {
+			if i == workloads {
+				return flowgraph.WorkloadID{Namespace: "outside", Name: "all"}
+			}
+			return c.Workloads[i].ID
+		}
+		// Whole numbers, which the snapshot's single precision keeps.
+		c.Edges = append(c.Edges, flowgraph.Edge{From: id(ends[0]), To: id(ends[1]), Rates: flowgraph.Rates{
+			SentBytesPerSecond: float64(rng.IntN(1000)), ReceivedBytesPerSecond: float64(rng.IntN(1000)),
+		}})
+	}
+	return c
+}
+
+// randomAssignment leaves some pods without a node. It prefers few nodes, so
+// that many pods meet.
+func randomAssignment(rng *rand.Rand, c *Cluster) [][]int32 {
+	assigned := make([][]int32, len(c.Workloads))
+	for w := range c.Workloads {
+		home := rng.IntN(len(c.Nodes))
+		for range c.Workloads[w].Replicas {
+			switch rng.IntN(8) {
+			case 0:
+			case 1, 2, 3:
+				assigned[w] = append(assigned[w], int32(home))
+			default:
+				assigned[w] = append(assigned[w], int32(rng.IntN(len(c.Nodes))))
+			}
+		}
+	}
+	return assigned
+}
+
+// eachRandom runs f on small random clusters.
+func eachRandom(t *testing.T, f func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32)) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		c := randomCluster(rng, 1+rng.IntN(6), 1+rng.IntN(6), 12, 6)
+		f(t, rng, c, randomAssignment(rng, c))
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func near(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b)) }
+
+func TestMeasureAgreesWithCut(t *testing.T) {
+	eachRandom(t, func(t *testing.T, _ *rand.Rand, c *Cluster, assigned [][]int32) {
+		desired := map[flowgraph.WorkloadID]int32{}
+		for _, w := range c.Workloads {
+			desired[w.ID] = w.Replicas
+		}
+		at := cut.NewAssignment(desired)
+		for w, nodes := range assigned {
+			for _, n := range nodes {
+				at.Add(c.Workloads[w].ID, c.Nodes[n].Locality, 1)
+			}
+		}
+		o := Measure(c, assigned)
+		for _, level := range locality.Levels() {
+			for m, routing := range map[Model]affinity.Routing{Uniform: affinity.Uniform, FairLoad: affinity.FairLoad, SameNode: affinity.SameNode} {
+				want := cut.Measure(c.traffic(), at, routing, level)
+				got, _ := o.Level(level)
+				if !near(got.Local[m], want.Local) || !near(o.Total, want.Total) || !near(o.Crossing(level, m), want.Crossing()) {
+					t.Errorf("%v, %v: %v of %v stay, want %+v", level, m, got.Local[m], o.Total, want)
+				}
+			}
+		}
+	})
+}
+
+// TestMeasureAgreesWithPods compares with a count of single pods.
+func TestMeasureAgreesWithPods(t *testing.T) {
+	eachRandom(t, func(t *testing.T, _ *rand.Rand, c *Cluster, assigned [][]int32) {
+		o := Measure(c, assigned)
+		for _, level := range locality.Levels() {
+			var sameNode, configured float64
+			for _, e := range c.Edges {
+				sameNode += podsLocal(c, assigned, e, level, affinity.SameNode)
+				if w := position(c, e.To); w >= 0 {
+					configured += podsLocal(c, assigned, e, level, c.Workloads[w].Routing)
+				}
+			}
+			l, _ := o.Level(level)
+			if !near(l.Local[SameNode], sameNode) || !near(l.Local[Configured], configured) {
+				t.Errorf("%v: %v and %v stay by same node and as configured, want %v and %v", level, l.Local[SameNode], l.Local[Configured], sameNode, configured)
+			}
+		}
+		if want := busiestPod(c, assigned); !near(o.Hotspot.Load, want) {
+			t.Errorf("the busiest pod has %v, want %v", o.Hotspot.Load, want)
+		}
+		if h := o.Hotspot; h.Workload != Anywhere && !slices.Contains(assigned[h.Workload], h.Node) {
+			t.Errorf("the busiest pod is where it has none: %+v", h)
+		}
+	})
+}
+
+func position(c *Cluster, id flowgraph.WorkloadID) int {
+	return slices.IndexFunc(c.Workloads, func(w Workload) bool { return w.ID == id })
+}
+
+// podsLocal follows the calls of each pod of the caller, one by one.
+func podsLocal(c *Cluster, assigned [][]int32, e flowgraph.Edge, level locality.Level, routing affinity.Routing) float64 {
+	from, to, w := position(c, e.From), position(c, e.To), e.BytesPerSecond()
+	if from < 0 || to < 0 {
+		return 0
+	}
+	together := func(a, b int32) bool {
+		d := c.Nodes[a].Domain(level)
+		return d != "" && d == c.Nodes[b].Domain(level)
+	}
+	dFrom, dTo := float64(c.Workloads[from].Replicas), float64(c.Workloads[to].Replicas)
+	room := map[string]float64{} // what callees of a domain still take, for fair load
+	for _, n := range assigned[to] {
+		room[c.Nodes[n].Domain(level)] += w / dTo
+	}
+	var sum float64
+	for i, a := range assigned[from] {
+		var endpoints float64
+		for j, b := range assigned[to] {
+			if together(a, b) && (from != to || i != j) {
+				endpoints++
+			}
+		}
+		switch {
+		case from == to && dFrom > 1:
+			sum += w / dFrom * endpoints / (dFrom - 1)
+		case from == to || endpoints == 0:
+		case routing == affinity.SameNode:
+			sum += w / dFrom
+		case routing == affinity.FairLoad:
+			taken := min(w/dFrom, room[c.Nodes[a].Domain(level)])
+			room[c.Nodes[a].Domain(level)] -= taken
+			sum += taken
+		default:
+			sum += w / dFrom * endpoints / dTo
+		}
+	}
+	return sum
+}
+
+// busiestPod hands out the calls of each pod that there should be.
+func busiestPod(c *Cluster, assigned [][]int32) float64 {
+	var busiest float64
+	for to, nodes := range assigned {
+		load, total := make([]float64, len(nodes)), 0.0
+		give := func(w float64, on int32) {
+			var endpoints []int
+			for i, n := range nodes {
+				if n == on || on == Anywhere {
+					endpoints = append(endpoints, i)
+				}
+			}
+			for _, i := range endpoints {
+				load[i] += w / float64(len(endpoints))
+			}
+		}
+		for _, e := range c.Edges {
+			from, w := position(c, e.From), e.BytesPerSecond()
+			if position(c, e.To) != to {
+				continue
+			}
+			total += w
+			if from < 0 || from == to {
+				give(w, Anywhere)
+				continue
+			}
+			for i := range c.Workloads[from].Replicas {
+				on := Anywhere
+				if int(i) < len(assigned[from]) && slices.Contains(nodes, assigned[from][i]) {
+					on = assigned[from][i]
+				}
+				give(w/float64(c.Workloads[from].Replicas), on)
+			}
+		}
+		for _, l := range load {
+			if total > 0 {
+				busiest = max(busiest, l/(total/float64(c.Workloads[to].Replicas)))
+			}
+		}
+	}
+	return busiest
+}
+
+func TestWiderLevelsKeepMore(t *testing.T) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+		for i := range c.Nodes {
+			if c.Nodes[i].Zone == "" { // a node without a zone does not nest
+				c.Nodes[i].Zone = "z0"
+				c.Nodes[i].Region = "r0"
+			}
+		}
+		for w := range assigned { // a rollout has more pods than are wanted
+			assigned[w] = append(assigned[w], assigned[w][:rng.IntN(len(assigned[w])+1)]...)
+		}
+		o := Measure(c, assigned)
+		for _, m := range Models() {
+			narrower := 0.0
+			for _, l := range o.Levels {
+				local := l.Local[m]
+				if local < narrower-1e-9 || local > o.Total-o.External+1e-9 || !near(local+o.Crossing(l.Level, m), o.Total) {
+					t.Errorf("%v, %v: %v stay of %v, %v at the level within", l.Level, m, local, o.Total, narrower)
+				}
+				narrower = local
+			}
+		}
+	})
+}
+
+func TestRemovingAPodKeepsNoMoreUniform(t *testing.T) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+		w := rng.IntN(len(assigned))
+		if len(assigned[w]) == 0 {
+			return
+		}
+		before := Measure(c, assigned)
+		i := rng.IntN(len(assigned[w]))
+		assigned[w] = slices.Delete(slices.Clone(assigned[w]), i, i+1)
+		after := Measure(c, assigned)
+		for k := range before.Levels {
+			if was, is := before.Levels[k].Local[Uniform], after.Levels[k].Local[Uniform]; is > was+1e-9 {
+				t.Errorf("%v: %v stay without a pod of %s, %v with it", before.Levels[k].Level, is, c.Workloads[w].ID, was)
+			}
+		}
+		if after.Missing != before.Missing+1 || after.Placed != before.Placed-1 {
+			t.Errorf("%d placed and %d missing became %d and %d", before.Placed, before.Missing, after.Placed, after.Missing)
+		}
+	})
+}
+
+func TestOrderOfNodesDoesNotMatter(t *testing.T) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+		was := Measure(c, assigned)
+		to := rng.Perm(len(c.Nodes))
+		mixed := *c
+		mixed.Nodes = make([]Node, len(c.Nodes))
+		for i, n := range c.Nodes {
+			mixed.Nodes[to[i]] = n
+		}
+		moved := make([][]int32, len(assigned))
+		for w, nodes := range assigned {
+			for _, n := range nodes {
+				moved[w] = append(moved[w], int32(to[n]))
+			}
+		}
+		is := Measure(&mixed, moved)
+		// Of several pods that are equally busy, the first one is named.
+		was.Hotspot.Node, was.Hotspot.Workload, is.Hotspot.Node, is.Hotspot.Workload = 0, 0, 0, 0
+		if diff := cmp.Diff(was, is, about()); diff != "" {
+			t.Errorf("with the nodes in another order (-was +is):\n%s", diff)
+		}
+	})
+}
