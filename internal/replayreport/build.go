@@ -18,23 +18,17 @@ type Sample struct {
 	// Took has the time of each decision; empty for an assignment that was not
 	// replayed.
 	Took []time.Duration
-	// Cluster is what was measured. It names the busiest endpoint, and can be
-	// nil.
-	Cluster *sim.Cluster
+	// Assigned is what was measured. Compare needs it, and nothing else does.
+	Assigned [][]int32
 }
 
 // NewRun summarises the samples of one run, at least one, in the order of their
 // seeds. All samples of a report are of one cluster. A price of 0 is none.
 // Without timing, Took only tells whether the run was replayed.
 func NewRun(name, config string, samples []Sample, pricePerGB float64, timing bool) Run {
-	r := Run{Name: name, Config: config}
+	r := Run{Name: name, Config: config, samples: samples}
 	for _, s := range samples {
-		seed := Seed{Figures: figuresOf(s.Outcome, s.Unschedulable, pricePerGB)}
-		if busiest := s.Outcome.Hotspot; s.Cluster != nil && busiest.Workload != sim.Anywhere {
-			w := workload(s.Cluster.Workloads[busiest.Workload].ID)
-			seed.BusiestWorkload, seed.BusiestNode = &w, s.Cluster.Nodes[busiest.Node].Node
-		}
-		r.PerSeed = append(r.PerSeed, seed)
+		r.PerSeed = append(r.PerSeed, Seed{Figures: figuresOf(s.Outcome, s.Unschedulable, pricePerGB)})
 		r.Replayed = r.Replayed || len(s.Took) > 0
 	}
 	r.Summary = estimateEach(&r.PerSeed[0].Figures, func(cell int) sim.Estimate {
@@ -67,18 +61,47 @@ func timingOf(samples []Sample) *Timing {
 	return &Timing{Decisions: len(all), Mean: sum.Seconds() / float64(len(all)), P50: rank(0.5), P99: rank(0.99)}
 }
 
+// Compare fills in what needs the cluster that was measured: the names of the
+// busiest endpoints, and the changes of every run against the baseline, from the
+// first sample of each that has an assignment.
+func (r *Report) Compare(c *sim.Cluster) {
+	var before [][]int32
+	if base := r.run(r.Baseline); base != nil {
+		before = base.samples[0].Assigned
+	}
+	for i := range r.Runs {
+		run := &r.Runs[i]
+		for k, s := range run.samples {
+			if busiest := s.Outcome.Hotspot; busiest.Workload != sim.Anywhere {
+				w := workload(c.Workloads[busiest.Workload].ID)
+				run.PerSeed[k].BusiestWorkload, run.PerSeed[k].BusiestNode = &w, c.Nodes[busiest.Node].Node
+			}
+		}
+		after := run.samples[0].Assigned
+		if before == nil || after == nil || run.Name == r.Baseline {
+			continue
+		}
+		edges, workloads := sim.Changes(c, before, after, locality.Node, sim.Configured)
+		run.Edges, run.WorkloadChanges = NewChanges(edges), NewChanges(workloads)
+	}
+}
+
 // maxChanges is how many edges and workloads a run lists.
 const maxChanges = 10
+
+// negligible is the part of an edge's traffic below which a change is the
+// rounding of sums that were added up in another order.
+const negligible = 1e-9
 
 // NewChanges returns the largest of sim.Changes as a report shows them; what
 // does not change is left out.
 func NewChanges(all []sim.Change) []Change {
 	var changes []Change
 	for _, c := range all[:min(len(all), maxChanges)] {
-		if c.Gained() == 0 {
-			break
+		if math.Abs(c.Gained()) <= negligible*c.Total {
+			continue
 		}
-		change := Change{From: workload(c.From), Total: c.Total, Before: c.Before, After: c.After}
+		change := Change{From: workload(c.From), Total: rounded(c.Total), Before: rounded(c.Before), After: rounded(c.After)}
 		if !c.To.IsZero() {
 			to := workload(c.To)
 			change.To = &to
@@ -93,6 +116,7 @@ func NewChanges(all []sim.Change) []Change {
 func (r *Report) finished() *Report {
 	f := *r
 	f.Schema = Schema
+	f.Input.BytesPerSecond, f.Input.ExternalBytesPerSecond = rounded(r.Input.BytesPerSecond), rounded(r.Input.ExternalBytesPerSecond)
 	f.Runs = slices.Clone(r.Runs)
 	base := f.run(f.Baseline)
 	for i := range f.Runs {
@@ -138,15 +162,8 @@ func paired(a, b []float64) ([]float64, []float64) {
 func (r *Report) warnings() []string {
 	var said []string
 	warn := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
-	if len(r.Runs) > 0 {
-		for _, l := range []locality.Level{locality.Zone, locality.Region} {
-			if level := *r.Runs[0].Summary.level(l); level == nil && (l == locality.Zone || r.PricePerGB > 0) {
-				warn("no node has a %s: traffic between %ss is not known", lower(l), lower(l))
-			}
-		}
-		if r.Runs[0].Summary.Zone == nil && r.PricePerGB > 0 {
-			warn("without zones, no traffic has a price")
-		}
+	if len(r.Runs) > 0 && r.Runs[0].Summary.Zone == nil {
+		warn("no node has a zone: traffic between zones is not known, nor its price")
 	}
 	if share := r.Input.externalShare(); share >= 0.01 {
 		warn("%s of the traffic has an end outside the cluster; no assignment keeps it local", percent(share))
@@ -154,22 +171,34 @@ func (r *Report) warnings() []string {
 	if r.Baseline != "" && r.run(r.Baseline) == nil {
 		warn("there is no run %q to compare with", r.Baseline)
 	}
-	if r.Seeds == 1 && slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Replayed }) {
+	if r.Seeds == 1 && r.replayed() {
 		warn("one seed says nothing of the influence of chance; take at least 5")
 	}
 	for _, run := range r.Runs {
-		if n := run.Summary.Unschedulable.Mean; n > 0 {
-			warn("%s: %s pods fitted nowhere (mean over seeds)", run.Name, trimmed(n))
+		s := run.Summary
+		if s.Missing.Mean > 0 {
+			warn("%s: %s without a node; what they would say counts as crossing", run.Name, pods(s.Missing))
 		}
-		if n := run.Summary.Missing.Mean; n > 0 {
-			warn("%s: %s pods have no node; all their traffic counts as crossing", run.Name, trimmed(n))
+		if s.Unschedulable.Mean > s.Missing.Mean {
+			warn("%s: %s fitted nowhere on arrival; in a rollout, what they should replace stayed", run.Name, pods(s.Unschedulable))
 		}
-		if d := run.Difference; d != nil && run.Summary.BusiestEndpoint.Mean > hotEndpoint && d.BusiestEndpoint.Mean > d.BusiestEndpoint.Interval {
-			warn("%s: under same-node routing one pod would get %.1f times its fair share; see PreferSameNode in the Service's trafficDistribution before you rely on that column",
-				run.Name, run.Summary.BusiestEndpoint.Mean)
+		if d := run.Difference; d != nil && s.BusiestEndpoint.Mean > hotEndpoint && d.BusiestEndpoint.Mean > d.BusiestEndpoint.Interval {
+			warn("%s: where calls prefer the same node, one pod gets %.1f times its fair share", run.Name, s.BusiestEndpoint.Mean)
 		}
 	}
 	return said
+}
+
+// replayed reports whether any run was: order and seeds concern no other.
+func (r *Report) replayed() bool {
+	return slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Replayed })
+}
+
+func pods(e sim.Estimate) string {
+	if e.Mean == 1 {
+		return "1 pod"
+	}
+	return trimmed(e.Mean) + " pods"
 }
 
 // hotEndpoint is the load of a pod, relative to its fair share, from which on

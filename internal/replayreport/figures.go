@@ -1,6 +1,8 @@
 package replayreport
 
 import (
+	"strconv"
+
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -112,8 +114,8 @@ func (f *Figures[T]) cells() []*T {
 	return cells
 }
 
-// estimateEach applies an estimate to each figure. The figures that column is
-// asked for are numbered as cells are; like says which there are.
+// estimateEach returns an estimate for each figure that like has; figures are
+// numbered as cells are.
 func estimateEach(like *Figures[float64], estimate func(cell int) sim.Estimate) Figures[sim.Estimate] {
 	var f Figures[sim.Estimate]
 	for _, l := range locality.Levels() {
@@ -125,9 +127,20 @@ func estimateEach(like *Figures[float64], estimate func(cell int) sim.Estimate) 
 		f.CrossZonePerMonth = &sim.Estimate{}
 	}
 	for i, cell := range f.cells() {
-		*cell = estimate(i)
+		e := estimate(i)
+		*cell = sim.Estimate{Mean: rounded(e.Mean), Interval: rounded(e.Interval), Runs: e.Runs}
 	}
 	return f
+}
+
+// rounded keeps nine significant digits: more than any telemetry has, and fewer
+// than processors that multiply and add in one step disagree on.
+func rounded(v float64) float64 {
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 9, 64), 64)
+	if err != nil {
+		return v
+	}
+	return r
 }
 
 // column returns one figure of all seeds.
@@ -158,6 +171,9 @@ func figuresOf(o *sim.Outcome, unschedulable int, pricePerGB float64) Figures[fl
 	if f.Zone != nil && pricePerGB > 0 {
 		perMonth := (f.Zone.Configured.Crossing - o.External) * secondsPerMonth / bytesPerGB * pricePerGB
 		f.CrossZonePerMonth = &perMonth
+	}
+	for _, cell := range f.cells() {
+		*cell = rounded(*cell)
 	}
 	return f
 }

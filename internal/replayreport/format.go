@@ -19,8 +19,8 @@ type columns [][]string
 
 func (c *columns) add(cells ...string) { *c = append(*c, cells) }
 
-// write writes the table with three blanks between the columns and none at the
-// end of a line.
+// write writes the table with two blanks between the columns and none at the end
+// of a line.
 func (c columns) write(w io.Writer) {
 	widths := make([]int, len(c[0]))
 	for _, row := range c {
@@ -35,7 +35,7 @@ func (c columns) write(w io.Writer) {
 			if i == 0 {
 				line.WriteString(cell + pad)
 			} else {
-				line.WriteString("   " + pad + cell)
+				line.WriteString("  " + pad + cell)
 			}
 		}
 		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
@@ -59,13 +59,11 @@ func byteRate(v float64) string {
 
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
 
-// share formats the estimate of a share as a percentage.
-func share(e sim.Estimate) string { return number(scaled(e, 100), 1) + " %" }
-
-func scaled(e sim.Estimate, factor float64) sim.Estimate {
-	e.Mean *= factor
-	e.Interval *= factor
-	return e
+// share formats the estimate of a share, in percent.
+func share(e sim.Estimate) string {
+	e.Mean *= 100
+	e.Interval *= 100
+	return number(e, 1)
 }
 
 // number formats an estimate with its interval, where it has one.

@@ -9,7 +9,7 @@ import (
 // writeMeanings writes one line for each column that the tables have.
 func (r *Report) writeMeanings(out io.Writer) {
 	t := columns{
-		{"CROSS-NODE, ...", "bytes/s that leave a node (a zone), and their share of all traffic, if calls are divided"},
+		{"CROSS-NODE, ...", "bytes/s that leave a node (a zone), and their part of all traffic in percent, if calls are divided"},
 		{"  CONFIGURED", "as each called workload's Service says"},
 		{"  UNIFORM", "evenly over all endpoints, wherever they are"},
 		{"  FAIR-LOAD", "to endpoints close by, as far as their fair share of the load reaches"},
@@ -24,7 +24,7 @@ func (r *Report) writeMeanings(out io.Writer) {
 	t = append(t, columns{
 		{"CPU-DEV, MEM-DEV", "standard deviation of what is requested of the nodes, in percentage points; less is more even"},
 		{"HEADROOM", "how many more pods fit that request the 95th percentile of CPU and of memory"},
-		{"CONCENTRATED", "share of the workloads with two pods or more that have all of them on one node"},
+		{"CONCENTRATED %", "part of the workloads with two pods or more that have all of them on one node"},
 		{"OVER-SKEW", "where a workload is less even over nodes or zones than kube-scheduler's default constraints prefer"},
 		{"BUSIEST", "load of the busiest pod under SAME-NODE, relative to its fair share"},
 		{"UNSCHEDULABLE", "pods that fitted nowhere"},

@@ -16,9 +16,9 @@ import (
 const Schema = "vicinity.replay/v1"
 
 // Report is the result of a replay. Rates are bytes per second in both
-// directions, shares are between 0 and 1. It holds no time of day and, unless
-// asked for, no duration: the same input, configuration and seeds give the same
-// JSON.
+// directions, shares are between 0 and 1; numbers have nine significant digits.
+// It holds no time of day and, unless asked for, no duration: the same input,
+// configuration and seeds give the same JSON.
 type Report struct {
 	Schema string `json:"schema"`
 	Input  Input  `json:"input"`
@@ -79,6 +79,8 @@ type Run struct {
 	WorkloadChanges []Change `json:"workloadChanges,omitempty"`
 	// Timing is there when asked for: no two replays share it.
 	Timing *Timing `json:"timing,omitempty"`
+
+	samples []Sample // as PerSeed
 }
 
 // Seed is the result with one seed.
@@ -86,7 +88,7 @@ type Seed struct {
 	// Seed is missing when the run was not replayed.
 	Seed *uint64 `json:"seed,omitempty"`
 	// BusiestWorkload and BusiestNode are those of Figures.BusiestEndpoint; they
-	// are missing when the report was not told their names.
+	// are missing before Compare, and when nothing is called.
 	BusiestWorkload *Workload `json:"busiestWorkload,omitempty"`
 	BusiestNode     string    `json:"busiestNode,omitempty"`
 	Figures[float64]

@@ -44,17 +44,16 @@ func (r *Report) writeHead(out io.Writer) {
 	in := r.Input
 	fmt.Fprintf(out, "%s: %s, %s, %s, %s, %s\n", printable(in.Name), plural(in.Nodes, "node"),
 		plural(in.Workloads, "workload"), plural(in.Pods, "pod"), plural(in.Edges, "edge"), byteRate(in.BytesPerSecond))
-	if r.Seeds > 0 {
+	if r.replayed() {
 		fmt.Fprintf(out, "pods arrive in the order %s, with %s from %d\n", printable(r.Order), plural(r.Seeds, "seed"), r.FirstSeed)
 	}
-	fmt.Fprintln(out)
 	if len(r.Runs) == 0 {
 		return
 	}
+	fmt.Fprintln(out)
 	var t columns
 	for _, run := range r.Runs {
-		t.add(printable(run.Name), "")
-		t[len(t)-1][1] = printable(run.Config)
+		t.add(printable(run.Name), printable(run.Config))
 	}
 	t.left().write(out)
 	fmt.Fprintln(out)
@@ -91,7 +90,7 @@ func shownModels() []sim.Model {
 func (r *Report) writeLevel(out io.Writer, l locality.Level) {
 	priced := l == locality.Zone && r.Runs[0].Summary.CrossZonePerMonth != nil
 	saved := priced && r.run(r.Baseline) != nil
-	header := []string{"CROSS-" + upper(l), "CONFIGURED", "SHARE", "UNIFORM", "SHARE", "FAIR-LOAD", "SHARE", "SAME-NODE", "SHARE"}
+	header := []string{"CROSS-" + upper(l), "CONFIGURED", "%", "UNIFORM", "%", "FAIR-LOAD", "%", "SAME-NODE", "%"}
 	if priced {
 		header = append(header, "COST/MONTH")
 	}
@@ -135,7 +134,7 @@ func (run *Run) saved() string {
 
 func (r *Report) writeNodes(out io.Writer) {
 	timed := slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Timing != nil })
-	header := []string{"NODES", "CPU-DEV", "MEM-DEV", "HEADROOM", "CONCENTRATED", "OVER-SKEW", "BUSIEST", "UNSCHEDULABLE"}
+	header := []string{"NODES", "CPU-DEV", "MEM-DEV", "HEADROOM", "CONCENTRATED %", "OVER-SKEW", "BUSIEST", "UNSCHEDULABLE"}
 	if timed {
 		header = append(header, "DECISION", "P50", "P99")
 	}
@@ -167,6 +166,9 @@ func (run *Run) overSkew() sim.Estimate {
 }
 
 func (run *Run) writeChanges(out io.Writer, baseline string) {
+	if len(run.Edges)+len(run.WorkloadChanges) > 0 {
+		fmt.Fprintf(out, "\nWhat changes most from %s to %s, traffic that stays on the node:\n", printable(baseline), printable(run.Name))
+	}
 	for _, list := range []struct {
 		title   string
 		changes []Change
@@ -174,7 +176,6 @@ func (run *Run) writeChanges(out io.Writer, baseline string) {
 		if len(list.changes) == 0 {
 			continue
 		}
-		fmt.Fprintf(out, "\nmost changed from %s to %s, traffic that stays on the node:\n", printable(baseline), printable(run.Name))
 		t := columns{{list.title, "ALL", "BEFORE", "AFTER", "GAINED"}}
 		for _, c := range list.changes {
 			name := c.From.String()
