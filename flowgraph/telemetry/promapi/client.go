@@ -2,27 +2,24 @@ package promapi
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/prometheus/client_golang/api"
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
-	"github.com/prometheus/common/model"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
+const queryPath = "/api/v1/query"
+
 // Client queries one server. It is safe for concurrent use.
 type Client struct {
 	config    Config
+	endpoint  string
 	transport *transport
-	api       v1.API
+	http      *http.Client
 }
 
 var _ telemetry.Querier = (*Client)(nil)
@@ -36,135 +33,100 @@ func New(c Config) (*Client, error) {
 	}
 	c = c.withDefaults()
 	t := newTransport(c)
-	base, err := api.NewClient(api.Config{
-		Address: c.URL,
-		Client:  &http.Client{Transport: t, CheckRedirect: refuseRedirect},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("prometheus: %w", err)
-	}
-	return &Client{config: c, transport: t, api: v1.NewAPI(base)}, nil
+	return &Client{
+		config:    c,
+		endpoint:  strings.TrimRight(c.URL, "/") + queryPath,
+		transport: t,
+		http:      &http.Client{Transport: t, CheckRedirect: refuseRedirect},
+	}, nil
 }
 
 // Close closes the connections that are not in use. The client stays usable.
 func (c *Client) Close() { c.transport.base.CloseIdleConnections() }
 
-// Query implements telemetry.Querier. Its errors are *telemetry.QueryError and
-// name the server.
+// Query implements telemetry.Querier. It yields the series while it reads the
+// answer, so that the time-out also limits what yield does. The value of a
+// native histogram is NaN. Errors other than those of yield are
+// *telemetry.QueryError and name the server.
 func (c *Client) Query(ctx context.Context, query string, at time.Time, yield func(telemetry.Series) error) error {
-	vector, err := c.vector(ctx, query, at)
-	if err != nil {
-		kind, text := classify(err)
-		return &telemetry.QueryError{Failure: kind, Err: fmt.Errorf("%s: %w", c.config.URL, text)}
-	}
-	for _, s := range vector {
-		series := telemetry.Series{Labels: limitedLabels{s.Metric, c.config.MaxLabelBytes}, Value: float64(s.Value)}
-		if err := yield(series); err != nil {
-			return err
-		}
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	var stopped error
+	err := c.query(ctx, c.form(query, at), func(s telemetry.Series) error {
+		stopped = yield(s)
+		return stopped
+	})
+	switch {
+	case stopped != nil:
+		return stopped
+	case err != nil:
+		e := classify(err)
+		return &telemetry.QueryError{Failure: e.Failure, Err: fmt.Errorf("%s: %w", c.config.URL, e.Err)}
 	}
 	return nil
 }
 
-func (c *Client) vector(ctx context.Context, query string, at time.Time) (model.Vector, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
-	defer cancel()
-	value, warnings, err := c.api.Query(ctx, query, at,
-		v1.WithTimeout(c.config.Timeout), v1.WithLimit(uint64(c.config.MaxSeries)))
+// form returns the parameters of an instant query.
+func (c *Client) form(query string, at time.Time) string {
+	seconds := float64(at.Unix()) + float64(at.Nanosecond())/1e9
+	return url.Values{
+		"query": {query},
+		"time":  {strconv.FormatFloat(seconds, 'f', -1, 64)},
+		// Prometheus takes whole units only: 1.5s is an error.
+		"timeout": {strconv.FormatInt(max(1, c.config.Timeout.Milliseconds()), 10) + "ms"},
+		"limit":   {strconv.Itoa(c.config.MaxSeries)},
+	}.Encode()
+}
+
+func (c *Client) query(ctx context.Context, form string, yield func(telemetry.Series) error) error {
+	resp, err := c.post(ctx, form)
+	if err != nil {
+		return err
+	}
+	if onlyGet(resp.StatusCode) {
+		resp.Body.Close()
+		if resp, err = c.get(ctx, form); err != nil {
+			return err
+		}
+	}
+	// Of an answer that is not read to its end, this ends the connection.
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return statusFailure(resp)
+	}
+	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return badAnswer("the answer is compressed (%s), which was not asked for", coding)
+	}
+	return decode(resp.Body, limits{series: c.config.MaxSeries, labelBytes: c.config.MaxLabelBytes}, yield)
+}
+
+// onlyGet reports whether a status may mean that the server, or a proxy before
+// it, takes a query by GET only. A proxy that asks Kubernetes whether the user
+// may (kube-rbac-proxy) answers 403 when the user may get but not create.
+func onlyGet(status int) bool {
+	switch status {
+	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	}
+	return false
+}
+
+func (c *Client) post(ctx context.Context, form string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint, strings.NewReader(form))
 	if err != nil {
 		return nil, err
 	}
-	tooMany := &telemetry.QueryError{Failure: telemetry.TooLarge, Err: fmt.Errorf(
-		"the answer has more series than maxSeries (%d)", c.config.MaxSeries)}
-	if len(warnings) > 0 {
-		text := strings.Join(warnings, "; ")
-		if strings.Contains(text, "truncated due to limit") {
-			return nil, tooMany
-		}
-		return nil, &telemetry.QueryError{Failure: telemetry.Partial, Err: fmt.Errorf(
-			"the server calls its answer incomplete: %s", oneLine(text))}
-	}
-	vector, ok := value.(model.Vector)
-	if !ok {
-		return nil, &telemetry.QueryError{Failure: telemetry.BadAnswer, Err: fmt.Errorf(
-			"the answer is not an instant vector but %T", value)}
-	}
-	if len(vector) > c.config.MaxSeries {
-		return nil, tooMany
-	}
-	return vector, nil
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	// Not sent: it tells net/http that a query may be repeated when the server
+	// has just closed the connection that was kept for it.
+	req.Header["Idempotency-Key"] = nil
+	return c.http.Do(req)
 }
 
-// classify returns the kind of an error and the error without its repetition
-// of the request: a fall-back to GET would put the whole query into it.
-func classify(err error) (telemetry.Failure, error) {
-	var (
-		known   *telemetry.QueryError
-		answer  *v1.Error
-		request *url.Error
-		network net.Error
-	)
-	if errors.As(err, &known) {
-		return known.Failure, known.Err
+func (c *Client) get(ctx context.Context, form string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.endpoint+"?"+form, nil)
+	if err != nil {
+		return nil, err
 	}
-	if errors.As(err, &request) {
-		err = request.Err
-	}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return telemetry.Timeout, fmt.Errorf("no answer in time: %w", err)
-	case errors.As(err, &answer):
-		return apiFailure(answer)
-	case request != nil:
-		return telemetry.Unreachable, err
-	case errors.Is(err, context.Canceled):
-		return telemetry.OtherFailure, err
-	}
-	return telemetry.BadAnswer, err
-}
-
-// apiFailure reads what the server says of a failed query. The API client does
-// not look into the body of an answer other than 400 and 422, but Prometheus
-// says there whether the query took too long.
-func apiFailure(e *v1.Error) (telemetry.Failure, error) {
-	said := struct {
-		ErrorType v1.ErrorType `json:"errorType"`
-		Error     string       `json:"error"`
-	}{e.Type, e.Msg}
-	if json.Unmarshal([]byte(e.Detail), &said) == nil && said.Error != e.Msg {
-		said.Error = e.Msg + ": " + said.Error
-	}
-	err := errors.New(oneLine(fmt.Sprintf("%s: %s", said.ErrorType, said.Error)))
-	switch said.ErrorType {
-	case v1.ErrTimeout, v1.ErrCanceled:
-		return telemetry.Timeout, err
-	case v1.ErrBadResponse:
-		return telemetry.BadAnswer, err
-	}
-	return telemetry.Rejected, err
-}
-
-// oneLine makes text of the server fit for an error: one line, limited.
-func oneLine(text string) string {
-	const limit = 300
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > limit {
-		text = strings.ToValidUTF8(text[:limit], "") + "..."
-	}
-	return text
-}
-
-// limitedLabels hides values that are too long.
-type limitedLabels struct {
-	metric model.Metric
-	limit  int
-}
-
-// Get implements telemetry.Labels.
-func (l limitedLabels) Get(name string) string {
-	v := string(l.metric[model.LabelName(name)])
-	if len(v) > l.limit {
-		return ""
-	}
-	return v
+	return c.http.Do(req)
 }
