@@ -1,0 +1,78 @@
+// Package meshes generates clusters for a replay: known applications with their
+// call graphs, and shapes that are hard in one way each. Nothing here was
+// measured; where a constant comes from, or why it was chosen, stands beside it.
+//
+// The same family, size and random source give the same cluster. Traffic of
+// users from outside is left out, as no assignment can keep it local, and so are
+// assignments: the pods are still to be placed.
+package meshes
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+)
+
+// Family is a way to generate clusters.
+type Family struct {
+	// Name is short, without spaces.
+	Name string
+	// Description is one line.
+	Description string
+	// DefaultSize, MinSize and MaxSize are the sizes that Generate takes.
+	DefaultSize, MinSize, MaxSize int
+	generate                      func(rng *rand.Rand, size int) (*sim.Cluster, error)
+}
+
+// Generate returns a cluster that passes Validate. What the size counts is in the
+// description; 0 is the default size.
+func (f Family) Generate(rng *rand.Rand, size int) (*sim.Cluster, error) {
+	if size == 0 {
+		size = f.DefaultSize
+	}
+	if size < f.MinSize || size > f.MaxSize {
+		return nil, fmt.Errorf("size %d of the mesh %s: must be from %d to %d", size, f.Name, f.MinSize, f.MaxSize)
+	}
+	return f.generate(rng, size)
+}
+
+// The largest cluster of every family has about 10,000 workloads.
+const (
+	maxWorkloads = 10_000
+	maxCopies    = 400
+)
+
+// Families lists all families.
+func Families() []Family {
+	return []Family{
+		{
+			Name: "chain", DefaultSize: 1, MinSize: 1, MaxSize: maxCopies, generate: Chain,
+			Description: "the 19-service production chain of the NetMARKS evaluation, one replica each; size counts copies",
+		},
+		{
+			Name: "chain-replicas", DefaultSize: 1, MinSize: 1, MaxSize: maxCopies, generate: ChainReplicas,
+			Description: "the same chain with one to three replicas of each service; size counts copies",
+		},
+		{
+			Name: "online-boutique", DefaultSize: 1, MinSize: 1, MaxSize: maxCopies, generate: OnlineBoutique,
+			Description: "a web shop as Google's Online Boutique, with its load generator; size counts copies",
+		},
+		{
+			Name: "social-network", DefaultSize: 1, MinSize: 1, MaxSize: maxCopies, generate: SocialNetwork,
+			Description: "a social network as DeathStarBench's, with caches and databases; size counts copies",
+		},
+		{
+			Name: "star", DefaultSize: 50, MinSize: 8, MaxSize: maxWorkloads - 1, generate: Star,
+			Description: "one shared service that all others call; size counts the others",
+		},
+		{
+			Name: "deep-tree", DefaultSize: 60, MinSize: 16, MaxSize: maxWorkloads, generate: DeepTree,
+			Description: "calls that go many levels down; size counts workloads",
+		},
+		{
+			Name: "heavy-tailed", DefaultSize: 1000, MinSize: 20, MaxSize: maxWorkloads, generate: HeavyTailed,
+			Description: "a random mesh with few large and many small edges and workloads; size counts workloads",
+		},
+	}
+}
