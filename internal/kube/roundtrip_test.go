@@ -108,6 +108,8 @@ func randomCluster(rng *rand.Rand) *sim.Cluster {
 	return c
 }
 
+func smallCluster() *sim.Cluster { return randomCluster(rand.New(rand.NewPCG(3, 3))) }
+
 // listOf writes objects as kubectl does, but in a random order. Each pod has a
 // node, or is pending.
 func listOf(t *testing.T, rng *rand.Rand, r *Replayable) []byte {

@@ -59,6 +59,7 @@ func TestWorkloadOf(t *testing.T) {
 		"CronJob":                                      {"Job", "import-29123456", nil, "import"},
 		"CronJob with dashes":                          {"Job", "import-all-29123456", nil, "import-all"},
 		"CronJob whose name ends like a Job's":         {"Job", "import-29000000-29123456", nil, "import-29000000"},
+		"static pod":                                   {"Node", "n1", nil, "pod"},
 		"controller of an unknown kind":                {"GameServer", "match-6f7d9", hash(deploymentHash, "6f7d9"), "match-6f7d9"},
 	}
 	for name, tc := range cases {

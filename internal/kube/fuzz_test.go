@@ -1,0 +1,46 @@
+package kube
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// FuzzReadObjects reads anything. What is accepted must make a valid cluster or
+// an error, and templates that belong to their workloads.
+func FuzzReadObjects(f *testing.F) {
+	var list bytes.Buffer
+	if err := WriteObjects(&list, Synthetic(smallCluster())); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(list.Bytes())
+	f.Add([]byte(twoNodes + object("apps/v1", "StatefulSet", "db", "replicas: 2") + pod("db-0", "StatefulSet/db", "n1", "app: db") +
+		object("v1", "Service", "db", "selector: {app: db}, trafficDistribution: PreferSameNode")))
+	f.Add([]byte(twoNodes + owned(object("apps/v1", "ReplicaSet", "web-h1", "replicas: 2"), "ReplicaSet/web-h1") +
+		pod("web-h1-a", "ReplicaSet/web-h1", "n1", "pod-template-hash: h1") + pod("etcd", "Node/n1", "n1", "")))
+	f.Add([]byte(`{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":"a"}},null],"metadata":{"continue":""}}` + jsonNode))
+	f.Add([]byte("a: &a [x, x]\nb: [*a, *a]\nkind: Node\napiVersion: v1\nmetadata: {name: n}\n---\n--- x\n"))
+	f.Add([]byte(nodeWith("1e-100")))
+	f.Fuzz(func(t *testing.T, input []byte) {
+		o, _, err := ReadObjects(bytes.NewReader(input), "f")
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "f:") {
+				t.Errorf("error without the file: %v", err)
+			}
+			return
+		}
+		r, warnings, err := o.Cluster()
+		if err != nil {
+			return
+		}
+		if err := r.Cluster.Validate(); err != nil {
+			t.Errorf("the cluster is not valid: %v", err)
+		}
+		for _, w := range warnings {
+			if w.Count < 1 || w.Example == "" || strings.ContainsAny(w.String(), "\n\x1b") {
+				t.Errorf("warning %q", w)
+			}
+		}
+		checkTemplates(t, r)
+	})
+}
