@@ -14,6 +14,10 @@ GOBUILD      := go run ./hack/build -ldflags '$(LDFLAGS)'
 DEMO_WEIGHT ?= 5
 DEMO_KEEP   ?=
 
+DATASET ?=
+SEEDS   ?= 5
+OUTPUT  ?= csv
+
 # What links the API server, which the race detector makes too large and slow.
 LINKS_APISERVER := /internal/sandbox$$|/internal/sandbox/cluster$$|/cmd/vicinity-sandbox$$|/test/integration$$
 
@@ -65,6 +69,10 @@ lint: ## Run the linters of .golangci.yaml (the first time, they are built into 
 .PHONY: bench
 bench: ## Run every benchmark.
 	go test -run '^$$' -bench . -benchmem ./flowgraph/... ./plugins/...
+
+.PHONY: bench-quality
+bench-quality: ## Replay clusters under each built-in configuration, one row each (DATASET=M3.json, SEEDS=5, OUTPUT=csv or json).
+	go run ./hack/benchquality -seeds=$(SEEDS) -output=$(OUTPUT) $(if $(DATASET),-dataset=$(DATASET))
 
 .PHONY: clean
 clean: ## Remove what was built.

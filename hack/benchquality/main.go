@@ -1,0 +1,128 @@
+// Command benchquality replays several clusters under the built-in
+// configurations and prints one row for each: how good Vicinity's placement is,
+// in numbers. It is behind "make bench-quality".
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/sim/meshes"
+	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kubesim"
+	"github.com/vicinity-sched/vicinity/internal/replayinput"
+	"github.com/vicinity-sched/vicinity/internal/replayreport"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "benchquality:", err)
+		os.Exit(1)
+	}
+}
+
+// dataset is a cluster and an order in which its pods arrive.
+type dataset struct {
+	name  string
+	input *kube.Replayable
+	order sim.Order
+}
+
+func run(ctx context.Context, args []string, out, progress io.Writer) error {
+	flags := flag.NewFlagSet("benchquality", flag.ContinueOnError)
+	path := flags.String("dataset", "", "a published cluster of ByteDance (M3.json), beside the generated ones")
+	seeds := flags.Int("seeds", 5, "replays of each run")
+	output := flags.String("output", "csv", "csv or json")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *seeds < 1 || *output != "csv" && *output != "json" {
+		return fmt.Errorf("-seeds must be positive and -output csv or json")
+	}
+	sets, err := datasets(*path)
+	if err != nil {
+		return err
+	}
+	var rows []replayreport.BenchRow
+	for _, set := range sets {
+		began := time.Now()
+		more, err := replay(ctx, set, *seeds)
+		if err != nil {
+			return fmt.Errorf("%s: %w", set.name, err)
+		}
+		rows = append(rows, more...)
+		fmt.Fprintf(progress, "%s: %d replays of each run in %v\n", set.name, *seeds, time.Since(began).Round(time.Second))
+	}
+	if *output == "json" {
+		return replayreport.WriteBenchJSON(out, rows)
+	}
+	return replayreport.WriteBenchCSV(out, rows)
+}
+
+// datasets returns every generated mesh in random order, and the published
+// cluster in every order that depends on a seed.
+func datasets(path string) ([]dataset, error) {
+	var sets []dataset
+	for _, family := range meshes.Families() {
+		c, err := family.Generate(rand.New(rand.NewPCG(1, 0)), 0)
+		if err != nil {
+			return nil, fmt.Errorf("mesh %s: %w", family.Name, err)
+		}
+		sets = append(sets, dataset{"mesh:" + family.Name + "/" + sim.Random.String(), kube.Synthetic(c), sim.Random})
+	}
+	if path == "" {
+		return sets, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err // names the path
+	}
+	defer file.Close()
+	c, _, err := replayinput.ReadByteDance(file, path)
+	if err != nil {
+		return nil, err
+	}
+	for _, order := range []sim.Order{sim.Random, sim.ByWorkload, sim.Rollout} {
+		sets = append(sets, dataset{filepath.Base(path) + "/" + order.String(), kube.Synthetic(c), order})
+	}
+	return sets, nil
+}
+
+func replay(ctx context.Context, set dataset, seeds int) ([]replayreport.BenchRow, error) {
+	var runs []kubesim.Run
+	for _, name := range kubesim.BuiltInNames() {
+		run, _, err := kubesim.BuiltIn(name)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	results, err := kubesim.Batch{
+		Input: set.input, Order: set.order, Seeds: seeds, First: 1, Parallel: runtime.GOMAXPROCS(0), Now: time.Now,
+	}.Run(ctx, runs)
+	if err != nil {
+		return nil, err
+	}
+	c := set.input.Cluster
+	report := &replayreport.Report{Order: set.order.String(), Seeds: seeds, FirstSeed: 1, Baseline: kubesim.DefaultRun}
+	for i, run := range runs {
+		samples := make([]replayreport.Sample, seeds)
+		for s, result := range results[i] {
+			samples[s] = replayreport.NewSample(c, result)
+		}
+		report.Runs = append(report.Runs, replayreport.NewRun(run.Name, run.From, samples, 0, false))
+	}
+	return slices.Clip(report.BenchRows(set.name)), nil
+}
