@@ -18,17 +18,34 @@ type Sample struct {
 	// Took has the time of each decision; empty for an assignment that was not
 	// replayed.
 	Took []time.Duration
-	// Assigned is what was measured. Compare needs it, and nothing else does.
+	// Cluster and Assigned are what was measured. Either can be nil: Cluster names
+	// the busiest endpoint, and with both of them the report has changes.
+	Cluster  *sim.Cluster
 	Assigned [][]int32
 }
 
+// NewSample measures the result of a replay. An assignment that was not replayed
+// is a result with nothing else.
+func NewSample(c *sim.Cluster, result *sim.Result) Sample {
+	return Sample{
+		Outcome: sim.Measure(c, result.Assigned), Unschedulable: result.Unschedulable, Took: result.Took,
+		Cluster: c, Assigned: result.Assigned,
+	}
+}
+
 // NewRun summarises the samples of one run, at least one, in the order of their
-// seeds. All samples of a report are of one cluster. A price of 0 is none.
+// seeds. All samples of a report are of one cluster, or of clusters that differ
+// in nothing but their assignment. A price of 0 is none.
 // Without timing, Took only tells whether the run was replayed.
 func NewRun(name, config string, samples []Sample, pricePerGB float64, timing bool) Run {
-	r := Run{Name: name, Config: config, samples: samples}
+	r := Run{Name: name, Config: config, first: samples[0]}
 	for _, s := range samples {
-		r.PerSeed = append(r.PerSeed, Seed{Figures: figuresOf(s.Outcome, s.Unschedulable, pricePerGB)})
+		seed := Seed{Figures: figuresOf(s.Outcome, s.Unschedulable, pricePerGB)}
+		if busiest := s.Outcome.Hotspot; s.Cluster != nil && busiest.Workload != sim.Anywhere {
+			w := workload(s.Cluster.Workloads[busiest.Workload].ID)
+			seed.BusiestWorkload, seed.BusiestNode = &w, s.Cluster.Nodes[busiest.Node].Node
+		}
+		r.PerSeed = append(r.PerSeed, seed)
 		r.Replayed = r.Replayed || len(s.Took) > 0
 	}
 	r.Summary = estimateEach(&r.PerSeed[0].Figures, func(cell int) sim.Estimate {
@@ -61,29 +78,14 @@ func timingOf(samples []Sample) *Timing {
 	return &Timing{Decisions: len(all), Mean: sum.Seconds() / float64(len(all)), P50: rank(0.5), P99: rank(0.99)}
 }
 
-// Compare fills in what needs the cluster that was measured: the names of the
-// busiest endpoints, and the changes of every run against the baseline, from the
-// first sample of each that has an assignment.
-func (r *Report) Compare(c *sim.Cluster) {
-	var before [][]int32
-	if base := r.run(r.Baseline); base != nil {
-		before = base.samples[0].Assigned
+// compare fills in the changes against a baseline, unless the caller has done so.
+func (run *Run) compare(base *Run) {
+	c, before, after := run.first.Cluster, base.first.Assigned, run.first.Assigned
+	if c == nil || before == nil || after == nil || run.Edges != nil || run.WorkloadChanges != nil {
+		return
 	}
-	for i := range r.Runs {
-		run := &r.Runs[i]
-		for k, s := range run.samples {
-			if busiest := s.Outcome.Hotspot; busiest.Workload != sim.Anywhere {
-				w := workload(c.Workloads[busiest.Workload].ID)
-				run.PerSeed[k].BusiestWorkload, run.PerSeed[k].BusiestNode = &w, c.Nodes[busiest.Node].Node
-			}
-		}
-		after := run.samples[0].Assigned
-		if before == nil || after == nil || run.Name == r.Baseline {
-			continue
-		}
-		edges, workloads := sim.Changes(c, before, after, locality.Node, sim.Configured)
-		run.Edges, run.WorkloadChanges = NewChanges(edges), NewChanges(workloads)
-	}
+	edges, workloads := sim.Changes(c, before, after, locality.Node, sim.Configured)
+	run.Edges, run.WorkloadChanges = NewChanges(edges), NewChanges(workloads)
 }
 
 // maxChanges is how many edges and workloads a run lists.
@@ -131,6 +133,7 @@ func (r *Report) finished() *Report {
 		if base != nil && run.Name != base.Name {
 			d := difference(run.PerSeed, base.PerSeed)
 			run.Difference = &d
+			run.compare(base)
 		}
 	}
 	if f.Runs == nil {

@@ -279,17 +279,12 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-func TestCompareTakesTheFirstSeeds(t *testing.T) {
-	r := reportOf(shop(), 2, 0, false)
-	names := func(changes []Change) (out []string) {
-		for _, c := range changes {
-			out = append(out, c.From.Name)
-		}
-		return out
-	}
+func TestChangesAreOfTheFirstSeeds(t *testing.T) {
+	written := reportOf(shop(), 2, 0, false)
+	r := written.finished()
 	gain := r.run("gain")
 	edges, workloads := sim.Changes(shop(), randomly(shop(), 1), together(shop(), 1), locality.Node, sim.Configured)
-	if diff := cmp.Diff(names(NewChanges(edges)), names(gain.Edges)); diff != "" || len(gain.Edges) == 0 {
+	if diff := cmp.Diff(NewChanges(edges), gain.Edges); diff != "" || len(gain.Edges) == 0 {
 		t.Errorf("edges (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(NewChanges(workloads), gain.WorkloadChanges); diff != "" {
@@ -302,5 +297,10 @@ func TestCompareTakesTheFirstSeeds(t *testing.T) {
 		if s.BusiestWorkload == nil || !slices.Contains([]string{"cart", "db", "web"}, s.BusiestWorkload.Name) || s.BusiestNode == "" {
 			t.Errorf("the busiest endpoint is %v on %q", s.BusiestWorkload, s.BusiestNode)
 		}
+	}
+	mine := []Change{{From: Workload{"my", "own"}}}
+	written.run("gain").Edges = mine
+	if diff := cmp.Diff(mine, written.finished().run("gain").Edges); diff != "" {
+		t.Errorf("the caller's changes are lost (-want +got):\n%s", diff)
 	}
 }

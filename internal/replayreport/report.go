@@ -80,7 +80,7 @@ type Run struct {
 	// Timing is there when asked for: no two replays share it.
 	Timing *Timing `json:"timing,omitempty"`
 
-	samples []Sample // as PerSeed
+	first Sample
 }
 
 // Seed is the result with one seed.
@@ -88,7 +88,7 @@ type Seed struct {
 	// Seed is missing when the run was not replayed.
 	Seed *uint64 `json:"seed,omitempty"`
 	// BusiestWorkload and BusiestNode are those of Figures.BusiestEndpoint; they
-	// are missing before Compare, and when nothing is called.
+	// are missing when nothing is called, or when the sample had no cluster.
 	BusiestWorkload *Workload `json:"busiestWorkload,omitempty"`
 	BusiestNode     string    `json:"busiestNode,omitempty"`
 	Figures[float64]

@@ -47,16 +47,17 @@ func (r *Report) writeHead(out io.Writer) {
 	if r.replayed() {
 		fmt.Fprintf(out, "pods arrive in the order %s, with %s from %d\n", printable(r.Order), plural(r.Seeds, "seed"), r.FirstSeed)
 	}
-	if len(r.Runs) == 0 {
-		return
+	if slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Config != "" }) {
+		fmt.Fprintln(out)
+		var t columns
+		for _, run := range r.Runs {
+			t.add(printable(run.Name), printable(run.Config))
+		}
+		t.left().write(out)
 	}
-	fmt.Fprintln(out)
-	var t columns
-	for _, run := range r.Runs {
-		t.add(printable(run.Name), printable(run.Config))
+	if len(r.Runs) > 0 {
+		fmt.Fprintln(out)
 	}
-	t.left().write(out)
-	fmt.Fprintln(out)
 }
 
 // left pads the second column, so that it begins at the left too.
