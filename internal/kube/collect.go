@@ -22,6 +22,8 @@ type collector struct {
 	objects Objects
 	held    int
 	notes   notes
+	// like has a pod of each owner.
+	like map[objectKey]*corev1.Pod
 }
 
 // add takes an object of a kind that a replay looks at. raw may be written over
@@ -32,7 +34,7 @@ func (c *collector) add(h header, raw []byte) error {
 	case header{"v1", "Node"}:
 		return hold(c, h, raw, &o.Nodes, slimNode)
 	case header{"v1", "Pod"}:
-		return hold(c, h, raw, &o.Pods, slimPod)
+		return hold(c, h, raw, &o.Pods, c.slimPod)
 	case header{"v1", "Service"}:
 		return hold(c, h, raw, &o.Services, slimService)
 	case header{"v1", "Namespace"}:
@@ -51,7 +53,11 @@ func (c *collector) add(h header, raw []byte) error {
 	if h.kind == "" || h.apiVersion == "" {
 		return errors.New("an object without kind and apiVersion; must be what kubectl get -A -o json writes")
 	}
-	c.notes.add(fmt.Sprintf("a replay does not look at %s %s", printable(h.apiVersion), printable(h.kind)), nameOf(raw))
+	text, example := fmt.Sprintf("a replay does not look at %s %s", printable(h.apiVersion), printable(h.kind)), ""
+	if _, known := c.notes.at[text]; !known {
+		example = nameOf(raw)
+	}
+	c.notes.add(text, example)
 	return nil
 }
 
@@ -82,6 +88,23 @@ func hold[T any, P interface {
 	}
 	*into = append(*into, object)
 	return nil
+}
+
+func (c *collector) slimPod(pod *corev1.Pod) {
+	slimPod(pod)
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if owner == nil {
+		return
+	}
+	key := objectKey{owner.Kind, pod.Namespace, owner.Name}
+	if other, known := c.like[key]; known {
+		share(pod, other)
+		return
+	}
+	if c.like == nil {
+		c.like = map[objectKey]*corev1.Pod{}
+	}
+	c.like[key] = pod
 }
 
 // nameOf is "namespace/name" of any object, as far as it has them.

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // names lists what is held as "kind namespace/name".
@@ -259,4 +262,44 @@ func asJSON(t *testing.T, value any) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// Pods of one owner have in common what is equal in them, and nothing else.
+func TestReadObjectsShares(t *testing.T) {
+	spec := "|spec: {nodeName: NODE, containers: [{name: a, image: IMAGE}]}"
+	one := strings.ReplaceAll(spec, "IMAGE", "web:1")
+	o, _, err := ReadObjects(strings.NewReader("---\n"+
+		pod("web-1", "ReplicaSet/web", "n1", "app: web"+one)+pod("web-2", "ReplicaSet/web", "n2", "app: web"+one)+
+		pod("web-3", "ReplicaSet/web", "n3", "app: web"+strings.ReplaceAll(spec, "IMAGE", "web:2"))), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	containers := func(i int) *corev1.Container { return &o.Pods[i].Spec.Containers[0] }
+	if containers(0) != containers(1) {
+		t.Error("equal containers are there twice")
+	}
+	if got := []string{containers(1).Image, containers(2).Image, o.Pods[1].Name, o.Pods[1].Spec.NodeName}; !slices.Equal(got, []string{"web:1", "web:2", "web-2", "n2"}) {
+		t.Errorf("images, name and node are %v", got)
+	}
+}
+
+// What is not held costs no memory, however much of it there is.
+func TestReadObjectsInLittleMemory(t *testing.T) {
+	secret := `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"data":{"x":"` + strings.Repeat("x", 100_000) + `"}}`
+	const n = 300
+	parts := []io.Reader{strings.NewReader(`{"kind":"List","items":[` + jsonNode)}
+	for range n {
+		parts = append(parts, strings.NewReader(","), strings.NewReader(secret))
+	}
+	parts = append(parts, strings.NewReader("]}"))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, warnings, err := ReadObjects(io.MultiReader(parts...), "f")
+	runtime.ReadMemStats(&after)
+	if err != nil || len(warnings) != 1 || warnings[0].Count != n {
+		t.Fatalf("warnings %v, error %v", warnings, err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > uint64(n*len(secret)/4) {
+		t.Errorf("%d bytes were allocated to read %d", took, n*len(secret))
+	}
 }
