@@ -5,6 +5,7 @@ package promtest
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -64,9 +65,18 @@ func (q *Querier) Query(ctx context.Context, query string, at time.Time, yield f
 		return fmt.Errorf("running %s: %w", query, err)
 	}
 	for _, s := range vector {
-		if err := yield(telemetry.Series{Labels: s.Metric, Value: s.F}); err != nil {
+		if err := yield(telemetry.Series{Labels: s.Metric, Value: valueOf(s)}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// valueOf returns what the client of the HTTP API yields: a native histogram is
+// no rate.
+func valueOf(s promql.Sample) float64 {
+	if s.H != nil {
+		return math.NaN()
+	}
+	return s.F
 }

@@ -40,6 +40,7 @@ type decoder struct {
 
 	// The envelope.
 	status, resultType   string
+	hasResult            bool
 	errorType, errorText string
 	warnings             []string
 	truncated            bool
@@ -179,6 +180,7 @@ func (d *decoder) data() error {
 		if d.resultType != "" && d.resultType != vectorType {
 			return d.notVector()
 		}
+		d.hasResult = true
 		return d.result()
 	})
 }

@@ -45,7 +45,7 @@ func query(t *testing.T, c Config) ([]string, error) {
 	return got, err
 }
 
-func serve(t *testing.T, h http.HandlerFunc) string {
+func serve(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -123,6 +123,7 @@ func TestFailures(t *testing.T) {
 		"timeout with 200": {handler: answer(`{"data":null,"error":"query timed out","errorType":"timeout","status":"error"}`), want: telemetry.Timeout, wantText: "query timed out"},
 		"no status":        {handler: answer(`{"data":{"resultType":"vector","result":[]}}`), want: telemetry.BadAnswer, wantText: `status of the answer is ""`},
 		"no data":          {handler: answer(`{"status":"success"}`), want: telemetry.BadAnswer, wantText: `not an instant vector but ""`},
+		"no result":        {handler: answer(`{"status":"success","data":{"resultType":"vector"}}`), want: telemetry.BadAnswer, wantText: "no result"},
 		"a late matrix":    {handler: answer(`{"status":"success","data":{"result":[],"resultType":"matrix"}}`), want: telemetry.BadAnswer, wantText: "matrix"},
 		"a scalar":         {handler: answer(`{"status":"success","data":{"result":[1,"2"],"resultType":"scalar"}}`), want: telemetry.BadAnswer, wantText: `want '{' instead of "1,`},
 		"JSON ends early":  {handler: answer(`{"status":"success","data":{"resultType":"vector","result":[`), want: telemetry.BadAnswer, wantText: "ends in the middle"},

@@ -47,6 +47,8 @@ func (d *decoder) outcome() error {
 		return badAnswer("the status of the answer is %q", d.status)
 	case d.resultType != vectorType:
 		return d.notVector()
+	case !d.hasResult:
+		return badAnswer("the answer has no result")
 	case d.truncated:
 		return d.tooManySeries()
 	case len(d.warnings) > 0:

@@ -125,6 +125,10 @@ func (l *lexer) unexpected(want string) error {
 
 // expect takes the byte c after white space.
 func (l *lexer) expect(c byte) error {
+	if l.pos < l.end && l.buf[l.pos] == c { // nearly always
+		l.pos++
+		return nil
+	}
 	got, err := l.peek()
 	if err != nil {
 		return err
@@ -225,17 +229,18 @@ func (l *lexer) number() error {
 // digits takes one digit or more.
 func (l *lexer) digits() error {
 	for n := 0; ; n++ {
-		c, err := l.raw()
-		switch {
-		case err != nil:
-			return err
-		case '0' <= c && c <= '9':
-			l.pos++
-		case n == 0:
-			return l.unexpected("a digit")
-		default:
+		if l.pos == l.end {
+			if err := l.fill(); err != nil {
+				return cutOff(err)
+			}
+		}
+		if c := l.buf[l.pos]; c < '0' || c > '9' {
+			if n == 0 {
+				return l.unexpected("a digit")
+			}
 			return nil
 		}
+		l.pos++
 	}
 }
 
