@@ -8,13 +8,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 func TestChanges(t *testing.T) {
 	c := measureCluster()
 	web, db := c.Workloads[0].ID, c.Workloads[1].ID
-	before, after := [][]int32{{0, 0, 1, 2}, {0, 1}}, [][]int32{{0, 0, 0, 2}, {1, 1}}
+	c.Workloads = append(c.Workloads, Workload{ID: flowgraph.WorkloadID{Namespace: "shop", Name: "silent"}, Replicas: 1})
+	before, after := [][]int32{{0, 0, 1, 2}, {0, 1}, {0}}, [][]int32{{0, 0, 0, 2}, {1, 1}, {1}}
 	cases := map[string]struct {
 		level            locality.Level
 		model            Model

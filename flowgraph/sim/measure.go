@@ -278,7 +278,7 @@ func selfLocal(w float64, places []tally, replicas int32) float64 {
 	d := float64(replicas)
 	var sum float64
 	for _, p := range places {
-		x := min(float64(p.pods), d)
+		x := float64(p.pods)
 		sum += w * x * (x - 1) / (d * (d - 1))
 	}
 	return sum

@@ -9,7 +9,7 @@ type callees struct {
 	// of its tally.
 	local [][]float64
 	// spread reaches all pods alike: from callers on nodes without an endpoint,
-	// outside the cluster or not placed, and from the workload itself.
+	// outside the cluster or not placed.
 	spread []float64
 	// total is both.
 	total []float64
@@ -50,7 +50,7 @@ func countCalls(c *Cluster, ends []pair, places [][]tally) callees {
 			continue
 		}
 		rest := w
-		if from >= 0 && from != to {
+		if from >= 0 {
 			rest -= calls.callLocally(places[from], places[to], c.Workloads[from].Replicas, to, w)
 		}
 		calls.total[to] += w

@@ -170,14 +170,14 @@ func TestBalance(t *testing.T) {
 	if diff := cmp.Diff(want, o.Balance, about()); diff != "" {
 		t.Errorf("balance (-want +got):\n%s", diff)
 	}
-	c.Nodes[1].MaxPods = 2
+	c.Nodes[2].MaxPods = 2
 	c.Nodes[3].Allocatable.Memory = 2500
-	if got := Measure(c, [][]int32{{0, 0, 2, 3}, {0, 3}}).Headroom; got != 1+2+3+1 {
-		t.Errorf("headroom %d, want 7 with 2 pods at most on n1 and less memory on n3", got)
+	if got := Measure(c, [][]int32{{0, 0, 2, 3}, {0, 3}}).Headroom; got != 1+3+1+1 {
+		t.Errorf("headroom %d, want 6 with 2 pods at most on n2 and less memory on n3", got)
 	}
-	c.Nodes[0].Allocatable.MilliCPU = 400 // overfull
-	if got := Measure(c, [][]int32{{0, 0, 2, 3}, {0, 3}}).Headroom; got != 0+2+3+1 {
-		t.Errorf("headroom %d, want 6 with n0 overfull", got)
+	c.Nodes[0].Allocatable.MilliCPU = 100 // overfull by more than one pod
+	if got := Measure(c, [][]int32{{0, 0, 2, 3}, {0, 3}}).Headroom; got != 0+3+1+1 {
+		t.Errorf("headroom %d, want 5 with n0 overfull", got)
 	}
 }
 

@@ -42,6 +42,10 @@ func TestDifferenceIsPaired(t *testing.T) {
 	if diff := cmp.Diff(want, Difference(a, b), cmpopts.EquateApprox(1e-9, 0)); diff != "" {
 		t.Errorf("difference (-want +got):\n%s", diff)
 	}
+	want.Mean = -2
+	if diff := cmp.Diff(want, Difference(b, a), cmpopts.EquateApprox(1e-9, 0)); diff != "" {
+		t.Errorf("the other way (-want +got):\n%s", diff)
+	}
 }
 
 func TestStudent(t *testing.T) {

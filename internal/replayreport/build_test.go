@@ -77,6 +77,9 @@ func TestSeedsAreNumbered(t *testing.T) {
 	if a, b := f.Runs[0].PerSeed[0].Seed, f.Runs[0].PerSeed[1].Seed; a == nil || b == nil || *a != 7 || *b != 8 {
 		t.Errorf("seeds %v and %v, want 7 and 8", a, b)
 	}
+	if r.Runs[0].PerSeed[0].Seed != nil {
+		t.Error("the report was changed")
+	}
 	if f.Runs[1].Replayed || f.Runs[1].PerSeed[0].Seed != nil {
 		t.Error("an assignment that was not replayed has a seed")
 	}

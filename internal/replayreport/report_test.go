@@ -126,6 +126,18 @@ func flat() *sim.Cluster {
 	return c
 }
 
+// quiet is the shop in one region, without traffic and with all of batch in one
+// zone.
+func quiet() *sim.Cluster {
+	c := shop()
+	for i := range c.Nodes {
+		c.Nodes[i].Region = "r"
+	}
+	c.Edges = nil
+	c.Assigned[3] = []int32{0, 0, 0, 0, 0, 1, 1, 1, 1}
+	return c
+}
+
 func TestGolden(t *testing.T) {
 	full, plain := reportOf(shop(), 3, 0.02, true), reportOf(flat(), 1, 0, false)
 	priced := reportOf(flat(), 1, 0.02, false)
@@ -136,6 +148,7 @@ func TestGolden(t *testing.T) {
 		"full.txt":          full.WriteTable,
 		"plain.txt":         plain.WriteTable,
 		"price-no-zone.txt": priced.WriteTable,
+		"quiet.txt":         reportOf(quiet(), 1, 0, false).WriteTable,
 		"empty.txt":         empty.WriteTable,
 		"full.json":         withoutTiming.WriteJSON,
 		"plain.json":        plain.WriteJSON,
@@ -162,6 +175,35 @@ func TestGolden(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheTableSteersNoTerminal has an escape sequence in every name.
+func TestTheTableSteersNoTerminal(t *testing.T) {
+	c := shop()
+	for w, letter := range []string{"w", "c", "d", "b"} {
+		old, name := c.Workloads[w].ID.Name, letter+"\x1b[2J"
+		c.Workloads[w].ID.Name = name
+		for i := range c.Edges {
+			for _, end := range []*flowgraph.WorkloadID{&c.Edges[i].From, &c.Edges[i].To} {
+				if end.Name == old {
+					end.Name = name
+				}
+			}
+		}
+	}
+	r := reportOf(c, 2, 1, true)
+	for i := range r.Runs {
+		r.Runs[i].Name += "\x1b[2J"
+		r.Runs[i].Config += "\x1b[2J"
+	}
+	r.Input.Name, r.Order, r.Baseline, r.Warnings = "\x1b[2J", "\x1b[2J", "recorded\x1b[2J", []string{"\x1b[2J"}
+	var out strings.Builder
+	if err := r.WriteTable(&out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "\x1b") || strings.Count(out.String(), `[2J`) < 20 {
+		t.Errorf("not escaped, or not there:\n%q", out.String())
 	}
 }
 
