@@ -3,6 +3,7 @@ package promapi
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -97,7 +98,21 @@ func (c *Client) query(ctx context.Context, form string, yield func(telemetry.Se
 	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return badAnswer("the answer is compressed (%s), which was not asked for", coding)
 	}
-	return decode(resp.Body, limits{series: c.config.MaxSeries, labelBytes: c.config.MaxLabelBytes}, yield)
+	return decode(contextReader{ctx, resp.Body}, limits{series: c.config.MaxSeries, labelBytes: c.config.MaxLabelBytes}, yield)
+}
+
+// contextReader stops when ctx ends. net/http alone would go on with what has
+// arrived, which may be much when the server is fast.
+type contextReader struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.in.Read(p)
 }
 
 // onlyGet reports whether a status may mean that the server, or a proxy before

@@ -69,7 +69,7 @@ func TestEveryTruncationFails(t *testing.T) {
 // reference.
 func TestRandomAnswers(t *testing.T) {
 	good := 0
-	for seed := range uint64(4000) {
+	for seed := range uint64(1500) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		body := randomAnswer(rng)
 		if rng.IntN(2) == 0 {
@@ -80,7 +80,7 @@ func TestRandomAnswers(t *testing.T) {
 			good++
 		}
 	}
-	if good < 1000 {
+	if good < 500 {
 		t.Errorf("only %d answers are right: the others all fail, which shows little", good)
 	}
 }
