@@ -13,10 +13,11 @@ import (
 type Model int
 
 const (
-	// Uniform, FairLoad and SameNode assume package affinity's routing of that
-	// name for every edge.
+	// Uniform assumes affinity.Uniform for every edge.
 	Uniform Model = iota
+	// FairLoad assumes affinity.FairLoad for every edge.
 	FairLoad
+	// SameNode assumes affinity.SameNode for every edge.
 	SameNode
 	// Configured takes for each edge the routing of the called workload.
 	Configured

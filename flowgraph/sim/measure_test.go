@@ -43,10 +43,13 @@ func measureCluster() *Cluster {
 	}
 }
 
+// level is what stays within a level of measureCluster, whose only callee is
+// routed by same node.
+func level(l locality.Level, uniform, fairLoad, sameNode float64) LevelOutcome {
+	return LevelOutcome{l, [modelCount]float64{uniform, fairLoad, sameNode, sameNode}}
+}
+
 func TestMeasure(t *testing.T) {
-	level := func(l locality.Level, uniform, fairLoad, sameNode float64) LevelOutcome {
-		return LevelOutcome{l, [modelCount]float64{uniform, fairLoad, sameNode, sameNode}}
-	}
 	cases := map[string]struct {
 		assigned [][]int32
 		want     []LevelOutcome
@@ -97,16 +100,11 @@ func TestMeasure(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := Measure(measureCluster(), c.assigned)
-			if diff := cmp.Diff(c.want, got.Levels, about()); diff != "" {
-				t.Errorf("levels (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(c.hotspot, got.Hotspot, about()); diff != "" {
-				t.Errorf("hotspot (-want +got):\n%s", diff)
-			}
-			placed := len(c.assigned[0]) + len(c.assigned[1])
-			if got.Total != 104 || got.External != 14 || got.Placed != placed || got.Missing != c.missing {
-				t.Errorf("total %v, external %v, %d pods placed, %d missing; want 104, 14, %d, %d",
-					got.Total, got.External, got.Placed, got.Missing, placed, c.missing)
+			want := *got
+			want.Total, want.External, want.Levels, want.Hotspot = 104, 14, c.want, c.hotspot
+			want.Placed, want.Missing = len(c.assigned[0])+len(c.assigned[1]), c.missing
+			if diff := cmp.Diff(&want, got, about()); diff != "" {
+				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -131,9 +129,9 @@ func TestLevelsThatNoNodeKnowsAreAbsent(t *testing.T) {
 		c.Nodes[i].Zone, c.Nodes[i].Region = "", ""
 	}
 	o := Measure(c, [][]int32{{0}, {0}})
-	for level, want := range map[locality.Level]bool{locality.Node: true, locality.Zone: false, locality.Region: false} {
-		if _, ok := o.Level(level); ok != want {
-			t.Errorf("level %v is there: %v, want %v", level, ok, want)
+	for l, want := range map[locality.Level]bool{locality.Node: true, locality.Zone: false, locality.Region: false} {
+		if _, ok := o.Level(l); ok != want {
+			t.Errorf("level %v is there: %v, want %v", l, ok, want)
 		}
 	}
 	if o.LocalShare(locality.Zone, Uniform) != 0 || o.Crossing(locality.Zone, Uniform) != o.Total {

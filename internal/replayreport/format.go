@@ -105,8 +105,6 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-func lower(l locality.Level) string { return strings.ToLower(l.String()) }
-
 func upper(l locality.Level) string { return strings.ToUpper(l.String()) }
 
 // printable escapes what a terminal would not show as it is. Names come from
