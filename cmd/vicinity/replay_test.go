@@ -1,0 +1,171 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/sim/meshes"
+)
+
+// replayJSON is the part of the report that these tests look at.
+type replayJSON struct {
+	Schema string
+	Runs   []struct {
+		Name    string
+		Config  string
+		Summary struct {
+			Node struct {
+				Uniform struct {
+					LocalShare struct{ Mean float64 }
+				}
+			}
+		}
+	}
+}
+
+// TestReplayGeneratedMesh compares every built-in run on a mesh that fits into
+// seconds.
+func TestReplayGeneratedMesh(t *testing.T) {
+	args := []string{"replay", "mesh:deep-tree", "--seeds", "3", "-o", "json"}
+	first := succeed(t, args...)
+	var got replayJSON
+	if err := json.Unmarshal([]byte(first), &got); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, run := range got.Runs {
+		names = append(names, run.Name)
+	}
+	if want := []string{"default", "netmarks", "gain", "gain-fair-load"}; got.Schema != "vicinity.replay/v1" || !slices.Equal(names, want) {
+		t.Errorf("schema %s, runs %v, want %v", got.Schema, names, want)
+	}
+	if again := succeed(t, append(args, "--parallel", "1")...); again != first {
+		t.Error("the same seeds give another report")
+	}
+	if other := succeed(t, append(args, "--first-seed", "9")...); other == first {
+		t.Error("other seeds give the same report")
+	}
+	if timed := succeed(t, append(args, "--timing")...); !strings.Contains(timed, "Seconds") {
+		t.Error("--timing shows no seconds")
+	}
+}
+
+// TestReplayTable looks for what people read.
+func TestReplayTable(t *testing.T) {
+	out := succeed(t, "replay", "mesh:chain", "--seeds", "2", "--price-per-gb", "0.02", "--run", "default,gain")
+	for _, want := range []string{"CROSS-NODE", "CROSS-ZONE", "HEADROOM", "UNSCHEDULABLE", "default", "gain", "What changes most from default to gain"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "netmarks") {
+		t.Errorf("a run that was not asked for is in\n%s", out)
+	}
+}
+
+// TestReplayWrittenInput writes a generated mesh, reads it back as a user's own
+// files, and gets the same figures.
+func TestReplayWrittenInput(t *testing.T) {
+	dir := t.TempDir()
+	succeed(t, "replay", "mesh:online-boutique", "--write", dir)
+	edges, cluster := filepath.Join(dir, "edges.csv"), filepath.Join(dir, "cluster.json")
+	figures := func(args ...string) map[string]float64 {
+		t.Helper()
+		var got replayJSON
+		if err := json.Unmarshal([]byte(succeed(t, append(args, "--order", "random", "--seeds", "1", "-o", "json")...)), &got); err != nil {
+			t.Fatal(err)
+		}
+		shares := map[string]float64{}
+		for _, run := range got.Runs {
+			shares[run.Name] = 1 - run.Summary.Node.Uniform.LocalShare.Mean
+		}
+		return shares
+	}
+	written := figures("replay", edges, "--cluster", cluster, "--run", "default,gain")
+	if len(written) != 2 || written["default"] == 0 || written["gain"] >= written["default"] {
+		t.Errorf("crossing shares %v, want those of default and gain, gain less", written)
+	}
+	own := filepath.Join(dir, "own.yaml")
+	write(t, own, "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles:\n- schedulerName: a\n"+
+		"- {schedulerName: b, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 5}]}}}\n")
+	assignment := filepath.Join(dir, "nothing.csv")
+	write(t, assignment, "workload,node,pods\n")
+	more := figures("replay", edges, "--cluster", cluster, "--run", "default", "--scheduler-config", own,
+		"--scheduler-config", "near="+own, "--profile", "b", "--assignment", "none="+assignment)
+	if got := slices.Sorted(maps.Keys(more)); !slices.Equal(got, []string{"default", "near", "none", "own"}) {
+		t.Errorf("runs %v", got)
+	}
+	if more["none"] != 1 || more["own"] != more["near"] || more["near"] >= more["default"] {
+		t.Errorf("crossing shares %v", more)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReplayErrors(t *testing.T) {
+	dir := t.TempDir()
+	edges, bad, cluster := filepath.Join(dir, "edges.csv"), filepath.Join(dir, "bad.csv"), filepath.Join(dir, "cluster.json")
+	config := filepath.Join(dir, "scheduler.yaml")
+	write(t, edges, "from,to,bytes_per_second\na/x,a/y,1\n")
+	write(t, bad, "from,to,bytes_per_second\na/x,a/y,-1\n")
+	write(t, cluster, `{"apiVersion":"v1","kind":"List","items":[`)
+	write(t, config, "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\ncolour: red\n")
+	cases := map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"no input":               {nil, 2, "takes one INPUT"},
+		"two inputs":             {[]string{"a", "b"}, 2, "takes one INPUT"},
+		"no such file":           {[]string{filepath.Join(dir, "none.json")}, 1, "none.json: no such file"},
+		"no such mesh":           {[]string{"mesh:nothing"}, 2, "mesh:help"},
+		"bad size":               {[]string{"mesh:chain,size=0"}, 2, "size=N"},
+		"size out of range":      {[]string{"mesh:chain,size=1000000000"}, 2, "size"},
+		"edges without cluster":  {[]string{edges}, 2, "--cluster FILE"},
+		"cluster without edges":  {[]string{"mesh:chain", "--cluster", cluster}, 2, "--cluster goes with"},
+		"truncated cluster":      {[]string{edges, "--cluster", cluster}, 1, "cluster.json:1"},
+		"unknown output":         {[]string{"mesh:chain", "-o", "xml"}, 2, "table or json"},
+		"unknown order":          {[]string{"mesh:chain", "--order", "sideways"}, 2, "random"},
+		"rollout from nothing":   {[]string{"mesh:chain", "--order", "rollout"}, 2, "no assignment"},
+		"unknown run":            {[]string{"mesh:chain", "--run", "magic"}, 2, "netmarks"},
+		"recorded without":       {[]string{"mesh:chain", "--run", "recorded"}, 2, "no assignment"},
+		"no seeds":               {[]string{"mesh:chain", "--seeds", "0"}, 2, "--seeds 0"},
+		"negative price":         {[]string{"mesh:chain", "--price-per-gb", "-1"}, 2, "--price-per-gb -1"},
+		"unknown baseline":       {[]string{"mesh:chain", "--baseline", "magic"}, 2, "there are default"},
+		"bad configuration":      {[]string{"mesh:chain", "--scheduler-config", config}, 1, "scheduler.yaml: "},
+		"two runs of a name":     {[]string{"mesh:chain", "--scheduler-config", "gain=" + config}, 1, "colour"},
+		"assignment, no name":    {[]string{"mesh:chain", "--assignment", edges}, 2, "NAME=FILE"},
+		"assignment, bad file":   {[]string{"mesh:chain", "--assignment", "a=" + bad}, 1, "bad.csv:1"},
+		"assignment, no file":    {[]string{"mesh:chain", "--assignment", "a=" + filepath.Join(dir, "none.csv")}, 1, "none.csv"},
+		"a profile that is not":  {[]string{"mesh:chain", "--run", "default", "--profile", "x", "--scheduler-config", "mine=" + filepath.Join(dir, "good.yaml")}, 1, `no profile "x"`},
+		"not ByteDance's format": {[]string{cluster}, 1, "cluster.json"},
+	}
+	write(t, filepath.Join(dir, "good.yaml"), "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n")
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			code, out, said := invoke(t, append([]string{"replay"}, c.args...)...)
+			if code != c.code || out != "" || strings.Count(said, "\n") != 1 || !strings.Contains(said, c.want) {
+				t.Errorf("exit code %d, stdout %q, stderr %q; want %d and %q", code, out, said, c.code, c.want)
+			}
+		})
+	}
+}
+
+func TestReplayListsMeshes(t *testing.T) {
+	out := succeed(t, "replay", "mesh:help")
+	for _, family := range meshes.Families() {
+		if !strings.Contains(out, "mesh:"+family.Name+" ") {
+			t.Errorf("%s is not in\n%s", family.Name, out)
+		}
+	}
+}
