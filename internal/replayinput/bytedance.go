@@ -128,9 +128,9 @@ func (b *byteDanceCluster) services(data *byteDance) error {
 		if err := checkName(s.Service); err != nil {
 			return fmt.Errorf("%s: Service: %w", at, err)
 		}
-		requests, err := resources(s.RequestCPU, s.RequestMem)
+		requests, err := resources("Request", s.RequestCPU, s.RequestMem)
 		if err != nil {
-			return fmt.Errorf("%s: Request%w", at, err)
+			return fmt.Errorf("%s: %w", at, err)
 		}
 		anywhere, err := runsAnywhere(s.CompatibleMachines)
 		if err != nil {
@@ -174,9 +174,9 @@ func (b *byteDanceCluster) machines(data *byteDance) error {
 		if err := checkName(m.MachineIP); err != nil {
 			return fmt.Errorf("%s: MachineIP: %w", at, err)
 		}
-		has, err := resources(m.TotalCPU, m.TotalMem)
+		has, err := resources("Total", m.TotalCPU, m.TotalMem)
 		if err != nil {
-			return fmt.Errorf("%s: Total%w", at, err)
+			return fmt.Errorf("%s: %w", at, err)
 		}
 		b.Nodes = append(b.Nodes, sim.Node{
 			Locality: locality.Locality{Node: m.MachineIP}, Allocatable: has, MaxPods: byteDanceMaxPods,
@@ -250,14 +250,14 @@ func (b *byteDanceCluster) warnings(data *byteDance) []Warning {
 	return append(warnings, counted(Warning{"fields do not add up to 1: " + strings.Join(names, ", "), len(names)})...)
 }
 
-// resources scales shares of the cluster; its error begins with the end of the
-// field's name.
-func resources(cpu, memory float64) (sim.Resources, error) {
+// resources scales the shares of the cluster in two fields, whose names begin
+// with prefix.
+func resources(prefix string, cpu, memory float64) (sim.Resources, error) {
 	if err := checkShare(cpu); err != nil {
-		return sim.Resources{}, fmt.Errorf("CPU: %w", err)
+		return sim.Resources{}, fmt.Errorf("%sCPU: %w", prefix, err)
 	}
 	if err := checkShare(memory); err != nil {
-		return sim.Resources{}, fmt.Errorf("Mem: %w", err)
+		return sim.Resources{}, fmt.Errorf("%sMem: %w", prefix, err)
 	}
 	return sim.Resources{
 		MilliCPU: int64(math.Round(cpu * byteDanceMilliCPU)),

@@ -101,25 +101,29 @@ func TestReadEdgesReadError(t *testing.T) {
 }
 
 // blanks is an endless file of long empty lines.
-type blanks struct{ line string }
+type blanks struct {
+	line string
+	read int
+}
 
-func (b blanks) Read(p []byte) (int, error) {
+func (b *blanks) Read(p []byte) (int, error) {
 	var n int
 	for n < len(p) {
 		n += copy(p[n:], b.line)
 	}
+	b.read += n
 	return n, nil
 }
 
 func TestTableLimit(t *testing.T) {
-	endless := blanks{strings.Repeat(" ", 1023) + "\n"}
-	for name, r := range map[string]io.Reader{
-		"in the header": endless,
-		"in the rows":   io.MultiReader(strings.NewReader("from,to,bytes_per_second\n"), endless),
-	} {
-		_, err := ReadEdges(r, "f.csv")
+	for _, before := range []string{"", "from,to,bytes_per_second\n"} {
+		endless := &blanks{line: strings.Repeat(" ", 1023) + "\n"}
+		_, err := ReadEdges(io.MultiReader(strings.NewReader(before), endless), "f.csv")
 		if want := "f.csv: is larger than 268435456 bytes"; err == nil || err.Error() != want {
-			t.Errorf("%s: got %v, want %s", name, err, want)
+			t.Errorf("after %q: got %v, want %s", before, err, want)
+		}
+		if endless.read > maxTableBytes+1 {
+			t.Errorf("after %q: %d bytes are read", before, endless.read)
 		}
 	}
 }

@@ -129,7 +129,7 @@ func checkReplicas(t *testing.T, c *sim.Cluster, callers []int) {
 
 func TestLogNormal(t *testing.T) {
 	rng := seeded(1)
-	below, within := 0, 0
+	below, within, fourth := 0, 0, 0
 	for range 10_000 {
 		v := logNormal(rng, 100, 1)
 		if v < 100 {
@@ -142,6 +142,12 @@ func TestLogNormal(t *testing.T) {
 		if math.Abs(digits-math.Round(digits)) > 1e-6 {
 			t.Fatalf("%v has more than four digits", v)
 		}
+		if math.Mod(math.Round(digits), 10) != 0 {
+			fourth++
+		}
+	}
+	if fourth < 8800 || fourth > 9200 {
+		t.Errorf("%d of 10000 have a fourth digit that is not 0", fourth)
 	}
 	if below < 4800 || below > 5200 || within < 6600 || within > 7050 {
 		t.Errorf("%d of 10000 are below the median, %d within one sigma", below, within)
