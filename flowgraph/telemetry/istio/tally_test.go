@@ -1,0 +1,130 @@
+package istio
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promapi"
+)
+
+// labelMap implements telemetry.Labels.
+type labelMap map[string]string
+
+func (l labelMap) Get(name string) string { return l[name] }
+
+// pair returns the labels of a series from workload i to workload j.
+func pair(i, j int, reporter string) labelMap {
+	return labelMap{
+		"reporter":                  reporter,
+		"source_workload":           fmt.Sprint("client-", i),
+		"source_workload_namespace": "shop",
+		"destination_workload":      fmt.Sprint("server-", j), "destination_workload_namespace": "shop",
+	}
+}
+
+func TestSeenSeriesDoNotAllocate(t *testing.T) {
+	tl := newTally("")
+	var series []telemetry.Series
+	for i := range 100 {
+		series = append(series, telemetry.Series{Labels: pair(i, i/2, "source"), Value: 1},
+			telemetry.Series{Labels: pair(i, i/2, "destination"), Value: 2})
+	}
+	add := func() {
+		for _, s := range series {
+			tl.add(received, s)
+		}
+	}
+	add()
+	if n := testing.AllocsPerRun(10, add); n != 0 {
+		t.Errorf("%v allocations for series that have been seen", n)
+	}
+}
+
+// TestManyPairs has more pairs than one chunk of reports.
+func TestManyPairs(t *testing.T) {
+	const n = 100
+	tl := newTally("")
+	for range 2 {
+		for i := n - 1; i >= 0; i-- {
+			for j := range n {
+				tl.add(sent, telemetry.Series{Labels: pair(i, j, "source"), Value: float64(i*n + j)})
+			}
+		}
+	}
+	flows := tl.observation("istio", time.Unix(1, 0)).Flows
+	if len(flows) != n*n || n*n < 2*reportsPerChunk {
+		t.Fatalf("%d flows, want %d", len(flows), n*n)
+	}
+	for k, f := range flows {
+		var i, j int
+		if _, err := fmt.Sscanf(f.From.Name+" "+f.To.Name, "client-%d server-%d", &i, &j); err != nil {
+			t.Fatal(err)
+		}
+		if f.SentBytesPerSecond != 2*float64(i*n+j) {
+			t.Errorf("%v -> %v: %v, want %v", f.From, f.To, f.SentBytesPerSecond, 2*(i*n+j))
+		}
+		if k > 0 && (flows[k-1].From.Compare(f.From) > 0 || flows[k-1].From == f.From && flows[k-1].To.Compare(f.To) >= 0) {
+			t.Errorf("%v -> %v comes too late", f.From, f.To)
+		}
+	}
+}
+
+// BenchmarkCollect asks a server for 500,000 pairs of 10,000 workloads, both of
+// whose ends report: one of the five queries has a million series, the others
+// have none.
+func BenchmarkCollect(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "answer.json")
+	if err := os.WriteFile(path, millionSeries(), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.FormValue("query"), "istio_request_bytes_sum") {
+			http.ServeFile(w, r, path)
+			return
+		}
+		io.WriteString(w, `{"status":"success","data":{"resultType":"vector","result":[]}}`)
+	}))
+	defer s.Close()
+	source, err := NewSidecar(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	client, err := promapi.New(promapi.Config{URL: s.URL, Timeout: time.Hour, MaxBodyBytes: 1 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer client.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		o, err := source.Collect(context.Background(), client, time.Unix(1, 0))
+		if err != nil || len(o.Flows) != 500_000 {
+			b.Fatalf("%d flows, error %v", len(o.Flows), err)
+		}
+	}
+}
+
+func millionSeries() []byte {
+	out := []byte(`{"status":"success","data":{"resultType":"vector","result":[`)
+	for i := range 1_000_000 {
+		from := i / 2 / 50
+		to := (from*7 + i/2%50*31 + 1) % 10_000
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = fmt.Appendf(out, `{"metric":{"destination_cluster":"Kubernetes","destination_service_name":"service-%05d",`+
+			`"destination_workload":"workload-%05d-v1","destination_workload_namespace":"team-%03d","reporter":"%s",`+
+			`"source_cluster":"Kubernetes","source_workload":"workload-%05d-v1","source_workload_namespace":"team-%03d"},`+
+			`"value":[1722850000.123,"%d.%06d"]}`,
+			to, to, to%200, [2]string{"source", "destination"}[i%2], from, from%200, i%100000, i*7919%1000000)
+	}
+	return append(out, `]}}`...)
+}
