@@ -119,6 +119,10 @@ items:
 				`a replay does not look at v1 "\x1b[31m": "\a"`,
 			},
 		},
+		"items of something else": {
+			input:        `{"apiVersion":"x/v1","kind":"Menu","metadata":{"namespace":"shop","name":"lunch"},"items":[1]}`,
+			wantWarnings: []string{"a replay does not look at x/v1 Menu: shop/lunch"},
+		},
 		"a version that looks like a large number": {
 			input: `{"apiVersion":"v1","kind":"Node","metadata":{"name":"n1","labels":{"commit":"8e10234"}}}`,
 			want:  []string{"node n1"},
@@ -169,6 +173,9 @@ func TestReadObjectsErrors(t *testing.T) {
 		"field of a wrong type": {
 			"{\"kind\":\"List\",\"items\":[\n" + jsonNode + ",\n\n" + strings.Replace(jsonPod, `"web-1"`, `"web-1","labels":3`, 1) + "]}",
 			"f:4: Pod shop/web-1: json: cannot unmarshal number",
+		},
+		"field of a wrong type in an item of many lines": {
+			"{\"kind\":\"List\",\"items\":[\n" + jsonNode + ",\n\n" + strings.Replace(jsonNode, ",", "\n,\n\"spec\":3,", 1) + "\n\n]}", "f:4: Node n1: json: cannot unmarshal number",
 		},
 		"amount that is none":    {nodeWith("4 cores"), "f:1: Node n1: quantities must match"},
 		"amount of many digits":  {nodeWith("1e-100000000"), `f:1: Node n1: cpu is "1e-100000000": no such amount`},
