@@ -73,7 +73,7 @@ func (c *controllers) desired(id flowgraph.WorkloadID, pods []*corev1.Pod) (int3
 	wants, known := int32(min(len(pods), maxReplicas)), false
 	for _, pod := range pods {
 		owner := metav1.GetControllerOfNoCopy(pod)
-		if owner == nil || owner.Kind == "DaemonSet" || owner.Kind == "Job" || isStatic(pod) {
+		if owner == nil {
 			continue
 		}
 		var n int32

@@ -10,78 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// twoNodes is what most inputs begin with.
-const twoNodes = `---
-{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {allocatable: {cpu: "4", memory: 8Gi, pods: "110"}}}
----
-{apiVersion: v1, kind: Node, metadata: {name: n2}, spec: {unschedulable: true}, status: {allocatable: {cpu: 3900m, memory: 1Ki, pods: "9"}}}
-`
-
-// pod is one of namespace shop; owner is kind/name, or empty.
-func pod(name, owner, node, more string) string {
-	owners := ""
-	if kind, of, ok := strings.Cut(owner, "/"); ok {
-		version := "apps/v1"
-		if kind == "Job" {
-			version = "batch/v1"
-		} else if kind == "Node" || kind == "ReplicationController" {
-			version = "v1"
-		}
-		owners = fmt.Sprintf(`, ownerReferences: [{apiVersion: %s, kind: %s, name: %s, controller: true}]`, version, kind, of)
-	}
-	labels, rest, _ := strings.Cut(more, "|")
-	if rest == "" {
-		rest = "spec: {nodeName: " + node + ", containers: [{name: a, resources: {requests: {cpu: 100m, memory: 1Mi}}}]}"
-	} else {
-		rest = strings.ReplaceAll(rest, "NODE", node)
-	}
-	return fmt.Sprintf("---\n{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: %s, labels: {%s}%s}, %s}\n", name, labels, owners, rest)
-}
-
-// object is one of namespace shop with a spec.
-func object(version, kind, name, spec string) string {
-	return fmt.Sprintf("---\n{apiVersion: %s, kind: %s, metadata: {namespace: shop, name: %s}, spec: {%s}}\n", version, kind, name, spec)
-}
-
-// owned adds an owner of kind apps/v1 to the metadata of an object.
-func owned(object, owner string) string {
-	kind, of, _ := strings.Cut(owner, "/")
-	return strings.Replace(object, "namespace: shop", fmt.Sprintf(
-		"ownerReferences: [{apiVersion: apps/v1, kind: %s, name: %s, controller: true}], namespace: shop", kind, of), 1)
-}
-
-// describe writes workloads as a test can have them at a glance:
-// name x replicas, requests, what is not as usual, nodes.
-func describe(r *Replayable) []string {
-	var all []string
-	for i, w := range r.Cluster.Workloads {
-		line := fmt.Sprintf("%s x%d %dm %d", w.ID, w.Replicas, w.Requests.MilliCPU, w.Requests.Memory)
-		if w.Routing != 0 {
-			line += " " + w.Routing.String()
-		}
-		if w.Fixed {
-			line += " fixed"
-		}
-		if r.Cluster.Assigned != nil {
-			for _, n := range r.Cluster.Assigned[i] {
-				line += " " + r.Cluster.Nodes[n].Node
-			}
-		}
-		all = append(all, line)
-	}
-	return all
-}
-
-func translate(t *testing.T, input string) (*Replayable, []string, error) {
-	t.Helper()
-	o, unread, err := ReadObjects(strings.NewReader(input), "f")
-	if err != nil || len(unread) > 0 {
-		t.Fatalf("reading the input: %v, %v", err, unread)
-	}
-	r, warnings, err := o.Cluster()
-	return r, lines(warnings), err
-}
-
 func TestCluster(t *testing.T) {
 	web := "app: web, pod-template-hash: h1"
 	webSet := owned(object("apps/v1", "ReplicaSet", "web-h1", "replicas: 3"), "Deployment/web")
@@ -116,19 +44,21 @@ func TestCluster(t *testing.T) {
 		"StatefulSet, Job, ReplicationController, controller of an unknown kind": {
 			input: object("apps/v1", "StatefulSet", "db", "replicas: 2") + pod("db-0", "StatefulSet/db", "n1", "") +
 				object("v1", "ReplicationController", "old", "replicas: 4") + pod("old-x", "ReplicationController/old", "n1", "") +
-				pod("import-29123456-x", "Job/import-29123456", "n1", "") + pod("match-1", "GameServer/match", "n1", ""),
+				pod("import-29123456-x", "Job/import-29123456", "n1", "") + pod("match-1", "GameServer/match", "n1", "") +
+				strings.Replace(pod("set-1", "StatefulSet/set", "n1", ""), "apps/v1", "apps.kruise.io/v1beta1", 1),
 			want: []string{
 				"shop/db x2 100m 1048576 n1", "shop/import x1 100m 1048576 n1",
-				"shop/match x1 100m 1048576 n1", "shop/old x4 100m 1048576 n1",
+				"shop/match x1 100m 1048576 n1", "shop/old x4 100m 1048576 n1", "shop/set x1 100m 1048576 n1",
 			},
 		},
 		"pods that stay where they are": {
 			input: object("apps/v1", "DaemonSet", "agent", "") + pod("agent-a", "DaemonSet/agent", "n1", "") +
-				pod("agent-b", "DaemonSet/agent", "n2", "") + pod("etcd-n1", "Node/n1", "n1", "") + pod("proxy-n1", "Node/n1", "n1", "") +
+				pod("agent-b", "DaemonSet/agent", "n2", "") +
+				pod("agent-c", "DaemonSet/agent", "n2", "|spec: {nodeName: NODE, containers: [{name: a}]}") + pod("etcd-n1", "Node/n1", "n1", "") + pod("proxy-n1", "Node/n1", "n1", "") +
 				"---\n{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: old-static, annotations: {kubernetes.io/config.mirror: x}}}\n" +
 				pod("bare", "", "n1", "") + pod("bare-pending", "", `""`, ""),
 			want: []string{
-				"shop/agent x2 100m 1048576 fixed n1 n2", "shop/bare x1 100m 1048576 fixed n1", "shop/bare-pending x1 100m 1048576",
+				"shop/agent x3 100m 1048576 fixed n1 n2 n2", "shop/bare x1 100m 1048576 fixed n1", "shop/bare-pending x1 100m 1048576",
 				"shop/etcd-n1 x1 100m 1048576 fixed n1", "shop/old-static x1 0m 0 fixed", "shop/proxy-n1 x1 100m 1048576 fixed n1",
 			},
 		},
@@ -167,6 +97,14 @@ func TestCluster(t *testing.T) {
 				pod("db-0", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 7m}}}]}") +
 				pod("db-1", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, hostname: db-1, containers: [{name: a, resources: {requests: {cpu: 8m}}}]}") +
 				pod("db-2", "StatefulSet/db", "n2", "|spec: {nodeName: NODE, hostname: db-2, containers: [{name: a, resources: {requests: {cpu: 8m}}}]}"),
+			want:         []string{"shop/db x3 8m 0 n1 n1 n2"},
+			wantWarnings: []string{"the pods of a workload differ (a rollout?); the replay makes all of them like most of them: shop/db"},
+		},
+		"rollout half done: the requests of the newest pod": {
+			input: object("apps/v1", "StatefulSet", "db", "replicas: 3") +
+				created(pod("db-0", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 7m}}}]}"), 2) +
+				created(pod("db-1", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 8m}}}]}"), 3) +
+				created(pod("db-2", "StatefulSet/db", "n2", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 9m}}}]}"), 1),
 			want:         []string{"shop/db x3 8m 0 n1 n1 n2"},
 			wantWarnings: []string{"the pods of a workload differ (a rollout?); the replay makes all of them like most of them: shop/db"},
 		},
@@ -266,7 +204,7 @@ func TestClusterErrors(t *testing.T) {
 		return fmt.Sprintf("---\n{apiVersion: v1, kind: Node, metadata: {name: %s}, status: {allocatable: {%s}}}\n", name, allocatable)
 	}
 	cases := map[string]struct{ input, want string }{
-		"no nodes":               {pod("web-1", "", "n1", ""), "no nodes"},
+		"no nodes":               {"---" + pod("web-1", "", "n1", ""), "the objects make no cluster: the cluster has no nodes"},
 		"node without capacity":  {node("n1", ""), "node n1: status.allocatable must have cpu, memory and pods"},
 		"node without memory":    {node("n1", "cpu: 1, pods: 10"), "node n1: status.allocatable must have"},
 		"node without room":      {node("n1", "cpu: 1, memory: 1Gi, pods: 0"), "node n1: status.allocatable must have"},
@@ -288,7 +226,7 @@ func TestClusterErrors(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			r, _, err := translate(t, tc.input)
-			if err == nil || !strings.Contains(err.Error(), tc.want) {
+			if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}
 			if r != nil {
@@ -326,5 +264,18 @@ func TestClusterOrder(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"service a", "service b", "*v1.StatefulSet", "*v1.StatefulSet"}, objects); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
+	}
+}
+
+// Without any pod on a node, nothing is known of an assignment.
+func TestClusterUnassigned(t *testing.T) {
+	for node, known := range map[string]bool{"n1": true, "gone": false, `""`: false} {
+		r, _, err := translate(t, twoNodes+object("apps/v1", "StatefulSet", "db", "")+pod("db-0", "StatefulSet/db", node, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Cluster.Assigned != nil; got != known {
+			t.Errorf("with a pod on node %s an assignment is known: %v, want %v", node, got, known)
+		}
 	}
 }
