@@ -130,11 +130,10 @@ func (d *decoder) text() (string, error) {
 	if null, err := d.null(); err != nil || null {
 		return "", err
 	}
-	b, _, err := d.string(d.scratch[:0], maxTextBytes)
+	b, _, err := d.string(d.scratch, maxTextBytes)
 	if err != nil {
 		return "", err
 	}
-	d.scratch = b
 	return string(b), nil
 }
 

@@ -74,7 +74,7 @@ func (c *Client) form(query string, at time.Time) string {
 		"query": {query},
 		"time":  {strconv.FormatFloat(seconds, 'f', -1, 64)},
 		// Prometheus takes whole units only: 1.5s is an error.
-		"timeout": {strconv.FormatInt(max(1, c.config.Timeout.Milliseconds()), 10) + "ms"},
+		"timeout": {strconv.FormatInt(c.config.Timeout.Milliseconds(), 10) + "ms"},
 		"limit":   {strconv.Itoa(c.config.MaxSeries)},
 	}.Encode()
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -52,7 +55,7 @@ func TestCancellation(t *testing.T) {
 			if ctx.Err() != nil {
 				after++
 			}
-			if cancel(); after > 10_000 {
+			if cancel(); after > bufferBytes/30 {
 				return errors.New("still asked")
 			}
 			return nil
@@ -63,6 +66,19 @@ func TestCancellation(t *testing.T) {
 		t.Errorf("error = %v after %d series, want context.Canceled", err, after)
 	}
 	wait(t, gone, "the connection")
+}
+
+func TestContextReader(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	r := contextReader{ctx, strings.NewReader("ab")}
+	b := make([]byte, 1)
+	if n, err := r.Read(b); n != 1 || err != nil {
+		t.Errorf("%d bytes, error %v", n, err)
+	}
+	cancel()
+	if n, err := r.Read(b); n != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("after cancel: %d bytes, error %v", n, err)
+	}
 }
 
 func TestYieldEndsTheConnection(t *testing.T) {
@@ -92,6 +108,15 @@ func TestEndlessAnswersEnd(t *testing.T) {
 			t.Errorf("error = %v, want it to say %s", err, name)
 		}
 		wait(t, gone, name)
+	}
+}
+
+// TestDialTimeout has no server: a connection that nobody answers takes ten
+// seconds to fail.
+func TestDialTimeout(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	if e := classify(&url.Error{Op: "Post", URL: "http://p?query=x", Err: dial}); e.Failure != telemetry.Timeout || strings.Contains(e.Error(), "query") {
+		t.Errorf("%v, %v, want a time-out without the query", e.Failure, e)
 	}
 }
 
@@ -138,6 +163,8 @@ func TestClosedConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(seen) != 2 {
 		t.Errorf("%d connections: the first one was not kept, or not given up", len(seen))
 	}

@@ -108,6 +108,7 @@ func TestDecode(t *testing.T) {
 		"null for no series":        {`{"status":"success","data":{"resultType":"vector","result":null},"warnings":null,"error":null}`, nil},
 		"data first":                {`{"warnings":[],"data":{"result":[{"value":[1.5e0,"2"],"metric":{"a":"b"}}],"resultType":"vector"},"status":"success"}`, []string{`"a"="b" 2`}},
 		"unknown keys":              {wrap(`{"x":{"y":[1,-0.5e+3,true,false,null,{"value":"\ud83d"}]},"value":[-0,"-1"],"metric":null}`), []string{"-1"}},
+		"nested to the limit":       {`{"x":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `,` + wrap("")[1:], nil},
 		"no metric":                 {wrap(`{"value":[1,"1"]}`), []string{"1"}},
 		"white space":               {" \t\r\n" + strings.NewReplacer("{", " {\n", ":", " :\t", ",", " ,\r\n", "]", " ]", "}", " } ").Replace(one(`"a":"b"`, "1")), []string{`"a"="b" 1`}},
 		"escaped labels":            {one(`"\u0061\"":"\\\/\b\f\n\r\t\u00e9"`, "1"), []string{`"a\""="\\/\b\f\n\r\té" 1`}},

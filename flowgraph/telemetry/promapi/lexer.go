@@ -25,14 +25,14 @@ var errCutOff = errors.New("the answer ends in the middle")
 type lexer struct {
 	in       io.Reader
 	buf      []byte
-	pos, end int   // what is left of buf
-	before   int64 // bytes of the stream before buf[0]
-	err      error // the first of in, io.EOF included: it is not read again
-	scratch  []byte
+	pos, end int    // what is left of buf
+	before   int64  // bytes of the stream before buf[0]
+	err      error  // the first of in, io.EOF included: it is not read again
+	scratch  []byte // keys and short texts, valid until the next one
 }
 
 func newLexer(in io.Reader) *lexer {
-	return &lexer{in: in, buf: make([]byte, bufferBytes)}
+	return &lexer{in: in, buf: make([]byte, bufferBytes), scratch: make([]byte, 0, maxTextBytes)}
 }
 
 // fill reads the next part of the stream; it may be called only when nothing of
@@ -163,11 +163,10 @@ func (l *lexer) more(first bool, closing byte) (bool, error) {
 // of the lexer; one that is too long for a key we know is cut.
 func (l *lexer) key() ([]byte, error) {
 	const maxKeyBytes = 32
-	key, _, err := l.string(l.scratch[:0], maxKeyBytes)
+	key, _, err := l.string(l.scratch, maxKeyBytes)
 	if err != nil {
 		return nil, err
 	}
-	l.scratch = key
 	return key, l.expect(':')
 }
 

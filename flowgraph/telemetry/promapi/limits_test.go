@@ -91,8 +91,11 @@ func TestWarningsAreLimited(t *testing.T) {
 	end := `"results truncated due to limit"]}`
 	in := io.MultiReader(strings.NewReader(`{"status":"success","data":{"resultType":"vector","result":[]},"warnings":[`),
 		repeated(`"`+strings.Repeat("w", 1<<20)+`",`, 50), strings.NewReader(end))
-	_, err := decodeLines(in, testLimits())
-	if telemetry.FailureOf(err) != telemetry.TooLarge || len(err.Error()) > 500 {
+	d := &decoder{lexer: newLexer(in)}
+	if err := d.answer(); err != nil || len(d.warnings) != maxWarnings || len(d.warnings[0]) != maxTextBytes {
+		t.Errorf("%d warnings, error %v", len(d.warnings), err)
+	}
+	if err := d.outcome(); telemetry.FailureOf(err) != telemetry.TooLarge {
 		t.Errorf("error = %v, want too large", err)
 	}
 }

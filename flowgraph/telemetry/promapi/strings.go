@@ -153,11 +153,11 @@ func (s *text) appendUnit(unit rune) {
 		}
 	}
 	s.flush()
-	if utf16.IsSurrogate(unit) && unit < 0xDC00 {
+	if utf16.IsSurrogate(unit) { // also when it can only be the second half: no pair begins with it
 		s.high = unit
 		return
 	}
-	s.put(utf8.AppendRune(nil, unit)) // half a pair becomes U+FFFD
+	s.put(utf8.AppendRune(nil, unit))
 }
 
 // flush replaces the first half of a pair that has no second one.
