@@ -30,7 +30,9 @@ type Querier interface {
 // Labels are the labels of one series. The labels of Prometheus' own engine
 // satisfy it.
 type Labels interface {
-	// Get returns the value of a label, "" when the series does not have it.
+	// Get returns the value of a label, "" when the series does not have it. The
+	// string may be kept. Implementations return the same one for a value that
+	// many series have, so that Get rarely allocates.
 	Get(name string) string
 }
 
@@ -38,7 +40,7 @@ type Labels interface {
 type Series struct {
 	// Labels may be read only until yield returns.
 	Labels Labels
-	// Value may be NaN or infinite.
+	// Value may be NaN or infinite. It is NaN for a native histogram.
 	Value float64
 }
 

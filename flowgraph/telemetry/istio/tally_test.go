@@ -1,7 +1,7 @@
 package istio
 
 import (
-	"context"
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -83,7 +83,7 @@ func TestManyPairs(t *testing.T) {
 // have none.
 func BenchmarkCollect(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "answer.json")
-	if err := os.WriteFile(path, millionSeries(), 0o600); err != nil {
+	if err := writeMillionSeries(path); err != nil {
 		b.Fatal(err)
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -105,26 +105,32 @@ func BenchmarkCollect(b *testing.B) {
 	defer client.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		o, err := source.Collect(context.Background(), client, time.Unix(1, 0))
+		o, err := source.Collect(b.Context(), client, time.Unix(1, 0))
 		if err != nil || len(o.Flows) != 500_000 {
 			b.Fatalf("%d flows, error %v", len(o.Flows), err)
 		}
 	}
 }
 
-func millionSeries() []byte {
-	out := []byte(`{"status":"success","data":{"resultType":"vector","result":[`)
+func writeMillionSeries(path string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriter(f)
+	fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[`)
+	comma := ""
 	for i := range 1_000_000 {
 		from := i / 2 / 50
 		to := (from*7 + i/2%50*31 + 1) % 10_000
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = fmt.Appendf(out, `{"metric":{"destination_cluster":"Kubernetes","destination_service_name":"service-%05d",`+
+		fmt.Fprintf(w, `%s{"metric":{"destination_cluster":"Kubernetes","destination_service_name":"service-%05d",`+
 			`"destination_workload":"workload-%05d-v1","destination_workload_namespace":"team-%03d","reporter":"%s",`+
 			`"source_cluster":"Kubernetes","source_workload":"workload-%05d-v1","source_workload_namespace":"team-%03d"},`+
 			`"value":[1722850000.123,"%d.%06d"]}`,
-			to, to, to%200, [2]string{"source", "destination"}[i%2], from, from%200, i%100000, i*7919%1000000)
+			comma, to, to, to%200, [2]string{"source", "destination"}[i%2], from, from%200, i%100000, i*7919%1000000)
+		comma = ","
 	}
-	return append(out, `]}}`...)
+	fmt.Fprint(w, `]}}`)
+	return w.Flush()
 }

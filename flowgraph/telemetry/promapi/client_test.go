@@ -140,7 +140,9 @@ func TestFailures(t *testing.T) {
 				w.Header().Set("Content-Encoding", "gzip")
 				z := gzip.NewWriter(w)
 				fmt.Fprintf(z, vector, "")
-				z.Close()
+				if err := z.Close(); err != nil {
+					t.Error(err)
+				}
 			},
 			want: telemetry.BadAnswer, wantText: "compressed (gzip)",
 		},

@@ -1,7 +1,9 @@
 // Package promapi is the client of a Prometheus-compatible HTTP API. It treats
 // the server as untrusted: time, body, number of series and length of labels
 // are limited, redirects are refused, and no proxy is taken from the
-// environment.
+// environment. It decodes the answer to an instant query while it reads it, in
+// memory that does not depend on the number of series. It knows no other part
+// of the API.
 package promapi
 
 import (
@@ -36,8 +38,9 @@ type Config struct {
 	// Credentials belong into files: Authorization is refused.
 	Headers map[string]string
 
-	// MaxBodyBytes limits an answer after decompression; DefaultMaxBodyBytes
-	// when zero.
+	// MaxBodyBytes limits an answer, which is never compressed;
+	// DefaultMaxBodyBytes when zero. It limits time, not memory: an answer is
+	// decoded while it is read.
 	MaxBodyBytes int64
 	// MaxSeries limits the series of one answer; DefaultMaxSeries when zero.
 	MaxSeries int

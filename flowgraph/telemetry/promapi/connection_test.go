@@ -187,7 +187,9 @@ func TestHeaders(t *testing.T) {
 
 func TestConcurrentQueries(t *testing.T) {
 	client, err := New(Config{URL: serve(t, func(w http.ResponseWriter, r *http.Request) {
-		mesh{series: 2000, workloads: 50, full: r.FormValue("query") == "full"}.write(w)
+		if err := (mesh{series: 2000, workloads: 50, full: r.FormValue("query") == "full"}).write(w); err != nil {
+			t.Error(err)
+		}
 	})})
 	if err != nil {
 		t.Fatal(err)

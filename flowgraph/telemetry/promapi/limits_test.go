@@ -14,11 +14,10 @@ import (
 // allocations decodes an answer of so many series, whose values it reads, and
 // returns how often it allocates.
 func allocations(t *testing.T, series int) float64 {
-	body := &bytes.Buffer{}
-	mesh{series: series, workloads: 50, full: true}.write(body)
+	body := mesh{series: series, workloads: 50, full: true}.bytes(t)
 	return testing.AllocsPerRun(5, func() {
 		read := 0
-		err := decode(bytes.NewReader(body.Bytes()), limits{series: series, labelBytes: 100}, func(s telemetry.Series) error {
+		err := decode(bytes.NewReader(body), limits{series: series, labelBytes: 100}, func(s telemetry.Series) error {
 			for _, name := range []string{"source_workload", "destination_workload", "reporter", "none"} {
 				read += len(s.Labels.Get(name))
 			}
@@ -118,10 +117,9 @@ func TestManyDifferentLabels(t *testing.T) {
 
 // TestStringsOutliveTheSeries keeps what Get returned beyond yield.
 func TestStringsOutliveTheSeries(t *testing.T) {
-	body := &bytes.Buffer{}
-	mesh{series: 100, workloads: 50}.write(body)
+	body := mesh{series: 100, workloads: 50}.bytes(t)
 	var kept []string
-	err := decode(body, limits{series: 100, labelBytes: 100}, func(s telemetry.Series) error {
+	err := decode(bytes.NewReader(body), limits{series: 100, labelBytes: 100}, func(s telemetry.Series) error {
 		kept = append(kept, s.Labels.Get("source_workload"))
 		return nil
 	})
