@@ -237,6 +237,11 @@ func TestCollect(t *testing.T) {
 			wantFlows:   []string{"shop/web -> shop/db 10 0 0"},
 			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.Invalid: {Series: 1}},
 		},
+		"a native histogram is not a rate": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes_sum {{schema:0 sum:5 count:4 buckets:[1 2 1]}}+{{schema:0 sum:5 count:4 buckets:[1 2 1]}}x20`,
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.Invalid: {Series: 1}},
+		},
 		"selector": {
 			options: Options{Selector: `job="envoy"`},
 			series: `
