@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,12 +25,11 @@ var (
 )
 
 // clock returns a clock that stands at queryTime when it is first read and
-// moves by 40 ms with every reading.
+// moves by 40 ms with every reading, whoever reads it.
 func clock() func() time.Time {
-	t := queryTime.Add(-40 * time.Millisecond)
+	var readings atomic.Int64
 	return func() time.Time {
-		t = t.Add(40 * time.Millisecond)
-		return t
+		return queryTime.Add(time.Duration(readings.Add(1)-1) * 40 * time.Millisecond)
 	}
 }
 

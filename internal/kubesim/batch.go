@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,8 +43,7 @@ func (b Batch) Run(ctx context.Context, runs []Run) ([][]*sim.Result, error) {
 	results := make([][]*sim.Result, len(runs))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(b.Parallel, 1))
-	done := make(chan struct{}, 1)
-	done <- struct{}{}
+	var done sync.Mutex
 	for i, run := range runs {
 		results[i] = make([]*sim.Result, b.Seeds)
 		for s := range b.Seeds {
@@ -54,9 +54,9 @@ func (b Batch) Run(ctx context.Context, runs []Run) ([][]*sim.Result, error) {
 				}
 				results[i][s] = result
 				if b.Done != nil {
-					<-done
+					done.Lock()
 					b.Done()
-					done <- struct{}{}
+					done.Unlock()
 				}
 				return nil
 			})

@@ -148,7 +148,7 @@ func (s *text) appendUnit(unit rune) {
 	if s.high != 0 {
 		if r := utf16.DecodeRune(s.high, unit); r != utf8.RuneError {
 			s.high = 0
-			s.put(utf8.AppendRune(nil, r))
+			s.putRune(r)
 			return
 		}
 	}
@@ -157,15 +157,20 @@ func (s *text) appendUnit(unit rune) {
 		s.high = unit
 		return
 	}
-	s.put(utf8.AppendRune(nil, unit))
+	s.putRune(unit)
 }
 
 // flush replaces the first half of a pair that has no second one.
 func (s *text) flush() {
 	if s.high != 0 {
 		s.high = 0
-		s.put(utf8.AppendRune(nil, utf8.RuneError))
+		s.putRune(utf8.RuneError)
 	}
+}
+
+func (s *text) putRune(r rune) {
+	var b [utf8.UTFMax]byte
+	s.put(b[:utf8.EncodeRune(b[:], r)])
 }
 
 func (s *text) put(b []byte) {
