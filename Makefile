@@ -18,6 +18,8 @@ DATASET ?=
 SEEDS   ?= 5
 OUTPUT  ?= csv
 
+DECISIONS ?= 10000
+
 # What links the API server, which the race detector makes too large and slow.
 LINKS_APISERVER := /internal/sandbox$$|/internal/sandbox/cluster$$|/cmd/vicinity-sandbox$$|/test/integration$$
 
@@ -73,6 +75,10 @@ bench: ## Run every benchmark.
 .PHONY: bench-quality
 bench-quality: ## Replay clusters under each built-in configuration, one row each (DATASET=M3.json, SEEDS=5, OUTPUT=csv or json).
 	go run ./hack/benchquality -seeds=$(SEEDS) -output=$(OUTPUT) $(if $(DATASET),-dataset=$(DATASET))
+
+.PHONY: fidelity
+fidelity: ## Compare 10,000 decisions of the running scheduler with what replay says (DECISIONS=10000).
+	VICINITY_FIDELITY_DECISIONS=$(DECISIONS) go test -v -count=1 -timeout 60m -run 'TestIntegration/fidelity' ./test/integration
 
 .PHONY: clean
 clean: ## Remove what was built.

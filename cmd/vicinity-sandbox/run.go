@@ -23,6 +23,7 @@ type runOptions struct {
 	version                string
 	zones, nodesPerZone    int
 	cpu, memory            string
+	pods                   int64
 	scheduler              bool
 }
 
@@ -52,6 +53,7 @@ are really there and where they really run.`,
 	f.IntVar(&o.zones, "zones", 3, "number of zones")
 	f.IntVar(&o.nodesPerZone, "nodes-per-zone", 3, "nodes in each zone")
 	f.StringVar(&o.cpu, "node-cpu", "8", "CPU of each node")
+	f.Int64Var(&o.pods, "node-pods", 110, "how many pods each node takes")
 	f.StringVar(&o.memory, "node-memory", "32Gi", "memory of each node")
 	f.StringVar(&o.version, "kubernetes-version", "", "minor version of Kubernetes that the API server emulates, e.g. 1.36 (default: the newest)")
 	f.BoolVar(&o.scheduler, "scheduler", true, "run the stock kube-scheduler too")
@@ -64,6 +66,9 @@ func (o runOptions) check() error {
 	}
 	if o.nodesPerZone < 1 || o.nodesPerZone > 1000 {
 		return fmt.Errorf("--nodes-per-zone %d: must be between 1 and 1000", o.nodesPerZone)
+	}
+	if o.pods < 1 {
+		return fmt.Errorf("--node-pods %d: must be positive", o.pods)
 	}
 	for name, value := range map[string]string{"--node-cpu": o.cpu, "--node-memory": o.memory} {
 		if _, err := resource.ParseQuantity(value); err != nil {
@@ -88,8 +93,12 @@ func runSandbox(ctx context.Context, out io.Writer, o runOptions) (err error) {
 			return fmt.Errorf("%s: %w", o.calls, err)
 		}
 	}
+	nodes := cluster.Zones(o.zones, o.nodesPerZone, o.cpu, o.memory)
+	for i := range nodes {
+		nodes[i].Pods = o.pods
+	}
 	box, err := startSandbox(ctx, sandbox.Options{
-		Cluster: cluster.Options{Dir: o.dir, Version: o.version, Nodes: cluster.Zones(o.zones, o.nodesPerZone, o.cpu, o.memory), Log: out},
+		Cluster: cluster.Options{Dir: o.dir, Version: o.version, Nodes: nodes, Log: out},
 		Calls:   calls,
 	})
 	if err != nil {

@@ -51,6 +51,7 @@ func TestIntegration(t *testing.T) {
 		{"telemetry absent", s.testTelemetryAbsent},
 		{"manifests", s.testManifests},
 		{"versions", s.testVersions},
+		{"fidelity of replay", s.testFidelity},
 		{"demo", s.testDemo},
 	} {
 		if !t.Run(test.name, test.run) {

@@ -38,6 +38,7 @@ type startOptions struct {
 	kubeconfig    string
 	config        *schedulerv1.KubeSchedulerConfiguration
 	prometheusURL string
+	token         string // of somebody who may read its metrics
 }
 
 // options returns those for a scheduler with the shipped configuration.
@@ -47,7 +48,7 @@ func (s *suite) options(t *testing.T, name string) startOptions {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startOptions{name: name, kubeconfig: s.box.Cluster.Kubeconfig(), config: config, prometheusURL: s.box.Metrics.URL()}
+	return startOptions{name: name, kubeconfig: s.box.Cluster.Kubeconfig(), config: config, prometheusURL: s.box.Metrics.URL(), token: s.box.Cluster.RESTConfig().BearerToken}
 }
 
 // start runs a vicinity-scheduler until the test ends and returns when it
@@ -77,7 +78,7 @@ func (s *suite) start(t *testing.T, o startOptions) *scheduler {
 		t.Fatal(err)
 	}
 	t.Cleanup(process.Stop)
-	started := &scheduler{process: process, url: fmt.Sprint("https://127.0.0.1:", port), token: s.box.Cluster.RESTConfig().BearerToken}
+	started := &scheduler{process: process, url: fmt.Sprint("https://127.0.0.1:", port), token: o.token}
 	eventually(t, o.name+" is ready", func() error {
 		if err := process.Err(); err != nil {
 			t.Fatal(err)

@@ -42,13 +42,14 @@ func (s *suite) testVersions(t *testing.T) {
 	}
 }
 
-// bindOn starts a sandbox of a version and waits until vicinity-scheduler has
-// bound a pod there.
-func (s *suite) bindOn(t *testing.T, version string) {
+// ownBox starts a sandbox in a process of its own, without a scheduler, and returns
+// a client of it, and the administrator's kubeconfig and token.
+func (s *suite) ownBox(t *testing.T, args ...string) (client kubernetes.Interface, kubeconfig, token string) {
+	t.Helper()
 	dir := t.TempDir()
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	box := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(s.programs, "vicinity-sandbox"), "run",
-		"--kubernetes-version="+version, "--zones=1", "--nodes-per-zone=1", "--scheduler=false", "--kubeconfig="+kubeconfig)
+	kubeconfig = filepath.Join(dir, "kubeconfig")
+	box := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(s.programs, "vicinity-sandbox"),
+		append([]string{"run", "--scheduler=false", "--kubeconfig=" + kubeconfig}, args...)...)
 	box.Env = append(os.Environ(), "TMPDIR="+dir)
 	out, err := box.StdoutPipe()
 	if err != nil {
@@ -75,10 +76,17 @@ func (s *suite) bindOn(t *testing.T, version string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
+	config.QPS = -1
+	if client, err = kubernetes.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}
+	return client, kubeconfig, config.BearerToken
+}
+
+// bindOn starts a sandbox of a version and waits until vicinity-scheduler has
+// bound a pod there.
+func (s *suite) bindOn(t *testing.T, version string) {
+	client, kubeconfig, _ := s.ownBox(t, "--kubernetes-version="+version, "--zones=1", "--nodes-per-zone=1")
 	if info, err := client.Discovery().ServerVersion(); err != nil || info.EmulationMajor+"."+info.EmulationMinor != version {
 		t.Fatalf("the API server is of version %+v: %v", info, err)
 	}
@@ -86,7 +94,7 @@ func (s *suite) bindOn(t *testing.T, version string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := sandbox.WriteConfig(dir, "scheduler.yaml", schedulerConfig)
+	file, err := sandbox.WriteConfig(t.TempDir(), "scheduler.yaml", schedulerConfig)
 	if err != nil {
 		t.Fatal(err)
 	}
