@@ -43,7 +43,7 @@ func TestLoadTelemetry(t *testing.T) {
 				Interval: duration(30 * time.Second), HalfLife: duration(2 * time.Minute), RetainFor: duration(time.Hour),
 				Prometheus: v1.Prometheus{
 					URL: "http://p:9090", Timeout: duration(30 * time.Second),
-					MaxBodyBytes: pointer(resource.MustParse("256Mi")), MaxSeries: pointer[int32](1000000),
+					MaxBodyBytes: pointer(resource.MustParse("512Mi")), MaxSeries: pointer[int32](1000000),
 				},
 				Sources: []v1.TelemetrySource{{Type: "istio-sidecar", Name: "istio-sidecar", Window: duration(5 * time.Minute)}},
 			},

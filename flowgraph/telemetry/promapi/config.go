@@ -53,7 +53,7 @@ type Config struct {
 // The defaults of Config.
 const (
 	DefaultTimeout             = 30 * time.Second
-	DefaultMaxBodyBytes  int64 = 256 << 20
+	DefaultMaxBodyBytes  int64 = 512 << 20
 	DefaultMaxSeries           = 1_000_000
 	DefaultMaxLabelBytes       = 1024 // Kubernetes names have at most 253
 )

@@ -44,7 +44,7 @@ type Prometheus struct {
 	BasicAuth *BasicAuth `json:"basicAuth,omitempty"`
 	// Headers are added to every request, e.g. X-Scope-OrgID.
 	Headers map[string]string `json:"headers,omitempty"`
-	// MaxBodyBytes limits one answer after decompression (default 256Mi).
+	// MaxBodyBytes limits one answer after decompression (default 512Mi).
 	MaxBodyBytes *resource.Quantity `json:"maxBodyBytes,omitempty"`
 	// MaxSeries limits the series of one answer (default 1000000).
 	MaxSeries *int32 `json:"maxSeries,omitempty"`

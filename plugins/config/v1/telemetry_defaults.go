@@ -14,7 +14,7 @@ func (c *TelemetryConfiguration) SetDefaults() {
 	pointerDefault(&c.HalfLife, metav1.Duration{Duration: 2 * time.Minute})
 	pointerDefault(&c.RetainFor, metav1.Duration{Duration: time.Hour})
 	pointerDefault(&c.Prometheus.Timeout, metav1.Duration{Duration: 30 * time.Second})
-	pointerDefault(&c.Prometheus.MaxBodyBytes, resource.MustParse("256Mi"))
+	pointerDefault(&c.Prometheus.MaxBodyBytes, resource.MustParse("512Mi"))
 	pointerDefault(&c.Prometheus.MaxSeries, 1_000_000)
 	if len(c.Sources) == 0 {
 		c.Sources = []TelemetrySource{{Type: SourceIstioSidecar}}
