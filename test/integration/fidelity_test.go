@@ -112,7 +112,7 @@ func manyPods(rng *rand.Rand, n int) ([]*corev1.Pod, []flowgraph.Edge) {
 			edges = append(edges, flowgraph.Edge{
 				From:  flowgraph.WorkloadID{Namespace: "default", Name: name(i)},
 				To:    flowgraph.WorkloadID{Namespace: "default", Name: name(rng.IntN(i))},
-				Rates: flowgraph.Rates{SentBytesPerSecond: float64(int(rng.ExpFloat64() * 1e5))},
+				Rates: flowgraph.Rates{SentBytesPerSecond: float64(1 + int(rng.ExpFloat64()*1e5))},
 			})
 		}
 	}
