@@ -11,6 +11,19 @@ LDFLAGS      := -s -w \
 	-X k8s.io/client-go/pkg/version.gitVersion=$(KUBE_VERSION)
 GOBUILD      := go run ./hack/build -ldflags '$(LDFLAGS)'
 
+# What is released depends on the source and the version of Go alone: not on the
+# directory, the machine's settings of Go, or the state of the work tree's git.
+RELEASE_ENV  := CGO_ENABLED=0 GOFLAGS= GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 GOFIPS140=off
+RELEASE      := go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+REVISION     ?= $(shell git rev-parse HEAD 2>/dev/null)
+PLATFORMS    ?= linux/$(shell go env GOHOSTARCH)
+IMAGE        ?= vicinity-scheduler:$(VERSION)
+# The time that the image says it was made at: that of the commit.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+comma := ,
+PLATFORM_LIST = $(subst $(comma), ,$(PLATFORMS))
+
 DEMO_WEIGHT ?= 5
 DEMO_KEEP   ?=
 
@@ -30,7 +43,7 @@ GOLANGCI_LINT := bin/tools/golangci-lint
 
 .PHONY: help
 help: ## Explain every target.
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {t[++n] = $$1; d[n] = $$2; if (length($$1) > w) w = length($$1)} END {for (i = 1; i <= n; i++) printf "  %-*s  %s\n", w, t[i], d[i]}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build every binary into bin/.
@@ -38,12 +51,32 @@ build: ## Build every binary into bin/.
 	@mkdir -p bin
 	$(GOBUILD) -o bin/ ./cmd/...
 
+.PHONY: image
+image: $(PLATFORM_LIST:%=bin/release/%/vicinity-scheduler) bin/release/licences.txt ## Pack vicinity-scheduler into bin/vicinity-scheduler.oci.tar (PLATFORMS=linux/amd64,linux/arm64; IMAGE=name:tag).
+	go -C hack/release run ./image -o $(CURDIR)/bin/vicinity-scheduler.oci.tar -name '$(IMAGE)' -licences $(CURDIR)/bin/release/licences.txt \
+		-version '$(VERSION)' -revision '$(REVISION)' -created '$(SOURCE_DATE_EPOCH)' \
+		$(foreach p,$(PLATFORM_LIST),$(p)=$(CURDIR)/bin/release/$(p)/vicinity-scheduler)
+
+# go knows better than make whether a binary is out of date.
+bin/release/linux/%/vicinity-scheduler: FORCE
+	@echo "building $@; the first time this compiles Kubernetes for $*, which takes minutes"
+	GOOS=linux GOARCH=$* $(RELEASE_ENV) $(RELEASE) -o $@ ./cmd/vicinity-scheduler
+
+# What is linked into the image; make licences looks at all programs.
+bin/release/licences.txt: FORCE
+	@mkdir -p $(@D)
+	@go -C hack/release run ./licences -C $(CURDIR) -o $(CURDIR)/$@ ./cmd/vicinity-scheduler >/dev/null
+
+.PHONY: FORCE
+FORCE:
+
 .PHONY: demo
 demo: build ## Show an application's traffic before and after Vicinity places it (DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
 	bin/vicinity-sandbox demo --weight=$(DEMO_WEIGHT) $(if $(filter 1 true yes,$(DEMO_KEEP)),--keep)
 
 .PHONY: test
 test: ## Run all tests; needs Go, make and git only.
+	go -C hack/release test ./...
 	go test -timeout 30m ./...
 
 .PHONY: race
@@ -51,7 +84,7 @@ race: ## Run the tests under the race detector, but for those that link the API 
 	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -vE '$(LINKS_APISERVER)')
 
 .PHONY: verify
-verify: check lint ## Check format, module files, import rules and vet, and lint.
+verify: check licences lint ## Check format, module files, import rules, vet and licences, and lint.
 
 # Without the linters, which take minutes to build.
 .PHONY: check
@@ -59,14 +92,21 @@ check: ## Check all that verify does but for the linters.
 	@unformatted="$$(gofmt -l $(GO_DIRS))" && test -z "$$unformatted" || { echo "run gofmt -w on these files:"; echo "$$unformatted"; exit 1; }
 	go mod tidy -diff
 	go -C hack/tools mod tidy -diff
+	go -C hack/release mod tidy -diff
 	go test ./test/importrules
 	go vet ./...
+	go -C hack/release vet ./...
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yaml (the first time, they are built into bin/tools: about two minutes).
 	@test -x $(GOLANGCI_LINT) || echo "building golangci-lint into $(GOLANGCI_LINT) (about two minutes on two cores)"
 	go -C hack/tools build -o $(CURDIR)/$(GOLANGCI_LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	$(GOLANGCI_LINT) run
+	cd hack/release && LOG_LEVEL=error $(CURDIR)/$(GOLANGCI_LINT) run # else it warns of exclusions that are for other directories
+
+.PHONY: licences
+licences: ## Check that every module linked into a program has a licence that hack/release/licences allows.
+	@go -C hack/release run ./licences -C $(CURDIR) ./cmd/...
 
 .PHONY: bench
 bench: ## Run every benchmark.
