@@ -70,6 +70,11 @@ bin/release/licences.txt: FORCE
 .PHONY: FORCE
 FORCE:
 
+# Not part of verify: the second build begins with an empty cache.
+.PHONY: reproducible
+reproducible: ## Build the image of HEAD in two directories and compare (PLATFORMS; about five minutes on two cores).
+	hack/reproducible.sh
+
 .PHONY: demo
 demo: build ## Show an application's traffic before and after Vicinity places it (DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
 	bin/vicinity-sandbox demo --weight=$(DEMO_WEIGHT) $(if $(filter 1 true yes,$(DEMO_KEEP)),--keep)

@@ -11,8 +11,6 @@ import (
 
 	"github.com/distribution/reference"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -70,30 +68,30 @@ func writeArchive(to io.Writer, name string, images []v1.Image) (v1.Hash, error)
 
 // addIndex returns the descriptor of the only image, or writes an index of all.
 func (a archive) addIndex(images []v1.Image) (v1.Descriptor, error) {
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	var descriptors []v1.Descriptor
 	for _, image := range images {
-		config, err := image.ConfigFile()
-		if err != nil {
+		digest, errDigest := image.Digest()
+		size, errSize := image.Size()
+		config, errConfig := image.ConfigFile()
+		if err := errors.Join(errDigest, errSize, errConfig); err != nil {
 			return v1.Descriptor{}, err
 		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: config.Platform()}})
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return v1.Descriptor{}, err
+		descriptors = append(descriptors, v1.Descriptor{
+			MediaType: types.OCIManifestSchema1, Digest: digest, Size: size, Platform: config.Platform(),
+		})
 	}
 	if len(images) == 1 {
-		return manifest.Manifests[0], nil
+		return descriptors[0], nil
 	}
-	raw, err := index.RawManifest()
+	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: descriptors})
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	digest, size, err := v1.SHA256(bytes.NewReader(raw))
+	digest, size, err := v1.SHA256(bytes.NewReader(index))
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	return v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest, Size: size}, a.addFile(blob(digest), raw)
+	return v1.Descriptor{MediaType: types.OCIImageIndex, Digest: digest, Size: size}, a.addFile(blob(digest), index)
 }
 
 func (a archive) addImage(image v1.Image) error {
