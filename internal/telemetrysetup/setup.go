@@ -66,7 +66,7 @@ func newSource(s v1.TelemetrySource) (telemetry.Source, error) {
 	switch s.Type {
 	case v1.SourceIstioSidecar:
 		return istio.NewSidecar(istio.Options{
-			Name: s.Name, Window: s.Window.Duration, Cluster: s.Cluster, Selector: s.Selector,
+			Name: s.Name, Window: s.Window.Duration, Cluster: s.Cluster, Selector: s.Selector, Recorded: s.Recorded,
 		})
 	}
 	return nil, fmt.Errorf("type %q is not supported", s.Type)

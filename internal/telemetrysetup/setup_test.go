@@ -53,6 +53,20 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 	}
 }
 
+func TestRecordedRatesAreAskedFor(t *testing.T) {
+	cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: v1.SourceIstioSidecar, Recorded: true}}}
+	cfg.SetDefaults()
+	sources, err := Sources(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range sources[0].Queries() {
+		if !strings.Contains(q.PromQL, "vicinity:istio_") || !strings.Contains(q.PromQL, ":rate5m{") {
+			t.Errorf("query %s is %s", q.Name, q.PromQL)
+		}
+	}
+}
+
 func TestEverySourceTypeIsBuilt(t *testing.T) {
 	for _, kind := range v1.SourceTypes() {
 		cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: kind}}}

@@ -103,7 +103,7 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"other kind":        {strings.Replace(ok, "Telemetry", "X", 1), `kind: Unsupported value: "XConfiguration"`},
 		"no prometheus":     {header, "prometheus.url: Required value"},
 		"unknown type":      {ok + "sources: [{type: istioo}]", `sources[0].type: Unsupported value: "istioo": supported values: "istio-sidecar"`},
-		"unknown field":     {ok + "sources: [{type: istio-sidecar, windows: 1m}]", "sources[0].windows: Forbidden: unknown field; known here are cluster, name, selector, type, window"},
+		"unknown field":     {ok + "sources: [{type: istio-sidecar, windows: 1m}]", "sources[0].windows: Forbidden: unknown field; known here are cluster, name, recorded, selector, type, window"},
 		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, halfLife, interval, kind, prometheus, retainFor, sources; intervall: Forbidden: "},
 		"wrong case":        {ok + "Interval: 1s", "Interval: Forbidden: unknown field"},
 		"repeated field":    {ok + "interval: 1s\ninterval: 2s", `key "interval" already set in map`},

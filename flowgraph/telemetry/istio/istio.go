@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
@@ -37,13 +39,18 @@ type Options struct {
 	// as `mesh_id="a",job="kubernetes-pods"`. Two jobs that scrape the same
 	// proxies double every sum; select one of them here.
 	Selector string
+	// Recorded reads what recording rules have aggregated, under the names of
+	// RecordedName, instead of the proxies' own metrics. Selector then applies
+	// to the labels that the rules keep or add.
+	Recorded bool
 }
 
 // Sidecar is the source. It implements telemetry.Source.
 type Sidecar struct {
-	name    string
-	cluster string
-	queries []telemetry.Query
+	name     string
+	cluster  string
+	recorded string // one of the recorded metrics; empty when the source reads the proxies' own
+	queries  []telemetry.Query
 }
 
 var _ telemetry.Source = (*Sidecar)(nil)
@@ -107,12 +114,21 @@ func NewSidecar(o Options) (*Sidecar, error) {
 	}
 	s := &Sidecar{name: o.Name, cluster: o.Cluster}
 	for _, m := range metrics() {
-		s.queries = append(s.queries, telemetry.Query{
-			Name:   m.query,
-			PromQL: fmt.Sprintf("sum by (%s) (rate(%s{%s}[%ds]))", grouping, m.name, matchers, o.Window/time.Second),
-		})
+		rate := fmt.Sprintf("rate(%s{%s}[%ds])", m.name, matchers, o.Window/time.Second)
+		if o.Recorded {
+			s.recorded = RecordedName(m.name, o.Window)
+			rate = fmt.Sprintf("%s{%s}", s.recorded, matchers)
+		}
+		s.queries = append(s.queries, telemetry.Query{Name: m.query, PromQL: fmt.Sprintf("sum by (%s) (%s)", grouping, rate)})
 	}
 	return s, nil
+}
+
+// RecordedName returns the name under which a recording rule keeps the rates of
+// a metric over a window, e.g. "vicinity:istio_requests_total:rate5m". The rules
+// for five minutes are manifests/recording-rules/istio-sidecar.yaml.
+func RecordedName(metric string, window time.Duration) string {
+	return "vicinity:" + metric + ":rate" + model.Duration(window).String()
 }
 
 // Name returns the name of the source.
@@ -124,6 +140,9 @@ func (s *Sidecar) Queries() []telemetry.Query { return slices.Clone(s.queries) }
 // Collect runs the queries at the given time and returns the flows between
 // workloads. For each pair and each rate it takes the larger of what the two
 // proxies report: they see the same bytes, and either may be missing.
+//
+// Without recording rules, no series at all means that there is no traffic in
+// the mesh. With them it is an error: a rule that is not loaded answers the same.
 func (s *Sidecar) Collect(ctx context.Context, q telemetry.Querier, at time.Time) (telemetry.Observation, error) {
 	quantities := make(map[string]quantity, len(s.queries))
 	for _, m := range metrics() {
@@ -136,6 +155,10 @@ func (s *Sidecar) Collect(ctx context.Context, q telemetry.Querier, at time.Time
 	})
 	if err != nil {
 		return telemetry.Observation{}, err
+	}
+	if s.recorded != "" && t.series == 0 {
+		return telemetry.Observation{}, fmt.Errorf("no series of %s and the like: either the recording rules are not loaded, "+
+			"or they have another window, or there is no traffic (see manifests/recording-rules)", s.recorded)
 	}
 	return t.observation(s.name, at), nil
 }

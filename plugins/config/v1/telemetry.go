@@ -91,4 +91,7 @@ type TelemetrySource struct {
 	Cluster string `json:"cluster,omitempty"`
 	// Selector is a list of further PromQL label matchers without braces.
 	Selector string `json:"selector,omitempty"`
+	// Recorded reads what the recording rules in manifests/recording-rules have
+	// aggregated, instead of the mesh's own metrics.
+	Recorded bool `json:"recorded,omitempty"`
 }
