@@ -1,0 +1,215 @@
+package manifests
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+// base is what kustomize makes of the base, as far as the tests look at it.
+type base struct {
+	deployment appsv1.Deployment
+	budget     policyv1.PodDisruptionBudget
+	network    networkingv1.NetworkPolicy
+	config     corev1.ConfigMap
+	telemetry  v1.TelemetryConfiguration
+}
+
+func buildBase(t *testing.T) base {
+	t.Helper()
+	var b base
+	build(t, "base", map[string]any{
+		"Deployment": &b.deployment, "PodDisruptionBudget": &b.budget, "NetworkPolicy": &b.network, "ConfigMap": &b.config,
+	})
+	if err := yaml.UnmarshalStrict([]byte(b.config.Data["telemetry.yaml"]), &b.telemetry); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// build runs kustomize and decodes the one object of each kind that is asked for.
+func build(t *testing.T, dir string, into map[string]any) {
+	t.Helper()
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]int{}
+	for _, r := range resources.Resources() {
+		target, asked := into[r.GetKind()]
+		if !asked {
+			continue
+		}
+		found[r.GetKind()]++
+		text, err := r.AsYAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.UnmarshalStrict(text, target); err != nil {
+			t.Fatalf("%s %s: %v", r.GetKind(), r.GetName(), err)
+		}
+	}
+	for kind := range into {
+		if found[kind] != 1 {
+			t.Fatalf("%d objects of kind %s, want one", found[kind], kind)
+		}
+	}
+}
+
+func TestDeploymentIsHardened(t *testing.T) {
+	d := buildBase(t).deployment
+	pod := d.Spec.Template.Spec
+	if len(pod.Containers) != 1 {
+		t.Fatalf("%d containers, want one", len(pod.Containers))
+	}
+	c := pod.Containers[0]
+	if c.SecurityContext == nil || pod.SecurityContext == nil {
+		t.Fatal("no security context")
+	}
+	cases := map[string]bool{
+		"two replicas":            d.Spec.Replicas != nil && *d.Spec.Replicas == 2,
+		"not root":                isTrue(pod.SecurityContext.RunAsNonRoot) && *pod.SecurityContext.RunAsUser == 65532,
+		"seccomp":                 pod.SecurityContext.SeccompProfile != nil && pod.SecurityContext.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault,
+		"read-only root":          isTrue(c.SecurityContext.ReadOnlyRootFilesystem),
+		"no escalation":           c.SecurityContext.AllowPrivilegeEscalation != nil && !*c.SecurityContext.AllowPrivilegeEscalation,
+		"no capabilities":         c.SecurityContext.Capabilities != nil && len(c.SecurityContext.Capabilities.Drop) == 1 && c.SecurityContext.Capabilities.Drop[0] == "ALL",
+		"probes":                  c.StartupProbe != nil && c.LivenessProbe != nil && c.ReadinessProbe != nil,
+		"requests":                !c.Resources.Requests.Cpu().IsZero() && !c.Resources.Requests.Memory().IsZero(),
+		"a limit of memory":       !c.Resources.Limits.Memory().IsZero(),
+		"a priority":              pod.PriorityClassName != "",
+		"its own service account": pod.ServiceAccountName == "vicinity-scheduler",
+	}
+	for what, holds := range cases {
+		if !holds {
+			t.Errorf("the pod lacks: %s", what)
+		}
+	}
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }
+
+// TestSelectorsSelectThePods: a selector that misses the pods protects nothing,
+// and the API server accepts it.
+func TestSelectorsSelectThePods(t *testing.T) {
+	b := buildBase(t)
+	pod := labels.Set(b.deployment.Spec.Template.Labels)
+	for what, selector := range map[string]*metav1.LabelSelector{
+		"Deployment": b.deployment.Spec.Selector, "PodDisruptionBudget": b.budget.Spec.Selector, "NetworkPolicy": &b.network.Spec.PodSelector,
+	} {
+		s, err := metav1.LabelSelectorAsSelector(selector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.Matches(pod) || s.Empty() {
+			t.Errorf("the %s's selector %q is not for pods with %v only", what, s, pod)
+		}
+	}
+}
+
+func TestNetworkPolicyLetsThroughWhatIsNeeded(t *testing.T) {
+	b := buildBase(t)
+	if len(b.network.Spec.PolicyTypes) != 2 {
+		t.Errorf("the policy is for %v, want both directions", b.network.Spec.PolicyTypes)
+	}
+	at, err := url.Parse(b.telemetry.Prometheus.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, namespace, _ := strings.Cut(at.Hostname(), ".")
+	cases := map[string]struct {
+		namespace string // of the other end; any when empty
+		protocol  corev1.Protocol
+		port      intstr.IntOrString
+		want      bool
+	}{
+		"the Prometheus of config/telemetry.yaml": {namespace, corev1.ProtocolTCP, intstr.Parse(at.Port()), true},
+		"a Prometheus elsewhere":                  {"elsewhere", corev1.ProtocolTCP, intstr.Parse(at.Port()), false},
+		"a managed API server":                    {"", corev1.ProtocolTCP, intstr.FromInt32(443), true},
+		"an API server":                           {"", corev1.ProtocolTCP, intstr.FromInt32(6443), true},
+		"DNS":                                     {"kube-system", corev1.ProtocolUDP, intstr.FromInt32(53), true},
+		"a web server":                            {"", corev1.ProtocolTCP, intstr.FromInt32(80), false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := false
+			for _, rule := range b.network.Spec.Egress {
+				got = got || allows(t, rule.To, rule.Ports, tc.namespace, tc.protocol, tc.port)
+			}
+			if got != tc.want {
+				t.Errorf("allowed = %v, want %v", got, tc.want)
+			}
+		})
+	}
+	port := b.deployment.Spec.Template.Spec.Containers[0].Ports[0]
+	for from, want := range map[string]bool{"monitoring": true, "elsewhere": false} {
+		got := false
+		for _, rule := range b.network.Spec.Ingress {
+			got = got || allows(t, rule.From, rule.Ports, from, corev1.ProtocolTCP, intstr.FromString(port.Name))
+		}
+		if got != want {
+			t.Errorf("metrics for namespace %s: %v, want %v", from, got, want)
+		}
+	}
+}
+
+// allows reports whether one rule lets a connection through.
+func allows(t *testing.T, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort, namespace string, protocol corev1.Protocol, port intstr.IntOrString) bool {
+	t.Helper()
+	peer := len(peers) == 0
+	for _, p := range peers {
+		s, err := metav1.LabelSelectorAsSelector(p.NamespaceSelector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer = peer || s.Matches(labels.Set{corev1.LabelMetadataName: namespace})
+	}
+	for _, p := range ports {
+		if peer && *p.Protocol == protocol && *p.Port == port {
+			return true
+		}
+	}
+	return false
+}
+
+// TestComponents adds every component to the base.
+func TestComponents(t *testing.T) {
+	dir := t.TempDir()
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := filepath.Rel(dir, here) // kustomize refuses absolute paths
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay := "resources:\n- " + from + "/base\ncomponents:\n- " + from + "/components/prometheus-rule\n"
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(overlay), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var rule struct {
+		metav1.TypeMeta
+		Metadata metav1.ObjectMeta `json:"metadata"`
+		Spec     struct {
+			Groups []any `json:"groups"`
+		} `json:"spec"`
+	}
+	build(t, dir, map[string]any{"PrometheusRule": &rule})
+	if rule.Metadata.Namespace != "vicinity-system" || len(rule.Spec.Groups) == 0 {
+		t.Errorf("PrometheusRule is %+v", rule)
+	}
+}
