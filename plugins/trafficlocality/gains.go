@@ -12,6 +12,7 @@ import (
 // gains is what one more pod of a workload is worth.
 type gains struct {
 	bySlot  []float64 // on each node, in bytes per second
+	best    float64   // of bySlot
 	podRate float64   // bytes per second that one replica exchanges
 }
 
@@ -49,12 +50,14 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, n
 			p.levels[l].addSelf(w, desired)
 		}
 	}
-	return gains{bySlot: p.sumOverLevels(x), podRate: rate / float64(max(desired, 1))}
+	bySlot, best := p.sumOverLevels(x)
+	return gains{bySlot: bySlot, best: best, podRate: rate / float64(max(desired, 1))}
 }
 
-// sumOverLevels returns the gain on each node: those of its domains, each by
-// what a byte is worth more there than at the next wider level.
-func (p *Plugin) sumOverLevels(x *index) []float64 {
+// sumOverLevels returns the gain on each node, and the highest of them: those
+// of its domains, each by what a byte is worth more there than at the next
+// wider level.
+func (p *Plugin) sumOverLevels(x *index) (bySlot []float64, best float64) {
 	p.bySlot = resized(p.bySlot, len(x.where))
 	for slot, domains := range x.where {
 		var sum float64
@@ -65,8 +68,9 @@ func (p *Plugin) sumOverLevels(x *index) []float64 {
 			}
 		}
 		p.bySlot[slot] = sum
+		best = max(best, sum)
 	}
-	return p.bySlot
+	return p.bySlot, best
 }
 
 // wantFor is how long a peer's number of wanted pods is not asked for again.

@@ -45,6 +45,7 @@ type cluster struct {
 	snapshot  *cache.Snapshot
 	informers informers.SharedInformerFactory
 	store     *flowgraph.Store
+	registry  metrics.KubeRegistry
 	metrics   *Metrics
 	now       time.Time
 	plugin    *Plugin
@@ -56,16 +57,16 @@ type cluster struct {
 // arguments, the fields of a YAML map.
 func newCluster(t testing.TB, args string) *cluster {
 	t.Helper()
-	registry := metrics.NewKubeRegistry()
 	c := &cluster{
 		TB:        t,
 		cache:     cache.New(t.Context(), nil, false, false),
 		snapshot:  cache.NewEmptySnapshot(),
 		informers: informers.NewSharedInformerFactory(nil, 0),
 		store:     flowgraph.NewStore(),
-		metrics:   NewMetrics(registry.MustRegister),
+		registry:  metrics.NewKubeRegistry(),
 		now:       dataTime,
 	}
+	c.metrics = NewMetrics(c.registry.MustRegister)
 	c.plugin = c.newPlugin(args)
 	return c
 }

@@ -1,6 +1,7 @@
 package trafficlocality
 
 import (
+	"math"
 	"slices"
 
 	v1 "k8s.io/api/core/v1"
@@ -228,19 +229,22 @@ func (x *index) lookup(id flowgraph.WorkloadID) []placement {
 	return x.placed[w]
 }
 
-// best returns the highest of the gains, by slot, among the candidates.
-func (x *index) best(gains []float64, candidates []fwk.NodeInfo) float64 {
-	best := 0.0
+// extremes returns the highest and the lowest of the gains, by slot, among the
+// candidates; a candidate that is not in the index gains nothing.
+func (x *index) extremes(gains []float64, candidates []fwk.NodeInfo) (highest, lowest float64) {
+	lowest = math.Inf(1)
 	if len(candidates) == len(x.listed) { // all nodes: no need to look them up
-		for _, gain := range gains {
-			best = max(best, gain)
+		for _, slot := range x.order {
+			highest, lowest = max(highest, gains[slot]), min(lowest, gains[slot])
 		}
-		return best
+		return highest, lowest
 	}
 	for _, info := range candidates {
+		gain := 0.0
 		if slot, ok := x.slots[info.Node().Name]; ok {
-			best = max(best, gains[slot])
+			gain = gains[slot]
 		}
+		highest, lowest = max(highest, gain), min(lowest, gain)
 	}
-	return best
+	return highest, lowest
 }

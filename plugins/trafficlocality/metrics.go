@@ -1,6 +1,10 @@
 package trafficlocality
 
-import "k8s.io/component-base/metrics"
+import (
+	"k8s.io/component-base/metrics"
+
+	"github.com/vicinity-sched/vicinity/internal/metricdef"
+)
 
 // skipReason says why a cycle went on without the plugin.
 type skipReason int
@@ -12,7 +16,13 @@ const (
 	skipNoTraffic
 	skipNoNodes
 	skipNoPeers
+	skipPanic
 )
+
+// skipReasons returns every reason, notSkipped excepted.
+func skipReasons() []skipReason {
+	return []skipReason{skipNoData, skipExpired, skipNoTraffic, skipNoNodes, skipNoPeers, skipPanic}
+}
 
 // String returns the reason as the metric's label has it.
 func (r skipReason) String() string {
@@ -27,43 +37,100 @@ func (r skipReason) String() string {
 		return "no_nodes"
 	case skipNoPeers:
 		return "no_peers"
+	case skipPanic:
+		return "panic"
 	default:
 		return "none"
 	}
 }
 
+// meaning is what the manual says of the reason.
+func (r skipReason) meaning() string {
+	switch r {
+	case skipNoData:
+		return "No telemetry has been read yet."
+	case skipExpired:
+		return "The data are older than `expireAfter`."
+	case skipNoTraffic:
+		return "The graph has no traffic of the pod's workload."
+	case skipNoNodes:
+		return "The scheduler could not list its nodes."
+	case skipNoPeers:
+		return "No candidate node is close to a pod that the workload has traffic with."
+	case skipPanic:
+		return "PreScore has panicked."
+	default:
+		return ""
+	}
+}
+
 // Metrics counts what the plugins of a process do.
 type Metrics struct {
-	skips       *metrics.CounterVec
-	byReason    [skipNoPeers + 1]metrics.CounterMetric
-	notAmong    *metrics.Counter
-	panicsTotal *metrics.Counter
+	set         metricdef.Set
+	skips       metricdef.Family[metrics.CounterMetric]
+	notAmong    metrics.CounterMetric
+	spread      metrics.ObserverMetric
+	panicsTotal metrics.CounterMetric
 }
 
 // NewMetrics returns the plugin's metrics and registers them with the given
 // function, e.g. legacyregistry.MustRegister.
 func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
-	m := &Metrics{
-		skips: metrics.NewCounterVec(&metrics.CounterOpts{
-			Namespace: "vicinity", Name: "cycles_skipped_total", StabilityLevel: metrics.ALPHA,
-			Help: "Scheduling cycles in which TrafficLocality had nothing to say, by reason.",
-		}, []string{"reason"}),
-		notAmong: metrics.NewCounter(&metrics.CounterOpts{
-			Namespace: "vicinity", Name: "peer_nodes_not_scored_total", StabilityLevel: metrics.ALPHA,
-			Help: "Scheduling cycles in which no candidate node was close to a peer, although a node outside the candidates was.",
-		}),
-		panicsTotal: metrics.NewCounter(&metrics.CounterOpts{
-			Namespace: "vicinity", Name: "panics_recovered_total", StabilityLevel: metrics.ALPHA,
-			Help: "Panics of TrafficLocality that were recovered; the pod was scheduled without it.",
-		}),
+	var reasons []metricdef.Value
+	for _, r := range skipReasons() {
+		reasons = append(reasons, metricdef.Value{Name: r.String(), Meaning: r.meaning()})
 	}
-	mustRegister(m.skips, m.notAmong, m.panicsTotal)
-	for reason := skipNoData; reason <= skipNoPeers; reason++ {
-		m.byReason[reason] = m.skips.WithLabelValues(reason.String())
-	}
+	m := &Metrics{}
+	m.skips = m.set.Counters(metricdef.Metric{
+		Name:   "vicinity_cycles_skipped_total",
+		Help:   "Scheduling cycles in which TrafficLocality had nothing to say, by reason.",
+		Labels: []metricdef.Label{{Name: "reason", Values: reasons}},
+		Alerts: []metricdef.Alert{{
+			Name: "VicinityWithoutData",
+			PromQL: `sum(rate(vicinity_cycles_skipped_total{reason=~"no_data|expired"}[15m]))
+  / (sum(rate(vicinity_cycles_skipped_total[15m])) + sum(rate(vicinity_score_spread_points_count[15m]))) > 0.5`,
+			Meaning: "Pods are scheduled as by kube-scheduler, because the traffic was never read or was read too long ago. See VicinityTelemetryFails; without `--telemetry-config` it is always so.",
+		}},
+	})
+	m.spread = m.set.Histogram(metricdef.Metric{
+		Name: "vicinity_score_spread_points",
+		Help: "Score of the best candidate node less that of the worst, in points of 0 to 100 before the plugin's weight; one observation for each cycle that was not skipped. " +
+			"Only a difference between nodes can move a pod: where all candidates are alike, each may have the full score and TrafficLocality still has no say.",
+		Buckets: []float64{0, 1, 2, 5, 10, 20, 40, 60, 80, 100},
+		Alerts: []metricdef.Alert{{
+			Name: "VicinityHasNoSay",
+			PromQL: `sum(rate(vicinity_score_spread_points_bucket{le="1"}[1h]))
+  / sum(rate(vicinity_score_spread_points_count[1h])) > 0.9`,
+			Meaning: "In nine of ten cycles no more than one point lies between the best and the worst node. Either the pods have little traffic (`significantRate`), or the data are stale, or peers run on every node alike.",
+		}},
+	})
+	m.notAmong = m.set.Counter(metricdef.Metric{
+		Name: "vicinity_peer_nodes_not_scored_total",
+		Help: "Scheduling cycles in which a node was closer to the pod's peers than every candidate, but was not among the candidates: kube-scheduler had not sampled it, or the pod does not fit there.",
+		Alerts: []metricdef.Alert{{
+			Name: "VicinityMissesPeerNodes",
+			PromQL: `sum(rate(vicinity_peer_nodes_not_scored_total[1h]))
+  / (sum(rate(vicinity_score_spread_points_count[1h])) + sum(rate(vicinity_cycles_skipped_total{reason="no_peers"}[1h]))) > 0.5`,
+			Meaning: "In every other cycle the best node was not to be had. Raise `percentageOfNodesToScore`; if it is 100, the nodes where the peers run are full or refuse the pods.",
+		}},
+	})
+	m.panicsTotal = m.set.Counter(metricdef.Metric{
+		Name: "vicinity_panics_recovered_total",
+		Help: "Panics of TrafficLocality that were recovered. After one in PreScore the pod is scheduled without the plugin, after one in Score the node scores 0.",
+		Alerts: []metricdef.Alert{{
+			Name:    "VicinityPanics",
+			PromQL:  `sum(increase(vicinity_panics_recovered_total[1h])) > 0`,
+			Meaning: "A mistake in Vicinity. Pods are scheduled all the same. Please report the log line that begins with \"TrafficLocality recovered\".",
+		}},
+	})
+	m.set.Register(mustRegister)
 	return m
 }
 
-func (m *Metrics) skipped(reason skipReason) { m.byReason[reason].Inc() }
+// Definitions returns what the metrics are.
+func (m *Metrics) Definitions() []metricdef.Metric { return m.set.Metrics() }
+
+func (m *Metrics) skipped(reason skipReason) { m.skips.With(reason.String()).Inc() }
 func (m *Metrics) peersNotScored()           { m.notAmong.Inc() }
+func (m *Metrics) scored(best, worst uint8)  { m.spread.Observe(float64(best) - float64(worst)) }
 func (m *Metrics) panicked()                 { m.panicsTotal.Inc() }

@@ -29,6 +29,7 @@ func (p *Plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *v1.Pod
 		if cause := recover(); cause != nil {
 			p.recovered(ctx, "PreScore", cause)
 			p.reset()
+			p.metrics.skipped(skipPanic)
 			status = fwk.NewStatus(fwk.Skip)
 		}
 	}()
@@ -70,11 +71,11 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 	}
 	placed.update(all)
 	gains := p.gains(snap, i, pod, placed, now)
-	best := placed.best(gains.bySlot, nodes)
+	best, worst := placed.extremes(gains.bySlot, nodes)
+	if gains.best > best {
+		p.metrics.peersNotScored()
+	}
 	if best == 0 {
-		if placed.best(gains.bySlot, all) > 0 {
-			p.metrics.peersNotScored()
-		}
 		return nil, skipNoPeers
 	}
 	scale := p.scorer.scale(best, gains.podRate, influence)
@@ -82,5 +83,6 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 	for slot, gain := range gains.bySlot {
 		out.scores[slot] = points(gain, scale)
 	}
+	p.metrics.scored(points(best, scale), points(worst, scale))
 	return out, notSkipped
 }

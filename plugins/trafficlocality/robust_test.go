@@ -42,19 +42,19 @@ func TestPanicsBecomeSkip(t *testing.T) {
 		wantReason skipReason
 	}{
 		"the lister panics": {
-			list: func() ([]fwk.NodeInfo, error) { panic("no list") }, wantPanics: 1,
+			list: func() ([]fwk.NodeInfo, error) { panic("no list") }, wantPanics: 1, wantReason: skipPanic,
 		},
 		"a node panics after others were indexed": {
 			list: func() ([]fwk.NodeInfo, error) {
 				faulty := slices.Clone(nodes)
 				faulty[2] = faultyInfo{faulty[2]}
 				return faulty, nil
-			}, wantPanics: 1,
+			}, wantPanics: 1, wantReason: skipPanic,
 		},
 		"a node is none": {
 			list: func() ([]fwk.NodeInfo, error) {
 				return append(slices.Clone(nodes), nodelessInfo{&framework.NodeInfo{}}), nil
-			}, wantPanics: 1,
+			}, wantPanics: 1, wantReason: skipPanic,
 		},
 		"the lister fails": {
 			list: func() ([]fwk.NodeInfo, error) { return nil, errors.New("no list") }, wantReason: skipNoNodes,
@@ -64,10 +64,7 @@ func TestPanicsBecomeSkip(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.TB = t
 			c.plugin = c.newPlugin(allOfIt)
-			panics, skips := count(t, c.metrics.panicsTotal), 0
-			if test.wantReason != notSkipped {
-				skips = count(t, c.metrics.byReason[test.wantReason])
-			}
+			panics, skips := count(t, c.metrics.panicsTotal), count(t, c.metrics.skips.With(test.wantReason.String()))
 			c.plugin.nodes = faultyLister{list: test.list}
 			if got := c.scoreText(c.pod("web")); got != "skip" {
 				t.Errorf("the scores are %s", got)
@@ -75,7 +72,7 @@ func TestPanicsBecomeSkip(t *testing.T) {
 			if got := count(t, c.metrics.panicsTotal) - panics; got != test.wantPanics {
 				t.Errorf("%d panics were counted, want %d", got, test.wantPanics)
 			}
-			if test.wantReason != notSkipped && count(t, c.metrics.byReason[test.wantReason]) != skips+1 {
+			if count(t, c.metrics.skips.With(test.wantReason.String())) != skips+1 {
 				t.Errorf("the cycle was not counted as skipped for %v", test.wantReason)
 			}
 			// The next cycle finds everything in order.

@@ -74,6 +74,10 @@ func TestSkip(t *testing.T) {
 		},
 		"a candidate in the peer's zone is close": {
 			traffic: "web -> db 1MiB/s", assign: "n1@r/a: db; n2@r/a:", candidates: []string{"n2"},
+			wantNotScored: 1,
+		},
+		"a node as close as the peers' is a candidate": {
+			traffic: "web -> db 1MiB/s", assign: "n1: db; n2: db; n3:", candidates: []string{"n2", "n3"},
 		},
 	}
 	for name, test := range cases {
@@ -87,12 +91,12 @@ func TestSkip(t *testing.T) {
 			if got := c.scores(c.pod("web"), c.nodes(test.candidates...)); (got == nil) != (test.wantReason != notSkipped) {
 				t.Errorf("the scores are %v, want reason %v", got, test.wantReason)
 			}
-			for reason := skipNoData; reason <= skipNoPeers; reason++ {
+			for _, reason := range skipReasons() {
 				want := 0
 				if reason == test.wantReason {
 					want = 1
 				}
-				if got := count(t, c.metrics.byReason[reason]); got != want {
+				if got := count(t, c.metrics.skips.With(reason.String())); got != want {
 					t.Errorf("cycles skipped for %v: %d, want %d", reason, got, want)
 				}
 			}
