@@ -23,9 +23,11 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+	"k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
+	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
@@ -99,7 +101,8 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		return inFile(opts.ConfigFile, err)
 	}
 	store := flowgraph.NewStore()
-	telemetry, err := newTelemetry(ctx, telemetryConfig, store)
+	observer := telemetrymetrics.New(klog.FromContext(ctx), store, time.Now, sourceNames(telemetryConfig))
+	telemetry, err := newTelemetry(telemetryConfig, store, observer)
 	if err != nil {
 		return err
 	}
@@ -115,12 +118,17 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	factory := trafficlocality.Factory(trafficlocality.Dependencies{
-		Store:   store,
-		Now:     time.Now,
-		Metrics: trafficlocality.NewMetrics(legacyregistry.MustRegister),
+	cc, sched, err := app.Setup(ctx, opts, func(registry runtime.Registry) error {
+		// By now --disabled-metrics and its like are known, which metrics have to
+		// be registered after.
+		observer.Register(legacyregistry.MustRegister)
+		factory := trafficlocality.Factory(trafficlocality.Dependencies{
+			Store:   store,
+			Now:     time.Now,
+			Metrics: trafficlocality.NewMetrics(legacyregistry.MustRegister),
+		})
+		return registry.Register(trafficlocality.Name, schedulerConfig.Honour(factory))
 	})
-	cc, sched, err := app.Setup(ctx, opts, app.WithPlugin(trafficlocality.Name, schedulerConfig.Honour(factory)))
 	if err != nil {
 		return inFile(opts.ConfigFile, err)
 	}

@@ -1,0 +1,238 @@
+// Package telemetrymetrics shows what the telemetry manager does and the graph
+// that comes of it: as metrics, and as a log line when a source begins or ceases
+// to fail. It queries nothing itself.
+package telemetrymetrics
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"k8s.io/component-base/metrics"
+	"k8s.io/klog/v2"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/metricdef"
+)
+
+// success is the result of a refresh that did not fail.
+const success = "success"
+
+var _ telemetry.Observer = (*Observer)(nil)
+
+// Observer turns the rounds of the telemetry into metrics, and into a log line
+// when a source's state changes: a Prometheus that is down for a day is one
+// line, not thousands.
+type Observer struct {
+	logger  klog.Logger
+	failing map[string]telemetry.Failure
+
+	set          metricdef.Set
+	refreshes    metricdef.Family[metrics.CounterMetric]
+	duration     metricdef.Family[metrics.ObserverMetric]
+	series       metricdef.Family[metrics.GaugeMetric]
+	leftOut      metricdef.Family[metrics.GaugeMetric]
+	leftOutBytes metricdef.Family[metrics.GaugeMetric]
+	refused      metrics.CounterMetric
+}
+
+// New returns an Observer of the sources with the given names and of the graph
+// in store, whose age it measures by now. Its metrics measure nothing before
+// Register.
+func New(logger klog.Logger, store *flowgraph.Store, now func() time.Time, sources []string) *Observer {
+	o := &Observer{logger: logger, failing: map[string]telemetry.Failure{}}
+	o.defineGraph(store, now)
+	o.defineSources(sources)
+	return o
+}
+
+// Register registers the metrics with the given function, e.g.
+// legacyregistry.MustRegister.
+func (o *Observer) Register(mustRegister func(...metrics.Registerable)) { o.set.Register(mustRegister) }
+
+// Definitions returns what the metrics are.
+func (o *Observer) Definitions() []metricdef.Metric { return o.set.Metrics() }
+
+func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
+	o.set.GaugeFunc(metricdef.Metric{
+		Name: "vicinity_graph_age_seconds",
+		Help: "Age of the traffic graph's data at the moment of the scrape; +Inf before the first refresh.",
+		Alerts: []metricdef.Alert{{
+			Name:    "VicinityDataStale",
+			PromQL:  `vicinity_graph_age_seconds > 300`,
+			Meaning: "The data are older than `staleAfter` (here the default, 5 minutes): from then on the plugin loses influence, at `expireAfter` it has none. +Inf means that no refresh ever succeeded, or that there is no `--telemetry-config`.",
+		}},
+	}, func() float64 {
+		snap := store.Load()
+		if snap.Generation() == 0 {
+			return math.Inf(1)
+		}
+		return now().Sub(snap.At()).Seconds()
+	})
+	o.set.GaugeFunc(metricdef.Metric{
+		Name: "vicinity_graph_generation",
+		Help: "Number of snapshots of the traffic graph that were published since the start.",
+	}, func() float64 { return float64(store.Load().Generation()) })
+	o.set.GaugeFunc(metricdef.Metric{
+		Name: "vicinity_graph_edges",
+		Help: "Edges in the traffic graph.",
+		Alerts: []metricdef.Alert{{
+			Name:    "VicinityGraphEmpty",
+			PromQL:  `vicinity_graph_edges == 0 and vicinity_graph_age_seconds < 300`,
+			Meaning: "Prometheus answers, but there is no traffic in its answers: look at `selector`, `cluster` and `window` of the sources, and at what was left out.",
+		}},
+	}, func() float64 { return float64(store.Load().EdgeCount()) })
+	o.set.GaugeFunc(metricdef.Metric{
+		Name: "vicinity_graph_workloads",
+		Help: "Workloads in the traffic graph.",
+	}, func() float64 { return float64(store.Load().Len()) })
+	o.refused = o.set.Counter(metricdef.Metric{
+		Name: "vicinity_graph_refused_flows_total",
+		Help: "Flows that the traffic graph refused, because they name no workload or have a rate that is no rate.",
+	})
+}
+
+func (o *Observer) defineSources(sources []string) {
+	source := metricdef.Label{Name: "source", From: "the names in the TelemetryConfiguration"}
+	for _, name := range sources {
+		source.Values = append(source.Values, metricdef.Value{Name: name})
+	}
+	result := metricdef.Label{Name: "result", Values: []metricdef.Value{{Name: success, Meaning: "The graph has the source's new flows."}}}
+	for _, f := range telemetry.Failures() {
+		result.Values = append(result.Values, metricdef.Value{Name: f.String(), Meaning: meaningOfFailure(f)})
+	}
+	reason := metricdef.Label{Name: "reason"}
+	for _, r := range telemetry.Reasons() {
+		reason.Values = append(reason.Values, metricdef.Value{Name: r.String(), Meaning: meaningOfReason(r)})
+	}
+	o.refreshes = o.set.Counters(metricdef.Metric{
+		Name:   "vicinity_telemetry_refreshes_total",
+		Help:   "Refreshes of a source by result: success, or the reason of the failure. A source that fails is asked less and less often, down to every 16th interval.",
+		Labels: []metricdef.Label{source, result},
+		Alerts: []metricdef.Alert{{
+			Name:    "VicinityTelemetryFails",
+			PromQL:  `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="success"}[15m])) == 0`,
+			Meaning: "A source was not read for a quarter of an hour. The other results say why, the scheduler's log has the error. Where `interval` is longer than 30 s, lengthen the range to 30 intervals.",
+		}},
+	})
+	o.duration = o.set.Histograms(metricdef.Metric{
+		Name:    "vicinity_telemetry_refresh_duration_seconds",
+		Help:    "Time that a refresh of a source took, whatever its result: all its queries, one after the other.",
+		Labels:  []metricdef.Label{source},
+		Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120},
+		Alerts: []metricdef.Alert{{
+			Name: "VicinityTelemetrySlow",
+			PromQL: `histogram_quantile(0.9, sum by (source, le) (
+  rate(vicinity_telemetry_refresh_duration_seconds_bucket[30m]))) > 15`,
+			Meaning: "A refresh takes more than half of `interval` (here the default, 30 s): data get old, and Prometheus works for nothing else. Use recording rules, or a longer `interval`.",
+		}},
+	})
+	o.series = o.set.Gauges(metricdef.Metric{
+		Name:   "vicinity_telemetry_series",
+		Help:   "Series in the answers to the last successful refresh of a source, all its queries together.",
+		Labels: []metricdef.Label{source},
+	})
+	o.leftOut = o.set.Gauges(metricdef.Metric{
+		Name:   "vicinity_telemetry_left_out_series",
+		Help:   "Series of the last successful refresh that belong to no pair of workloads, by source and reason.",
+		Labels: []metricdef.Label{source, reason},
+		Alerts: []metricdef.Alert{{
+			Name: "VicinityTrafficUnresolved",
+			PromQL: `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"unknown-workload|invalid"})
+  / (vicinity_telemetry_series > 0) > 0.2`,
+			Meaning: "A fifth of what the mesh reports within the cluster cannot be told apart by workload, and does not count. Find out which proxies lack the workload's name.",
+		}},
+	})
+	o.leftOutBytes = o.set.Gauges(metricdef.Metric{
+		Name:   "vicinity_telemetry_left_out_bytes_per_second",
+		Help:   "Traffic of the last successful refresh, in both directions, that belongs to no pair of workloads, by source and reason; always 0 for invalid.",
+		Labels: []metricdef.Label{source, reason},
+	})
+}
+
+func meaningOfFailure(f telemetry.Failure) string {
+	switch f {
+	case telemetry.NoFailure:
+	case telemetry.OtherFailure:
+		return "An error of no other kind."
+	case telemetry.Timeout:
+		return "Prometheus did not answer in time (`prometheus.timeout`)."
+	case telemetry.Unreachable:
+		return "There is no connection: refused, no such host, TLS."
+	case telemetry.Denied:
+		return "Prometheus did not accept the credentials."
+	case telemetry.Rejected:
+		return "Prometheus refused the query or failed to run it."
+	case telemetry.Partial:
+		return "Prometheus marked its answer as incomplete."
+	case telemetry.TooLarge:
+		return "The answer exceeds a limit (`prometheus.maxBodyBytes`, `prometheus.maxSeries`)."
+	case telemetry.BadAnswer:
+		return "The answer is not one of Prometheus' API: another service, a redirect, broken JSON."
+	}
+	return ""
+}
+
+func meaningOfReason(r telemetry.Reason) string {
+	switch r {
+	case telemetry.Included:
+	case telemetry.UnknownWorkload:
+		return "An endpoint inside the mesh that the telemetry does not name."
+	case telemetry.External:
+		return "Something outside the mesh."
+	case telemetry.Passthrough:
+		return "An address that the mesh does not know and lets through."
+	case telemetry.BlackHole:
+		return "Traffic that the mesh refused."
+	case telemetry.OtherCluster:
+		return "Traffic with or within another cluster."
+	case telemetry.Invalid:
+		return "A value that is no rate (NaN, infinite, negative), or labels that make no sense."
+	}
+	return ""
+}
+
+// Refreshed notes one round.
+func (o *Observer) Refreshed(status telemetry.Status) {
+	for _, source := range status.Sources {
+		if !source.LastAttempt.Equal(status.At) {
+			continue // in back-off
+		}
+		o.note(source)
+	}
+	o.refused.Add(float64(status.InvalidFlows))
+}
+
+func (o *Observer) note(source telemetry.SourceStatus) {
+	o.duration.With(source.Name).Observe(source.Duration.Seconds())
+	if source.Err != nil {
+		failure := knownFailure(source.Err)
+		o.refreshes.With(source.Name, failure.String()).Inc()
+		if before, failing := o.failing[source.Name]; !failing || before != failure {
+			o.logger.Error(source.Err, "Reading telemetry fails; the graph stays as it is until it expires", "source", source.Name, "reason", failure)
+		}
+		o.failing[source.Name] = failure
+		return
+	}
+	o.refreshes.With(source.Name, success).Inc()
+	o.series.With(source.Name).Set(float64(source.Series))
+	for _, reason := range telemetry.Reasons() {
+		leftOut := source.LeftOut[reason]
+		o.leftOut.With(source.Name, reason.String()).Set(float64(leftOut.Series))
+		o.leftOutBytes.With(source.Name, reason.String()).Set(leftOut.BytesPerSecond)
+	}
+	if _, failing := o.failing[source.Name]; failing {
+		delete(o.failing, source.Name)
+		o.logger.Info("Reading telemetry works again", "source", source.Name)
+	}
+}
+
+// knownFailure is the kind of an error, one of telemetry.Failures.
+func knownFailure(err error) telemetry.Failure {
+	failure := telemetry.FailureOf(err)
+	if !slices.Contains(telemetry.Failures(), failure) {
+		return telemetry.OtherFailure
+	}
+	return failure
+}
