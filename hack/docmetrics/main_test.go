@@ -1,0 +1,294 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"k8s.io/component-base/metrics"
+	"k8s.io/klog/v2"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/metricdef"
+	"github.com/vicinity-sched/vicinity/internal/promtest"
+	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
+	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
+)
+
+func TestPageIsUpToDate(t *testing.T) {
+	got, err := os.ReadFile("../../" + page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(render(definitions()), string(got)); diff != "" {
+		t.Errorf("%s is out of date; renew it with: go run ./hack/docmetrics\n(-definitions +page):\n%s", page, diff)
+	}
+}
+
+var sources = []string{"mesh-a", "mesh-b"}
+
+// table is every metric with the values that its labels may have.
+var table = map[string]map[string][]string{
+	"vicinity_graph_age_seconds":                   {},
+	"vicinity_graph_generation":                    {},
+	"vicinity_graph_edges":                         {},
+	"vicinity_graph_workloads":                     {},
+	"vicinity_graph_refused_flows_total":           {},
+	"vicinity_telemetry_refreshes_total":           {"source": sources, "result": {"success", "other", "timeout", "unreachable", "denied", "rejected", "partial", "too-large", "bad-answer"}},
+	"vicinity_telemetry_refresh_duration_seconds":  {"source": sources},
+	"vicinity_telemetry_series":                    {"source": sources},
+	"vicinity_telemetry_left_out_series":           {"source": sources, "reason": {"unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
+	"vicinity_telemetry_left_out_bytes_per_second": {"source": sources, "reason": {"unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
+	"vicinity_cycles_skipped_total":                {"reason": {"no_data", "expired", "no_traffic", "no_nodes", "no_peers", "panic"}},
+	"vicinity_score_spread_points":                 {},
+	"vicinity_peer_nodes_not_scored_total":         {},
+	"vicinity_panics_recovered_total":              {},
+}
+
+// TestTable registers the metrics as the scheduler does, has rounds of every
+// kind noted and compares what the endpoint would show with the table: every
+// metric, every permitted series and no other.
+func TestTable(t *testing.T) {
+	registry := metrics.NewKubeRegistry()
+	observer := telemetrymetrics.New(klog.Logger{}, flowgraph.NewStore(), time.Now, sources)
+	observer.Register(registry.MustRegister)
+	plugin := trafficlocality.NewMetrics(registry.MustRegister)
+
+	errs := []error{nil, errors.New("no workload shop/web"), &telemetry.QueryError{Failure: math.MaxInt, Err: errors.ErrUnsupported}}
+	for _, failure := range telemetry.Failures() {
+		errs = append(errs, &telemetry.QueryError{Failure: failure, Err: errors.ErrUnsupported})
+	}
+	leftOut := map[telemetry.Reason]telemetry.LeftOut{math.MaxInt: {Series: 1}}
+	for _, reason := range telemetry.Reasons() {
+		leftOut[reason] = telemetry.LeftOut{Series: 1, BytesPerSecond: 1}
+	}
+	for _, name := range append(slices.Clone(sources), "shop/web") {
+		for _, err := range errs {
+			observer.Refreshed(telemetry.Status{Sources: []telemetry.SourceStatus{{Name: name, Err: err, LeftOut: leftOut}}})
+		}
+	}
+
+	want, got := map[string][]string{}, map[string][]string{}
+	for name, values := range table {
+		want[name] = combinations(values)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := map[string]string{}
+	for _, family := range families {
+		name := family.GetName()
+		if !strings.HasPrefix(name, "vicinity_") {
+			continue // the registry's own
+		}
+		types[name] = strings.ToLower(family.GetType().String())
+		for _, series := range family.GetMetric() {
+			got[name] = append(got[name], text(series))
+		}
+		slices.Sort(got[name])
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("series (-table +served):\n%s", diff)
+	}
+	for _, m := range append(observer.Definitions(), plugin.Definitions()...) {
+		if types[m.Name] != string(m.Type) {
+			t.Errorf("%s is defined as %s and served as %s", m.Name, m.Type, types[m.Name])
+		}
+		delete(types, m.Name)
+	}
+	if len(types) > 0 {
+		t.Errorf("served but not defined: %v", types)
+	}
+}
+
+// text returns the labels of a series.
+func text(series *dto.Metric) string {
+	var pairs []string
+	for _, label := range series.GetLabel() {
+		pairs = append(pairs, label.GetName()+"="+label.GetValue())
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, " ")
+}
+
+// combinations returns the texts of one value for each label, sorted.
+func combinations(values map[string][]string) []string {
+	all := []string{""}
+	for _, label := range []string{"reason", "result", "source"} {
+		if values[label] == nil {
+			continue
+		}
+		var longer []string
+		for _, prefix := range all {
+			for _, value := range values[label] {
+				longer = append(longer, strings.TrimSpace(prefix+" "+label+"="+value))
+			}
+		}
+		all = longer
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestDefinitionsAreComplete: whoever reads the page finds a meaning for all
+// that is in it, and names follow the rules.
+func TestDefinitionsAreComplete(t *testing.T) {
+	seen := map[string]bool{}
+	for _, m := range definitions() {
+		if seen[m.Name] {
+			t.Errorf("%s is defined twice", m.Name)
+		}
+		seen[m.Name] = true
+		if !strings.HasPrefix(m.Name, "vicinity_") || strings.HasSuffix(m.Name, "_total") != (m.Type == metricdef.Counter) {
+			t.Errorf("%s is no name for a %s of ours", m.Name, m.Type)
+		}
+		isSentence(t, m.Name, m.Help)
+		for _, label := range m.Labels {
+			if (label.From == "") != (len(label.Values) > 0) {
+				t.Errorf("label %s of %s has values %v from %q", label.Name, m.Name, label.Values, label.From)
+			}
+			for _, v := range label.Values {
+				isSentence(t, fmt.Sprintf("%s{%s=%q}", m.Name, label.Name, v.Name), v.Meaning)
+			}
+		}
+		for _, a := range m.Alerts {
+			isSentence(t, a.Name, a.Meaning)
+			if !strings.Contains(a.PromQL, m.Name) {
+				t.Errorf("alert %s is not about %s", a.Name, m.Name)
+			}
+		}
+	}
+}
+
+func isSentence(t *testing.T, of, text string) {
+	t.Helper()
+	if text == "" || !strings.HasSuffix(text, ".") {
+		t.Errorf("the meaning of %s is %q", of, text)
+	}
+}
+
+// TestAlertsNameWhatThereIs parses the expressions.
+func TestAlertsNameWhatThereIs(t *testing.T) {
+	promql := parser.NewParser(parser.Options{})
+	for _, m := range definitions() {
+		for _, a := range m.Alerts {
+			expr, err := promql.ParseExpr(a.PromQL)
+			if err != nil {
+				t.Errorf("%s: %v", a.Name, err)
+				continue
+			}
+			parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+				if selector, ok := node.(*parser.VectorSelector); ok {
+					checkSelector(t, a.Name, selector)
+				}
+				return nil
+			})
+		}
+	}
+}
+
+func checkSelector(t *testing.T, alert string, selector *parser.VectorSelector) {
+	t.Helper()
+	name, buckets := strings.CutSuffix(selector.Name, "_bucket")
+	name = strings.TrimSuffix(name, "_count")
+	i := slices.IndexFunc(definitions(), func(m metricdef.Metric) bool { return m.Name == name })
+	if i < 0 {
+		t.Errorf("%s asks for %s, which does not exist", alert, selector.Name)
+		return
+	}
+	m := definitions()[i]
+	for _, matcher := range selector.LabelMatchers {
+		if matcher.Name == labels.MetricName {
+			continue
+		}
+		var values []string
+		if buckets && matcher.Name == "le" {
+			for _, bound := range m.Buckets {
+				values = append(values, fmt.Sprint(bound))
+			}
+		}
+		values = append(values, table[name][matcher.Name]...)
+		for _, value := range strings.Split(matcher.Value, "|") {
+			if !slices.Contains(values, value) {
+				t.Errorf("%s asks for %s{%s=%q}, which does not exist", alert, selector.Name, matcher.Name, value)
+			}
+		}
+	}
+}
+
+// TestAlerts has a scheduler in good order, for which no alert fires, and one
+// that gives cause to all.
+func TestAlerts(t *testing.T) {
+	good := `load 30s
+	vicinity_graph_age_seconds 15+0x240
+	vicinity_graph_edges 100+0x240
+	vicinity_telemetry_refreshes_total{source="a",result="success"} 0+1x240
+	vicinity_telemetry_refreshes_total{source="a",result="timeout"} 0+1x240
+	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="1"} 0+1x240
+	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="+Inf"} 0+1x240
+	vicinity_telemetry_series{source="a"} 100+0x240
+	vicinity_telemetry_series{source="idle"} 0+0x240
+	vicinity_telemetry_left_out_series{source="a",reason="unknown-workload"} 1+0x240
+	vicinity_telemetry_left_out_series{source="a",reason="external"} 90+0x240
+	vicinity_telemetry_left_out_series{source="a",reason="invalid"} 0+0x240
+	vicinity_telemetry_left_out_series{source="idle",reason="invalid"} 0+0x240
+	vicinity_cycles_skipped_total{reason="no_data"} 5+0x240
+	vicinity_cycles_skipped_total{reason="expired"} 0+0x240
+	vicinity_cycles_skipped_total{reason="no_traffic"} 0+100x240
+	vicinity_cycles_skipped_total{reason="no_peers"} 0+1x240
+	vicinity_score_spread_points_bucket{le="1"} 0+1x240
+	vicinity_score_spread_points_count 0+10x240
+	vicinity_peer_nodes_not_scored_total 0+1x240
+	vicinity_panics_recovered_total 0+0x240
+`
+	bad := `load 30s
+	vicinity_graph_age_seconds{pod="new"} Inf+0x240
+	vicinity_graph_age_seconds{pod="old"} 15+0x240
+	vicinity_graph_edges{pod="old"} 0+0x240
+	vicinity_telemetry_refreshes_total{source="a",result="success"} 7+0x240
+	vicinity_telemetry_refreshes_total{source="a",result="timeout"} 0+1x240
+	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="1"} 0+0x240
+	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="60"} 0+1x240
+	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="+Inf"} 0+1x240
+	vicinity_telemetry_series{source="a"} 100+0x240
+	vicinity_telemetry_left_out_series{source="a",reason="unknown-workload"} 15+0x240
+	vicinity_telemetry_left_out_series{source="a",reason="invalid"} 15+0x240
+	vicinity_cycles_skipped_total{reason="expired"} 0+30x240
+	vicinity_cycles_skipped_total{reason="no_peers"} 0+5x240
+	vicinity_score_spread_points_bucket{le="1"} 0+10x240
+	vicinity_score_spread_points_count 0+10x240
+	vicinity_peer_nodes_not_scored_total 0+10x240
+	vicinity_panics_recovered_total 0+0x230 1+0x9
+`
+	for name, test := range map[string]struct {
+		load string
+		want bool
+	}{"good": {good, false}, "bad": {bad, true}} {
+		t.Run(name, func(t *testing.T) {
+			prometheus := promtest.New(t, test.load)
+			for _, m := range definitions() {
+				for _, a := range m.Alerts {
+					fires := false
+					err := prometheus.Query(t.Context(), a.PromQL, time.Unix(2*3600, 0), func(telemetry.Series) error {
+						fires = true
+						return nil
+					})
+					if err != nil || fires != test.want {
+						t.Errorf("%s fires: %v, want %v (%v)", a.Name, fires, test.want, err)
+					}
+				}
+			}
+		})
+	}
+}
