@@ -4,9 +4,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -14,10 +16,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 
+	"github.com/vicinity-sched/vicinity/plugins/config"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
@@ -189,18 +193,8 @@ func allows(t *testing.T, peers []networkingv1.NetworkPolicyPeer, ports []networ
 // TestComponents adds every component to the base.
 func TestComponents(t *testing.T) {
 	dir := t.TempDir()
-	here, err := filepath.Abs(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	from, err := filepath.Rel(dir, here) // kustomize refuses absolute paths
-	if err != nil {
-		t.Fatal(err)
-	}
-	overlay := "resources:\n- " + from + "/base\ncomponents:\n- " + from + "/components/prometheus-rule\n"
-	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(overlay), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	from := pathFrom(t, dir)
+	write(t, dir, "kustomization.yaml", "resources:\n- "+from+"/base\ncomponents:\n- "+from+"/components/prometheus-rule\n")
 	var rule struct {
 		metav1.TypeMeta
 		Metadata metav1.ObjectMeta `json:"metadata"`
@@ -211,5 +205,87 @@ func TestComponents(t *testing.T) {
 	build(t, dir, map[string]any{"PrometheusRule": &rule})
 	if rule.Metadata.Namespace != "vicinity-system" || len(rule.Spec.Groups) == 0 {
 		t.Errorf("PrometheusRule is %+v", rule)
+	}
+}
+
+// pathFrom returns the path from dir to this directory: kustomize refuses
+// absolute ones.
+func pathFrom(t *testing.T, dir string) string {
+	t.Helper()
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := filepath.Rel(dir, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestInstallExamples builds the overlay of docs/install.md, with the base of
+// this tree, and reads the other examples as the programs would.
+func TestInstallExamples(t *testing.T) {
+	text, err := os.ReadFile("../docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var examples []string
+	for _, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(text, -1) {
+		examples = append(examples, string(m[1]))
+	}
+	if len(examples) != 5 {
+		t.Fatalf("%d examples, want overlay, telemetry, patch and two of the scheduler's configuration", len(examples))
+	}
+	overlay, telemetry, patch, beside, instead := examples[0], examples[1], examples[2], examples[3], examples[4]
+
+	dir := t.TempDir()
+	remote := regexp.MustCompile(`https://\S+//manifests/base\?ref=\S+`)
+	if !remote.MatchString(overlay) {
+		t.Fatal("the overlay names no base")
+	}
+	write(t, dir, "kustomization.yaml", remote.ReplaceAllString(overlay, pathFrom(t, dir)+"/base")+patch)
+	if _, err := config.LoadTelemetry(write(t, dir, "telemetry.yaml", telemetry)); err != nil {
+		t.Error(err)
+	}
+	var b base
+	build(t, dir, map[string]any{"Deployment": &b.deployment, "ConfigMap": &b.config})
+	pod := b.deployment.Spec.Template.Spec
+	if got := pod.Containers[0].Image; got != "registry.example.com/vicinity-scheduler:v0.1.0" {
+		t.Errorf("image = %s", got)
+	}
+	if len(pod.Volumes) != 2 || len(pod.Containers[0].VolumeMounts) != 2 {
+		t.Errorf("volumes = %v, mounts = %v, want those of the base and the Secret", pod.Volumes, pod.Containers[0].VolumeMounts)
+	}
+	if got := b.config.Data; got["telemetry.yaml"] != telemetry || got["scheduler.yaml"] == "" {
+		t.Errorf("the ConfigMap has %v", got)
+	}
+
+	shipped := &schedulerv1.KubeSchedulerConfiguration{}
+	if err := config.DecodeStrict([]byte(b.config.Data["scheduler.yaml"]), shipped); err != nil {
+		t.Fatal(err)
+	}
+	got := &schedulerv1.KubeSchedulerConfiguration{}
+	if err := config.DecodeStrict([]byte(beside), got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(shipped, got); diff != "" {
+		t.Errorf("the example is called the shipped one (-shipped +example):\n%s", diff)
+	}
+	got = &schedulerv1.KubeSchedulerConfiguration{}
+	if err := config.DecodeStrict([]byte(instead), got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Profiles) != 2 || *got.Profiles[0].SchedulerName != corev1.DefaultSchedulerName || got.LeaderElection.ResourceName != "kube-scheduler" {
+		t.Errorf("the example in kube-scheduler's place is %+v", got)
 	}
 }
