@@ -40,6 +40,7 @@ LINKS_APISERVER := /internal/sandbox$$|/internal/sandbox/cluster$$|/cmd/vicinity
 GO_DIRS := cmd flowgraph hack internal manifests plugins test
 
 GOLANGCI_LINT := bin/tools/golangci-lint
+GOVULNCHECK   := bin/tools/govulncheck
 
 .PHONY: help
 help: ## Explain every target.
@@ -89,11 +90,11 @@ race: ## Run the tests under the race detector, but for those that link the API 
 	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -vE '$(LINKS_APISERVER)')
 
 .PHONY: verify
-verify: check licences lint ## Check format, module files, import rules, vet and licences, and lint.
+verify: check licences vulncheck lint ## Check format, module files, import rules, vet, licences and known vulnerabilities, and lint.
 
-# Without the linters, which take minutes to build.
+# What is quick, needs no tools and no network.
 .PHONY: check
-check: ## Check all that verify does but for the linters.
+check: ## Check format, module files, import rules and vet.
 	@unformatted="$$(gofmt -l $(GO_DIRS))" && test -z "$$unformatted" || { echo "run gofmt -w on these files:"; echo "$$unformatted"; exit 1; }
 	go mod tidy -diff
 	go -C hack/tools mod tidy -diff
@@ -112,6 +113,11 @@ lint: ## Run the linters of .golangci.yaml (the first time, they are built into 
 .PHONY: licences
 licences: ## Check that every module linked into a program has a licence that hack/release/licences allows.
 	@go -C hack/release run ./licences -C $(CURDIR) ./cmd/...
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the programs call (GOVULNDB; says so and passes when there is no database).
+	go -C hack/tools build -o $(CURDIR)/$(GOVULNCHECK) golang.org/x/vuln/cmd/govulncheck
+	hack/vulncheck.sh $(GOVULNCHECK)
 
 .PHONY: bench
 bench: ## Run every benchmark.
