@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 	"k8s.io/component-base/metrics"
 	"k8s.io/klog/v2"
@@ -209,7 +209,7 @@ func checkSelector(t *testing.T, alert string, selector *parser.VectorSelector) 
 	}
 	m := definitions()[i]
 	for _, matcher := range selector.LabelMatchers {
-		if matcher.Name == labels.MetricName {
+		if matcher.Name == model.MetricNameLabel {
 			continue
 		}
 		var values []string
