@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,11 +96,29 @@ func collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Wri
 	}
 	failed := manager.Refresh(ctx)
 	querier.clear()
-	snap := store.Load()
+	snap, status := store.Load(), manager.Status()
+	if ctx.Err() == nil && onlyEmpty(status.Sources) {
+		// The scheduler waits for traffic; here the report says why there is none.
+		failed = nil
+		if snap.Generation() == 0 {
+			snap = flowgraph.NewSnapshot(1, status.At, nil)
+		}
+	}
 	if snap.Generation() == 0 { // also when ctx has ended
 		return nil, failed
 	}
-	return newReport(snap, manager.Status(), cfg, sources, now()), failed
+	return newReport(snap, status, cfg, sources, now()), failed
+}
+
+// onlyEmpty takes the errors away from the sources that answered without any
+// traffic, and reports whether none is left.
+func onlyEmpty(sources []telemetry.SourceStatus) bool {
+	for i := range sources {
+		if telemetry.FailureOf(sources[i].Err) == telemetry.Empty {
+			sources[i].Err = nil
+		}
+	}
+	return !slices.ContainsFunc(sources, func(s telemetry.SourceStatus) bool { return s.Err != nil })
 }
 
 // explain makes the error of a failed refresh one line that ends with the next
@@ -136,6 +155,8 @@ func nextStep(f telemetry.Failure, configFile string) string {
 		return "a store behind the server is missing: the scheduler does not use such an answer either"
 	case telemetry.TooLarge:
 		return "raise prometheus.maxSeries or prometheus.maxBodyBytes in " + file
+	case telemetry.Empty:
+		return "check that Prometheus scrapes the mesh's proxies, and the selector, cluster and window of the source"
 	case telemetry.BadAnswer:
 		return "check that the address is the base of a Prometheus API, with its path prefix if it has one and without /api/v1"
 	}

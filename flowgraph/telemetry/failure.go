@@ -27,6 +27,10 @@ const (
 	Partial
 	// TooLarge means that the answer exceeds a configured limit.
 	TooLarge
+	// Empty means that the answers name no traffic between workloads: nothing is
+	// scraped, the metrics are gone after a restart, the clocks differ, a selector
+	// or a recording rule is wrong.
+	Empty
 	// BadAnswer means that the answer is not what the API promises: another
 	// service, a redirect, broken JSON.
 	BadAnswer
@@ -34,7 +38,7 @@ const (
 
 // Failures returns every kind of failure, NoFailure excepted.
 func Failures() []Failure {
-	return []Failure{OtherFailure, Timeout, Unreachable, Denied, Rejected, Partial, TooLarge, BadAnswer}
+	return []Failure{OtherFailure, Timeout, Unreachable, Denied, Rejected, Partial, TooLarge, Empty, BadAnswer}
 }
 
 // String returns the failure as metrics and the CLI show it, e.g. "too-large".
@@ -56,6 +60,8 @@ func (f Failure) String() string {
 		return "partial"
 	case TooLarge:
 		return "too-large"
+	case Empty:
+		return "empty"
 	case BadAnswer:
 		return "bad-answer"
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,8 +20,6 @@ const (
 	// holdIntervals is how many intervals the flows of a failed source take
 	// part in the merge.
 	holdIntervals = 5
-	// maxBackOffIntervals limits the pause of a failing source.
-	maxBackOffIntervals = 16
 )
 
 // Options is what a Manager is made of. Every field but Observer is required.
@@ -32,8 +31,10 @@ type Options struct {
 	Graph *flowgraph.Graph
 	// Store receives a snapshot after every round in which a source succeeded.
 	Store *flowgraph.Store
-	// Interval is the time between two rounds, before jitter. A source that
-	// fails pauses for one interval, then two, four, up to sixteen.
+	// Interval is the time between two rounds, before jitter. Like a target that
+	// Prometheus cannot scrape, a source that fails is asked again in the next
+	// round: what it costs is one query that Querier limits, and what it brings
+	// is that a recovery shows within two rounds.
 	Interval time.Duration
 	// Now is the clock; queries are evaluated at its time.
 	Now func() time.Time
@@ -71,10 +72,9 @@ type Manager struct {
 
 // sourceState is what the Manager knows of one source.
 type sourceState struct {
-	source    Source
-	flows     []flowgraph.Flow // of the last success
-	status    SourceStatus
-	notBefore time.Time // the end of the back-off
+	source Source
+	flows  []flowgraph.Flow // of the last success
+	status SourceStatus
 }
 
 // NewManager returns a Manager that has done nothing yet. It reports what is
@@ -106,7 +106,7 @@ func NewManager(o Options) (*Manager, error) {
 func (m *Manager) Run(ctx context.Context) error {
 	for {
 		// What failed is in the status that the observer has seen.
-		_ = m.refresh(ctx, false)
+		_ = m.Refresh(ctx)
 		jitter := 1 + jitterShare*(2*m.options.Random()-1)
 		pause := time.NewTimer(time.Duration(float64(m.options.Interval) * jitter))
 		select {
@@ -118,22 +118,15 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 }
 
-// Refresh does one round with every source, those in back-off included. It
-// returns the errors of the sources that failed, each with its name; the others
-// are published all the same.
-func (m *Manager) Refresh(ctx context.Context) error { return m.refresh(ctx, true) }
-
-func (m *Manager) refresh(ctx context.Context, all bool) error {
+// Refresh does one round. It returns the errors of the sources that failed,
+// each with its name; the others are published all the same.
+func (m *Manager) Refresh(ctx context.Context) error {
 	m.round.Lock()
 	defer m.round.Unlock()
 	at := m.options.Now()
 	var errs []error
-	tried, succeeded := 0, 0
+	succeeded := 0
 	for _, s := range m.states {
-		if !all && at.Before(s.notBefore) {
-			continue
-		}
-		tried++
 		err := m.collect(ctx, s, at)
 		if ctx.Err() != nil {
 			// The end of ctx is not a failure of the source.
@@ -144,9 +137,6 @@ func (m *Manager) refresh(ctx context.Context, all bool) error {
 			continue
 		}
 		succeeded++
-	}
-	if tried == 0 {
-		return nil
 	}
 	invalid := 0
 	if succeeded > 0 {
@@ -163,7 +153,8 @@ func (m *Manager) refresh(ctx context.Context, all bool) error {
 	return errors.Join(errs...)
 }
 
-// collect asks one source and keeps its flows only when every query succeeded.
+// collect asks one source and keeps its flows only when every query succeeded
+// and there is traffic: no data is not zero traffic.
 func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) error {
 	began := m.options.Now()
 	seen, err := s.source.Collect(ctx, m.options.Querier, at)
@@ -172,34 +163,36 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 	}
 	s.status.LastAttempt = at
 	s.status.Duration = m.options.Now().Sub(began)
+	if err == nil {
+		s.status.Series, s.status.Flows, s.status.LeftOut = seen.Series, len(seen.Flows), seen.LeftOut
+		if len(seen.Flows) == 0 {
+			err = seen.empty()
+		}
+	}
 	if err != nil {
 		err = fmt.Errorf("source %s: %w", s.source.Name(), err)
 		s.status.Err = err
 		s.status.Failures++
-		s.notBefore = at.Add(m.backOff(s.status.Failures))
 		return err
 	}
-	s.flows, s.notBefore = seen.Flows, time.Time{}
-	s.status = SourceStatus{
-		Name:        s.status.Name,
-		LastAttempt: at,
-		LastSuccess: at,
-		Duration:    s.status.Duration,
-		Series:      seen.Series,
-		Flows:       len(seen.Flows),
-		LeftOut:     seen.LeftOut,
-	}
+	s.flows = seen.Flows
+	s.status.LastSuccess, s.status.Err, s.status.Failures = at, nil, 0
 	return nil
 }
 
-// backOff returns how long a source pauses after its n-th failure in a row, half
-// an interval early so that the jitter of the rounds does not skip one more.
-func (m *Manager) backOff(failures int) time.Duration {
-	intervals := time.Duration(maxBackOffIntervals)
-	if failures <= 5 { // 2^4 = 16 intervals
-		intervals = 1 << (failures - 1)
+// empty is the error of an observation without flows.
+func (o Observation) empty() error {
+	var leftOut []string
+	for _, reason := range Reasons() {
+		if n := o.LeftOut[reason].Series; n > 0 {
+			leftOut = append(leftOut, fmt.Sprintf("%d %s", n, reason))
+		}
 	}
-	return intervals*m.options.Interval - m.options.Interval/2
+	err := fmt.Errorf("there is no traffic between workloads in %d series", o.Series)
+	if len(leftOut) > 0 {
+		err = fmt.Errorf("%w: %s", err, strings.Join(leftOut, ", "))
+	}
+	return &QueryError{Failure: Empty, Err: err}
 }
 
 // merge takes the maximum over the sources for each edge. The time of a merged
@@ -279,7 +272,8 @@ type SourceStatus struct {
 	Err error
 	// Failures is how many attempts failed since the last success.
 	Failures int
-	// Series, Flows and LeftOut are those of the last success.
+	// Series, Flows and LeftOut are those of the last answer, also when it was
+	// Empty.
 	Series, Flows int
 	LeftOut       map[Reason]LeftOut
 }

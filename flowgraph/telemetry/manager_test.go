@@ -195,77 +195,56 @@ type recorder struct{ statuses []Status }
 
 func (r *recorder) Refreshed(s Status) { r.statuses = append(r.statuses, s) }
 
-func TestRunBacksOffAndRecovers(t *testing.T) {
+func TestRunAsksAFailingSourceEveryRound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		steady := &fakeSource{name: "steady"}
 		start := time.Now()
-		flaky := &fakeSource{name: "flaky", err: errDown, until: start.Add(40 * time.Minute)}
-		m, _ := newManager(t, time.Now, steady, flaky)
+		flaky := &fakeSource{name: "flaky", flows: []flowgraph.Flow{flow(web, api, 1, 1)}, err: errDown, until: start.Add(40 * time.Minute)}
+		m, store := newManager(t, time.Now, flaky)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- m.Run(ctx) }()
 
-		time.Sleep(50*time.Minute + time.Second)
+		time.Sleep(39*time.Minute + time.Second)
+		if store.Load().Generation() != 0 {
+			t.Error("published although no source ever succeeded")
+		}
+		time.Sleep(time.Minute)
+		if store.Load().Generation() != 1 {
+			t.Error("the round after the recovery publishes nothing")
+		}
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run = %v, want nil", err)
 		}
-		// Pauses of 1, 2, 4, 8, 16 and 16 minutes, then the interval again.
-		want := []int{0, 1, 3, 7, 15, 31, 47, 48, 49, 50}
-		if diff := cmp.Diff(want, minutes(start, flaky.calls)); diff != "" {
-			t.Errorf("minutes of attempts (-want +got):\n%s", diff)
-		}
-		if len(steady.calls) != 51 {
-			t.Errorf("the steady source was asked %d times, want 51", len(steady.calls))
+		if len(flaky.calls) != 41 {
+			t.Errorf("the source was asked %d times in 40 minutes, want 41", len(flaky.calls))
 		}
 	})
 }
 
-func TestJitterDoesNotLengthenTheBackOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &fakeSource{name: "a", err: errDown}
-		m, _ := newManager(t, time.Now, s)
-		m.options.Random = func() float64 { return 0 } // every pause is 54 s
-		start := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-		defer cancel()
-		_ = m.Run(ctx)
-		var rounds []int
-		for _, c := range s.calls {
-			rounds = append(rounds, int(c.Sub(start)/(54*time.Second)))
-		}
-		if diff := cmp.Diff([]int{0, 1, 3, 7}, rounds); diff != "" {
-			t.Errorf("rounds with an attempt (-want +got):\n%s", diff)
-		}
-	})
-}
-
-func TestSuccessEndsTheBackOff(t *testing.T) {
-	s := &fakeSource{name: "a", err: errDown}
+// TestNoDataIsNotZeroTraffic loses the traffic from the answers: the graph keeps
+// its edges and grows old.
+func TestNoDataIsNotZeroTraffic(t *testing.T) {
+	a := &fakeSource{name: "a", flows: []flowgraph.Flow{flow(web, api, 1, 1)}}
 	c := &clock{time.Unix(1000, 0)}
-	m, _ := newManager(t, c.now, s)
-	for range 5 {
-		_ = m.Refresh(t.Context())
-	}
-	s.err = nil
-	if err := m.Refresh(t.Context()); err != nil { // asked for, so it does not wait
+	m, store := newManager(t, c.now, a)
+	if err := m.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	good := store.Load()
+	a.flows = nil
 	c.t = c.t.Add(time.Minute)
-	if err := m.refresh(t.Context(), false); err != nil {
-		t.Fatal(err)
+	err := m.Refresh(t.Context())
+	const want = "source a: there is no traffic between workloads in 7 series: 1 external"
+	if FailureOf(err) != Empty || err.Error() != want {
+		t.Errorf("error = %v, %v; want %s", FailureOf(err), err, want)
 	}
-	if len(s.calls) != 7 {
-		t.Errorf("%d attempts, want 7: the source still pauses after a success", len(s.calls))
+	if store.Load() != good {
+		t.Error("published an answer without traffic")
 	}
-}
-
-func minutes(start time.Time, calls []time.Time) []int {
-	var m []int
-	for _, c := range calls {
-		m = append(m, int(c.Sub(start)/time.Minute))
+	if s := m.Status().Sources[0]; s.Series != 7 || s.Flows != 0 || s.LeftOut[External].Series != 1 || !s.LastSuccess.Equal(time.Unix(1000, 0)) {
+		t.Errorf("status = %+v", s)
 	}
-	return m
 }
 
 func TestRunJitters(t *testing.T) {

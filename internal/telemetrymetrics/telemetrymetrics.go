@@ -26,7 +26,8 @@ var _ telemetry.Observer = (*Observer)(nil)
 // line, not thousands.
 type Observer struct {
 	logger  klog.Logger
-	failing map[string]telemetry.Failure
+	failing map[string]telemetry.Failure // by source
+	invalid map[string]bool              // by source: whether some of its series are
 
 	set          metricdef.Set
 	refreshes    metricdef.Family[metrics.CounterMetric]
@@ -41,7 +42,7 @@ type Observer struct {
 // in store, whose age it measures by now. Its metrics measure nothing before
 // Register.
 func New(logger klog.Logger, store *flowgraph.Store, now func() time.Time, sources []string) *Observer {
-	o := &Observer{logger: logger, failing: map[string]telemetry.Failure{}}
+	o := &Observer{logger: logger, failing: map[string]telemetry.Failure{}, invalid: map[string]bool{}}
 	o.defineGraph(store, now)
 	o.defineSources(sources)
 	return o
@@ -108,7 +109,7 @@ func (o *Observer) defineSources(sources []string) {
 	}
 	o.refreshes = o.set.Counters(metricdef.Metric{
 		Name:   "vicinity_telemetry_refreshes_total",
-		Help:   "Refreshes of a source by result: success, or the reason of the failure. A source that fails is asked less and less often, down to every 16th interval.",
+		Help:   "Refreshes of a source by result: success, or the reason of the failure.",
 		Labels: []metricdef.Label{source, result},
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityTelemetryFails",
@@ -130,12 +131,12 @@ func (o *Observer) defineSources(sources []string) {
 	})
 	o.series = o.set.Gauges(metricdef.Metric{
 		Name:   "vicinity_telemetry_series",
-		Help:   "Series in the answers to the last successful refresh of a source, all its queries together.",
+		Help:   "Series in the last answers to a source, all its queries together.",
 		Labels: []metricdef.Label{source},
 	})
 	o.leftOut = o.set.Gauges(metricdef.Metric{
 		Name:   "vicinity_telemetry_left_out_series",
-		Help:   "Series of the last successful refresh that belong to no pair of workloads, by source and reason.",
+		Help:   "Series of the last answers that belong to no pair of workloads, by source and reason.",
 		Labels: []metricdef.Label{source, reason},
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityTrafficUnresolved",
@@ -146,7 +147,7 @@ func (o *Observer) defineSources(sources []string) {
 	})
 	o.leftOutBytes = o.set.Gauges(metricdef.Metric{
 		Name:   "vicinity_telemetry_left_out_bytes_per_second",
-		Help:   "Traffic of the last successful refresh, in both directions, that belongs to no pair of workloads, by source and reason; always 0 for invalid.",
+		Help:   "Traffic of the last answers, in both directions, that belongs to no pair of workloads, by source and reason; always 0 for invalid.",
 		Labels: []metricdef.Label{source, reason},
 	})
 }
@@ -168,6 +169,8 @@ func meaningOfFailure(f telemetry.Failure) string {
 		return "Prometheus marked its answer as incomplete."
 	case telemetry.TooLarge:
 		return "The answer exceeds a limit (`prometheus.maxBodyBytes`, `prometheus.maxSeries`)."
+	case telemetry.Empty:
+		return "There is no traffic between workloads in the answers: nothing is scraped, Prometheus has lost its data, its clock differs, a selector or a recording rule is wrong. `vicinity graph` explains it."
 	case telemetry.BadAnswer:
 		return "The answer is not one of Prometheus' API: another service, a redirect, broken JSON."
 	}
@@ -196,9 +199,6 @@ func meaningOfReason(r telemetry.Reason) string {
 // Refreshed notes one round.
 func (o *Observer) Refreshed(status telemetry.Status) {
 	for _, source := range status.Sources {
-		if !source.LastAttempt.Equal(status.At) {
-			continue // in back-off
-		}
 		o.note(source)
 	}
 	o.refused.Add(float64(status.InvalidFlows))
@@ -206,32 +206,54 @@ func (o *Observer) Refreshed(status telemetry.Status) {
 
 func (o *Observer) note(source telemetry.SourceStatus) {
 	o.duration.With(source.Name).Observe(source.Duration.Seconds())
+	result := success
+	failure := knownFailure(source.Err)
 	if source.Err != nil {
-		failure := knownFailure(source.Err)
-		o.refreshes.With(source.Name, failure.String()).Inc()
-		if before, failing := o.failing[source.Name]; !failing || before != failure {
-			o.logger.Error(source.Err, "Reading telemetry fails; the graph stays as it is until it expires", "source", source.Name, "reason", failure)
-		}
-		o.failing[source.Name] = failure
-		return
+		result = failure.String()
 	}
-	o.refreshes.With(source.Name, success).Inc()
+	o.refreshes.With(source.Name, result).Inc()
+	o.noteFailure(source, failure)
+	if failure == telemetry.NoFailure || failure == telemetry.Empty {
+		o.noteAnswer(source)
+	}
+}
+
+// noteFailure logs that a source begins to fail, for another reason than
+// before, or ceases to.
+func (o *Observer) noteFailure(source telemetry.SourceStatus, failure telemetry.Failure) {
+	before := o.failing[source.Name]
+	o.failing[source.Name] = failure
+	switch {
+	case failure == before:
+	case failure == telemetry.NoFailure:
+		o.logger.Info("Reading telemetry works again", "source", source.Name)
+	default:
+		o.logger.Error(source.Err, "Reading telemetry fails; the graph stays as it is until it expires", "source", source.Name, "reason", failure)
+	}
+}
+
+// noteAnswer shows what was left out, and logs that a source begins or ceases to
+// send what is invalid.
+func (o *Observer) noteAnswer(source telemetry.SourceStatus) {
 	o.series.With(source.Name).Set(float64(source.Series))
 	for _, reason := range telemetry.Reasons() {
 		leftOut := source.LeftOut[reason]
 		o.leftOut.With(source.Name, reason.String()).Set(float64(leftOut.Series))
 		o.leftOutBytes.With(source.Name, reason.String()).Set(leftOut.BytesPerSecond)
 	}
-	if _, failing := o.failing[source.Name]; failing {
-		delete(o.failing, source.Name)
-		o.logger.Info("Reading telemetry works again", "source", source.Name)
+	invalid := source.LeftOut[telemetry.Invalid].Series
+	if (invalid > 0) == o.invalid[source.Name] {
+		return
 	}
+	o.invalid[source.Name] = invalid > 0
+	o.logger.Info("The invalid series among a source's answers, which are left out, have changed", "source", source.Name, "series", invalid)
 }
 
-// knownFailure is the kind of an error, one of telemetry.Failures.
+// knownFailure is the kind of an error: one of telemetry.Failures, or
+// NoFailure.
 func knownFailure(err error) telemetry.Failure {
 	failure := telemetry.FailureOf(err)
-	if !slices.Contains(telemetry.Failures(), failure) {
+	if err != nil && !slices.Contains(telemetry.Failures(), failure) {
 		return telemetry.OtherFailure
 	}
 	return failure

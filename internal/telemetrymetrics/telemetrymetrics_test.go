@@ -87,9 +87,7 @@ func TestRounds(t *testing.T) {
 	status := func(minute int, sources ...telemetry.SourceStatus) telemetry.Status {
 		at := start.Add(time.Duration(minute) * time.Minute)
 		for i := range sources {
-			if sources[i].LastAttempt.IsZero() {
-				sources[i].LastAttempt = at
-			}
+			sources[i].LastAttempt = at
 		}
 		return telemetry.Status{At: at, InvalidFlows: 2, Sources: sources}
 	}
@@ -102,16 +100,17 @@ func TestRounds(t *testing.T) {
 	))
 	o.Refreshed(status(1,
 		telemetry.SourceStatus{Name: "a", Duration: 3 * time.Second, Err: fmt.Errorf("query x: %w", context.DeadlineExceeded), Series: 10},
-		telemetry.SourceStatus{Name: "b", LastAttempt: start, Duration: 2 * time.Second, Err: denied}, // in back-off
+		telemetry.SourceStatus{Name: "b", Duration: 2 * time.Second, Series: 5, Err: &telemetry.QueryError{Failure: telemetry.Empty, Err: errors.New("no traffic")},
+			LeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.Invalid: {Series: 5}}},
 	))
 	o.Refreshed(status(2,
 		telemetry.SourceStatus{Name: "a", Duration: time.Second, Series: 20, LeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 4, BytesPerSecond: 400}}},
 	))
 	for name, want := range map[string]map[string]float64{
-		"vicinity_telemetry_refreshes_total":           {"success a": 2, "timeout a": 1, "denied b": 1},
-		"vicinity_telemetry_refresh_duration_seconds":  {"count a": 3, "sum a": 5, "count b": 1, "sum b": 2},
-		"vicinity_telemetry_series":                    {"a": 20},
-		"vicinity_telemetry_left_out_series":           {"external a": 4},
+		"vicinity_telemetry_refreshes_total":           {"success a": 2, "timeout a": 1, "denied b": 1, "empty b": 1},
+		"vicinity_telemetry_refresh_duration_seconds":  {"count a": 3, "sum a": 5, "count b": 2, "sum b": 4},
+		"vicinity_telemetry_series":                    {"a": 20, "b": 5},
+		"vicinity_telemetry_left_out_series":           {"external a": 4, "invalid b": 5},
 		"vicinity_telemetry_left_out_bytes_per_second": {"external a": 400},
 		"vicinity_graph_refused_flows_total":           {"": 6},
 	} {
