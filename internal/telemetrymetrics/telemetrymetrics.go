@@ -241,12 +241,14 @@ func (o *Observer) noteAnswer(source telemetry.SourceStatus) {
 		o.leftOut.With(source.Name, reason.String()).Set(float64(leftOut.Series))
 		o.leftOutBytes.With(source.Name, reason.String()).Set(leftOut.BytesPerSecond)
 	}
-	invalid := source.LeftOut[telemetry.Invalid].Series
-	if (invalid > 0) == o.invalid[source.Name] {
-		return
-	}
+	before, invalid := o.invalid[source.Name], source.LeftOut[telemetry.Invalid].Series
 	o.invalid[source.Name] = invalid > 0
-	o.logger.Info("The invalid series among a source's answers, which are left out, have changed", "source", source.Name, "series", invalid)
+	switch {
+	case invalid > 0 && !before:
+		o.logger.Info("A source sends invalid series, which are left out", "source", source.Name, "series", invalid)
+	case invalid == 0 && before:
+		o.logger.Info("A source sends no invalid series any more", "source", source.Name)
+	}
 }
 
 // knownFailure is the kind of an error: one of telemetry.Failures, or

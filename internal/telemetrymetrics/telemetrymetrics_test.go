@@ -142,6 +142,9 @@ func TestALineForEachChange(t *testing.T) {
 	} {
 		o.Refreshed(telemetry.Status{Sources: []telemetry.SourceStatus{{Name: "a", Err: err}}})
 	}
+	for _, invalid := range []int{0, 3, 4, 0} {
+		o.Refreshed(telemetry.Status{Sources: []telemetry.SourceStatus{{Name: "a", LeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.Invalid: {Series: invalid}}}}})
+	}
 	var got []string
 	for _, line := range logger.GetSink().(ktesting.Underlier).GetBuffer().Data() {
 		got = append(got, fmt.Sprint(line.Message, " ", line.ParameterKVList))
@@ -150,6 +153,8 @@ func TestALineForEachChange(t *testing.T) {
 		"Reading telemetry fails; the graph stays as it is until it expires [source a reason timeout]",
 		"Reading telemetry fails; the graph stays as it is until it expires [source a reason denied]",
 		"Reading telemetry works again [source a]",
+		"A source sends invalid series, which are left out [source a series 3]",
+		"A source sends no invalid series any more [source a]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
