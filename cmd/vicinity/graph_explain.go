@@ -47,10 +47,13 @@ func writeWhyEmpty(w io.Writer, r viewed) {
 
 func writeNoSeries(w io.Writer, s sourceReport) {
 	fmt.Fprintf(w, "%s: no query returned a series. Likely causes, the most likely first:\n", printable(s.Name))
-	causes := []string{
-		"Prometheus does not scrape the mesh's proxies. Try in its UI: " + tryQuery(s),
-		fmt.Sprintf("the window (%s) holds less than two scrapes. It should be at least four scrape intervals.", duration(s.window)),
+	var causes []string
+	if s.recorded {
+		causes = append(causes, "the recording rules are not loaded, or are of another window (see manifests/recording-rules).")
 	}
+	causes = append(causes,
+		"Prometheus does not scrape the mesh's proxies. Try in its UI: "+tryQuery(s),
+		fmt.Sprintf("the window (%s) holds less than two scrapes. It should be at least four scrape intervals.", duration(s.window)))
 	if s.sourceType == v1.SourceIstioSidecar {
 		causes = append(causes, "a relabelling drops the label reporter, which must be source or destination.")
 	}

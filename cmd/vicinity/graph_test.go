@@ -106,6 +106,18 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
+func TestEmptyWithoutRecordingRules(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "telemetry.yaml")
+	text := "apiVersion: config.vicinity.dev/v1\nkind: TelemetryConfiguration\nprometheus: {url: " + prometheus(t, traffic(t, shop)) + "}\nsources: [{type: istio-sidecar, recorded: true}]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := succeed(t, "graph", "--telemetry-config", file)
+	if !strings.Contains(got, "1. the recording rules are not loaded") {
+		t.Errorf("it does not speak of the rules:\n%s", got)
+	}
+}
+
 // TestSums checks that the edges add up to the totals in every view.
 func TestSums(t *testing.T) {
 	url := prometheus(t, traffic(t, shop))

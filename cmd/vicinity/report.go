@@ -37,6 +37,7 @@ type sourceReport struct {
 	window     time.Duration
 	// selector and cluster narrow the source's view; either may be "".
 	selector, cluster string
+	recorded          bool // reads recording rules
 	// firstQuery is one that people can try by hand.
 	firstQuery telemetry.Query
 }
@@ -51,7 +52,7 @@ func newReport(snap *flowgraph.Snapshot, status telemetry.Status, cfg *v1.Teleme
 		c := cfg.Sources[i]
 		r.sources = append(r.sources, sourceReport{
 			SourceStatus: s, sourceType: c.Type, window: c.Window.Duration,
-			selector: c.Selector, cluster: c.Cluster, firstQuery: sources[i].Queries()[0],
+			selector: c.Selector, cluster: c.Cluster, recorded: c.Recorded, firstQuery: sources[i].Queries()[0],
 		})
 	}
 	return r

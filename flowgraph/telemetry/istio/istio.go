@@ -47,10 +47,9 @@ type Options struct {
 
 // Sidecar is the source. It implements telemetry.Source.
 type Sidecar struct {
-	name     string
-	cluster  string
-	recorded string // one of the recorded metrics; empty when the source reads the proxies' own
-	queries  []telemetry.Query
+	name    string
+	cluster string
+	queries []telemetry.Query
 }
 
 var _ telemetry.Source = (*Sidecar)(nil)
@@ -116,8 +115,7 @@ func NewSidecar(o Options) (*Sidecar, error) {
 	for _, m := range metrics() {
 		rate := fmt.Sprintf("rate(%s{%s}[%ds])", m.name, matchers, o.Window/time.Second)
 		if o.Recorded {
-			s.recorded = RecordedName(m.name, o.Window)
-			rate = fmt.Sprintf("%s{%s}", s.recorded, matchers)
+			rate = fmt.Sprintf("%s{%s}", RecordedName(m.name, o.Window), matchers)
 		}
 		s.queries = append(s.queries, telemetry.Query{Name: m.query, PromQL: fmt.Sprintf("sum by (%s) (%s)", grouping, rate)})
 	}
@@ -140,9 +138,6 @@ func (s *Sidecar) Queries() []telemetry.Query { return slices.Clone(s.queries) }
 // Collect runs the queries at the given time and returns the flows between
 // workloads. For each pair and each rate it takes the larger of what the two
 // proxies report: they see the same bytes, and either may be missing.
-//
-// Without recording rules, no series at all means that there is no traffic in
-// the mesh. With them it is an error: a rule that is not loaded answers the same.
 func (s *Sidecar) Collect(ctx context.Context, q telemetry.Querier, at time.Time) (telemetry.Observation, error) {
 	quantities := make(map[string]quantity, len(s.queries))
 	for _, m := range metrics() {
@@ -155,10 +150,6 @@ func (s *Sidecar) Collect(ctx context.Context, q telemetry.Querier, at time.Time
 	})
 	if err != nil {
 		return telemetry.Observation{}, err
-	}
-	if s.recorded != "" && t.series == 0 {
-		return telemetry.Observation{}, fmt.Errorf("no series of %s and the like: either the recording rules are not loaded, "+
-			"or they have another window, or there is no traffic (see manifests/recording-rules)", s.recorded)
 	}
 	return t.observation(s.name, at), nil
 }
