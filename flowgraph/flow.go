@@ -2,7 +2,6 @@ package flowgraph
 
 import (
 	"cmp"
-	"math"
 	"time"
 )
 
@@ -78,14 +77,18 @@ func (r Rates) towards(o Rates, f float64) Rates {
 	}
 }
 
-// Valid reports whether every rate is finite and not negative.
+// MaxRate is the highest rate that is believed, in bytes or requests per second:
+// a million million, more than a data centre carries. One absurd value would
+// otherwise outweigh all true ones, and for as many half-lives as it has binary
+// digits more than they.
+const MaxRate = 1e12
+
+// ValidRate reports whether v can be a rate: a number from 0 to MaxRate.
+func ValidRate(v float64) bool { return v >= 0 && v <= MaxRate }
+
+// Valid reports whether every rate is valid.
 func (r Rates) Valid() bool {
-	for _, v := range [...]float64{r.SentBytesPerSecond, r.ReceivedBytesPerSecond, r.RequestsPerSecond} {
-		if v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
-			return false
-		}
-	}
-	return true
+	return ValidRate(r.SentBytesPerSecond) && ValidRate(r.ReceivedBytesPerSecond) && ValidRate(r.RequestsPerSecond)
 }
 
 // Flow is one observed amount of traffic between two workloads. From opened

@@ -23,7 +23,7 @@ func explainReason(r telemetry.Reason) string {
 	case telemetry.OtherCluster:
 		return "one end is in another cluster. If it is not, check the cluster name of the source against the cluster labels of the metrics."
 	case telemetry.Invalid:
-		return "the value is no rate (NaN, infinite, negative) or the labels make no sense. Look for recording rules or relabelling that write to these metrics."
+		return "the value is no rate (NaN, negative, above 1e12) or the labels make no sense. Look for recording rules or relabelling that write to these metrics."
 	}
 	return "no explanation is known."
 }

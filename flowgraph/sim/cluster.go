@@ -101,7 +101,7 @@ func (c *Cluster) Validate() error {
 		case e.From.IsZero() || e.To.IsZero():
 			report("an edge has no name at one end: %q to %q", e.From, e.To)
 		case !e.Valid():
-			report("edge %s to %s: a rate is negative or no number", e.From, e.To)
+			report("edge %s to %s: a rate is negative, above 1e12 or no number", e.From, e.To)
 		case pairs[pair{e.From, e.To}]:
 			report("edge %s to %s: is there twice", e.From, e.To)
 		}

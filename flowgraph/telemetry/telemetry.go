@@ -11,7 +11,6 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -44,8 +43,8 @@ type Series struct {
 	Value float64
 }
 
-// Valid reports whether the value can be a rate: finite and not negative.
-func (s Series) Valid() bool { return s.Value >= 0 && !math.IsInf(s.Value, 1) }
+// Valid reports whether the value can be a rate, see flowgraph.ValidRate.
+func (s Series) Valid() bool { return flowgraph.ValidRate(s.Value) }
 
 // Query is one query of a source.
 type Query struct {
@@ -105,8 +104,8 @@ const (
 	BlackHole
 	// OtherCluster is traffic with or within another cluster.
 	OtherCluster
-	// Invalid is a series whose value is NaN, infinite or negative, or whose
-	// labels make no sense.
+	// Invalid is a series whose value is NaN, negative or above
+	// flowgraph.MaxRate, or whose labels make no sense.
 	Invalid
 )
 

@@ -9,10 +9,6 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 )
 
-// maxRate is the largest rate that is believed. It is far above any network, and
-// far enough below the largest float64 that no sum of rates overflows.
-const maxRate = 1e15
-
 // ReadEdges reads an edge list: CSV with the columns from, to (both
 // namespace/name) and bytes_per_second, and if wanted received_bytes_per_second
 // and requests_per_second. Without received_bytes_per_second, bytes_per_second
@@ -100,8 +96,8 @@ func (t *table) rate(column string) (float64, error) {
 		return 0, t.errorf("%s: %s is infinite, must be a finite number", column, text)
 	case v < 0:
 		return 0, t.errorf("%s: %s must not be negative", column, text)
-	case v > maxRate:
-		return 0, t.errorf("%s: %s must be at most %g", column, text, float64(maxRate))
+	case v > flowgraph.MaxRate:
+		return 0, t.errorf("%s: %s must be at most %g", column, text, flowgraph.MaxRate)
 	}
 	return v + 0, nil // -0 becomes 0
 }

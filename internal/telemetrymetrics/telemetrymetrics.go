@@ -191,7 +191,7 @@ func meaningOfReason(r telemetry.Reason) string {
 	case telemetry.OtherCluster:
 		return "Traffic with or within another cluster."
 	case telemetry.Invalid:
-		return "A value that is no rate (NaN, infinite, negative), or labels that make no sense."
+		return "A value that is no rate (NaN, negative, above 1e12), or labels that make no sense."
 	}
 	return ""
 }
