@@ -223,9 +223,9 @@ func (o *Observer) note(source telemetry.SourceStatus) {
 func (o *Observer) noteFailure(source telemetry.SourceStatus, failure telemetry.Failure) {
 	before := o.failing[source.Name]
 	o.failing[source.Name] = failure
-	switch {
-	case failure == before:
-	case failure == telemetry.NoFailure:
+	switch failure {
+	case before:
+	case telemetry.NoFailure:
 		o.logger.Info("Reading telemetry works again", "source", source.Name)
 	default:
 		o.logger.Error(source.Err, "Reading telemetry fails; the graph stays as it is until it expires", "source", source.Name, "reason", failure)
