@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -238,7 +239,7 @@ func (r *replica) place(t *testing.T, i int, node string) {
 // schedule creates a pod and returns the node that it is given.
 func schedule(t *testing.T, client kubernetes.Interface, pod *corev1.Pod) string {
 	t.Helper()
-	pods := client.CoreV1().Pods("default")
+	pods := client.CoreV1().Pods(cmp.Or(pod.Namespace, "default"))
 	events, err := pods.Watch(t.Context(), metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", pod.Name).String()})
 	if err != nil {
 		t.Fatal(err)

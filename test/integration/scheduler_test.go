@@ -22,6 +22,7 @@ import (
 	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox"
+	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // scheduler is a running vicinity-scheduler.
@@ -38,7 +39,8 @@ type startOptions struct {
 	kubeconfig    string
 	config        *schedulerv1.KubeSchedulerConfiguration
 	prometheusURL string
-	token         string // of somebody who may read its metrics
+	token         string                                 // of somebody who may read its metrics
+	telemetry     func(*configv1.TelemetryConfiguration) // changes it, when set
 }
 
 // options returns those for a scheduler with the shipped configuration.
@@ -63,6 +65,9 @@ func (s *suite) start(t *testing.T, o startOptions) *scheduler {
 	telemetryConfig, err := sandbox.TelemetryConfig(o.prometheusURL)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.telemetry != nil {
+		o.telemetry(telemetryConfig)
 	}
 	telemetry, err := sandbox.WriteConfig(dir, "telemetry.yaml", telemetryConfig)
 	if err != nil {
