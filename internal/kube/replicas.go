@@ -5,16 +5,22 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	appslisters "k8s.io/client-go/listers/apps/v1"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 )
 
-// desiredReplicas is the annotation in which the Deployment controller notes a
-// Deployment's replicas on each of its ReplicaSets
-// (k8s.io/kubernetes/pkg/controller/deployment/util). During a rollout the
-// ReplicaSets' own replicas add up to more.
-const desiredReplicas = "deployment.kubernetes.io/desired-replicas"
+// Annotations in which a controller of ReplicaSets notes on each of them how
+// many pods it wants in all. During a rollout the ReplicaSets' own replicas add
+// up to more, and one of them alone says less.
+const (
+	// k8s.io/kubernetes/pkg/controller/deployment/util
+	desiredReplicas = "deployment.kubernetes.io/desired-replicas"
+	// argo-rollouts/utils/annotations. Argo keeps it up to date on the newest and
+	// on the stable ReplicaSet, which are those that get new pods.
+	rolloutDesiredReplicas = "rollout.argoproj.io/desired-replicas"
+)
 
 // Replicas knows how many pods each workload wants, from listers that
 // kube-scheduler runs for itself, so that it needs no permission of its own.
@@ -50,8 +56,13 @@ func hashOf(pod *corev1.Pod) string {
 	return pod.Labels[rolloutHashLabel]
 }
 
+// replicasOf returns how many pods the controller of a ReplicaSet wants in all.
 func replicasOf(rs *appsv1.ReplicaSet) int32 {
-	if n, err := strconv.ParseInt(rs.Annotations[desiredReplicas], 10, 32); err == nil && n >= 0 {
+	annotation := desiredReplicas
+	if owner := metav1.GetControllerOfNoCopy(rs); owner != nil && owner.Kind == "Rollout" {
+		annotation = rolloutDesiredReplicas
+	}
+	if n, err := strconv.ParseInt(rs.Annotations[annotation], 10, 32); err == nil && n >= 0 {
 		return int32(n)
 	}
 	return orOne(rs.Spec.Replicas)

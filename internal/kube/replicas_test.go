@@ -45,6 +45,25 @@ func replicaSet(name string, replicas *int32, annotation string) *appsv1.Replica
 	return rs
 }
 
+// rolloutSet is a ReplicaSet as Argo Rollouts makes them
+// (argo-rollouts/rollout/sync.go, createDesiredReplicaSet): of a Rollout, with
+// the Rollout's replicas in an annotation of Argo's own.
+func rolloutSet(name string, replicas int32, annotation string) *appsv1.ReplicaSet {
+	rs := replicaSet(name, &replicas, "")
+	rs.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "web", Controller: new(true),
+	}}
+	if annotation != "" {
+		annotated(rs, "rollout.argoproj.io/desired-replicas", annotation)
+	}
+	return rs
+}
+
+func annotated(rs *appsv1.ReplicaSet, key, value string) *appsv1.ReplicaSet {
+	metav1.SetMetaDataAnnotation(&rs.ObjectMeta, key, value)
+	return rs
+}
+
 func statefulSet(name string, replicas *int32) *appsv1.StatefulSet {
 	return &appsv1.StatefulSet{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
@@ -55,6 +74,9 @@ func statefulSet(name string, replicas *int32) *appsv1.StatefulSet {
 func TestDesired(t *testing.T) {
 	deploymentPod := func(owner, hash string) *corev1.Pod {
 		return ownedPod("ReplicaSet", owner, map[string]string{deploymentHash: hash})
+	}
+	rolloutPod := func(owner, hash string) *corev1.Pod {
+		return ownedPod("ReplicaSet", owner, map[string]string{rolloutHash: hash})
 	}
 	elsewhere := replicaSet("web-6f7d9", new(int32(5)), "")
 	elsewhere.Namespace = "other"
@@ -93,9 +115,29 @@ func TestDesired(t *testing.T) {
 			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(3)), "4294967297")},
 			pod:     deploymentPod("web-6f7d9", "6f7d9"), want: 3, wantOK: true,
 		},
-		"Argo Rollout": {
-			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(4)), "")},
-			pod:     ownedPod("ReplicaSet", "web-6f7d9", map[string]string{rolloutHash: "6f7d9"}), want: 4, wantOK: true,
+		"Argo Rollout that has not noted its replicas": {
+			objects: []metav1.Object{rolloutSet("web-6f7d9", 4, "")},
+			pod:     rolloutPod("web-6f7d9", "6f7d9"), want: 4, wantOK: true,
+		},
+		"canary of an Argo Rollout, a canary pod": {
+			objects: []metav1.Object{rolloutSet("web-6f7d9", 9, "10"), rolloutSet("web-5b8c4", 1, "10")},
+			pod:     rolloutPod("web-5b8c4", "5b8c4"), want: 10, wantOK: true,
+		},
+		"canary of an Argo Rollout, a stable pod": {
+			objects: []metav1.Object{rolloutSet("web-6f7d9", 9, "10"), rolloutSet("web-5b8c4", 1, "10")},
+			pod:     rolloutPod("web-6f7d9", "6f7d9"), want: 10, wantOK: true,
+		},
+		"Argo Rollout that was just created": {
+			objects: []metav1.Object{rolloutSet("web-6f7d9", 0, "4")},
+			pod:     rolloutPod("web-6f7d9", "6f7d9"), want: 4, wantOK: true,
+		},
+		"Argo Rollout with a Deployment's annotation": {
+			objects: []metav1.Object{annotated(rolloutSet("web-6f7d9", 9, "10"), "deployment.kubernetes.io/desired-replicas", "3")},
+			pod:     rolloutPod("web-6f7d9", "6f7d9"), want: 10, wantOK: true,
+		},
+		"Deployment with an Argo Rollout's annotation": {
+			objects: []metav1.Object{annotated(replicaSet("web-6f7d9", new(int32(8)), "10"), "rollout.argoproj.io/desired-replicas", "3")},
+			pod:     deploymentPod("web-6f7d9", "6f7d9"), want: 10, wantOK: true,
 		},
 		"ReplicaSet of its own": {
 			objects: []metav1.Object{replicaSet("web", new(int32(2)), "")},
