@@ -64,7 +64,9 @@ func newCommand() *cobra.Command {
 					return err
 				}
 			}
-			if err := emulateServer(ctx, opts); err != nil {
+			if err := emulateServer(ctx, opts); ctx.Err() != nil {
+				return nil // asked to stop
+			} else if err != nil {
 				return err
 			}
 			if err := opts.ComponentGlobalsRegistry.Set(); err != nil {
@@ -97,7 +99,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	if err != nil {
 		return err
 	}
-	if err := useOwnLease(opts, schedulerConfig); err != nil {
+	if err := chooseLease(opts, schedulerConfig); err != nil {
 		return inFile(opts.ConfigFile, err)
 	}
 	store := flowgraph.NewStore()
@@ -139,7 +141,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	defer running.Wait()
 	defer cancel()
 	running.Go(func() {
-		if err := telemetry.run(ctx); err != nil {
+		if err := telemetry.guarded(ctx); err != nil {
 			klog.FromContext(ctx).Error(err, "Reading telemetry has ended; pods are scheduled without it once it has expired")
 		}
 	})

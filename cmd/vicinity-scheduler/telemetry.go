@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
@@ -26,6 +28,17 @@ func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, 
 		defer client.Close()
 		return manager.Run(ctx)
 	}}, nil
+}
+
+// guarded runs the loop and turns a panic into its error: without telemetry a
+// scheduler still schedules.
+func (l telemetryLoop) guarded(ctx context.Context) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return l.run(ctx)
 }
 
 // sourceNames returns what the configuration calls its sources.

@@ -34,11 +34,13 @@ const (
 	// BadAnswer means that the answer is not what the API promises: another
 	// service, a redirect, broken JSON.
 	BadAnswer
+	// Panicked means that the source itself broke: a bug of ours.
+	Panicked
 )
 
 // Failures returns every kind of failure, NoFailure excepted.
 func Failures() []Failure {
-	return []Failure{OtherFailure, Timeout, Unreachable, Denied, Rejected, Partial, TooLarge, Empty, BadAnswer}
+	return []Failure{OtherFailure, Timeout, Unreachable, Denied, Rejected, Partial, TooLarge, Empty, BadAnswer, Panicked}
 }
 
 // String returns the failure as metrics and the CLI show it, e.g. "too-large".
@@ -64,6 +66,8 @@ func (f Failure) String() string {
 		return "empty"
 	case BadAnswer:
 		return "bad-answer"
+	case Panicked:
+		return "panic"
 	}
 	return fmt.Sprintf("Failure(%d)", int(f))
 }

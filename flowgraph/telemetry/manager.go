@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -157,7 +158,7 @@ func (m *Manager) Refresh(ctx context.Context) error {
 // and there is traffic: no data is not zero traffic.
 func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) error {
 	began := m.options.Now()
-	seen, err := s.source.Collect(ctx, m.options.Querier, at)
+	seen, err := m.ask(ctx, s.source, at)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -178,6 +179,17 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 	s.flows = seen.Flows
 	s.status.LastSuccess, s.status.Err, s.status.Failures = at, nil, 0
 	return nil
+}
+
+// ask turns a panic of the source into a failure of it: a scheduler must outlive
+// whatever a source makes of an answer.
+func (m *Manager) ask(ctx context.Context, source Source, at time.Time) (seen Observation, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = &QueryError{Failure: Panicked, Err: fmt.Errorf("panic: %v\n%s", cause, debug.Stack())}
+		}
+	}()
+	return source.Collect(ctx, m.options.Querier, at)
 }
 
 // empty is the error of an observation without flows.

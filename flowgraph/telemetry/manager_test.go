@@ -31,6 +31,7 @@ type fakeSource struct {
 	err   error
 	until time.Time // err ends then, unless it is zero
 	wait  bool      // until ctx ends
+	panic any       // when not nil
 	calls []time.Time
 }
 
@@ -39,6 +40,9 @@ func (f *fakeSource) Queries() []Query { return nil }
 
 func (f *fakeSource) Collect(ctx context.Context, _ Querier, at time.Time) (Observation, error) {
 	f.calls = append(f.calls, at)
+	if f.panic != nil {
+		panic(f.panic)
+	}
 	if f.wait {
 		<-ctx.Done()
 		return Observation{}, ctx.Err()
@@ -244,6 +248,23 @@ func TestNoDataIsNotZeroTraffic(t *testing.T) {
 	}
 	if s := m.Status().Sources[0]; s.Series != 7 || s.Flows != 0 || s.LeftOut[External].Series != 1 || !s.LastSuccess.Equal(time.Unix(1000, 0)) {
 		t.Errorf("status = %+v", s)
+	}
+}
+
+func TestPanickingSourceIsAFailedOne(t *testing.T) {
+	broken := &fakeSource{name: "broken", panic: "index out of range"}
+	works := &fakeSource{name: "works", flows: []flowgraph.Flow{flow(web, api, 100, 0)}}
+	m, store := newManager(t, (&clock{time.Unix(1000, 0)}).now, broken, works)
+	err := m.Refresh(t.Context())
+	if FailureOf(err) != Panicked || !strings.Contains(err.Error(), "source broken: panic: index out of range") || !strings.Contains(err.Error(), "Collect") {
+		t.Errorf("error %v, want the panic and where it was", err)
+	}
+	if n := store.Load().EdgeCount(); n != 1 {
+		t.Errorf("%d edges, want that of the other source", n)
+	}
+	broken.panic, broken.flows = nil, []flowgraph.Flow{flow(api, db, 100, 0)}
+	if err := m.Refresh(t.Context()); err != nil {
+		t.Errorf("after the panic: %v", err)
 	}
 }
 

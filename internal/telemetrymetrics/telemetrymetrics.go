@@ -173,6 +173,8 @@ func meaningOfFailure(f telemetry.Failure) string {
 		return "There is no traffic between workloads in the answers: nothing is scraped, Prometheus has lost its data, its clock differs, a selector or a recording rule is wrong. `vicinity graph` explains it."
 	case telemetry.BadAnswer:
 		return "The answer is not one of Prometheus' API: another service, a redirect, broken JSON."
+	case telemetry.Panicked:
+		return "The source broke on the answer and was stopped. A bug in Vicinity: please report the line in the log."
 	}
 	return ""
 }
