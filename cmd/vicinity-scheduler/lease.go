@@ -13,6 +13,7 @@ import (
 
 const (
 	leaderElectFlag    = "leader election"
+	leaderElects       = "leader-elect"
 	leaseNameFlag      = "leader-elect-resource-name"
 	leaseNamespaceFlag = "leader-elect-resource-namespace"
 
@@ -22,25 +23,32 @@ const (
 	stockProfileName = "default-scheduler"
 )
 
-// useOwnLease elects the leader by a lease of our own where neither the file
-// nor a flag names one. It refuses the stock scheduler's: we would stand by for
-// ever behind it. Only a scheduler that also places the stock scheduler's pods,
-// and so stands in its place, may have it.
-func useOwnLease(opts *options.Options, c *schedulerconfig.Config) error {
+// chooseLease names the lease of the leader election where neither the file nor
+// a flag does. It is one of our own; but a scheduler that has a profile named
+// default-scheduler, as every profile without a name is, stands in the stock
+// scheduler's place: it takes that one's lease, so that the two never place the
+// same pods at once. Any other scheduler is refused the stock scheduler's lease:
+// it would stand by for ever behind it.
+func chooseLease(opts *options.Options, c *schedulerconfig.Config) error {
 	flags := opts.Flags.FlagSet(leaderElectFlag)
-	name, namespace := c.LeaseName, c.Scheduler.LeaderElection.ResourceNamespace
+	election := c.Scheduler.LeaderElection
+	elects, name, namespace := election.LeaderElect, c.LeaseName, election.ResourceNamespace
+	if flag := flags.Lookup(leaderElects); flag.Changed {
+		elects = flag.Value.String() == "true"
+	}
 	if flag := flags.Lookup(leaseNameFlag); flag.Changed {
 		name = flag.Value.String()
 	}
 	if flag := flags.Lookup(leaseNamespaceFlag); flag.Changed {
 		namespace = flag.Value.String()
 	}
-	if name == "" {
-		return flags.Set(leaseNameFlag, leaseName)
-	}
-	elects := c.Scheduler.LeaderElection.LeaderElect
 	replaces := slices.ContainsFunc(c.Scheduler.Profiles, func(p config.KubeSchedulerProfile) bool { return p.SchedulerName == stockProfileName })
-	if elects && !replaces && name == stockLeaseName && namespace == metav1.NamespaceSystem {
+	switch {
+	case name == "" && replaces:
+		return nil // the default is the stock scheduler's
+	case name == "":
+		return flags.Set(leaseNameFlag, leaseName)
+	case elects && !replaces && name == stockLeaseName && namespace == metav1.NamespaceSystem:
 		return fmt.Errorf("leaderElection.resourceName: Forbidden: lease %s/%s is kube-scheduler's, behind which this scheduler would wait for ever; use another name, e.g. %s",
 			namespace, name, leaseName)
 	}
