@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -75,6 +76,9 @@ func Parse(file string, data []byte) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	if err := checkPoints(&written); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	return &Config{Scheduler: scheduler, LeaseName: strings.TrimSpace(written.LeaderElection.ResourceName), off: off}, nil
 }
 
@@ -109,6 +113,34 @@ func checkWeights(c *schedulerv1.KubeSchedulerConfiguration) (off map[string]boo
 		}
 	}
 	return off, nil
+}
+
+// checkPoints refuses profiles in which TrafficLocality scores but has not
+// looked at the nodes before, where it would silently score all of them 0.
+func checkPoints(c *schedulerv1.KubeSchedulerConfiguration) error {
+	for i, profile := range c.Profiles {
+		if profile.Plugins == nil {
+			continue
+		}
+		everywhere := names(profile.Plugins.MultiPoint.Enabled)
+		if runs(profile.Plugins.Score, everywhere) && !runs(profile.Plugins.PreScore, everywhere) {
+			return fmt.Errorf("profiles[%d].plugins.score: Invalid value: %s: without preScore it has no effect; enable it under multiPoint instead",
+				i, trafficlocality.Name)
+		}
+	}
+	return nil
+}
+
+// runs reports whether TrafficLocality runs at an extension point, given
+// whether multiPoint enables it everywhere.
+func runs(point schedulerv1.PluginSet, everywhere bool) bool {
+	disabled := slices.ContainsFunc(point.Disabled, func(p schedulerv1.Plugin) bool { return p.Name == trafficlocality.Name || p.Name == "*" })
+	return names(point.Enabled) || everywhere && !disabled
+}
+
+// names reports whether TrafficLocality is one of the plugins.
+func names(plugins []schedulerv1.Plugin) bool {
+	return slices.ContainsFunc(plugins, func(p schedulerv1.Plugin) bool { return p.Name == trafficlocality.Name })
 }
 
 func profileName(p schedulerv1.KubeSchedulerProfile) string {

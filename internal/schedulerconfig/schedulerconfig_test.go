@@ -40,7 +40,8 @@ func TestWeightZeroSwitchesOff(t *testing.T) {
 		wantOff  string // the profile that is asked about, when it is off
 	}{
 		"multiPoint": {"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 0}]}}}", "a"},
-		"score":      {"- {schedulerName: a, plugins: {score: {enabled: [{name: TrafficLocality, weight: 0}]}}}", "a"},
+		"score": {"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 3}]}, " +
+			"score: {enabled: [{name: TrafficLocality, weight: 0}]}}}", "a"},
 		"score overrides multiPoint": {"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 0}]}, " +
 			"score: {enabled: [{name: TrafficLocality, weight: 3}]}}}", ""},
 		"another plugin":      {"- {schedulerName: a, plugins: {score: {enabled: [{name: NodeAffinity, weight: 0}]}}}", ""},
@@ -87,6 +88,29 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml")); err == nil || !strings.Contains(err.Error(), "none.yaml") {
 		t.Errorf("error of a missing file: %v", err)
+	}
+}
+
+func TestScoreNeedsPreScore(t *testing.T) {
+	const enabled, other = "enabled: [{name: TrafficLocality}]", "enabled: [{name: NodeAffinity}]"
+	for plugins, refused := range map[string]bool{
+		"multiPoint: {" + enabled + "}":                                                                        false,
+		"score: {" + enabled + "}":                                                                             true,
+		"score: {" + other + "}":                                                                               false,
+		"preScore: {" + enabled + "}, score: {" + enabled + "}":                                                false,
+		"multiPoint: {" + enabled + "}, preScore: {disabled: [{name: TrafficLocality}]}":                       true,
+		"multiPoint: {" + enabled + "}, preScore: {disabled: [{name: '*'}]}":                                   true,
+		"multiPoint: {" + enabled + "}, preScore: {disabled: [{name: '*'}], " + enabled + "}":                  false,
+		"multiPoint: {" + enabled + "}, preScore: {disabled: [{name: NodeAffinity}]}":                          false,
+		"multiPoint: {" + enabled + "}, preScore: {disabled: [{name: '*'}]}, score: {disabled: [{name: '*'}]}": false,
+	} {
+		_, err := Parse("scheduler.yaml", []byte(header+"profiles:\n- {schedulerName: a}\n- {schedulerName: b, plugins: {"+plugins+"}}\n"))
+		switch want := "profiles[1].plugins.score: Invalid value: TrafficLocality"; {
+		case !refused && err != nil:
+			t.Errorf("%s: %v", plugins, err)
+		case refused && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "multiPoint")):
+			t.Errorf("%s: error %v, want %q", plugins, err, want)
+		}
 	}
 }
 
