@@ -5,6 +5,7 @@
 package metricdef
 
 import (
+	"regexp"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,7 +59,9 @@ type Value struct {
 type Alert struct {
 	// Name is as a Prometheus rule has it.
 	Name string
-	// PromQL has a result as long as the condition holds.
+	// PromQL has a result as long as the condition holds. It names a bucket by
+	// the bound that is served, e.g. le="1"; the definitions that a Set returns
+	// match what any Prometheus makes of it.
 	PromQL string
 	// Meaning says what is the matter and what to do.
 	Meaning string
@@ -116,8 +119,20 @@ func (s *Set) Register(mustRegister func(...metrics.Registerable)) {
 
 func (s *Set) add(t Type, m Metric, r metrics.Registerable) {
 	m.Type = t
+	m.Alerts = slices.Clone(m.Alerts)
+	for i := range m.Alerts {
+		m.Alerts[i].PromQL = matchBounds(m.Alerts[i].PromQL)
+	}
 	s.defined = append(s.defined, m)
 	s.registerable = append(s.registerable, r)
+}
+
+// matchBounds has an expression find the buckets with whole bounds, which
+// Prometheus 2 stores as they are served ("1") and Prometheus 3 as OpenMetrics
+// writes them ("1.0").
+func matchBounds(promQL string) string {
+	wholeBound := regexp.MustCompile(`([{,]\s*)le="(\d+)"`)
+	return wholeBound.ReplaceAllString(promQL, `${1}le=~"${2}(\\.0)?"`)
 }
 
 // Counter makes a counter without labels.

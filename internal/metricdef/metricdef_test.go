@@ -119,3 +119,33 @@ func TestNothingIsMeasuredBeforeRegister(t *testing.T) {
 		t.Errorf("served (-want +got):\n%s", diff)
 	}
 }
+
+// TestAlertsOnBuckets: Prometheus 3 stores the bound 1 as "1.0", Prometheus 2 as
+// it is served.
+func TestAlertsOnBuckets(t *testing.T) {
+	cases := map[string]struct{ promQL, want string }{
+		"a whole number":   {`x_seconds_bucket{le="1"}`, `x_seconds_bucket{le=~"1(\\.0)?"}`},
+		"several":          {`x_bucket{le="10"} / x_bucket{a="b", le="20",c="d"}`, `x_bucket{le=~"10(\\.0)?"} / x_bucket{a="b", le=~"20(\\.0)?",c="d"}`},
+		"a fraction":       {`x_seconds_bucket{le="0.5"}`, `x_seconds_bucket{le="0.5"}`},
+		"infinity":         {`x_seconds_bucket{le="+Inf"}`, `x_seconds_bucket{le="+Inf"}`},
+		"by a pattern":     {`x_seconds_bucket{le=~"1|2"}`, `x_seconds_bucket{le=~"1|2"}`},
+		"another label":    {`x_seconds_bucket{scale="1"}`, `x_seconds_bucket{scale="1"}`},
+		"no bucket at all": {`x_seconds_count > 1`, `x_seconds_count > 1`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var set Set
+			given := []Alert{{Name: "X", PromQL: tc.promQL}}
+			set.Histogram(Metric{Name: "x_seconds", Alerts: given})
+			set.Histograms(Metric{Name: "x_by_seconds", Alerts: given})
+			for _, m := range set.Metrics() {
+				if got := m.Alerts[0].PromQL; got != tc.want {
+					t.Errorf("alert on %s:\n%s, want\n%s", m.Name, got, tc.want)
+				}
+			}
+			if given[0].PromQL != tc.promQL {
+				t.Errorf("the caller's alert became %s", given[0].PromQL)
+			}
+		})
+	}
+}
