@@ -46,7 +46,7 @@ var table = map[string]map[string][]string{
 	"vicinity_graph_edges":                         {},
 	"vicinity_graph_workloads":                     {},
 	"vicinity_graph_refused_flows_total":           {},
-	"vicinity_telemetry_refreshes_total":           {"source": sources, "result": {"success", "other", "timeout", "unreachable", "denied", "rejected", "partial", "too-large", "empty", "bad-answer"}},
+	"vicinity_telemetry_refreshes_total":           {"source": sources, "result": {"success", "other", "timeout", "unreachable", "denied", "rejected", "partial", "too-large", "empty", "bad-answer", "panic"}},
 	"vicinity_telemetry_refresh_duration_seconds":  {"source": sources},
 	"vicinity_telemetry_series":                    {"source": sources},
 	"vicinity_telemetry_left_out_series":           {"source": sources, "reason": {"unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
@@ -227,9 +227,9 @@ func checkSelector(t *testing.T, alert string, selector *parser.VectorSelector) 
 func TestAlerts(t *testing.T) {
 	good := `load 30s
 	vicinity_graph_age_seconds 15+0x240
-	vicinity_graph_edges 100+0x240
 	vicinity_telemetry_refreshes_total{source="a",result="success"} 0+1x240
 	vicinity_telemetry_refreshes_total{source="a",result="timeout"} 0+1x240
+	vicinity_telemetry_refreshes_total{source="a",result="empty"} 3+0x240
 	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="1"} 0+1x240
 	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="+Inf"} 0+1x240
 	vicinity_telemetry_series{source="a"} 100+0x240
@@ -250,9 +250,8 @@ func TestAlerts(t *testing.T) {
 	bad := `load 30s
 	vicinity_graph_age_seconds{pod="new"} Inf+0x240
 	vicinity_graph_age_seconds{pod="old"} 15+0x240
-	vicinity_graph_edges{pod="old"} 0+0x240
 	vicinity_telemetry_refreshes_total{source="a",result="success"} 7+0x240
-	vicinity_telemetry_refreshes_total{source="a",result="timeout"} 0+1x240
+	vicinity_telemetry_refreshes_total{source="a",result="empty"} 0+1x240
 	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="1"} 0+0x240
 	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="60"} 0+1x240
 	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="+Inf"} 0+1x240

@@ -78,11 +78,6 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 	o.set.GaugeFunc(metricdef.Metric{
 		Name: "vicinity_graph_edges",
 		Help: "Edges in the traffic graph.",
-		Alerts: []metricdef.Alert{{
-			Name:    "VicinityGraphEmpty",
-			PromQL:  `vicinity_graph_edges == 0 and vicinity_graph_age_seconds < 300`,
-			Meaning: "Prometheus answers, but there is no traffic in its answers: look at `selector`, `cluster` and `window` of the sources, and at what was left out.",
-		}},
 	}, func() float64 { return float64(store.Load().EdgeCount()) })
 	o.set.GaugeFunc(metricdef.Metric{
 		Name: "vicinity_graph_workloads",
@@ -115,6 +110,10 @@ func (o *Observer) defineSources(sources []string) {
 			Name:    "VicinityTelemetryFails",
 			PromQL:  `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="success"}[15m])) == 0`,
 			Meaning: "A source was not read for a quarter of an hour. The other results say why, the scheduler's log has the error. Where `interval` is longer than 30 s, lengthen the range to 30 intervals.",
+		}, {
+			Name:    "VicinityTelemetryEmpty",
+			PromQL:  `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="empty"}[15m])) > 0`,
+			Meaning: "Prometheus answers, but there is no traffic in its answers; the graph keeps what it had. If it stays so, look at `selector`, `cluster` and `window` of the source, and at what was left out; `vicinity graph` explains it.",
 		}},
 	})
 	o.duration = o.set.Histograms(metricdef.Metric{
