@@ -67,34 +67,56 @@ func (c *controllers) add(kind string, object metav1.Object, replicas *int32) {
 	}
 }
 
-// desired returns how many pods a workload wants. Where no controller says it,
-// it wants those that it has.
+// desired returns how many pods a workload wants: the sum of what its
+// controllers want, of which there are several when they share a name.
 func (c *controllers) desired(id flowgraph.WorkloadID, pods []*corev1.Pod) (int32, error) {
-	wants, known := int32(min(len(pods), maxReplicas)), false
+	index := map[objectKey]int{}
+	var byController [][]*corev1.Pod // in the order of the pods
+	for _, pod := range pods {
+		key := objectKey{namespace: id.Namespace, name: controllerOf(pod)}
+		if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
+			key.kind = owner.Kind
+		}
+		i, known := index[key]
+		if !known {
+			i = len(byController)
+			index[key] = i
+			byController = append(byController, nil)
+		}
+		byController[i] = append(byController[i], pod)
+	}
+	var wants int64
+	for _, of := range byController {
+		n := c.desiredOf(of)
+		if n < 0 {
+			return 0, fmt.Errorf("wants %d pods; must be at least 0", n)
+		}
+		wants += int64(n)
+	}
+	if wants > maxReplicas {
+		return 0, fmt.Errorf("wants %d pods; must be at most %d", wants, maxReplicas)
+	}
+	return int32(wants), nil
+}
+
+// desiredOf returns how many pods the controller of some pods wants. Where
+// nothing says it, it wants those that it has.
+func (c *controllers) desiredOf(pods []*corev1.Pod) int32 {
 	for _, pod := range pods {
 		owner := metav1.GetControllerOfNoCopy(pod)
 		if owner == nil {
 			continue
 		}
-		var n int32
-		if n, known = c.replicas.Desired(id, pod); known {
-			wants = n
-			break
+		if n, known := c.replicas.desiredBy(pod); known {
+			return n
 		}
-		for _, key := range [...]objectKey{{owner.Kind, id.Namespace, owner.Name}, {"Deployment", id.Namespace, id.Name}} {
-			if n, known = c.wants[key]; known {
-				break
+		for _, key := range [...]objectKey{{owner.Kind, pod.Namespace, owner.Name}, {"Deployment", pod.Namespace, controllerOf(pod)}} {
+			if n, known := c.wants[key]; known {
+				return n
 			}
 		}
-		if known {
-			wants = n
-			break
-		}
 	}
-	if wants < 0 || wants > maxReplicas {
-		return 0, fmt.Errorf("wants %d pods; must be at most %d", wants, maxReplicas)
-	}
-	return wants, nil
+	return int32(min(len(pods), maxReplicas))
 }
 
 // problem says what is odd about the owners of a pod, "" when nothing is. Only

@@ -35,6 +35,11 @@ func pod(name, owner, node, more string) string {
 	return fmt.Sprintf("---\n{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: %s, labels: {%s}%s}, %s}\n", name, labels, owners, rest)
 }
 
+// generated notes in a pod that its name was generated.
+func generated(pod, prefix string) string {
+	return strings.Replace(pod, "metadata: {", "metadata: {generateName: "+prefix+", ", 1)
+}
+
 // object is one of namespace shop with a spec.
 func object(version, kind, name, spec string) string {
 	return fmt.Sprintf("---\n{apiVersion: %s, kind: %s, metadata: {namespace: shop, name: %s}, spec: {%s}}\n", version, kind, name, spec)

@@ -44,11 +44,37 @@ func TestCluster(t *testing.T) {
 		"StatefulSet, Job, ReplicationController, controller of an unknown kind": {
 			input: object("apps/v1", "StatefulSet", "db", "replicas: 2") + pod("db-0", "StatefulSet/db", "n1", "") +
 				object("v1", "ReplicationController", "old", "replicas: 4") + pod("old-x", "ReplicationController/old", "n1", "") +
-				pod("import-29123456-x", "Job/import-29123456", "n1", "") + pod("match-1", "GameServer/match", "n1", "") +
-				strings.Replace(pod("set-1", "StatefulSet/set", "n1", ""), "apps/v1", "apps.kruise.io/v1beta1", 1),
+				pod("import-29123456-x", "Job/import-29123456", "n1", "") + generated(pod("match-1", "GameServer/match", "n1", ""), "match-") +
+				generated(strings.Replace(pod("set-1", "StatefulSet/set", "n1", ""), "apps/v1", "apps.kruise.io/v1beta1", 1), "set-"),
 			want: []string{
 				"shop/db x2 100m 1048576 n1", "shop/import x1 100m 1048576 n1",
 				"shop/match x1 100m 1048576 n1", "shop/old x4 100m 1048576 n1", "shop/set x1 100m 1048576 n1",
+			},
+		},
+		"an operator's pods, each with a name of its own": {
+			input: pod("pg-1", "Cluster/pg", "n1", "") + pod("pg-2", "Cluster/pg", "n2", ""),
+			want:  []string{"shop/pg-1 x1 100m 1048576 n1", "shop/pg-2 x1 100m 1048576 n2"},
+		},
+		"an owner without a name": {
+			input: generated(strings.Replace(pod("match-1", "GameServer/x", "n1", ""), "name: x", `name: ""`, 1), "match-"),
+			want:  []string{"shop/match-1 x1 100m 1048576 n1"},
+		},
+		"one name by label for several controllers": {
+			input: object("apps/v1", "Deployment", "stable", "replicas: 9") + owned(object("apps/v1", "ReplicaSet", "stable-h1", "replicas: 9"), "Deployment/stable") +
+				object("apps/v1", "Deployment", "canary", "replicas: 1") + owned(object("apps/v1", "ReplicaSet", "canary-h2", "replicas: 1"), "Deployment/canary") +
+				object("apps/v1", "Deployment", "store", "replicas: 50") + owned(object("apps/v1", "ReplicaSet", "store-h3", "replicas: 50"), "Deployment/store") +
+				pod("canary-h2-a", "ReplicaSet/canary-h2", "n1", "pod-template-hash: h2, service.istio.io/workload-name: store") +
+				pod("stable-h1-a", "ReplicaSet/stable-h1", "n1", "pod-template-hash: h1, service.istio.io/workload-name: store") +
+				pod("stable-h1-b", "ReplicaSet/stable-h1", "n2", "pod-template-hash: h1, service.istio.io/workload-name: store") +
+				pod("import-29123456-x", "Job/import-29123456", "n2", "service.istio.io/workload-name: store"),
+			want: []string{"shop/store x11 100m 1048576 n1 n1 n2 n2"},
+		},
+		"one name by label, the ReplicaSet is not in the input": {
+			input: object("apps/v1", "Deployment", "web", "replicas: 4") + pod("web-h1-a", "ReplicaSet/web-h1", "n1", web+", service.istio.io/workload-name: store"),
+			want:  []string{"shop/store x4 100m 1048576 n1"},
+			wantWarnings: []string{
+				"the ReplicaSet that owns a pod is not in the input: shop/web-h1-a",
+				"a workload has no pods to make others like them, and is left out: shop/web",
 			},
 		},
 		"pods that stay where they are": {

@@ -15,9 +15,9 @@ import (
 // many pods it wants in all. During a rollout the ReplicaSets' own replicas add
 // up to more, and one of them alone says less.
 const (
-	// k8s.io/kubernetes/pkg/controller/deployment/util
+	// Of the Deployment controller (k8s.io/kubernetes/pkg/controller/deployment/util).
 	desiredReplicas = "deployment.kubernetes.io/desired-replicas"
-	// argo-rollouts/utils/annotations. Argo keeps it up to date on the newest and
+	// Of Argo Rollouts (utils/annotations), which keeps it up to date on the newest and
 	// on the stable ReplicaSet, which are those that get new pods.
 	rolloutDesiredReplicas = "rollout.argoproj.io/desired-replicas"
 )
@@ -29,31 +29,36 @@ type Replicas struct {
 	StatefulSets appslisters.StatefulSetLister
 }
 
-// Desired returns the number of pods that a workload wants in all; ok is false
-// when no ReplicaSet or StatefulSet of that name says so (DaemonSets, Jobs,
-// bare pods), or when the listers have not got it yet. pod is any pod of the
-// workload; its template hash leads to the ReplicaSet.
+// Desired returns the number of pods that a workload wants in all, by the
+// controller of pod, which is any pod of the workload. ok is false when that is
+// no ReplicaSet or StatefulSet (but a DaemonSet, a Job, none at all), or when the
+// listers have not got it yet. It is false also when a label gives the workload
+// another name than its controller has: there may be more controllers with the
+// same label, and to find them takes a look at all.
 func (r Replicas) Desired(id flowgraph.WorkloadID, pod *corev1.Pod) (n int32, ok bool) {
-	if hash := hashOf(pod); hash != "" {
-		rs, err := r.ReplicaSets.ReplicaSets(id.Namespace).Get(id.Name + "-" + hash)
-		if err == nil {
-			return replicasOf(rs), true
-		}
+	if controllerOf(pod) != id.Name {
+		return 0, false
 	}
-	if set, err := r.StatefulSets.StatefulSets(id.Namespace).Get(id.Name); err == nil {
-		return orOne(set.Spec.Replicas), true
-	}
-	if rs, err := r.ReplicaSets.ReplicaSets(id.Namespace).Get(id.Name); err == nil {
-		return replicasOf(rs), true
-	}
-	return 0, false
+	return r.desiredBy(pod)
 }
 
-func hashOf(pod *corev1.Pod) string {
-	if hash := pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]; hash != "" {
-		return hash
+// desiredBy returns the number of pods that the controller of a pod wants.
+func (r Replicas) desiredBy(pod *corev1.Pod) (n int32, ok bool) {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if owner == nil {
+		return 0, false
 	}
-	return pod.Labels[rolloutHashLabel]
+	switch owner.Kind {
+	case "ReplicaSet":
+		if rs, err := r.ReplicaSets.ReplicaSets(pod.Namespace).Get(owner.Name); err == nil {
+			return replicasOf(rs), true
+		}
+	case "StatefulSet":
+		if set, err := r.StatefulSets.StatefulSets(pod.Namespace).Get(owner.Name); err == nil {
+			return orOne(set.Spec.Replicas), true
+		}
+	}
+	return 0, false
 }
 
 // replicasOf returns how many pods the controller of a ReplicaSet wants in all.

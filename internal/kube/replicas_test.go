@@ -8,8 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	appslisters "k8s.io/client-go/listers/apps/v1"
 	"k8s.io/client-go/tools/cache"
-
-	"github.com/vicinity-sched/vicinity/flowgraph"
 )
 
 // newReplicas returns Replicas over listers that hold the given objects.
@@ -57,6 +55,12 @@ func rolloutSet(name string, replicas int32, annotation string) *appsv1.ReplicaS
 		annotated(rs, "rollout.argoproj.io/desired-replicas", annotation)
 	}
 	return rs
+}
+
+// named gives a pod the name of a workload in Istio's telemetry.
+func named(pod *corev1.Pod, workload string) *corev1.Pod {
+	metav1.SetMetaDataLabel(&pod.ObjectMeta, "service.istio.io/workload-name", workload)
+	return pod
 }
 
 func annotated(rs *appsv1.ReplicaSet, key, value string) *appsv1.ReplicaSet {
@@ -163,6 +167,31 @@ func TestDesired(t *testing.T) {
 			objects: []metav1.Object{elsewhere},
 			pod:     deploymentPod("web-6f7d9", "6f7d9"),
 		},
+		"name by label of a controller that has it": {
+			objects: []metav1.Object{replicaSet("web-6f7d9", new(int32(8)), "10")},
+			pod:     named(deploymentPod("web-6f7d9", "6f7d9"), "web"), want: 10, wantOK: true,
+		},
+		// There may be other controllers whose pods have the same label.
+		"name by label": {
+			objects: []metav1.Object{replicaSet("canary-6f7d9", new(int32(1)), "1"), replicaSet("stable-5b8c4", new(int32(9)), "9")},
+			pod:     named(deploymentPod("canary-6f7d9", "6f7d9"), "web"),
+		},
+		"name by label, that of another controller": {
+			objects: []metav1.Object{statefulSet("db", new(int32(3))), replicaSet("web-6f7d9", new(int32(8)), "10")},
+			pod:     named(deploymentPod("web-6f7d9", "6f7d9"), "db"),
+		},
+		"both hashes, that of the Rollout counts": {
+			objects: []metav1.Object{rolloutSet("web-6f7d9", 9, "10")},
+			pod:     ownedPod("ReplicaSet", "web-6f7d9", map[string]string{deploymentHash: "5b8c4", rolloutHash: "6f7d9"}), want: 10, wantOK: true,
+		},
+		"DaemonSet with the name of a StatefulSet": {
+			objects: []metav1.Object{statefulSet("agent", new(int32(3)))},
+			pod:     ownedPod("DaemonSet", "agent", nil),
+		},
+		"bare pod with the name of a StatefulSet": {
+			objects: []metav1.Object{statefulSet("pod", new(int32(3)))},
+			pod:     &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "pod"}},
+		},
 		"DaemonSet":         {pod: ownedPod("DaemonSet", "agent", nil)},
 		"CronJob":           {pod: ownedPod("Job", "import-29123456", nil)},
 		"bare pod":          {pod: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "pod"}}},
@@ -175,16 +204,5 @@ func TestDesired(t *testing.T) {
 				t.Errorf("Desired = %d, %v, want %d, %v", got, ok, tc.want, tc.wantOK)
 			}
 		})
-	}
-}
-
-// The workload's name leads to its controller when the pod's labels do not.
-func TestDesiredByName(t *testing.T) {
-	r := newReplicas(t, statefulSet("db", new(int32(3))))
-	if got, ok := r.Desired(flowgraph.WorkloadID{Namespace: "shop", Name: "db"}, &corev1.Pod{}); got != 3 || !ok {
-		t.Errorf("Desired of the StatefulSet = %d, %v, want 3, true", got, ok)
-	}
-	if got, ok := r.Desired(flowgraph.WorkloadID{Namespace: "shop", Name: "web"}, &corev1.Pod{}); got != 0 || ok {
-		t.Errorf("Desired of an unknown workload = %d, %v, want 0, false", got, ok)
 	}
 }

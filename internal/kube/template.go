@@ -56,9 +56,10 @@ func templateOf(id flowgraph.WorkloadID, pods []*corev1.Pod) (template *corev1.P
 func strip(id flowgraph.WorkloadID, pod *corev1.Pod) *corev1.Pod {
 	t := pod.DeepCopy()
 	t.ObjectMeta = metav1.ObjectMeta{
-		Namespace: id.Namespace, Name: id.Name,
-		Labels: t.Labels, Annotations: t.Annotations, OwnerReferences: []metav1.OwnerReference{ownerFor(id, t)},
+		Namespace: id.Namespace, Name: id.Name, GenerateName: id.Name + "-",
+		Labels: t.Labels, Annotations: t.Annotations, OwnerReferences: t.OwnerReferences,
 	}
+	t.OwnerReferences = []metav1.OwnerReference{ownerFor(id, t)}
 	for _, own := range [...]string{appsv1.StatefulSetPodNameLabel, appsv1.PodIndexLabel, batchv1.JobCompletionIndexAnnotation} {
 		delete(t.Labels, own)
 		delete(t.Annotations, own)
@@ -82,8 +83,10 @@ func strip(id flowgraph.WorkloadID, pod *corev1.Pod) *corev1.Pod {
 // ownerFor returns the owner by which WorkloadOf finds the workload from any
 // pod that is made of the template. A pod that is its own workload would
 // otherwise be another one under another name.
-func ownerFor(id flowgraph.WorkloadID, pod *corev1.Pod) metav1.OwnerReference {
-	if owner := metav1.GetControllerOf(pod); owner != nil && WorkloadOf(pod) == id && !isStatic(pod) {
+func ownerFor(id flowgraph.WorkloadID, template *corev1.Pod) metav1.OwnerReference {
+	another := *template
+	another.Name += "-0"
+	if owner := metav1.GetControllerOf(template); owner != nil && WorkloadOf(&another) == id && !isStatic(template) {
 		return *owner
 	}
 	return metav1.OwnerReference{APIVersion: "v1", Kind: "Pod", Name: id.Name, Controller: new(true)}

@@ -47,7 +47,7 @@ status: {phase: Running, hostIP: 1.2.3.4}
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"kind":"Pod","apiVersion":"v1","metadata":{"name":"db","namespace":"shop","labels":{"app":"db"},"annotations":{"kept":"yes"},` +
+	want := `{"kind":"Pod","apiVersion":"v1","metadata":{"name":"db","generateName":"db-","namespace":"shop","labels":{"app":"db"},"annotations":{"kept":"yes"},` +
 		`"ownerReferences":[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"db","uid":"w","controller":true}]},` +
 		`"spec":{"containers":[{"name":"a","resources":{"requests":{"cpu":"1m"}}}],` +
 		`"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"disk","operator":"Exists"}]}]}}},` +

@@ -5,9 +5,11 @@
 package kube
 
 import (
+	"cmp"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -15,51 +17,84 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
-// rolloutHashLabel is what Argo Rollouts sets in the place of the Deployment
-// controller's pod-template-hash.
-const rolloutHashLabel = "rollouts-pod-template-hash"
+// Labels of pods that name what owns them.
+const (
+	// rolloutHashLabel is what Argo Rollouts sets in the place of the Deployment
+	// controller's pod-template-hash.
+	rolloutHashLabel = "rollouts-pod-template-hash"
+	// deploymentConfigLabel has the name of OpenShift's DeploymentConfig, whose
+	// ReplicationControllers are numbered.
+	deploymentConfigLabel = "deploymentconfig"
+	// workloadNameLabel is how a user names a workload in Istio's telemetry.
+	workloadNameLabel = "service.istio.io/workload-name"
+)
 
-// WorkloadOf returns the top-level controller of a pod, found from the pod
-// alone: a ReplicaSet of a Deployment or of an Argo Rollout is named after it
-// with the pod template's hash behind, a Job of a CronJob with the scheduled
-// minute behind. Istio's injector uses the same rules for its
-// source_workload and destination_workload. A pod without a controller is its
-// own workload, and so is a static pod, which its node owns.
+// WorkloadOf returns the workload of a pod, found from the pod alone and named
+// as Istio names it in source_workload and destination_workload, so that the
+// traffic is found again: GetWorkloadMetaFromPod in istio/pkg/kube/util.go. That
+// is the label service.istio.io/workload-name, else the top-level controller.
+// Several controllers may have the same label; they are one workload.
 func WorkloadOf(pod *corev1.Pod) flowgraph.WorkloadID {
-	id := flowgraph.WorkloadID{Namespace: pod.Namespace, Name: pod.Name}
-	owner := metav1.GetControllerOfNoCopy(pod)
-	if owner == nil {
-		return id
-	}
-	id.Name = owner.Name
-	switch owner.Kind {
-	case "Node": // of a static pod
-		id.Name = pod.Name
-	case "ReplicaSet":
-		id.Name = templateOwner(owner.Name, pod.Labels)
-	case "Job":
-		id.Name = cronJobOf(owner.Name)
+	id := flowgraph.WorkloadID{Namespace: pod.Namespace, Name: pod.Labels[workloadNameLabel]}
+	if id.Name == "" {
+		id.Name = controllerOf(pod)
 	}
 	return id
 }
 
-// templateOwner cuts the pod template's hash off a ReplicaSet's name.
+// controllerOf returns the name of a pod's top-level controller: a ReplicaSet of
+// a Deployment or of an Argo Rollout is named after it with the pod template's
+// hash behind, a Job of a CronJob with the scheduled time behind. A pod without a
+// controller has its own name, and so has one to which a controller gave a name
+// that was not generated: the instances of a database that an operator runs, or
+// a static pod, which its node owns.
+func controllerOf(pod *corev1.Pod) string {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if owner == nil || pod.GenerateName == "" && !generatesNames(owner) {
+		return pod.Name
+	}
+	name := owner.Name
+	switch owner.Kind {
+	case "ReplicaSet":
+		name = templateOwner(owner.Name, pod.Labels)
+	case "ReplicationController":
+		name = cmp.Or(pod.Labels[deploymentConfigLabel], owner.Name)
+	case "Job":
+		name = cronJobOf(owner.Name)
+	}
+	return cmp.Or(name, pod.Name)
+}
+
+// generatesNames reports whether an owner is one of Kubernetes' own controllers
+// of pods. All of them generate names, also where a file does not say so.
+func generatesNames(owner *metav1.OwnerReference) bool {
+	switch owner.Kind {
+	case "ReplicaSet", "StatefulSet", "DaemonSet":
+		return owner.APIVersion == appsv1.SchemeGroupVersion.String()
+	case "Job":
+		return owner.APIVersion == batchv1.SchemeGroupVersion.String()
+	case "ReplicationController":
+		return owner.APIVersion == corev1.SchemeGroupVersion.String()
+	}
+	return false
+}
+
+// templateOwner cuts the pod template's hash off a ReplicaSet's name. The first
+// label that the name ends with decides.
 func templateOwner(replicaSet string, labels map[string]string) string {
 	for _, label := range [...]string{appsv1.DefaultDeploymentUniqueLabelKey, rolloutHashLabel} {
-		if hash := labels[label]; hash != "" {
-			if name, ok := strings.CutSuffix(replicaSet, "-"+hash); ok && name != "" {
-				return name
-			}
+		if hash := labels[label]; hash != "" && strings.HasSuffix(replicaSet, hash) {
+			return strings.TrimSuffix(replicaSet, "-"+hash)
 		}
 	}
 	return replicaSet
 }
 
-// cronJobOf cuts the scheduled time, in minutes since 1970, off a Job's name.
-// Eight digits are the years 1989 to 2160.
+// cronJobOf cuts the scheduled time off a Job's name: minutes since 1970, before
+// Kubernetes 1.21 seconds.
 func cronJobOf(job string) string {
-	name, minutes, ok := cutLast(job, "-")
-	if !ok || len(minutes) != 8 || strings.Trim(minutes, "0123456789") != "" {
+	name, time, ok := cutLast(job, "-")
+	if !ok || len(time) < 8 || len(time) > 10 || strings.Trim(time, "0123456789") != "" {
 		return job
 	}
 	return name

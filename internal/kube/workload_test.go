@@ -15,14 +15,19 @@ const (
 	rolloutHash    = "rollouts-pod-template-hash"
 )
 
-// ownedPod is shop/pod with one owner that is its controller.
+// ownedPod is shop/pod with one owner that is its controller and has generated
+// its name.
 func ownedPod(kind, owner string, labels map[string]string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "shop", Name: "pod", Labels: labels,
+		Namespace: "shop", Name: "pod", GenerateName: owner + "-", Labels: labels,
 		OwnerReferences: []metav1.OwnerReference{{Kind: kind, Name: owner, Controller: new(true)}},
 	}}
 }
 
+// TestWorkloadOf has what Istio names source_workload and destination_workload:
+// GetWorkloadMetaFromPod in istio/pkg/kube/util.go, and the variable
+// ISTIO_META_WORKLOAD_NAME in the injector's template, which takes an empty label
+// for none.
 func TestWorkloadOf(t *testing.T) {
 	hash := func(label, value string) map[string]string { return map[string]string{"app": "web", label: value} }
 	cases := map[string]struct {
@@ -44,23 +49,34 @@ func TestWorkloadOf(t *testing.T) {
 		"ReplicaSet with the hash of another":       {"ReplicaSet", "web-6f7d9", hash(deploymentHash, "5b8c4"), "web-6f7d9"},
 		"ReplicaSet that ends with half the hash":   {"ReplicaSet", "web6f7d9", hash(deploymentHash, "6f7d9"), "web6f7d9"},
 		"ReplicaSet with the hash in the middle":    {"ReplicaSet", "web-6f7d9-blue", hash(deploymentHash, "6f7d9"), "web-6f7d9-blue"},
-		"ReplicaSet of which nothing would be left": {"ReplicaSet", "-6f7d9", hash(deploymentHash, "6f7d9"), "-6f7d9"},
+		"ReplicaSet of which nothing would be left": {"ReplicaSet", "-6f7d9", hash(deploymentHash, "6f7d9"), "pod"},
 		"StatefulSet": {"StatefulSet", "db", map[string]string{"controller-revision-hash": "db-6f7d9"}, "db"},
 		"StatefulSet whose name ends with a hash":  {"StatefulSet", "db-6f7d9", hash(deploymentHash, "6f7d9"), "db-6f7d9"},
 		"StatefulSet whose name ends like a Job's": {"StatefulSet", "db-29123456", nil, "db-29123456"},
-		"DaemonSet":                          {"DaemonSet", "agent", nil, "agent"},
-		"Job":                                {"Job", "import", nil, "import"},
-		"Job whose name ends in digits":      {"Job", "import-2026", nil, "import-2026"},
-		"Job whose name ends in nine digits": {"Job", "import-291234567", nil, "import-291234567"},
+		"DaemonSet":                                    {"DaemonSet", "agent", nil, "agent"},
+		"Job":                                          {"Job", "import", nil, "import"},
+		"Job whose name ends in digits":                {"Job", "import-2026", nil, "import-2026"},
+		"Job whose name ends in seven digits":          {"Job", "import-2912345", nil, "import-2912345"},
+		"Job whose name ends in eleven digits":         {"Job", "import-29123456789", nil, "import-29123456789"},
 		"Job whose name ends in eight word characters": {"Job", "import-2912345x", nil, "import-2912345x"},
 		"Job whose name ends in eight digits, no dash": {"Job", "import29123456", nil, "import29123456"},
 		"Job whose name is eight digits":               {"Job", "29123456", nil, "29123456"},
 		"Job of which nothing would be left":           {"Job", "-29123456", nil, "-29123456"},
 		"CronJob":                                      {"Job", "import-29123456", nil, "import"},
-		"CronJob with dashes":                          {"Job", "import-all-29123456", nil, "import-all"},
-		"CronJob whose name ends like a Job's":         {"Job", "import-29000000-29123456", nil, "import-29000000"},
-		"static pod":                                   {"Node", "n1", nil, "pod"},
-		"controller of an unknown kind":                {"GameServer", "match-6f7d9", hash(deploymentHash, "6f7d9"), "match-6f7d9"},
+		"CronJob, nine digits":                         {"Job", "import-291234567", nil, "import"},
+		"CronJob of Kubernetes before 1.21, by second": {"Job", "import-1747407360", nil, "import"},
+		"ReplicationController":                        {"ReplicationController", "web-3", nil, "web-3"},
+		"DeploymentConfig of OpenShift":                {"ReplicationController", "web-3", map[string]string{"deploymentconfig": "web"}, "web"},
+		"DeploymentConfig with an empty label":         {"ReplicationController", "web-3", map[string]string{"deploymentconfig": ""}, "web-3"},
+		"label of a DeploymentConfig on another kind":  {"StatefulSet", "db", map[string]string{"deploymentconfig": "web"}, "db"},
+		"name by label":                                {"StatefulSet", "db", map[string]string{"service.istio.io/workload-name": "store"}, "store"},
+		"name by label over a template's hash": {
+			"ReplicaSet", "web-6f7d9", map[string]string{deploymentHash: "6f7d9", "service.istio.io/workload-name": "store"}, "store",
+		},
+		"name by an empty label":               {"StatefulSet", "db", map[string]string{"service.istio.io/workload-name": ""}, "db"},
+		"CronJob with dashes":                  {"Job", "import-all-29123456", nil, "import-all"},
+		"CronJob whose name ends like a Job's": {"Job", "import-29000000-29123456", nil, "import-29000000"},
+		"controller of an unknown kind":        {"GameServer", "match-6f7d9", hash(deploymentHash, "6f7d9"), "match-6f7d9"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -80,9 +96,17 @@ func TestWorkloadOfOwners(t *testing.T) {
 		"bare pod":                    {nil, "pod"},
 		"owner that does not control": {[]metav1.OwnerReference{{Kind: "StatefulSet", Name: "db"}}, "pod"},
 		"owner that says it does not": {[]metav1.OwnerReference{{Kind: "StatefulSet", Name: "db", Controller: new(false)}}, "pod"},
+		"controller of Kubernetes, without a generated name": {[]metav1.OwnerReference{
+			{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "db", Controller: new(true)},
+		}, "db"},
+		// These name their pods themselves, each another one for Istio.
+		"controller of another API":            {[]metav1.OwnerReference{{APIVersion: "postgresql.cnpg.io/v1", Kind: "Cluster", Name: "db", Controller: new(true)}}, "pod"},
+		"controller of another API, same kind": {[]metav1.OwnerReference{{APIVersion: "batch.volcano.sh/v1alpha1", Kind: "Job", Name: "train", Controller: new(true)}}, "pod"},
+		"pod of a pod":                         {[]metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: "driver", Controller: new(true)}}, "pod"},
+		"static pod":                           {[]metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: "n1", Controller: new(true)}}, "pod"},
 		"controller behind other owners": {[]metav1.OwnerReference{
 			{Kind: "ConfigMap", Name: "settings"},
-			{Kind: "StatefulSet", Name: "db", Controller: new(true)},
+			{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "db", Controller: new(true)},
 		}, "db"},
 	}
 	for name, tc := range cases {
@@ -105,7 +129,7 @@ func FuzzWorkloadOf(f *testing.F) {
 	f.Add("", "", "Job", "-", "-", "-", true)
 	f.Fuzz(func(t *testing.T, namespace, name, kind, owner, hash, rollout string, controller bool) {
 		got := WorkloadOf(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: name,
+			Namespace: namespace, Name: name, GenerateName: owner,
 			Labels:          map[string]string{deploymentHash: hash, rolloutHash: rollout},
 			OwnerReferences: []metav1.OwnerReference{{Kind: kind, Name: owner, Controller: &controller}},
 		}})

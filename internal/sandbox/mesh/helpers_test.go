@@ -97,7 +97,7 @@ func (c *cluster) pod(name, workload, node, state string) *corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "shop", Name: name,
 			Labels:          map[string]string{"app": app, "pod-template-hash": "6f7d9"},
-			OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: workload + "-6f7d9", Controller: new(true)}},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: workload + "-6f7d9", Controller: new(true)}},
 		},
 		Spec: corev1.PodSpec{NodeName: node},
 		Status: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
