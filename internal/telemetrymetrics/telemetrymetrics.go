@@ -113,7 +113,7 @@ func (o *Observer) defineSources(sources []string) {
 		}, {
 			Name:    "VicinityTelemetryEmpty",
 			PromQL:  `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="empty"}[15m])) > 0`,
-			Meaning: "Prometheus answers, but there is no traffic in its answers; the graph keeps what it had. If it stays so, look at `selector`, `cluster` and `window` of the source, and at what was left out; `vicinity graph` explains it.",
+			Meaning: "Prometheus answers, but its answers name no pair of workloads; the graph keeps what it had. If it stays so, look at `selector`, `cluster` and `window` of the source, and at what was left out; `vicinity graph` explains it.",
 		}},
 	})
 	o.duration = o.set.Histograms(metricdef.Metric{
@@ -169,7 +169,7 @@ func meaningOfFailure(f telemetry.Failure) string {
 	case telemetry.TooLarge:
 		return "The answer exceeds a limit (`prometheus.maxBodyBytes`, `prometheus.maxSeries`)."
 	case telemetry.Empty:
-		return "There is no traffic between workloads in the answers: nothing is scraped, Prometheus has lost its data, its clock differs, a selector or a recording rule is wrong. `vicinity graph` explains it."
+		return "The answers name no pair of workloads, not even one that exchanges nothing: nothing is scraped, Prometheus has lost its data, its clock differs, a selector or a recording rule is wrong. `vicinity graph` explains it."
 	case telemetry.BadAnswer:
 		return "The answer is not one of Prometheus' API: another service, a redirect, broken JSON."
 	case telemetry.Panicked:

@@ -285,6 +285,42 @@ func TestCollect(t *testing.T) {
 // collapse lets fixtures align their columns.
 func collapse(s string) string { return regexp.MustCompile(`[ \t]+`).ReplaceAllString(s, " ") }
 
+// TestNoTrafficIsObserved: that workloads exchange nothing is an answer like
+// others. Only one that names no pair of workloads counts as empty.
+func TestNoTrafficIsObserved(t *testing.T) {
+	cases := map[string]struct {
+		series    string
+		want      telemetry.Failure
+		wantFlows int
+	}{
+		"an idle mesh":   {"source shop/web -> shop/api via api: istio_request_bytes_sum 700+0x20", telemetry.NoFailure, 1},
+		"other traffic":  {"source shop/web -> unknown via PassthroughCluster: istio_request_bytes_sum 0+300x20", telemetry.Empty, 0},
+		"no proxies yet": {"raw up 1+0x20", telemetry.Empty, 0},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			source, err := NewSidecar(Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := telemetry.NewManager(telemetry.Options{
+				Sources: []telemetry.Source{source}, Querier: promtest.New(t, fixture(t, tc.series)),
+				Graph: flowgraph.NewGraph(flowgraph.Options{}), Store: flowgraph.NewStore(), Interval: time.Minute,
+				Now: func() time.Time { return time.Unix(600, 0) }, Random: func() float64 { return 0 },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := telemetry.FailureOf(m.Refresh(context.Background())); got != tc.want {
+				t.Errorf("the refresh ends with %v, want %v", got, tc.want)
+			}
+			if got := m.Status().Sources[0].Flows; got != tc.wantFlows {
+				t.Errorf("%d flows, want %d", got, tc.wantFlows)
+			}
+		})
+	}
+}
+
 func TestCollectFailsAsAWhole(t *testing.T) {
 	source, err := NewSidecar(Options{})
 	if err != nil {
