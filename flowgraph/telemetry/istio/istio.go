@@ -28,8 +28,9 @@ const minWindow = 5 * time.Second
 type Options struct {
 	// Name is the source's name; "istio-sidecar" when empty.
 	Name string
-	// Window is the range of the rates: at least one minute, whole seconds;
-	// DefaultWindow when zero.
+	// Window is the range of the rates: whole seconds, at least 5, and at least
+	// four scrape intervals for a missed scrape to do no harm; DefaultWindow when
+	// zero.
 	Window time.Duration
 	// Cluster is the value of source_cluster and destination_cluster of the
 	// cluster that is scheduled; traffic that names another is left out. When

@@ -44,7 +44,8 @@ type Prometheus struct {
 	BasicAuth *BasicAuth `json:"basicAuth,omitempty"`
 	// Headers are added to every request, e.g. X-Scope-OrgID.
 	Headers map[string]string `json:"headers,omitempty"`
-	// MaxBodyBytes limits one answer after decompression (default 512Mi).
+	// MaxBodyBytes limits one answer (default 512Mi). Compressed answers are not
+	// asked for, and refused.
 	MaxBodyBytes *resource.Quantity `json:"maxBodyBytes,omitempty"`
 	// MaxSeries limits the series of one answer (default 1000000).
 	MaxSeries *int32 `json:"maxSeries,omitempty"`
@@ -84,7 +85,8 @@ type TelemetrySource struct {
 	Type SourceType `json:"type"`
 	// Name shows in metrics and messages and is unique (default: the type).
 	Name string `json:"name,omitempty"`
-	// Window is the range of the rates (default 5m; at least 1m).
+	// Window is the range of the rates: whole seconds (default 5m; at least 5s,
+	// and at least four scrape intervals for a missed scrape to do no harm).
 	Window *metav1.Duration `json:"window,omitempty"`
 	// Cluster is the mesh's name of the cluster that is scheduled. When it is
 	// set, traffic that names another is left out.
