@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // columns is a table of text whose columns are as wide as their widest cell.
@@ -18,7 +20,7 @@ type columns struct {
 // add appends a row. Every row has the same number of cells.
 func (c *columns) add(cells ...string) {
 	for i, cell := range cells {
-		cells[i] = printable(cell)
+		cells[i] = show.Printable(cell)
 	}
 	c.rows = append(c.rows, cells)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // maxPenWidth is the width of the thickest edge, in points.
@@ -18,7 +19,7 @@ const maxPenWidth = 8
 func writeDOT(w io.Writer, r viewed) {
 	title := "traffic of " + moment(r.dataAt)
 	if r.notShown.edges > 0 {
-		title += fmt.Sprintf("; %s with %s of all bytes not shown", plural(r.notShown.edges, "smaller edge"), percent(r.share(r.notShown.rates)))
+		title += fmt.Sprintf("; %s with %s of all bytes not shown", show.Plural(r.notShown.edges, "smaller edge"), percent(r.share(r.notShown.rates)))
 	}
 	fmt.Fprintf(w, "digraph vicinity {\n  label=%s;\n  node [shape=box];\n", dotLabel(title))
 	workloads := shownWorkloads(r.shown)
@@ -36,7 +37,7 @@ func writeDOT(w io.Writer, r viewed) {
 		largest = max(largest, e.Weight(r.requestBytes))
 	}
 	for _, e := range r.shown {
-		text := byteRate(e.BytesPerSecond())
+		text := show.ByteRate(e.BytesPerSecond())
 		if e.RequestsPerSecond > 0 {
 			text += "\n" + count(e.RequestsPerSecond) + " requests/s"
 		}
@@ -67,7 +68,7 @@ func shownWorkloads(edges []flowgraph.Edge) []flowgraph.WorkloadID {
 // dotID quotes an identifier. Graphviz unescapes the quote only; the doubled
 // backslash keeps one at the end from escaping the closing quote.
 func dotID(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable(s)) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(show.Printable(s)) + `"`
 }
 
 // dotLabel quotes a text that is shown, where Graphviz also gives a meaning to
@@ -75,7 +76,7 @@ func dotID(s string) string {
 func dotLabel(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
-		lines[i] = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `&`, `&amp;`).Replace(printable(line))
+		lines[i] = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `&`, `&amp;`).Replace(show.Printable(line))
 	}
 	return `"` + strings.Join(lines, `\n`) + `"`
 }

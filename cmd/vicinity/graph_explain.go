@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/show"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
@@ -38,15 +39,15 @@ func writeWhyEmpty(w io.Writer, r viewed) {
 		case s.Series == 0:
 			writeNoSeries(w, s)
 		case s.Flows == 0:
-			fmt.Fprintf(w, "%s: all %d series were left out, for the reasons above.\n", printable(s.Name), s.Series)
+			fmt.Fprintf(w, "%s: all %d series were left out, for the reasons above.\n", show.Printable(s.Name), s.Series)
 		default:
-			fmt.Fprintf(w, "%s: every rate is zero: no traffic in the last %s. Send some, or take a longer window.\n", printable(s.Name), duration(s.window))
+			fmt.Fprintf(w, "%s: every rate is zero: no traffic in the last %s. Send some, or take a longer window.\n", show.Printable(s.Name), duration(s.window))
 		}
 	}
 }
 
 func writeNoSeries(w io.Writer, s sourceReport) {
-	fmt.Fprintf(w, "%s: no query returned a series. Likely causes, the most likely first:\n", printable(s.Name))
+	fmt.Fprintf(w, "%s: no query returned a series. Likely causes, the most likely first:\n", show.Printable(s.Name))
 	var causes []string
 	if s.recorded {
 		causes = append(causes, "the recording rules are not loaded, or are of another window (see manifests/recording-rules).")
@@ -58,12 +59,12 @@ func writeNoSeries(w io.Writer, s sourceReport) {
 		causes = append(causes, "a relabelling drops the label reporter, which must be source or destination.")
 	}
 	if s.selector != "" {
-		causes = append(causes, fmt.Sprintf("the selector %s matches nothing. Try it without.", printable(s.selector)))
+		causes = append(causes, fmt.Sprintf("the selector %s matches nothing. Try it without.", show.Printable(s.selector)))
 	}
 	for i, cause := range causes {
 		fmt.Fprintf(w, "  %d. %s\n", i+1, cause)
 	}
-	fmt.Fprintf(w, "The first query (%s) was:\n  %s\n", printable(s.firstQuery.Name), printable(s.firstQuery.PromQL))
+	fmt.Fprintf(w, "The first query (%s) was:\n  %s\n", show.Printable(s.firstQuery.Name), show.Printable(s.firstQuery.PromQL))
 }
 
 // tryQuery returns PromQL that shows whether the metrics are there at all.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // writeTable writes r for people: the edges, their sums, and what the sources
@@ -28,7 +29,7 @@ func writeTable(w io.Writer, r viewed) {
 		writeWhyEmpty(w, r)
 	case len(r.shown) == 0:
 		fmt.Fprintf(w, "\nNo edge begins or ends in namespace %s. Namespaces with traffic: %s.\n",
-			printable(r.namespace), strings.Join(namespaces(r.edges, 10), ", "))
+			show.Printable(r.namespace), strings.Join(namespaces(r.edges, 10), ", "))
 	}
 }
 
@@ -43,7 +44,7 @@ func writeEdges(w io.Writer, r viewed) {
 	for _, e := range r.shown {
 		row := []string{
 			e.From.String(), e.To.String(),
-			byteRate(e.SentBytesPerSecond), byteRate(e.ReceivedBytesPerSecond),
+			show.ByteRate(e.SentBytesPerSecond), show.ByteRate(e.ReceivedBytesPerSecond),
 			requests(e.RequestsPerSecond), percent(r.share(e.Rates)),
 		}
 		if ages {
@@ -53,7 +54,7 @@ func writeEdges(w io.Writer, r viewed) {
 	}
 	t.write(w)
 	if n := r.notShown; n.edges > 0 {
-		fmt.Fprintf(w, "... and %s with %s of all bytes; --limit 0 shows all\n", plural(n.edges, "smaller edge"), percent(r.share(n.rates)))
+		fmt.Fprintf(w, "... and %s with %s of all bytes; --limit 0 shows all\n", show.Plural(n.edges, "smaller edge"), percent(r.share(n.rates)))
 	}
 }
 
@@ -73,14 +74,14 @@ func writeSummary(w io.Writer, r viewed) {
 	t := columns{left: 2}
 	totalsRow := func(name string, n totals) {
 		t.add(name, fmt.Sprintf("%s, %s, %s, %s requests/s",
-			plural(n.workloads, "workload"), plural(n.edges, "edge"), byteRate(n.rates.BytesPerSecond()), count(n.rates.RequestsPerSecond)))
+			show.Plural(n.workloads, "workload"), show.Plural(n.edges, "edge"), show.ByteRate(n.rates.BytesPerSecond()), count(n.rates.RequestsPerSecond)))
 	}
 	totalsRow("graph", r.total)
 	if r.namespace != "" {
 		totalsRow("namespace "+r.namespace, r.matching)
 	}
 	self := r.total.self
-	t.add("self-flow", fmt.Sprintf("%s, %s requests/s (%s of all bytes)", byteRate(self.BytesPerSecond()), count(self.RequestsPerSecond), percent(r.share(self))))
+	t.add("self-flow", fmt.Sprintf("%s, %s requests/s (%s of all bytes)", show.ByteRate(self.BytesPerSecond()), count(self.RequestsPerSecond), percent(r.share(self))))
 	windows := []string{}
 	for _, d := range r.windows() {
 		windows = append(windows, duration(d))
@@ -88,10 +89,10 @@ func writeSummary(w io.Writer, r viewed) {
 	age := r.madeAt.Sub(r.dataAt).Round(100 * time.Millisecond)
 	t.add("data", fmt.Sprintf("of %s, %s old; rates over %s", moment(r.dataAt), duration(age), strings.Join(windows, ", ")))
 	if len(r.shown) > 1 {
-		t.add("order", fmt.Sprintf("by bytes/s, where one request counts %s", strings.TrimSuffix(byteRate(r.requestBytes), "/s")))
+		t.add("order", fmt.Sprintf("by bytes/s, where one request counts %s", strings.TrimSuffix(show.ByteRate(r.requestBytes), "/s")))
 	}
 	if r.invalidFlows > 0 {
-		t.add("refused", plural(r.invalidFlows, "flow")+" without a workload or with a rate that is no number")
+		t.add("refused", show.Plural(r.invalidFlows, "flow")+" without a workload or with a rate that is no number")
 	}
 	t.write(w)
 }
@@ -115,7 +116,7 @@ func writeLeftOut(w io.Writer, r viewed) {
 		if s.Err != nil || len(s.LeftOut) == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "\nLeft out by %s:\n", printable(s.Name))
+		fmt.Fprintf(w, "\nLeft out by %s:\n", show.Printable(s.Name))
 		t := columns{left: 1}
 		t.add("REASON", "SERIES", "BYTES/s")
 		var said []string
@@ -124,7 +125,7 @@ func writeLeftOut(w io.Writer, r viewed) {
 			if !ok {
 				continue
 			}
-			bytes := byteRate(l.BytesPerSecond)
+			bytes := show.ByteRate(l.BytesPerSecond)
 			if reason == telemetry.Invalid {
 				bytes = "-"
 			}
@@ -142,7 +143,7 @@ func writeLeftOut(w io.Writer, r viewed) {
 func namespaces(edges []flowgraph.Edge, n int) []string {
 	var names []string
 	for _, e := range edges {
-		names = append(names, printable(e.From.Namespace), printable(e.To.Namespace))
+		names = append(names, show.Printable(e.From.Namespace), show.Printable(e.To.Namespace))
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // The exit codes.
@@ -69,9 +71,9 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.As(err, &usage):
-		fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), printable(err.Error()))
+		fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), show.Printable(err.Error()))
 		return exitUsage
 	}
-	fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), printable(err.Error()))
+	fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), show.Printable(err.Error()))
 	return exitFailure
 }

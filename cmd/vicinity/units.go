@@ -2,25 +2,9 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
-
-// byteRate formats bytes per second with a binary unit and about three digits.
-func byteRate(v float64) string {
-	units := []string{"B/s", "KiB/s", "MiB/s", "GiB/s", "TiB/s"}
-	i := 0
-	for v >= 999.95 && i < len(units)-1 {
-		v /= 1024
-		i++
-	}
-	if i == 0 && v == float64(int(v)) {
-		return fmt.Sprintf("%.0f %s", v, units[i])
-	}
-	return fmt.Sprintf("%.1f %s", v, units[i])
-}
 
 // count formats requests per second: more digits for small numbers.
 func count(v float64) string {
@@ -58,31 +42,3 @@ func duration(d time.Duration) string {
 
 // moment formats t to the second, in UTC.
 func moment(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
-
-// plural returns "1 edge" or "2 edges".
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// printable escapes what a terminal would not show as it is. Names come from
-// telemetry, which tenants can write: they must not steer the terminal.
-func printable(s string) string {
-	if strings.IndexFunc(s, notPrintable) < 0 {
-		return s
-	}
-	b := &strings.Builder{}
-	for _, r := range s {
-		if notPrintable(r) {
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-func notPrintable(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }

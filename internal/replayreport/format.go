@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
@@ -40,21 +39,6 @@ func (c columns) write(w io.Writer) {
 		}
 		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
 	}
-}
-
-// byteRate formats bytes per second with a binary unit and about three digits.
-func byteRate(v float64) string {
-	units := []string{"B/s", "KiB/s", "MiB/s", "GiB/s", "TiB/s"}
-	sign := ""
-	if v < 0 {
-		sign, v = "-", -v
-	}
-	i := 0
-	for v >= 999.95 && i < len(units)-1 {
-		v /= 1024
-		i++
-	}
-	return fmt.Sprintf("%s%.1f %s", sign, v, units[i])
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
@@ -98,26 +82,4 @@ func milliseconds(seconds float64) string {
 	return fmt.Sprintf("%.2f ms", seconds*float64(time.Second/time.Millisecond))
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 func upper(l locality.Level) string { return strings.ToUpper(l.String()) }
-
-// printable escapes what a terminal would not show as it is. Names come from
-// telemetry and files of others: they must not steer the terminal.
-func printable(s string) string {
-	b := &strings.Builder{}
-	for _, r := range s {
-		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRuneToASCII(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
-}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // writeMeanings writes one line for each column that the tables have.
@@ -18,7 +20,7 @@ func (r *Report) writeMeanings(out io.Writer) {
 	if r.Runs[0].Summary.CrossZonePerMonth != nil {
 		t.add("COST/MONTH", fmt.Sprintf("price of CROSS-ZONE, CONFIGURED in 30 days at %g per 1e9 bytes, without traffic with the outside", r.PricePerGB))
 		if r.run(r.Baseline) != nil {
-			t.add("SAVED/MONTH", "how much less that is than in "+printable(r.Baseline))
+			t.add("SAVED/MONTH", "how much less that is than in "+show.Printable(r.Baseline))
 		}
 	}
 	t = append(t, columns{

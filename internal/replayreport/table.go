@@ -8,6 +8,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // WriteTable writes the report for people: for each level a table of the traffic
@@ -32,7 +33,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 		if i == 0 {
 			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "warning: %s\n", printable(warning))
+		fmt.Fprintf(out, "warning: %s\n", show.Printable(warning))
 	}
 	if _, err := w.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
@@ -42,16 +43,16 @@ func (r *Report) WriteTable(w io.Writer) error {
 
 func (r *Report) writeHead(out io.Writer) {
 	in := r.Input
-	fmt.Fprintf(out, "%s: %s, %s, %s, %s, %s\n", printable(in.Name), plural(in.Nodes, "node"),
-		plural(in.Workloads, "workload"), plural(in.Pods, "pod"), plural(in.Edges, "edge"), byteRate(in.BytesPerSecond))
+	fmt.Fprintf(out, "%s: %s, %s, %s, %s, %s\n", show.Printable(in.Name), show.Plural(in.Nodes, "node"),
+		show.Plural(in.Workloads, "workload"), show.Plural(in.Pods, "pod"), show.Plural(in.Edges, "edge"), show.ByteRate(in.BytesPerSecond))
 	if r.replayed() {
-		fmt.Fprintf(out, "pods arrive in the order %s, with %s from %d\n", printable(r.Order), plural(r.Seeds, "seed"), r.FirstSeed)
+		fmt.Fprintf(out, "pods arrive in the order %s, with %s from %d\n", show.Printable(r.Order), show.Plural(r.Seeds, "seed"), r.FirstSeed)
 	}
 	if slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Config != "" }) {
 		fmt.Fprintln(out)
 		var t columns
 		for _, run := range r.Runs {
-			t.add(printable(run.Name), printable(run.Config))
+			t.add(show.Printable(run.Name), show.Printable(run.Config))
 		}
 		t.left().write(out)
 	}
@@ -100,7 +101,7 @@ func (r *Report) writeLevel(out io.Writer, l locality.Level) {
 	}
 	t := columns{header}
 	for _, run := range r.Runs {
-		row := []string{printable(run.Name)}
+		row := []string{show.Printable(run.Name)}
 		level := *run.Summary.level(l)
 		for _, m := range shownModels() {
 			traffic := level.model(m)
@@ -109,7 +110,7 @@ func (r *Report) writeLevel(out io.Writer, l locality.Level) {
 			if r.Input.BytesPerSecond == 0 {
 				crossing.Mean = 0
 			}
-			row = append(row, byteRate(traffic.Crossing.Mean), share(crossing))
+			row = append(row, show.ByteRate(traffic.Crossing.Mean), share(crossing))
 		}
 		if priced {
 			row = append(row, number(*run.Summary.CrossZonePerMonth, 2))
@@ -143,7 +144,7 @@ func (r *Report) writeNodes(out io.Writer) {
 	for _, run := range r.Runs {
 		s := run.Summary
 		row := []string{
-			printable(run.Name), number(s.CPUDeviation, 1), number(s.MemoryDeviation, 1), countOf(s.Headroom),
+			show.Printable(run.Name), number(s.CPUDeviation, 1), number(s.MemoryDeviation, 1), countOf(s.Headroom),
 			share(s.Concentration), countOf(run.overSkew()), number(s.BusiestEndpoint, 2), countOf(s.Unschedulable),
 		}
 		switch {
@@ -168,7 +169,7 @@ func (run *Run) overSkew() sim.Estimate {
 
 func (run *Run) writeChanges(out io.Writer, baseline string) {
 	if len(run.Edges)+len(run.WorkloadChanges) > 0 {
-		fmt.Fprintf(out, "\nWhat changes most from %s to %s, traffic that stays on the node:\n", printable(baseline), printable(run.Name))
+		fmt.Fprintf(out, "\nWhat changes most from %s to %s, traffic that stays on the node:\n", show.Printable(baseline), show.Printable(run.Name))
 	}
 	for _, list := range []struct {
 		title   string
@@ -183,7 +184,7 @@ func (run *Run) writeChanges(out io.Writer, baseline string) {
 			if c.To != nil {
 				name += " -> " + c.To.String()
 			}
-			t.add(printable(name), byteRate(c.Total), byteRate(c.Before), byteRate(c.After), byteRate(c.After-c.Before))
+			t.add(show.Printable(name), show.ByteRate(c.Total), show.ByteRate(c.Before), show.ByteRate(c.After), show.ByteRate(c.After-c.Before))
 		}
 		t.write(out)
 	}
