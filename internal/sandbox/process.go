@@ -75,6 +75,12 @@ func (p *Process) Stop() {
 	<-p.done
 }
 
+// Kill ends the process as a crash would.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
 func (p *Process) tail(lines int) []byte {
 	out, err := os.ReadFile(p.LogPath)
 	if err != nil {

@@ -29,7 +29,7 @@ const workers = 4
 
 // startControllers runs upstream's controllers until ctx ends: those that turn
 // Deployments and StatefulSets into pods, Services into EndpointSlices, and
-// those that tidy up.
+// those that tidy up; and the kubelets' admission of pods.
 func (c *Cluster) startControllers(ctx context.Context) error {
 	shared := informers.NewSharedInformerFactory(c.client, 0)
 	core, apps := shared.Core().V1(), shared.Apps().V1()
@@ -64,7 +64,13 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 		return fmt.Errorf("garbagecollector: %w", err)
 	}
 
+	kubelets, err := c.newAdmission(shared)
+	if err != nil {
+		return fmt.Errorf("admission: %w", err)
+	}
+
 	for _, run := range []func(){
+		func() { kubelets.run(ctx) },
 		func() { deployments.Run(ctx, workers) },
 		func() { replicaSets.Run(ctx, workers) },
 		func() { statefulSets.Run(ctx, workers) },
