@@ -26,6 +26,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
 	"github.com/vicinity-sched/vicinity/plugins/config"
@@ -137,9 +138,13 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	gate.(featuregate.MutableFeatureGate).AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()
 
+	needed := permissions.New(klog.FromContext(ctx), neededPermissions(cc.ComponentConfig.LeaderElection))
+	needed.Register(legacyregistry.MustRegister)
+
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
+	running.Go(func() { needed.Run(ctx, cc.Client.AuthorizationV1().SelfSubjectAccessReviews()) })
 	running.Go(func() {
 		if err := telemetry.guarded(ctx); err != nil {
 			klog.FromContext(ctx).Error(err, "Reading telemetry has ended; pods are scheduled without it once it has expired")

@@ -5,9 +5,11 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	componentbaseconfig "k8s.io/component-base/config"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config"
 
+	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 )
 
@@ -53,4 +55,13 @@ func chooseLease(opts *options.Options, c *schedulerconfig.Config) error {
 			namespace, name, leaseName)
 	}
 	return nil
+}
+
+// neededPermissions returns what the scheduler may not do without its roles.
+func neededPermissions(election componentbaseconfig.LeaderElectionConfiguration) []permissions.Permission {
+	needed := permissions.StockRoles()
+	if election.LeaderElect {
+		needed = append(needed, permissions.Lease(election.ResourceNamespace, election.ResourceName)...)
+	}
+	return needed
 }

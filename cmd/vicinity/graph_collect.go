@@ -159,6 +159,8 @@ func nextStep(f telemetry.Failure, configFile string) string {
 		return "check that Prometheus scrapes the mesh's proxies, and the selector, cluster and window of the source"
 	case telemetry.BadAnswer:
 		return "check that the address is the base of a Prometheus API, with its path prefix if it has one and without /api/v1"
+	case telemetry.Panicked:
+		return "this is a bug of Vicinity: report it with the lines above"
 	}
 	return ""
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
+	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
@@ -32,7 +33,8 @@ func main() {
 func definitions() []metricdef.Metric {
 	plugin := trafficlocality.NewMetrics(func(...metrics.Registerable) {})
 	observer := telemetrymetrics.New(klog.Logger{}, nil, nil, nil)
-	return append(observer.Definitions(), plugin.Definitions()...)
+	needed := permissions.New(klog.Logger{}, append(permissions.StockRoles(), permissions.Lease("", "")...))
+	return slices.Concat(observer.Definitions(), plugin.Definitions(), needed.Definitions())
 }
 
 const intro = `# Metrics

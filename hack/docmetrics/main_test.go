@@ -22,6 +22,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
+	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/promtest"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
@@ -51,10 +52,11 @@ var table = map[string]map[string][]string{
 	"vicinity_telemetry_series":                    {"source": sources},
 	"vicinity_telemetry_left_out_series":           {"source": sources, "reason": {"unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
 	"vicinity_telemetry_left_out_bytes_per_second": {"source": sources, "reason": {"unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
-	"vicinity_cycles_skipped_total":                {"reason": {"no_data", "expired", "no_traffic", "no_nodes", "no_peers", "panic"}},
+	"vicinity_cycles_skipped_total":                {"reason": {"no-data", "expired", "no-traffic", "no-nodes", "no-peers", "panic"}},
 	"vicinity_score_spread_points":                 {},
 	"vicinity_peer_nodes_not_scored_total":         {},
 	"vicinity_panics_recovered_total":              {},
+	"vicinity_permission_missing":                  {"permission": {"get:pods"}},
 }
 
 // TestTable registers the metrics as the scheduler does, has rounds of every
@@ -65,6 +67,8 @@ func TestTable(t *testing.T) {
 	observer := telemetrymetrics.New(klog.Logger{}, flowgraph.NewStore(), time.Now, sources)
 	observer.Register(registry.MustRegister)
 	plugin := trafficlocality.NewMetrics(registry.MustRegister)
+	needed := permissions.New(klog.Logger{}, []permissions.Permission{{Verb: "get", Resource: "pods", Namespace: "shop", Name: "web"}})
+	needed.Register(registry.MustRegister)
 
 	errs := []error{nil, errors.New("no workload shop/web"), &telemetry.QueryError{Failure: math.MaxInt, Err: errors.ErrUnsupported}}
 	for _, failure := range telemetry.Failures() {
@@ -103,7 +107,7 @@ func TestTable(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("series (-table +served):\n%s", diff)
 	}
-	for _, m := range append(observer.Definitions(), plugin.Definitions()...) {
+	for _, m := range slices.Concat(observer.Definitions(), plugin.Definitions(), needed.Definitions()) {
 		if types[m.Name] != string(m.Type) {
 			t.Errorf("%s is defined as %s and served as %s", m.Name, m.Type, types[m.Name])
 		}
@@ -127,7 +131,7 @@ func text(series *dto.Metric) string {
 // combinations returns the texts of one value for each label, sorted.
 func combinations(values map[string][]string) []string {
 	all := []string{""}
-	for _, label := range []string{"reason", "result", "source"} {
+	for _, label := range []string{"permission", "reason", "result", "source"} {
 		if values[label] == nil {
 			continue
 		}
@@ -238,14 +242,15 @@ func TestAlerts(t *testing.T) {
 	vicinity_telemetry_left_out_series{source="a",reason="external"} 90+0x240
 	vicinity_telemetry_left_out_series{source="a",reason="invalid"} 0+0x240
 	vicinity_telemetry_left_out_series{source="idle",reason="invalid"} 0+0x240
-	vicinity_cycles_skipped_total{reason="no_data"} 5+0x240
+	vicinity_cycles_skipped_total{reason="no-data"} 5+0x240
 	vicinity_cycles_skipped_total{reason="expired"} 0+0x240
-	vicinity_cycles_skipped_total{reason="no_traffic"} 0+100x240
-	vicinity_cycles_skipped_total{reason="no_peers"} 0+1x240
+	vicinity_cycles_skipped_total{reason="no-traffic"} 0+100x240
+	vicinity_cycles_skipped_total{reason="no-peers"} 0+1x240
 	vicinity_score_spread_points_bucket{le="1"} 0+1x240
 	vicinity_score_spread_points_count 0+10x240
 	vicinity_peer_nodes_not_scored_total 0+1x240
 	vicinity_panics_recovered_total 0+0x240
+	vicinity_permission_missing{permission="get:pods"} 0+0x240
 `
 	bad := `load 30s
 	vicinity_graph_age_seconds{pod="new"} Inf+0x240
@@ -259,11 +264,12 @@ func TestAlerts(t *testing.T) {
 	vicinity_telemetry_left_out_series{source="a",reason="unknown-workload"} 15+0x240
 	vicinity_telemetry_left_out_series{source="a",reason="invalid"} 15+0x240
 	vicinity_cycles_skipped_total{reason="expired"} 0+30x240
-	vicinity_cycles_skipped_total{reason="no_peers"} 0+5x240
+	vicinity_cycles_skipped_total{reason="no-peers"} 0+5x240
 	vicinity_score_spread_points_bucket{le="1"} 0+10x240
 	vicinity_score_spread_points_count 0+10x240
 	vicinity_peer_nodes_not_scored_total 0+10x240
 	vicinity_panics_recovered_total 0+0x230 1+0x9
+	vicinity_permission_missing{permission="get:pods"} 0+0x230 1+0x9
 `
 	for name, test := range map[string]struct {
 		load string

@@ -28,15 +28,15 @@ func skipReasons() []skipReason {
 func (r skipReason) String() string {
 	switch r {
 	case skipNoData:
-		return "no_data"
+		return "no-data"
 	case skipExpired:
 		return "expired"
 	case skipNoTraffic:
-		return "no_traffic"
+		return "no-traffic"
 	case skipNoNodes:
-		return "no_nodes"
+		return "no-nodes"
 	case skipNoPeers:
-		return "no_peers"
+		return "no-peers"
 	case skipPanic:
 		return "panic"
 	default:
@@ -87,7 +87,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 		Labels: []metricdef.Label{{Name: "reason", Values: reasons}},
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityWithoutData",
-			PromQL: `sum(rate(vicinity_cycles_skipped_total{reason=~"no_data|expired"}[15m]))
+			PromQL: `sum(rate(vicinity_cycles_skipped_total{reason=~"no-data|expired"}[15m]))
   / (sum(rate(vicinity_cycles_skipped_total[15m])) + sum(rate(vicinity_score_spread_points_count[15m]))) > 0.5`,
 			Meaning: "Pods are scheduled as by kube-scheduler, because the traffic was never read or was read too long ago. See VicinityTelemetryFails; without `--telemetry-config` it is always so.",
 		}},
@@ -110,7 +110,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityMissesPeerNodes",
 			PromQL: `sum(rate(vicinity_peer_nodes_not_scored_total[1h]))
-  / (sum(rate(vicinity_score_spread_points_count[1h])) + sum(rate(vicinity_cycles_skipped_total{reason="no_peers"}[1h]))) > 0.5`,
+  / (sum(rate(vicinity_score_spread_points_count[1h])) + sum(rate(vicinity_cycles_skipped_total{reason="no-peers"}[1h]))) > 0.5`,
 			Meaning: "In every other cycle the best node was not to be had. Raise `percentageOfNodesToScore`; if it is 100, the nodes where the peers run are full or refuse the pods.",
 		}},
 	})

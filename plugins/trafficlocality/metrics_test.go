@@ -100,7 +100,7 @@ func TestMetricsNameNothingOfTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	permitted := map[string][]string{"reason": {"no_data", "expired", "no_traffic", "no_nodes", "no_peers", "panic"}}
+	permitted := map[string][]string{"reason": {"no-data", "expired", "no-traffic", "no-nodes", "no-peers", "panic"}}
 	found := 0
 	for _, family := range families {
 		if !strings.HasPrefix(family.GetName(), "vicinity_") {

@@ -1,0 +1,96 @@
+package permissions
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/testutil"
+	"k8s.io/klog/v2/textlogger"
+)
+
+// server answers reviews.
+type server struct {
+	denied string // the permission that is missing
+	err    error
+}
+
+func (s *server) review(action clienttesting.Action) (bool, runtime.Object, error) {
+	review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
+	a := review.Spec.ResourceAttributes
+	asked := Permission{Verb: a.Verb, Group: a.Group, Resource: a.Resource, Namespace: a.Namespace, Name: a.Name}
+	review.Status.Allowed = asked.String() != s.denied
+	return true, review, s.err
+}
+
+func TestMissingPermissionIsNamedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		c := New(textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(&log))), Lease("vicinity-system", "mine"))
+		registry := metrics.NewKubeRegistry()
+		c.Register(registry.MustRegister)
+		s := &server{denied: "update leases.coordination.k8s.io vicinity-system/mine"}
+		client := fake.NewClientset()
+		client.PrependReactor("create", "selfsubjectaccessreviews", s.review)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			c.Run(ctx, client.AuthorizationV1().SelfSubjectAccessReviews())
+		}()
+		steps := []struct {
+			change func()
+			update string // value of the metric
+			line   string // stands once in the log
+			lines  int
+		}{
+			{func() {}, "1", `permission="update leases.coordination.k8s.io vicinity-system/mine"`, 1},
+			{func() {}, "1", `"Permission missing"`, 1},
+			{func() { s.err = errors.New("no connection") }, "1", "no connection", 2},
+			{func() { s.err, s.denied = nil, "" }, "0", `"Permission granted"`, 3},
+		}
+		for i, step := range steps {
+			step.change()
+			synctest.Wait()
+			if i > 0 {
+				time.Sleep(interval)
+				synctest.Wait()
+			}
+			want := `
+# HELP vicinity_permission_missing [ALPHA] 1 when the API server does not allow something that the scheduler needs, 0 when it does.
+# TYPE vicinity_permission_missing gauge
+vicinity_permission_missing{permission="create:leases.coordination.k8s.io"} 0
+vicinity_permission_missing{permission="get:leases.coordination.k8s.io"} 0
+vicinity_permission_missing{permission="update:leases.coordination.k8s.io"} ` + step.update + "\n"
+			if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+				t.Errorf("step %d: %v", i, err)
+			}
+			if n := strings.Count(log.String(), step.line); n != 1 || strings.Count(log.String(), "\n") != step.lines {
+				t.Errorf("step %d: %s stands %d times in the log, want once in %d lines:\n%s", i, step.line, n, step.lines, log.String())
+			}
+		}
+		cancel()
+		<-done
+	})
+}
+
+func TestPermissionString(t *testing.T) {
+	for want, p := range map[string]Permission{
+		"get leases.coordination.k8s.io ns/n": {Verb: "get", Group: "coordination.k8s.io", Resource: "leases", Namespace: "ns", Name: "n"},
+		"list pods in ns":                     {Verb: "list", Resource: "pods", Namespace: "ns"},
+		"get nodes n":                         {Verb: "get", Resource: "nodes", Name: "n"},
+		"list replicasets.apps":               {Verb: "list", Group: "apps", Resource: "replicasets"},
+	} {
+		if got := p.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
