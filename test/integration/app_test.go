@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
@@ -107,6 +108,13 @@ func (a *app) deploy(t *testing.T, w workload) {
 	if w.replicas == 0 {
 		w.replicas = 1
 	}
+	a.submit(t, w)
+	a.rolledOut(t, w)
+}
+
+// submit creates a workload or gives it a new template.
+func (a *app) submit(t *testing.T, w workload) {
+	t.Helper()
 	one, none := intstr.FromInt32(1), intstr.FromInt32(0)
 	deployment := &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: w.name},
@@ -138,8 +146,13 @@ func (a *app) deploy(t *testing.T, w workload) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// rolledOut waits until only pods of the workload's newest template run.
+func (a *app) rolledOut(t *testing.T, w workload) {
+	t.Helper()
 	eventually(t, w.name+" is rolled out", func() error {
-		d, err := deployments.Get(t.Context(), w.name, metav1.GetOptions{})
+		d, err := a.client.AppsV1().Deployments(a.namespace).Get(t.Context(), w.name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -167,7 +180,8 @@ func (a *app) create(ctx context.Context, deployment *appsv1.Deployment) error {
 	return err
 }
 
-// pods returns a workload's pods that are not terminating.
+// pods returns a workload's pods that are neither terminating nor refused by
+// their node.
 func (a *app) pods(t *testing.T, name string) []corev1.Pod {
 	t.Helper()
 	list, err := a.client.CoreV1().Pods(a.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + name})
@@ -176,7 +190,7 @@ func (a *app) pods(t *testing.T, name string) []corev1.Pod {
 	}
 	var pods []corev1.Pod
 	for _, pod := range list.Items {
-		if pod.DeletionTimestamp == nil {
+		if kube.IsPeer(&pod) {
 			pods = append(pods, pod)
 		}
 	}

@@ -52,7 +52,11 @@ func TestIntegration(t *testing.T) {
 		{"telemetry faults", s.testFaults},
 		{"telemetry expires", s.testExpiry},
 		{"node deleted", s.testNodeDeleted},
+		{"nearly full", s.testNearlyFull},
+		{"fail-over", s.testFailOver},
 		{"manifests", s.testManifests},
+		{"permissions", s.testPermissions},
+		{"roles", s.testRoles},
 		{"versions", s.testVersions},
 		{"fidelity of replay", s.testFidelity},
 		{"demo", s.testDemo},
@@ -98,7 +102,7 @@ func newSuite(t *testing.T) *suite {
 	}
 	t.Setenv(asKubeScheduler, "1")
 	stock, err := sandbox.StartProcess(t.Context(), "kube-scheduler", filepath.Join(box.Dir(), "kube-scheduler.log"), self,
-		"--kubeconfig="+box.Cluster.Kubeconfig(), "--leader-elect=false", "--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=1000")
+		"--kubeconfig="+box.Cluster.Kubeconfig(), "--leader-elect-lease-duration=2m", "--leader-elect-renew-deadline=90s", "--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=1000")
 	if err != nil {
 		t.Fatal(err)
 	}

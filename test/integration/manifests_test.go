@@ -1,12 +1,12 @@
 package integration
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 	"testing"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -25,6 +25,7 @@ const systemNamespace = "vicinity-system"
 // scheduler as the Deployment does: with the ConfigMap's files and with a token
 // of the ServiceAccount.
 func (s *suite) testManifests(t *testing.T) {
+	stock := s.leads(t, metav1.NamespaceSystem, "kube-scheduler")
 	s.apply(t, "../../manifests/base")
 	eventually(t, "the Deployment's pods run", func() error {
 		d, err := s.client.AppsV1().Deployments(systemNamespace).Get(t.Context(), "vicinity-scheduler", metav1.GetOptions{})
@@ -47,25 +48,42 @@ func (s *suite) testManifests(t *testing.T) {
 	}
 	o.config.ClientConnection.Kubeconfig = kubeconfig
 	scheduler := s.start(t, o)
-	eventually(t, "the scheduler leads", func() error {
-		lease, err := s.client.CoordinationV1().Leases(systemNamespace).Get(t.Context(), "vicinity-scheduler", metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" {
-			return fmt.Errorf("nobody holds lease %s", lease.Name)
-		}
-		return nil
-	})
+	s.leads(t, systemNamespace, "vicinity-scheduler")
 	a := s.newApp(t)
 	a.deploy(t, workload{name: "web", replicas: 5, scheduler: "vicinity"})
 	if log := scheduler.log(t); strings.Contains(log, "forbidden") {
 		t.Errorf("a permission is missing:\n%s", log)
 	}
-	_, err = s.client.CoordinationV1().Leases("kube-system").Get(t.Context(), "kube-scheduler", metav1.GetOptions{})
-	if !apierrors.IsNotFound(err) {
-		t.Errorf("the lease of kube-scheduler was touched: %v", err)
+	if got := *s.lease(t, metav1.NamespaceSystem, "kube-scheduler").HolderIdentity; got != stock {
+		t.Errorf("the lease of kube-scheduler went from %s to %s", stock, got)
 	}
+}
+
+// leads waits until somebody holds a lease and returns who.
+func (s *suite) leads(t *testing.T, namespace, name string) (holder string) {
+	t.Helper()
+	eventually(t, "somebody holds lease "+name, func() error {
+		lease, err := s.client.CoordinationV1().Leases(namespace).Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" {
+			return errors.New("nobody does")
+		}
+		holder = *lease.Spec.HolderIdentity
+		return nil
+	})
+	return holder
+}
+
+// lease returns what a lease says.
+func (s *suite) lease(t *testing.T, namespace, name string) coordinationv1.LeaseSpec {
+	t.Helper()
+	lease, err := s.client.CoordinationV1().Leases(namespace).Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lease.Spec
 }
 
 // configMap returns the one with both files.

@@ -167,7 +167,7 @@ func (s *suite) testTelemetryAbsent(t *testing.T) {
 		}
 		return err
 	})
-	if n, err := scheduler.metric("vicinity_cycles_skipped_total", "reason=no_data"); err != nil || n < 20 {
+	if n, err := scheduler.metric("vicinity_cycles_skipped_total", "reason=no-data"); err != nil || n < 20 {
 		t.Errorf("%v cycles are counted as without data, want 20 or more: %v", n, err)
 	}
 	if n := countLines(scheduler.log(t), "Reading telemetry fails"); n != 1 {
