@@ -58,6 +58,7 @@ func TestIntegration(t *testing.T) {
 		{"permissions", s.testPermissions},
 		{"roles", s.testRoles},
 		{"versions", s.testVersions},
+		{"batching", s.testBatching},
 		{"fidelity of replay", s.testFidelity},
 		{"demo", s.testDemo},
 	} {
