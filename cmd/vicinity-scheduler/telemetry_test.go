@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -12,7 +13,7 @@ func TestGuardedTurnsAPanicIntoAnError(t *testing.T) {
 		t.Errorf("error %v, want the panic", err)
 	}
 	loop = telemetryLoop{func(context.Context) error { return context.Canceled }}
-	if err := loop.guarded(t.Context()); err != context.Canceled {
+	if err := loop.guarded(t.Context()); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that of the loop", err)
 	}
 }

@@ -158,7 +158,7 @@ func raw(write func(conn net.Conn) error) http.HandlerFunc {
 		if err != nil {
 			return
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		_ = write(conn) // fails when the client has had enough
 	}
 }
