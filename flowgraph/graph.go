@@ -2,7 +2,6 @@ package flowgraph
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -24,13 +23,18 @@ type Graph struct {
 	edges      map[edgeKey]*edgeState
 	at         time.Time
 	generation uint64
+	touched    []*edgeState // by the call of Observe under way
 }
 
 type edgeKey struct{ from, to WorkloadID }
 
 type edgeState struct {
 	rates      Rates
-	observedAt time.Time
+	observedAt time.Time // zero before the first observation
+
+	// What the call of Observe under way has seen.
+	seen   Rates
+	seenAt time.Time
 }
 
 // NewGraph returns an empty graph.
@@ -44,22 +48,16 @@ func NewGraph(o Options) *Graph {
 // an invalid rate, and flows that are not newer than what their edge already
 // holds, are left out; Observe returns how many were invalid.
 func (g *Graph) Observe(at time.Time, flows []Flow) (invalid int) {
-	sums := make(map[edgeKey]edgeState, len(flows))
+	g.touched = g.touched[:0]
 	for _, f := range flows {
 		if f.From.IsZero() || f.To.IsZero() || !f.Valid() {
 			invalid++
 			continue
 		}
-		key := edgeKey{f.From, f.To}
-		sum, seen := sums[key]
-		if !seen || f.ObservedAt.After(sum.observedAt) {
-			sum.observedAt = f.ObservedAt
-		}
-		sum.rates = sum.rates.add(f.Rates)
-		sums[key] = sum
+		g.note(f)
 	}
-	for key, sum := range sums {
-		g.observe(key, sum)
+	for _, e := range g.touched {
+		e.observe(g.options.HalfLife)
 	}
 	if at.After(g.at) {
 		g.at = at
@@ -74,24 +72,42 @@ func (g *Graph) Observe(at time.Time, flows []Flow) (invalid int) {
 	return invalid
 }
 
-// observe smooths one edge: after dt the old rate keeps 2^(-dt/HalfLife) of its
+// note adds a flow to what is seen of its edge.
+func (g *Graph) note(f Flow) {
+	key := edgeKey{f.From, f.To}
+	e := g.edges[key]
+	if e == nil {
+		e = &edgeState{}
+		g.edges[key] = e
+	}
+	if e.seen == (Rates{}) && e.seenAt.IsZero() {
+		g.touched = append(g.touched, e)
+	}
+	e.seen = e.seen.add(f.Rates)
+	if f.ObservedAt.After(e.seenAt) {
+		e.seenAt = f.ObservedAt
+	}
+}
+
+// observe smooths one edge: after dt the old rate keeps 2^(-dt/halfLife) of its
 // share, so that the result does not depend on how often Observe is called.
-func (g *Graph) observe(key edgeKey, sum edgeState) {
-	e, known := g.edges[key]
+func (e *edgeState) observe(halfLife time.Duration) {
+	seen, at := e.seen, e.seenAt
+	e.seen, e.seenAt = Rates{}, time.Time{}
 	switch {
-	case !known:
-		g.edges[key] = &edgeState{rates: sum.rates, observedAt: sum.observedAt}
+	case e.observedAt.IsZero():
+		e.rates, e.observedAt = seen, at
 		return
-	case !sum.observedAt.After(e.observedAt):
+	case !at.After(e.observedAt):
 		return
 	}
 	share := 1.0
-	if g.options.HalfLife > 0 {
-		dt := sum.observedAt.Sub(e.observedAt)
-		share = 1 - math.Exp2(-float64(dt)/float64(g.options.HalfLife))
+	if halfLife > 0 {
+		dt := at.Sub(e.observedAt)
+		share = 1 - math.Exp2(-float64(dt)/float64(halfLife))
 	}
-	e.rates = e.rates.towards(sum.rates, share)
-	e.observedAt = sum.observedAt
+	e.rates = e.rates.towards(seen, share)
+	e.observedAt = at
 }
 
 // Snapshot returns the graph as it is now, with a generation one higher than
@@ -120,15 +136,4 @@ func NewSnapshot(generation uint64, at time.Time, edges []Edge) *Snapshot {
 	g.Observe(at, flows)
 	g.generation = generation - 1
 	return g.Snapshot()
-}
-
-// sortedIDs returns every workload of the edges once, in order.
-func sortedIDs(edges []Edge) []WorkloadID {
-	ids := make([]WorkloadID, 0, 2*len(edges))
-	for _, e := range edges {
-		ids = append(ids, e.From, e.To)
-	}
-	slices.SortFunc(ids, WorkloadID.Compare)
-	ids = slices.Compact(ids)
-	return slices.Clip(ids)
 }

@@ -156,9 +156,9 @@ func TestSnapshotHoldsEveryEdge(t *testing.T) {
 		var edges []Edge
 		for range rng.IntN(60) {
 			key := edgeKey{randomID(rng), randomID(rng)}
-			r := Rates{float64(1 + rng.IntN(1000)), float64(rng.IntN(1000)), float64(rng.IntN(10))}
+			r := Rates{float64(1 + rng.IntN(1000)), float64(rng.IntN(1000)), float64(rng.IntN(4))}
 			want[key] = want[key].add(r)
-			edges = append(edges, Edge{From: key.from, To: key.to, Rates: r, ObservedAt: start})
+			edges = append(edges, Edge{From: key.from, To: key.to, Rates: r, ObservedAt: start.Add(-ageOf(key))})
 		}
 		s := NewSnapshot(1, start, edges)
 		got := map[edgeKey]Rates{}
@@ -175,6 +175,9 @@ func TestSnapshotHoldsEveryEdge(t *testing.T) {
 		}
 		for e := range s.Edges() {
 			got[edgeKey{e.From, e.To}] = e.Rates
+			if age := start.Sub(e.ObservedAt); age != ageOf(edgeKey{e.From, e.To}) {
+				t.Errorf("the edge from %v to %v is %v old", e.From, e.To, age)
+			}
 		}
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(edgeKey{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("edges (-want +got):\n%s", diff)
@@ -197,6 +200,23 @@ func TestSnapshotHoldsEveryEdge(t *testing.T) {
 
 func randomID(rng *rand.Rand) WorkloadID {
 	return WorkloadID{Namespace: string(rune('a' + rng.IntN(2))), Name: string(rune('a' + rng.IntN(8)))}
+}
+
+// ageOf gives every third edge an age.
+func ageOf(e edgeKey) time.Duration {
+	return time.Duration(max(0, int(e.from.Name[0]+e.to.Name[0])%3-1)) * time.Minute
+}
+
+// TestRequestsArePrecise: a snapshot keeps rates of requests in 16 bits.
+func TestRequestsArePrecise(t *testing.T) {
+	for v := 1e-30; v < MaxRate; v *= 1.37 {
+		if got := toBfloat16(v).float64(); math.Abs(got-v) > v/256 {
+			t.Errorf("%g becomes %g", v, got)
+		}
+	}
+	if got := toBfloat16(0).float64(); got != 0 {
+		t.Errorf("0 becomes %g", got)
+	}
 }
 
 func TestStoreStartsEmpty(t *testing.T) {

@@ -3,6 +3,7 @@ package flowgraph
 import (
 	"cmp"
 	"iter"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -23,8 +24,9 @@ type Snapshot struct {
 
 	rowStart []int32
 	to       []int32
-	rates    []rates32
-	observed []int32 // seconds before at, per edge
+	bytes    []bytes32
+	requests []bfloat16
+	aged     []agedEdge // those that are older than at, ordered by edge
 
 	inStart []int32
 	inEdge  []int32 // edge numbers, ordered by the edge's From within a row
@@ -32,61 +34,85 @@ type Snapshot struct {
 	self []selfFlow // ordered by workload
 }
 
-// rates32 halves the memory of Rates; 24 bits of precision are far below the
-// noise of the telemetry.
-type rates32 struct{ sent, received, requests float32 }
+// bytes32 halves the memory of the rates in bytes; 24 bits of precision are far
+// below the noise of the telemetry.
+type bytes32 struct{ sent, received float32 }
+
+// bfloat16 is the upper half of a float32, with its range and 8 bits of
+// precision: a request weighs little beside its bytes.
+type bfloat16 uint16
+
+func toBfloat16(v float64) bfloat16 {
+	const half = 1 << 15 // rounds to the nearest
+	return bfloat16((math.Float32bits(float32(v)) + half) >> 16)
+}
+
+func (b bfloat16) float64() float64 { return float64(math.Float32frombits(uint32(b) << 16)) }
+
+// agedEdge is how old an edge is. Nearly all edges are as old as the snapshot.
+type agedEdge struct{ edge, seconds int32 }
 
 type selfFlow struct {
 	workload int32
-	observed int32
-	rates    rates32
+	seconds  int32 // older than the snapshot
+	rates    Rates
 }
 
-func pack(r Rates) rates32 {
-	return rates32{float32(r.SentBytesPerSecond), float32(r.ReceivedBytesPerSecond), float32(r.RequestsPerSecond)}
-}
-
-func (r rates32) unpack() Rates {
-	return Rates{
-		SentBytesPerSecond:     float64(r.sent),
-		ReceivedBytesPerSecond: float64(r.received),
-		RequestsPerSecond:      float64(r.requests),
-	}
-}
-
-// newSnapshot takes ownership of edges; no two join the same workloads in the
-// same direction.
+// newSnapshot makes a snapshot of edges of which no two join the same workloads in
+// the same direction.
 func newSnapshot(generation uint64, at time.Time, edges []Edge) *Snapshot {
-	s := &Snapshot{generation: generation, at: at, ids: sortedIDs(edges)}
-	slices.SortFunc(edges, func(a, b Edge) int {
-		return cmp.Or(a.From.Compare(b.From), a.To.Compare(b.To))
-	})
-	n := len(s.ids)
-	s.rowStart = make([]int32, n+1)
-	s.inStart = make([]int32, n+1)
-	row := 0
-	for _, e := range edges {
-		for s.ids[row] != e.From {
-			row++
-		}
-		if e.IsSelf() {
-			s.self = append(s.self, selfFlow{int32(row), s.age(e), pack(e.Rates)})
+	s := &Snapshot{generation: generation, at: at}
+	n := len(edges)
+	order := s.number(edges)
+	s.rowStart, s.inStart = make([]int32, len(s.ids)+1), make([]int32, len(s.ids)+1)
+	s.to, s.bytes, s.requests = make([]int32, 0, n), make([]bytes32, 0, n), make([]bfloat16, 0, n)
+	for _, place := range order {
+		e := edges[place.edge]
+		if place.from == place.to {
+			s.self = append(s.self, selfFlow{place.from, s.age(e), e.Rates})
 			continue
 		}
-		to, _ := s.Lookup(e.To)
-		s.to = append(s.to, int32(to))
-		s.rates = append(s.rates, pack(e.Rates))
-		s.observed = append(s.observed, s.age(e))
-		s.rowStart[row+1]++
-		s.inStart[to+1]++
+		if age := s.age(e); age > 0 {
+			s.aged = append(s.aged, agedEdge{int32(len(s.to)), age})
+		}
+		s.to = append(s.to, place.to)
+		s.bytes = append(s.bytes, bytes32{float32(e.SentBytesPerSecond), float32(e.ReceivedBytesPerSecond)})
+		s.requests = append(s.requests, toBfloat16(e.RequestsPerSecond))
+		s.rowStart[place.from+1]++
+		s.inStart[place.to+1]++
 	}
-	for i := range n {
+	for i := range s.ids {
 		s.rowStart[i+1] += s.rowStart[i]
 		s.inStart[i+1] += s.inStart[i]
 	}
 	s.fillIn()
-	s.to, s.rates, s.observed = slices.Clip(s.to), slices.Clip(s.rates), slices.Clip(s.observed)
 	return s
+}
+
+// place is where an edge stands: the numbers of its workloads.
+type place struct{ from, to, edge int32 }
+
+// number numbers the workloads of the edges and returns the edges' places in
+// order.
+func (s *Snapshot) number(edges []Edge) []place {
+	numbers := map[WorkloadID]int32{}
+	for _, e := range edges {
+		numbers[e.From], numbers[e.To] = 0, 0
+	}
+	s.ids = make([]WorkloadID, 0, len(numbers))
+	for id := range numbers {
+		s.ids = append(s.ids, id)
+	}
+	slices.SortFunc(s.ids, WorkloadID.Compare)
+	for i, id := range s.ids {
+		numbers[id] = int32(i)
+	}
+	order := make([]place, len(edges))
+	for i, e := range edges {
+		order[i] = place{numbers[e.From], numbers[e.To], int32(i)}
+	}
+	slices.SortFunc(order, func(a, b place) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
+	return order
 }
 
 // fillIn lists the edges that enter each workload. Edges are visited in the
@@ -133,17 +159,25 @@ func (s *Snapshot) Lookup(id WorkloadID) (i int, ok bool) {
 func (s *Snapshot) Peers(i int) iter.Seq2[int, Rates] {
 	return func(yield func(int, Rates) bool) {
 		for e := s.rowStart[i]; e < s.rowStart[i+1]; e++ {
-			if !yield(int(s.to[e]), s.rates[e].unpack()) {
+			if !yield(int(s.to[e]), s.ratesOf(e)) {
 				return
 			}
 		}
 		from := 0
 		for _, e := range s.inEdge[s.inStart[i]:s.inStart[i+1]] {
 			from = s.rowOf(e, from)
-			if !yield(from, s.rates[e].unpack()) {
+			if !yield(from, s.ratesOf(e)) {
 				return
 			}
 		}
+	}
+}
+
+func (s *Snapshot) ratesOf(edge int32) Rates {
+	return Rates{
+		SentBytesPerSecond:     float64(s.bytes[edge].sent),
+		ReceivedBytesPerSecond: float64(s.bytes[edge].received),
+		RequestsPerSecond:      s.requests[edge].float64(),
 	}
 }
 
@@ -167,31 +201,35 @@ func (s *Snapshot) Self(i int) Rates {
 	if !ok {
 		return Rates{}
 	}
-	return s.self[k].rates.unpack()
+	return s.self[k].rates
 }
 
 // Edges yields every edge, ordered by From and then To, self-flows last.
 func (s *Snapshot) Edges() iter.Seq[Edge] {
 	return func(yield func(Edge) bool) {
-		row := 0
-		for e := range s.to {
+		row, aged := 0, s.aged
+		for e, to := range s.to {
 			row = s.rowOf(int32(e), row)
-			if !yield(s.edge(row, int(s.to[e]), s.rates[e], s.observed[e])) {
+			var age int32
+			if len(aged) > 0 && aged[0].edge == int32(e) {
+				age, aged = aged[0].seconds, aged[1:]
+			}
+			if !yield(s.edge(row, int(to), s.ratesOf(int32(e)), age)) {
 				return
 			}
 		}
 		for _, f := range s.self {
-			if !yield(s.edge(int(f.workload), int(f.workload), f.rates, f.observed)) {
+			if !yield(s.edge(int(f.workload), int(f.workload), f.rates, f.seconds)) {
 				return
 			}
 		}
 	}
 }
 
-func (s *Snapshot) edge(from, to int, r rates32, observed int32) Edge {
+func (s *Snapshot) edge(from, to int, r Rates, seconds int32) Edge {
 	return Edge{
-		From: s.ids[from], To: s.ids[to], Rates: r.unpack(),
-		ObservedAt: s.at.Add(-time.Duration(observed) * time.Second),
+		From: s.ids[from], To: s.ids[to], Rates: r,
+		ObservedAt: s.at.Add(-time.Duration(seconds) * time.Second),
 	}
 }
 
