@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,11 +20,20 @@ import (
 
 // server answers reviews.
 type server struct {
+	mu     sync.Mutex
 	denied string // the permission that is missing
 	err    error
 }
 
+func (s *server) set(denied string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.denied, s.err = denied, err
+}
+
 func (s *server) review(action clienttesting.Action) (bool, runtime.Object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 	a := review.Spec.ResourceAttributes
 	asked := Permission{Verb: a.Verb, Group: a.Group, Resource: a.Resource, Namespace: a.Namespace, Name: a.Name}
@@ -54,8 +64,8 @@ func TestMissingPermissionIsNamedOnce(t *testing.T) {
 		}{
 			{func() {}, "1", `permission="update leases.coordination.k8s.io vicinity-system/mine"`, 1},
 			{func() {}, "1", `"Permission missing"`, 1},
-			{func() { s.err = errors.New("no connection") }, "1", "no connection", 2},
-			{func() { s.err, s.denied = nil, "" }, "0", `"Permission granted"`, 3},
+			{func() { s.set("", errors.New("no connection")) }, "1", "no connection", 2},
+			{func() { s.set("", nil) }, "0", `"Permission granted"`, 3},
 		}
 		for i, step := range steps {
 			step.change()
