@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -14,8 +15,8 @@ import (
 const graphSchema = "vicinity.graph/v1"
 
 // graphJSON is the JSON output of the verb graph. Rates are per second and have
-// the precision of the graph, which is that of a float32. Times are RFC 3339,
-// in UTC and whole seconds.
+// the precision of the graph: that of a float32, and three digits for an edge's
+// requests. Times are RFC 3339, in UTC and whole seconds.
 type graphJSON struct {
 	Schema string `json:"schema"`
 	// MadeAt is when the output was made; DataAt is the time of the data.
@@ -117,6 +118,7 @@ func writeJSON(w io.Writer, r viewed) error {
 		out.NotShown = &t
 	}
 	for _, e := range r.shown {
+		e.RequestsPerSecond = threeDigits(e.RequestsPerSecond)
 		out.Edges = append(out.Edges, edgeJSON{
 			From: workloadJSON(e.From), To: workloadJSON(e.To), ratesJSON: ratesToJSON(e.Rates),
 			Share: float32(r.share(e.Rates)), SelfFlow: e.IsSelf(), ObservedAt: seconds(e.ObservedAt),
@@ -154,6 +156,15 @@ func totalsToJSON(t totals) totalsJSON {
 
 func ratesToJSON(r flowgraph.Rates) ratesJSON {
 	return ratesJSON{float32(r.SentBytesPerSecond), float32(r.ReceivedBytesPerSecond), float32(r.RequestsPerSecond)}
+}
+
+// threeDigits leaves out the digits that the graph does not hold.
+func threeDigits(v float64) float64 {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64)
+	if err != nil {
+		return v
+	}
+	return rounded
 }
 
 func seconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
