@@ -121,7 +121,7 @@ vulncheck: ## Look for known vulnerabilities in what the programs call (GOVULNDB
 
 .PHONY: bench
 bench: ## Run every benchmark.
-	go test -run '^$$' -bench . -benchmem ./flowgraph/... ./plugins/...
+	go test -run '^$$' -bench . -benchmem ./flowgraph/... ./plugins/... ./internal/kubesim
 
 .PHONY: bench-quality
 bench-quality: ## Replay clusters under each built-in configuration, one row each (DATASET=M3.json, SEEDS=5, OUTPUT=csv or json).
