@@ -7,7 +7,11 @@
 // xa/da and xb/db are at most 1.
 package affinity
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
 
 // Routing says how the calls of an edge are divided over the callee's
 // endpoints.
@@ -21,11 +25,29 @@ const (
 	// the load reaches: local preference bounded by the callee's capacity. It
 	// is the "gained affinity" of RASA (ICDE 2024).
 	FairLoad
-	// SameNode keeps a call within the domain whenever an endpoint is there,
-	// whatever its load: trafficDistribution PreferSameNode (KEP-3015) at the
-	// levels of node and zone.
+	// SameNode keeps a call on the caller's node whenever an endpoint is there,
+	// whatever its load, or else in its zone: trafficDistribution PreferSameNode
+	// (KEP-3015).
 	SameNode
+	// SameZone keeps a call in the caller's zone whenever an endpoint is there,
+	// and divides it evenly over those of the zone: trafficDistribution
+	// PreferSameZone (KEP-3015).
+	SameZone
 )
+
+// Prefers reports whether a call stays within the caller's domain of a level when
+// an endpoint is there. Where it does not, but does at a wider level, calls are
+// divided evenly over the endpoints in the wider domain.
+func (r Routing) Prefers(level locality.Level) bool {
+	switch r {
+	case FairLoad, SameNode:
+		return level != locality.Remote
+	case SameZone:
+		return level >= locality.Zone
+	default:
+		return false
+	}
+}
 
 // String returns the routing's name as it stands in config files and reports.
 func (r Routing) String() string {
@@ -36,6 +58,8 @@ func (r Routing) String() string {
 		return "FairLoad"
 	case SameNode:
 		return "SameNode"
+	case SameZone:
+		return "SameZone"
 	default:
 		return fmt.Sprintf("Routing(%d)", int(r))
 	}
@@ -66,12 +90,15 @@ func (r Replicas) plusOne() Replicas { return Replicas{r.Placed + 1, r.Desired} 
 //
 //	Uniform   w (xa/da)(xb/db)
 //	FairLoad  w min(xa/da, xb/db)
-//	SameNode  w xa/da where xb >= 1, else 0: a calls b
+//	SameNode, SameZone  w xa/da where xb >= 1, else 0: a calls b
+//
+// It is for domains of the levels that the routing prefers, or for Uniform, where
+// db may also be how many of b there are in a wider domain that is preferred.
 func Local(routing Routing, w float64, a, b Replicas) float64 {
 	switch routing {
 	case FairLoad:
 		return w * min(a.Share(), b.Share())
-	case SameNode:
+	case SameNode, SameZone:
 		if b.Placed < 1 {
 			return 0
 		}

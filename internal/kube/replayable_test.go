@@ -175,7 +175,7 @@ func TestCluster(t *testing.T) {
 
 func TestClusterRouting(t *testing.T) {
 	sameNode := "selector: {app: web}, trafficDistribution: PreferSameNode"
-	const differ = "the Services of a workload differ in their trafficDistribution; Uniform is assumed: shop/web"
+	const differ = "the Services of a workload differ in their trafficDistribution; that which keeps less is assumed: shop/web"
 	cases := map[string]struct {
 		services     []string
 		want         string
@@ -183,7 +183,8 @@ func TestClusterRouting(t *testing.T) {
 	}{
 		"no Service":       {want: ""},
 		"PreferSameNode":   {services: []string{sameNode}, want: " SameNode"},
-		"PreferSameZone":   {services: []string{"selector: {app: web}, trafficDistribution: PreferSameZone"}},
+		"PreferSameZone":   {services: []string{"selector: {app: web}, trafficDistribution: PreferSameZone"}, want: " SameZone"},
+		"PreferClose":      {services: []string{"selector: {app: web}, trafficDistribution: PreferClose"}, want: " SameZone"},
 		"no preference":    {services: []string{"selector: {app: web}"}},
 		"Local":            {services: []string{"selector: {app: web}, internalTrafficPolicy: Local"}, want: " SameNode"},
 		"Cluster":          {services: []string{"selector: {app: web}, internalTrafficPolicy: Cluster"}},

@@ -2,26 +2,48 @@ package kube
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 )
 
+// trafficDistribution is Istio's name for the field of a Service, from before there
+// was one. The field counts when it is set.
+const trafficDistribution = "networking.istio.io/traffic-distribution"
+
 // RoutingOf returns how calls to a Service are divided over its endpoints, as
-// far as its trafficDistribution (KEP-3015) and internalTrafficPolicy say: with
-// Local, calls never leave the node. A preference for the zone is the same rule
-// at the level of zones.
+// far as its internalTrafficPolicy, its trafficDistribution (KEP-3015) and Istio's
+// annotation of that name say: with the policy Local, calls never leave the node.
 func RoutingOf(service *corev1.Service) affinity.Routing {
 	spec := &service.Spec
 	if spec.InternalTrafficPolicy != nil && *spec.InternalTrafficPolicy == corev1.ServiceInternalTrafficPolicyLocal {
 		return affinity.SameNode
 	}
-	if d := spec.TrafficDistribution; d != nil && *d == corev1.ServiceTrafficDistributionPreferSameNode {
-		return affinity.SameNode
+	if spec.TrafficDistribution != nil {
+		if routing := distributed(*spec.TrafficDistribution); routing != affinity.Uniform {
+			return routing
+		}
+	}
+	return distributed(service.Annotations[trafficDistribution])
+}
+
+func distributed(distribution string) affinity.Routing {
+	for routing, names := range map[affinity.Routing][]string{
+		affinity.SameNode: {corev1.ServiceTrafficDistributionPreferSameNode},
+		affinity.SameZone: {corev1.ServiceTrafficDistributionPreferSameZone, corev1.ServiceTrafficDistributionPreferClose},
+	} {
+		for _, name := range names {
+			if strings.EqualFold(distribution, name) {
+				return routing
+			}
+		}
 	}
 	return affinity.Uniform
 }
@@ -31,20 +53,28 @@ type services map[labelKey][]*corev1.Service
 
 type labelKey struct{ namespace, key, value string }
 
-// newServices leaves out those whose calls no proxy divides: headless ones, and
-// names of something outside.
+func (k labelKey) String() string { return k.namespace + "/" + k.key + "=" + k.value }
+
+// newServices leaves out those whose calls no proxy divides.
 func newServices(all []*corev1.Service) services {
 	by := services{}
 	for _, s := range all {
-		if len(s.Spec.Selector) == 0 || s.Spec.ClusterIP == corev1.ClusterIPNone || s.Spec.Type == corev1.ServiceTypeExternalName {
-			continue
+		if key, ok := selecting(s); ok {
+			by[key] = append(by[key], s)
 		}
-		// Any one label of the selector will do.
-		first := slices.Min(slices.Collect(maps.Keys(s.Spec.Selector)))
-		key := labelKey{s.Namespace, first, s.Spec.Selector[first]}
-		by[key] = append(by[key], s)
 	}
 	return by
+}
+
+// selecting returns a label of the pods that a Service selects: any one label of
+// the selector will do. ok is false for Services whose calls no proxy divides:
+// headless ones, and names of something outside.
+func selecting(s *corev1.Service) (key labelKey, ok bool) {
+	if len(s.Spec.Selector) == 0 || s.Spec.ClusterIP == corev1.ClusterIPNone || s.Spec.Type == corev1.ServiceTypeExternalName {
+		return labelKey{}, false
+	}
+	first := slices.Min(slices.Collect(maps.Keys(s.Spec.Selector)))
+	return labelKey{s.Namespace, first, s.Spec.Selector[first]}, true
 }
 
 // of returns the Services that select a pod, in the order of their names.
@@ -61,25 +91,82 @@ func (by services) of(pod *corev1.Pod) []*corev1.Service {
 	return found
 }
 
-// routing returns how calls to a workload are divided. Of Services that differ
-// the telemetry does not say which one was called: then the routing is taken
-// that keeps less.
+// routing returns how calls to a workload are divided.
 func (t *translation) routing(id flowgraph.WorkloadID, template *corev1.Pod) affinity.Routing {
-	var uniform, sameNode bool
-	for _, s := range t.services.of(template) {
-		if RoutingOf(s) == affinity.SameNode {
-			sameNode = true
-		} else {
-			uniform = true
+	routing, differ := leastLocal(t.services.of(template))
+	if differ {
+		t.notes.add("the Services of a workload differ in their trafficDistribution; that which keeps less is assumed", id.String())
+	}
+	return routing
+}
+
+// leastLocal returns how calls are divided by the one of a workload's Services
+// that keeps the least, Uniform when there is none: the telemetry does not say
+// which Service was called.
+func leastLocal(services []*corev1.Service) (least affinity.Routing, differ bool) {
+	for i, s := range services {
+		routing := RoutingOf(s)
+		if i == 0 {
+			least = routing
+		}
+		if routing != least {
+			differ = true
+		}
+		switch {
+		case routing == affinity.Uniform:
+			least = affinity.Uniform
+		case routing == affinity.SameZone && least == affinity.SameNode:
+			least = affinity.SameZone
 		}
 	}
-	if uniform && sameNode {
-		t.notes.add("the Services of a workload differ in their trafficDistribution; Uniform is assumed", id.String())
+	return least, differ
+}
+
+// Routes tells how calls to workloads are divided, by an informer's Services.
+type Routes struct{ services cache.Indexer }
+
+// servicesByLabel is the index of an informer's Services by one label of their
+// selector.
+const servicesByLabel = "vicinity.dev/selected-label"
+
+// NewRoutes adds an index to the informer, unless it has it.
+func NewRoutes(services cache.SharedIndexInformer) (Routes, error) {
+	indexer := services.GetIndexer()
+	if _, ok := indexer.GetIndexers()[servicesByLabel]; ok {
+		return Routes{indexer}, nil
 	}
-	if sameNode && !uniform {
-		return affinity.SameNode
+	err := services.AddIndexers(cache.Indexers{servicesByLabel: func(object any) ([]string, error) {
+		s, ok := object.(*corev1.Service)
+		if !ok {
+			return nil, nil
+		}
+		key, ok := selecting(s)
+		if !ok {
+			return nil, nil
+		}
+		return []string{key.String()}, nil
+	}})
+	if err != nil {
+		return Routes{}, fmt.Errorf("indexing Services by their selectors: %w", err)
 	}
-	return affinity.Uniform
+	return Routes{indexer}, nil
+}
+
+// Of returns how calls to the workload of a pod are divided. Of Services that
+// differ it takes the one that keeps less.
+func (r Routes) Of(pod *corev1.Pod) affinity.Routing {
+	var found []*corev1.Service
+	for key, value := range pod.Labels {
+		// The only error is that of an index that does not exist.
+		objects, _ := r.services.ByIndex(servicesByLabel, labelKey{pod.Namespace, key, value}.String())
+		for _, object := range objects {
+			if s, ok := object.(*corev1.Service); ok && matches(s.Spec.Selector, pod.Labels) {
+				found = append(found, s)
+			}
+		}
+	}
+	routing, _ := leastLocal(found)
+	return routing
 }
 
 // matches reports whether labels have all of a selector's.

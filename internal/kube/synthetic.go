@@ -101,9 +101,14 @@ func syntheticPod(w sim.Workload) *corev1.Pod {
 }
 
 func distributionOf(r affinity.Routing) *string {
-	if r != affinity.SameNode {
+	var d string
+	switch r {
+	case affinity.SameNode:
+		d = corev1.ServiceTrafficDistributionPreferSameNode
+	case affinity.SameZone:
+		d = corev1.ServiceTrafficDistributionPreferSameZone
+	default:
 		return nil
 	}
-	d := corev1.ServiceTrafficDistributionPreferSameNode
 	return &d
 }

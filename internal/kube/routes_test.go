@@ -1,0 +1,87 @@
+package kube
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	"sigs.k8s.io/yaml"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+)
+
+// TestRoutes looks for the routing of a pod with the labels app=web, tier=front.
+func TestRoutes(t *testing.T) {
+	cases := map[string]struct {
+		services []string
+		want     affinity.Routing
+	}{
+		"no Service":                  {nil, affinity.Uniform},
+		"no preference":               {[]string{"spec: {selector: {app: web}}"}, affinity.Uniform},
+		"same node":                   {[]string{"spec: {selector: {app: web}, trafficDistribution: PreferSameNode}"}, affinity.SameNode},
+		"same zone":                   {[]string{"spec: {selector: {app: web}, trafficDistribution: PreferSameZone}"}, affinity.SameZone},
+		"both labels":                 {[]string{"spec: {selector: {app: web, tier: front}, trafficDistribution: PreferClose}"}, affinity.SameZone},
+		"a label that it has not":     {[]string{"spec: {selector: {app: web, tier: back}, trafficDistribution: PreferClose}"}, affinity.Uniform},
+		"of another namespace":        {[]string{"metadata: {namespace: other}\nspec: {selector: {app: web}, trafficDistribution: PreferClose}"}, affinity.Uniform},
+		"Istio's annotation":          {[]string{"metadata: {annotations: {networking.istio.io/traffic-distribution: prefersamenode}}\nspec: {selector: {app: web}}"}, affinity.SameNode},
+		"the field before it":         {[]string{"metadata: {annotations: {networking.istio.io/traffic-distribution: PreferSameNode}}\nspec: {selector: {app: web}, trafficDistribution: PreferSameZone}"}, affinity.SameZone},
+		"an unknown value":            {[]string{"spec: {selector: {app: web}, trafficDistribution: example.com/own}"}, affinity.Uniform},
+		"the policy Local":            {[]string{"spec: {selector: {app: web}, internalTrafficPolicy: Local}"}, affinity.SameNode},
+		"one more, without":           {[]string{"spec: {selector: {app: web}, trafficDistribution: PreferSameNode}", "spec: {selector: {tier: front}}"}, affinity.Uniform},
+		"one more, headless":          {[]string{"spec: {selector: {app: web}, trafficDistribution: PreferSameNode}", "spec: {selector: {tier: front}, clusterIP: None}"}, affinity.SameNode},
+		"one more, of the zone":       {[]string{"spec: {selector: {app: web}, trafficDistribution: PreferSameNode}", "spec: {selector: {tier: front}, trafficDistribution: PreferSameZone}"}, affinity.SameZone},
+		"one more, of the zone first": {[]string{"spec: {selector: {app: web}, trafficDistribution: PreferSameZone}", "spec: {selector: {tier: front}, trafficDistribution: PreferSameNode}"}, affinity.SameZone},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			informer := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
+			// Replay fills the store before, a scheduler after.
+			routes, err := NewRoutes(informer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, text := range c.services {
+				s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}}
+				if err := yaml.UnmarshalStrict([]byte(text), s); err != nil {
+					t.Fatal(err)
+				}
+				s.Name = string(rune('a' + i))
+				if err := informer.GetIndexer().Add(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			again, err := NewRoutes(informer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web", "tier": "front"}}}
+			for _, r := range []Routes{routes, again} {
+				if got := r.Of(pod); got != c.want {
+					t.Errorf("got %v, want %v", got, c.want)
+				}
+			}
+		})
+	}
+}
+
+// TestRoutesOfAFilledStore adds the index to a store that has Services already.
+func TestRoutesOfAFilledStore(t *testing.T) {
+	informer := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
+	node := corev1.ServiceTrafficDistributionPreferSameNode
+	err := informer.GetIndexer().Add(&corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, TrafficDistribution: &node},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, err := NewRoutes(informer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web"}}}
+	if got := routes.Of(pod); got != affinity.SameNode {
+		t.Errorf("got %v, want SameNode", got)
+	}
+}
