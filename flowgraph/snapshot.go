@@ -32,6 +32,8 @@ type Snapshot struct {
 	inEdge  []int32 // edge numbers, ordered by the edge's From within a row
 
 	self []selfFlow // ordered by workload
+
+	medianRate float64
 }
 
 // bytes32 halves the memory of the rates in bytes; 24 bits of precision are far
@@ -86,7 +88,25 @@ func newSnapshot(generation uint64, at time.Time, edges []Edge) *Snapshot {
 		s.inStart[i+1] += s.inStart[i]
 	}
 	s.fillIn()
+	s.medianRate = s.median()
 	return s
+}
+
+// median returns the median of what the workloads exchange with others.
+func (s *Snapshot) median() float64 {
+	if len(s.to) == 0 {
+		return 0
+	}
+	sums := make([]float64, len(s.ids))
+	row := 0
+	for e, to := range s.to {
+		row = s.rowOf(int32(e), row)
+		rate := s.ratesOf(int32(e)).BytesPerSecond()
+		sums[row] += rate
+		sums[to] += rate
+	}
+	slices.Sort(sums)
+	return sums[len(sums)/2]
 }
 
 // place is where an edge stands: the numbers of its workloads.
@@ -143,6 +163,11 @@ func (s *Snapshot) Len() int { return len(s.ids) }
 // EdgeCount is the number of edges, self-flows included.
 func (s *Snapshot) EdgeCount() int { return len(s.to) + len(s.self) }
 
+// MedianRate is the median over the workloads of the bytes per second, in both
+// directions, that each exchanges with others; 0 without edges. It says what is
+// much traffic in this graph and what is little.
+func (s *Snapshot) MedianRate() float64 { return s.medianRate }
+
 // ID returns the id of workload i, 0 <= i < Len().
 func (s *Snapshot) ID(i int) WorkloadID { return s.ids[i] }
 
@@ -152,17 +177,22 @@ func (s *Snapshot) Lookup(id WorkloadID) (i int, ok bool) {
 	return slices.BinarySearchFunc(s.ids, id, WorkloadID.Compare)
 }
 
-// Peers yields every workload that i exchanges traffic with and the rates of
-// that edge, callees before callers. A peer that is both comes twice. Sent and
-// received are as the edge's source sees them. The workload itself is not among
-// its peers; see Self.
-func (s *Snapshot) Peers(i int) iter.Seq2[int, Rates] {
+// Callees yields the workloads that i calls and the rates of each edge, as i sees
+// them. The workload itself is not among them; see Self.
+func (s *Snapshot) Callees(i int) iter.Seq2[int, Rates] {
 	return func(yield func(int, Rates) bool) {
 		for e := s.rowStart[i]; e < s.rowStart[i+1]; e++ {
 			if !yield(int(s.to[e]), s.ratesOf(e)) {
 				return
 			}
 		}
+	}
+}
+
+// Callers yields the workloads that call i and the rates of each edge, as the
+// caller sees them. The workload itself is not among them; see Self.
+func (s *Snapshot) Callers(i int) iter.Seq2[int, Rates] {
+	return func(yield func(int, Rates) bool) {
 		from := 0
 		for _, e := range s.inEdge[s.inStart[i]:s.inStart[i+1]] {
 			from = s.rowOf(e, from)

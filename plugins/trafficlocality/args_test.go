@@ -21,6 +21,8 @@ func TestArgsErrors(t *testing.T) {
 		"not a duration":           {"staleAfter: soon", []string{"staleAfter", "duration"}},
 		"no duration":              {"staleAfter: 0s", []string{"staleAfter", "greater than 0"}},
 		"expires before it ages":   {"staleAfter: 10m, expireAfter: 5m", []string{"expireAfter", "greater than staleAfter"}},
+		"no share of a node":       {"maxShare: {node: 0}", []string{"maxShare.node", "greater than 0"}},
+		"more than all in a zone":  {"maxShare: {zone: 1.5}", []string{"maxShare.zone", "at most 1"}},
 		"negative significance":    {"significantRate: -1", []string{"significantRate", "not be negative"}},
 		"negative request size":    {"requestBytes: -1Ki", []string{"requestBytes", "not be negative"}},
 		"not a quantity":           {"requestBytes: much", []string{"requestBytes", "quantities"}},
@@ -59,7 +61,7 @@ func TestArgs(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if args.Strategy != configv1.StrategyGain || args.Routing != configv1.RoutingUniform || *args.Closeness.Zone != 0.5 {
+		if args.Strategy != configv1.StrategyGain || args.Routing != configv1.RoutingAuto || args.SignificantRate != nil || *args.MaxShare.Node != 0.5 || *args.Closeness.Zone != 0.5 {
 			t.Errorf("%s: the defaults are %+v", name, args)
 		}
 	}

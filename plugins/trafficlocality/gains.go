@@ -7,6 +7,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // gains is what one more pod of a workload is worth.
@@ -28,21 +29,17 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, n
 		p.levels[l].start(x, own)
 	}
 	var rate float64
-	for j, rates := range snap.Peers(i) {
-		w := p.scorer.weight(rates)
-		rate += w
-		peer, placed := x.workloads.numbers[snap.ID(j)]
-		if !placed || w == 0 {
-			continue
-		}
-		places := x.placed[peer]
-		peerDesired := p.wants(peer, snap.ID(j), places[0].pod, now)
-		if peerDesired <= 0 {
-			peerDesired = total(places)
-		}
-		for l := range p.levels {
-			p.levels[l].addEdge(p.scorer, w, desired, places, peerDesired)
-		}
+	for j, rates := range snap.Callees(i) {
+		e := edge{w: p.scorer.weight(rates), calls: true, desired: desired}
+		rate += e.w
+		p.addEdge(x, snap.ID(j), e, now)
+	}
+	called := edge{desired: desired, routing: p.routing(pod)}
+	for j, rates := range snap.Callers(i) {
+		e := called
+		e.w = p.scorer.weight(rates)
+		rate += e.w
+		p.addEdge(x, snap.ID(j), e, now)
 	}
 	if w := p.scorer.weight(snap.Self(i)); w > 0 && p.scorer.countsSelf() {
 		rate += w
@@ -50,22 +47,66 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, n
 			p.levels[l].addSelf(w, desired)
 		}
 	}
-	bySlot, best := p.sumOverLevels(x)
+	bySlot, best := p.sumOverLevels(x, p.scorer.limits(desired, total(own)))
 	return gains{bySlot: bySlot, best: best, podRate: rate / float64(max(desired, 1))}
+}
+
+// edge is the traffic of the pod's workload with one peer.
+type edge struct {
+	w           float64 // bytes per second
+	calls       bool    // the pod's workload calls the peer, rather than the reverse
+	routing     affinity.Routing
+	desired     int32 // pods of the pod's workload
+	peerDesired int32
+}
+
+// addEdge adds the gains for an edge with a peer, if that has pods.
+func (p *Plugin) addEdge(x *index, id flowgraph.WorkloadID, e edge, now time.Time) {
+	peer, placed := x.workloads.numbers[id]
+	if !placed || e.w == 0 {
+		return
+	}
+	places := x.placed[peer]
+	asked := p.wants(peer, id, places[0].pod, now)
+	if e.peerDesired = asked.pods; e.peerDesired <= 0 {
+		e.peerDesired = total(places)
+	}
+	if e.calls {
+		e.routing = asked.routing
+	}
+	for l := range p.levels {
+		p.levels[l].countPeer(places)
+	}
+	for l := range p.levels {
+		p.levels[l].addEdge(p.scorer, e, p.zones)
+	}
+}
+
+// routing is how calls to the workload of a pod are divided.
+func (p *Plugin) routing(pod *v1.Pod) affinity.Routing {
+	if p.scorer.auto {
+		return p.routes.Of(pod)
+	}
+	return p.scorer.routing
 }
 
 // sumOverLevels returns the gain on each node, and the highest of them: those
 // of its domains, each by what a byte is worth more there than at the next
-// wider level.
-func (p *Plugin) sumOverLevels(x *index) (bySlot []float64, best float64) {
+// wider level; none where as many of the workload's pods are as the limits say.
+func (p *Plugin) sumOverLevels(x *index, limits [2]int32) (bySlot []float64, best float64) {
 	p.bySlot = resized(p.bySlot, len(x.where))
 	for slot, domains := range x.where {
 		var sum float64
+		full := false
 		for l := range p.levels {
 			level := &p.levels[l]
 			if d := domains[level.position]; d != noDomain {
 				sum += level.step * level.gains[d]
+				full = full || level.position < len(limits) && level.own.pods[d] >= limits[level.position]
 			}
+		}
+		if full {
+			continue
 		}
 		p.bySlot[slot] = sum
 		best = max(best, sum)
@@ -73,31 +114,31 @@ func (p *Plugin) sumOverLevels(x *index) (bySlot []float64, best float64) {
 	return p.bySlot, best
 }
 
-// wantFor is how long a peer's number of wanted pods is not asked for again.
-// Asking is the larger part of PreScore's work, and a peer that is being scaled
-// is some seconds from where it will be anyway.
+// wantFor is how long a peer's number of wanted pods and its routing are not asked
+// for again. Asking is the larger part of PreScore's work, and a peer that is being
+// scaled is some seconds from where it will be anyway.
 const wantFor = time.Second
 
 // want is how many pods a workload wanted when it was last asked, 0 when nobody
-// knew.
+// knew, and how calls to it were divided.
 type want struct {
-	pod  *v1.Pod // of the workload; numbers of workloads go from one to another
-	pods int32
-	at   time.Time
+	pod     *v1.Pod // of the workload; numbers of workloads go from one to another
+	pods    int32
+	routing affinity.Routing
+	at      time.Time
 }
 
-// wants is how many pods a workload wants by its controller, 0 when that does
-// not say.
-func (p *Plugin) wants(w int32, id flowgraph.WorkloadID, pod *v1.Pod, now time.Time) int32 {
+// wants is what a workload wants by its controller and its Services.
+func (p *Plugin) wants(w int32, id flowgraph.WorkloadID, pod *v1.Pod, now time.Time) want {
 	for int(w) >= len(p.wanted) {
 		p.wanted = append(p.wanted, want{})
 	}
 	last := &p.wanted[w]
 	if last.pod != pod || now.Sub(last.at).Abs() >= wantFor {
 		pods, _ := p.replicas.Desired(id, pod)
-		*last = want{pod: pod, pods: pods, at: now}
+		*last = want{pod: pod, pods: pods, routing: p.routing(pod), at: now}
 	}
-	return last.pods
+	return *last
 }
 
 func total(places []placement) int32 {
@@ -111,6 +152,7 @@ func total(places []placement) int32 {
 // levelGains adds up the gains of one pod at the domains of one level. It is
 // used for one pod after the other, so that its slices are made once.
 type levelGains struct {
+	level    locality.Level
 	position int     // of the level in index.where
 	step     float64 // what a byte is worth more here than at the next wider level
 
@@ -123,7 +165,7 @@ type levelGains struct {
 func newLevels(s scorer) []levelGains {
 	levels := make([]levelGains, 0, len(s.levels))
 	for _, level := range s.levels {
-		levels = append(levels, levelGains{position: int(level) - 1, step: s.closeness.Step(level)})
+		levels = append(levels, levelGains{level: level, position: int(level) - 1, step: s.closeness.Step(level)})
 	}
 	return levels
 }
@@ -136,11 +178,36 @@ func (l *levelGains) start(x *index, own []placement) {
 	l.own.count(own, l.position, x, size)
 }
 
-// addEdge adds the gains for an edge of rate w with a peer.
-func (l *levelGains) addEdge(s scorer, w float64, desired int32, places []placement, peerDesired int32) {
+// countPeer takes note of where a peer runs.
+func (l *levelGains) countPeer(places []placement) {
 	l.peer.count(places, l.position, l.index, len(l.gains))
+}
+
+// addEdge adds the gains for an edge with the peer that was counted. zones is the
+// level of zones, nil when that is none.
+func (l *levelGains) addEdge(s scorer, e edge, zones *levelGains) {
+	prefers := e.routing.Prefers(l.level)
+	inZone := zones != nil && !prefers && e.routing.Prefers(locality.Zone)
 	for _, d := range l.peer.domains {
-		l.gains[d] += s.gain(w, before(l.own.pods[d], desired), affinity.Replicas{Placed: l.peer.pods[d], Desired: peerDesired})
+		own := before(l.own.pods[d], e.desired)
+		peer := affinity.Replicas{Placed: l.peer.pods[d], Desired: e.peerDesired}
+		if inZone {
+			zones.divide(e.calls, l.peer.at[d], &own, &peer)
+		}
+		l.gains[d] += s.gain(e.w, own, peer, prefers)
+	}
+}
+
+// divide has calls divided over the callee's pods in the zone of a node instead of
+// over all, the pod itself included where it is called.
+func (l *levelGains) divide(calls bool, slot int32, own, peer *affinity.Replicas) {
+	zone := l.index.where[slot][l.position]
+	switch {
+	case zone == noDomain:
+	case calls:
+		peer.Desired = l.peer.pods[zone]
+	default:
+		own.Desired = l.own.pods[zone] + 1
 	}
 }
 
@@ -161,6 +228,7 @@ func before(placed, desired int32) affinity.Replicas {
 // tally is how many pods of one workload are in each domain of a level.
 type tally struct {
 	pods    []int32 // by domain number
+	at      []int32 // by domain number: a node there that has pods, if any has
 	domains []int32 // those that have pods
 }
 
@@ -171,7 +239,7 @@ func (t *tally) count(places []placement, position int, x *index, domains int) {
 	}
 	t.domains = t.domains[:0]
 	for len(t.pods) < domains {
-		t.pods = append(t.pods, 0)
+		t.pods, t.at = append(t.pods, 0), append(t.at, 0)
 	}
 	for _, place := range places {
 		d := x.where[place.at][position]
@@ -179,7 +247,7 @@ func (t *tally) count(places []placement, position int, x *index, domains int) {
 			continue
 		}
 		if t.pods[d] == 0 {
-			t.domains = append(t.domains, d)
+			t.domains, t.at[d] = append(t.domains, d), place.at
 		}
 		t.pods[d] += place.count
 	}

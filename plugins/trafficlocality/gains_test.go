@@ -2,10 +2,12 @@ package trafficlocality
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -34,6 +36,22 @@ func (c *cluster) gains(p *Plugin, pod *v1.Pod) map[string]float64 {
 		gains[name] = sum.bySlot[slot]
 	}
 	return gains
+}
+
+// peersOf yields the callees and the callers of a workload.
+func peersOf(snap *flowgraph.Snapshot, i int) iter.Seq2[int, flowgraph.Rates] {
+	return func(yield func(int, flowgraph.Rates) bool) {
+		for j, r := range snap.Callees(i) {
+			if !yield(j, r) {
+				return
+			}
+		}
+		for j, r := range snap.Callers(i) {
+			if !yield(j, r) {
+				return
+			}
+		}
+	}
 }
 
 // randomCluster is a random graph over a random assignment. No workload has all
@@ -119,6 +137,61 @@ func TestGainsAreWhatTheCutGains(t *testing.T) {
 	}
 }
 
+// TestGainsFollowTheRouting: where the Services of all callees prefer the node,
+// the gains are those of FairLoad; where none says anything, those of Uniform.
+func TestGainsFollowTheRouting(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	for distribution, routing := range map[string]string{v1.ServiceTrafficDistributionPreferSameNode: "FairLoad", "": "Uniform"} {
+		for range 30 {
+			c, _ := randomCluster(t, random, allOfIt, true)
+			for i := range 8 {
+				c.route(fmt.Sprintf("w%d", i), distribution)
+			}
+			as := c.newPlugin(allOfIt + ", routing: " + routing)
+			snap := c.store.Load()
+			for i := range snap.Len() {
+				pod := c.pod(snap.ID(i).Name)
+				if diff := cmp.Diff(c.gains(as, pod), c.gains(c.plugin, pod)); diff != "" {
+					t.Fatalf("%s: gains (-%s +Auto):\n%s", distribution, routing, diff)
+				}
+			}
+		}
+	}
+}
+
+// TestGainsWithinTheZone: calls that stay in the zone are divided over the
+// endpoints there.
+func TestGainsWithinTheZone(t *testing.T) {
+	const args = allOfIt + ", closeness: {zone: 0.5, region: 0}"
+	c := newCluster(t, args)
+	c.assign("n1@r/a: db*2; n2@r/a: db; n3@r/b: db")
+	c.desire("web=2 db=4")
+	c.route("db", v1.ServiceTrafficDistributionPreferSameZone)
+	c.traffic("web -> db 120B/s")
+	got := c.gains(c.plugin, c.pod("web"))
+	// A pod of web calls with 60 B/s. In zone a it finds three endpoints, of which
+	// n1 has two; in zone b one. Of the zone's traffic no more than the fair share
+	// of its endpoints counts: min(1/2, 3/4) and min(1/2, 1/4) of 120 B/s.
+	want := map[string]float64{"n1": 0.5*60*2/3 + 0.5*60, "n2": 0.5*60/3 + 0.5*60, "n3": 0.5*60 + 0.5*30}
+	for node, w := range want {
+		if math.Abs(got[node]-w) > 1e-9 {
+			t.Errorf("%s gains %v B/s, want %v", node, got[node], w)
+		}
+	}
+
+	c.route("web", v1.ServiceTrafficDistributionPreferSameZone)
+	c.traffic("db -> web 120B/s")
+	got = c.gains(c.plugin, c.pod("web"))
+	// The first endpoint in a zone takes the calls of all db there, as far as its
+	// fair share of 60 B/s reaches, and is the only one to divide them over.
+	want = map[string]float64{"n1": 0.5*60 + 0.5*60, "n2": 0.5*30 + 0.5*60, "n3": 0.5*30 + 0.5*30}
+	for node, w := range want {
+		if math.Abs(got[node]-w) > 1e-9 {
+			t.Errorf("called, %s gains %v B/s, want %v", node, got[node], w)
+		}
+	}
+}
+
 // podsOf counts a workload's live pods on a node.
 func podsOf(info fwk.NodeInfo, id flowgraph.WorkloadID) float64 {
 	n := 0.0
@@ -150,7 +223,7 @@ func TestNetMARKSOrdersNodesAsUniformGain(t *testing.T) {
 			gain, published := c.gains(c.plugin, pod), c.gains(netmarks, pod)
 			for _, info := range c.nodes() {
 				var want float64
-				for j, rates := range snap.Peers(i) {
+				for j, rates := range peersOf(snap, i) {
 					peer := snap.ID(j)
 					peerDesired, _ := c.plugin.replicas.Desired(peer, c.pod(peer.Name))
 					want += rates.BytesPerSecond() * podsOf(info, peer) / float64(peerDesired)

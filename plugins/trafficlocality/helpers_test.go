@@ -34,7 +34,7 @@ const (
 
 // allOfIt are arguments under which the plugin's say does not depend on the
 // rate, and only bytes count.
-const allOfIt = "significantRate: 0, requestBytes: 0"
+const allOfIt = "significantRate: 0, requestBytes: 0, maxShare: {node: 1}"
 
 var dataTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -210,8 +210,20 @@ func (c *cluster) pod(name string) *v1.Pod {
 	c.pods++
 	id := fmt.Sprintf("%s-%s-%d", name, templateHash, c.pods)
 	return st.MakePod().Namespace(namespace).Name(id).UID(id).
-		Label(appsv1.DefaultDeploymentUniqueLabelKey, templateHash).
+		Label(appsv1.DefaultDeploymentUniqueLabelKey, templateHash).Label("app", name).
 		OwnerReference(name+"-"+templateHash, appsv1.SchemeGroupVersion.WithKind("ReplicaSet")).Obj()
+}
+
+// route gives a workload a Service with a trafficDistribution.
+func (c *cluster) route(name, distribution string) {
+	c.Helper()
+	err := c.informers.Core().V1().Services().Informer().GetIndexer().Add(&v1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1.ServiceSpec{Selector: map[string]string{"app": name}, TrafficDistribution: &distribution},
+	})
+	if err != nil {
+		c.Fatal(err)
+	}
 }
 
 // place puts a copy of a pod on a node.

@@ -3,6 +3,7 @@ package trafficlocality
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
@@ -33,12 +35,14 @@ type Plugin struct {
 	store    *flowgraph.Store
 	nodes    fwk.SharedLister
 	replicas kube.Replicas
+	routes   kube.Routes
 	now      func() time.Time
 	metrics  *Metrics
 
 	mu     sync.Mutex // held through PreScore, which writes what follows
 	index  *index
 	levels []levelGains // used anew for each pod
+	zones  *levelGains  // of levels, nil when zones are none of them
 	bySlot []float64    // likewise
 	wanted []want       // by workload number
 }
@@ -63,6 +67,10 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 			return nil, fmt.Errorf("%s: %w", configv1.TrafficLocalityArgsKind, err)
 		}
 		apps := handle.SharedInformerFactory().Apps().V1()
+		routes, err := kube.NewRoutes(handle.SharedInformerFactory().Core().V1().Services().Informer())
+		if err != nil {
+			return nil, err
+		}
 		p := &Plugin{
 			scorer: newScorer(args),
 			store:  d.Store,
@@ -71,6 +79,7 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 				ReplicaSets:  apps.ReplicaSets().Lister(),
 				StatefulSets: apps.StatefulSets().Lister(),
 			},
+			routes:  routes,
 			now:     d.Now,
 			metrics: d.Metrics,
 		}
@@ -85,6 +94,10 @@ func (p *Plugin) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.index, p.levels, p.bySlot, p.wanted = newIndex(), newLevels(p.scorer), nil, nil
+	p.zones = nil
+	if i := slices.IndexFunc(p.levels, func(l levelGains) bool { return l.level == locality.Zone }); i >= 0 {
+		p.zones = &p.levels[i]
+	}
 }
 
 // decodeArgs reads the raw arguments that kube-scheduler hands to a plugin
@@ -112,7 +125,8 @@ func (*Plugin) Name() string { return Name }
 
 // SignPod allows two pods to share their scores only where the scores cannot
 // differ and where placing one leaves those of all nodes as they are: when the
-// node is the only level, the gain does not depend on the workload's own pods,
+// node is the only level, the gain does not depend on the workload's own pods (as
+// it may when the routing is read from the cluster),
 // the workload has no traffic with itself, and its controller says how many
 // pods it wants, so that the number does not grow with those that are placed.
 // It is called under the scheduling queue's lock: it reads one snapshot and the

@@ -122,15 +122,51 @@ func TestScores(t *testing.T) {
 	}
 }
 
+// TestMaxShare places one more pod of web, which has traffic with db on n1 and
+// less with cart on n2.
+func TestMaxShare(t *testing.T) {
+	cases := map[string]struct {
+		args    string
+		assign  string
+		desired string
+		want    string
+	}{
+		"one always":                  {assign: "n1: db; n2: cart", desired: "web=1", want: "n1=100 n2=50"},
+		"the second of two elsewhere": {assign: "n1: db web; n2: cart", desired: "web=2", want: "n1=0 n2=100"},
+		"half of four":                {assign: "n1: db web; n2: cart", desired: "web=4", want: "n1=100 n2=50"},
+		"not more than half":          {assign: "n1: db web*2; n2: cart", desired: "web=4", want: "n1=0 n2=100"},
+		"half of five, rounded up":    {assign: "n1: db web*2; n2: cart", desired: "web=5", want: "n1=100 n2=50"},
+		"never all":                   {args: ", maxShare: {node: 0.9}", assign: "n1: db web; n2: cart", desired: "web=2", want: "n1=0 n2=100"},
+		"no bound":                    {args: ", maxShare: {node: 1}", assign: "n1: db web*3; n2: cart", desired: "web=4", want: "n1=100 n2=50"},
+		"one is leaving":              {assign: "n1: db web*2; n2: cart web*2", desired: "web=4", want: "n1=100 n2=50"},
+		"of a zone":                   {args: ", maxShare: {node: 1, zone: 0.5}", assign: "n1@r/a: db; n3@r/a: web; n2@r/b: cart", desired: "web=2", want: "n1=0 n2=100 n3=0"},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, "significantRate: 0, requestBytes: 0, routing: Uniform, closeness: {zone: 0.000001, region: 0}"+test.args)
+			c.traffic("web -> db 10MiB/s; web -> cart 5MiB/s")
+			c.assign(test.assign)
+			c.desire(test.desired)
+			if got := c.scoreText(c.pod("web")); got != test.want {
+				t.Errorf("the scores are %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
 func TestSignificance(t *testing.T) {
 	cases := map[string]struct {
 		traffic string
 		desired string
+		args    string
 		want    string
 	}{
 		"one byte per second decides nothing": {traffic: "web -> db 1B/s", desired: "web=1", want: "n1=0 n2=0"},
 		"half a say at the significant rate":  {traffic: "web -> db 16KiB/s", desired: "web=1", want: "n1=50 n2=0"},
-		"much more has almost all":            {traffic: "web -> db 10MiB/s", desired: "web=1", want: "n1=100 n2=0"},
+		"much more has almost all":            {traffic: "web -> db 10MiB/s", desired: "web=1", args: "significantRate: 16Ki", want: "n1=100 n2=0"},
+		"by itself in the graph: 4/5":         {traffic: "web -> db 10MiB/s", desired: "web=1", want: "n1=80 n2=0"},
+		"a quarter of the median's":           {traffic: "web -> db 1MiB/s; a -> b 2MiB/s; c -> d 4MiB/s", desired: "web=2", want: "n1=50 n2=0"},
+		"NetMARKS looks at the rate alone":    {traffic: "web -> db 10MiB/s", desired: "web=1", args: "strategy: NetMARKS", want: "n1=100 n2=0"},
 		"the rate is that of one pod":         {traffic: "web -> db 64KiB/s", desired: "web=4", want: "n1=50 n2=0"},
 		"callers count":                       {traffic: "db -> web 8KiB/s back 8KiB/s", desired: "web=1", want: "n1=50 n2=0"},
 		"peers that run nowhere count":        {traffic: "web -> db 8KiB/s; web -> cart 8KiB/s", desired: "web=1", want: "n1=50 n2=0"},
@@ -138,7 +174,7 @@ func TestSignificance(t *testing.T) {
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t, "")
+			c := newCluster(t, test.args)
 			c.traffic(test.traffic)
 			c.assign("n1: db; n2:")
 			c.desire(test.desired)

@@ -13,11 +13,13 @@ import (
 // scorer is the arguments in the form that the arithmetic wants.
 type scorer struct {
 	netmarks        bool
-	routing         affinity.Routing
+	auto            bool             // the routing is read from the cluster
+	routing         affinity.Routing // of every callee, unless auto
 	closeness       locality.Closeness
-	levels          []locality.Level // those with a positive step
+	levels          []locality.Level // those with a positive step or a bound
 	requestBytes    float64
-	significantRate float64
+	significantRate float64    // negative: by the graph
+	maxShare        [2]float64 // of a workload's pods, on a node and in a zone
 	staleAfter      time.Duration
 	expireAfter     time.Duration
 }
@@ -27,19 +29,28 @@ func newScorer(a *configv1.TrafficLocalityArgs) scorer {
 		netmarks:        a.Strategy == configv1.StrategyNetMARKS,
 		closeness:       locality.Closeness{Node: *a.Closeness.Node, Zone: *a.Closeness.Zone, Region: *a.Closeness.Region},
 		requestBytes:    a.RequestBytes.AsApproximateFloat64(),
-		significantRate: a.SignificantRate.AsApproximateFloat64(),
+		significantRate: -1,
+		maxShare:        [2]float64{*a.MaxShare.Node, *a.MaxShare.Zone},
 		staleAfter:      a.StaleAfter.Duration,
 		expireAfter:     a.ExpireAfter.Duration,
 	}
+	if a.SignificantRate != nil {
+		s.significantRate = a.SignificantRate.AsApproximateFloat64()
+	}
+	s.auto = !s.netmarks && a.Routing == configv1.RoutingAuto
 	if a.Routing == configv1.RoutingFairLoad {
 		s.routing = affinity.FairLoad
 	}
-	if s.netmarks {
+	if s.netmarks { // as published
 		s.closeness = locality.Closeness{Node: 1}
 		s.requestBytes = 0
+		s.maxShare = [2]float64{1, 1}
+		if a.SignificantRate == nil {
+			s.significantRate = leastRate
+		}
 	}
-	for _, level := range locality.Levels() {
-		if s.closeness.Step(level) > 0 {
+	for i, level := range locality.Levels() {
+		if s.closeness.Step(level) > 0 || i < len(s.maxShare) && s.maxShare[i] < 1 {
 			s.levels = append(s.levels, level)
 		}
 	}
@@ -57,31 +68,68 @@ func (s scorer) nodeLocal() bool {
 	nodeOnly := len(s.levels) == 0 || len(s.levels) == 1 && s.levels[0] == locality.Node
 	// Under FairLoad the own pods count, and the best node's gain is what every
 	// score is measured against.
-	return nodeOnly && (s.netmarks || s.routing == affinity.Uniform)
+	// A node that draws no more of the workload's pods may have been the best.
+	unbound := s.maxShare == [2]float64{1, 1}
+	return nodeOnly && unbound && (s.netmarks || !s.auto && s.routing == affinity.Uniform)
 }
 
 // countsSelf reports whether a workload's traffic with itself counts.
 func (s scorer) countsSelf() bool { return !s.netmarks }
 
-// gain is what one more pod of the workload a in a domain is worth for one
-// edge with the peer b, in bytes per second.
-func (s scorer) gain(w float64, a, b affinity.Replicas) float64 {
-	if s.netmarks {
-		return affinity.NetMARKS(w, b)
+// limits returns how many of a workload's pods draw no more of them to a node and
+// to a zone. During a rollout there are more than desired, which will leave.
+func (s scorer) limits(desired, placed int32) (limits [2]int32) {
+	leaving := max(placed+1-desired, 0)
+	for i, share := range s.maxShare {
+		limits[i] = math.MaxInt32
+		if share < 1 {
+			limits[i] = max(1, min(int32(math.Ceil(share*float64(desired))), desired-1)) + leaving
+		}
 	}
-	return affinity.Gain(s.routing, w, a, b)
+	return limits
+}
+
+// gain is what one more pod of the workload a in a domain is worth for one
+// edge with the peer b, in bytes per second. Where calls prefer the domain, they
+// count as far as the fair share of the endpoints there reaches: beyond it these
+// would have more to do than the others, and attract no more.
+func (s scorer) gain(w float64, a, b affinity.Replicas, prefers bool) float64 {
+	switch {
+	case s.netmarks:
+		return affinity.NetMARKS(w, b)
+	case prefers:
+		return affinity.Gain(affinity.FairLoad, w, a, b)
+	}
+	return affinity.Gain(affinity.Uniform, w, a, b)
 }
 
 // weight is the rate of an edge that decides, in bytes per second.
 func (s scorer) weight(r flowgraph.Rates) float64 { return r.Weight(s.requestBytes) }
 
+// What a rate must be to count when the arguments do not say: a quarter of what
+// the median workload exchanges, which is a pod's part where there are four, and
+// at least leastRate, so that one byte per second does not become 100 points in a
+// graph of such rates.
+const (
+	podsOfMedian = 4
+	leastRate    = 16 << 10
+)
+
+// halfSay is the rate of a pod at which the plugin has half of its full say.
+func (s scorer) halfSay(medianRate float64) float64 {
+	if s.significantRate >= 0 {
+		return s.significantRate
+	}
+	return max(medianRate/podsOfMedian, leastRate)
+}
+
 // scale turns gains into scores: gain / the best gain x significance of the
 // pod's own rate x influence, in whole points of 0 to 100.
-func (s scorer) scale(best, podRate, influence float64) float64 {
+func (s scorer) scale(best, podRate, medianRate, influence float64) float64 {
 	if best <= 0 {
 		return 0
 	}
-	return maxScore * affinity.Significance(podRate, s.significantRate) * influence / best
+	return maxScore * affinity.Significance(podRate, s.halfSay(medianRate)) * influence / best
 }
 
 // points is a gain on the framework's scale.

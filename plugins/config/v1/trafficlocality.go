@@ -26,6 +26,9 @@ const (
 type Routing string
 
 const (
+	// RoutingAuto takes for each callee what its Services say: their
+	// trafficDistribution, internalTrafficPolicy and Istio's annotation.
+	RoutingAuto Routing = "Auto"
 	// RoutingUniform divides calls evenly over all endpoints.
 	RoutingUniform Routing = "Uniform"
 	// RoutingFairLoad prefers local endpoints up to their fair share of the
@@ -40,8 +43,8 @@ type TrafficLocalityArgs struct {
 
 	// Strategy is Gain (default) or NetMARKS.
 	Strategy Strategy `json:"strategy,omitempty"`
-	// Routing is what the Gain strategy assumes: Uniform (default) or
-	// FairLoad. NetMARKS knows no routing.
+	// Routing is what the Gain strategy assumes: Auto (default), or Uniform or
+	// FairLoad for every callee. NetMARKS knows no routing.
 	Routing Routing `json:"routing,omitempty"`
 	// Closeness is what a byte is worth that stays within a level. NetMARKS
 	// looks at nodes only.
@@ -52,8 +55,11 @@ type TrafficLocalityArgs struct {
 	RequestBytes *resource.Quantity `json:"requestBytes,omitempty"`
 	// SignificantRate is the traffic of one pod, in bytes per second, at which
 	// the plugin has half of its full say; a pod with much less is left to the
-	// other plugins (default 16Ki).
+	// other plugins. By default it follows the graph: a quarter of what the
+	// median workload exchanges, at least 16Ki.
 	SignificantRate *resource.Quantity `json:"significantRate,omitempty"`
+	// MaxShare is how many of a workload's pods may be drawn to one place.
+	MaxShare *MaxShare `json:"maxShare,omitempty"`
 	// StaleAfter is the age of the telemetry from which its influence falls
 	// (default 5m).
 	StaleAfter *metav1.Duration `json:"staleAfter,omitempty"`
@@ -72,12 +78,23 @@ type Closeness struct {
 	Region *float64 `json:"region,omitempty"`
 }
 
+// MaxShare is the share of a workload's pods, each in (0,1], up to which a node or
+// a zone draws more of them; one pod always. Beyond it the traffic there has no say
+// for this workload, so that the loss of one place does not take it down whole. It
+// is no limit: the other plugins may still choose the place.
+type MaxShare struct {
+	// Node is that of a node (default 0.5).
+	Node *float64 `json:"node,omitempty"`
+	// Zone is that of a zone (default 1: no bound).
+	Zone *float64 `json:"zone,omitempty"`
+}
+
 // SetDefaults fills in every field that is not set.
 func (a *TrafficLocalityArgs) SetDefaults() {
 	setDefault(&a.APIVersion, GroupVersion)
 	setDefault(&a.Kind, TrafficLocalityArgsKind)
 	setDefault(&a.Strategy, StrategyGain)
-	setDefault(&a.Routing, RoutingUniform)
+	setDefault(&a.Routing, RoutingAuto)
 	if a.Closeness == nil {
 		a.Closeness = &Closeness{}
 	}
@@ -85,7 +102,11 @@ func (a *TrafficLocalityArgs) SetDefaults() {
 	pointerDefault(&a.Closeness.Zone, 0.5)
 	pointerDefault(&a.Closeness.Region, 0.1)
 	pointerDefault(&a.RequestBytes, resource.MustParse("1Ki"))
-	pointerDefault(&a.SignificantRate, resource.MustParse("16Ki"))
+	if a.MaxShare == nil {
+		a.MaxShare = &MaxShare{}
+	}
+	pointerDefault(&a.MaxShare.Node, 0.5)
+	pointerDefault(&a.MaxShare.Zone, 1)
 	pointerDefault(&a.StaleAfter, metav1.Duration{Duration: 5 * time.Minute})
 	pointerDefault(&a.ExpireAfter, metav1.Duration{Duration: 30 * time.Minute})
 }

@@ -1,6 +1,8 @@
 package validation
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -21,13 +23,14 @@ func TrafficLocalityArgs(a *v1.TrafficLocalityArgs) field.ErrorList {
 		errs = append(errs, field.NotSupported(field.NewPath("strategy"), a.Strategy,
 			[]v1.Strategy{v1.StrategyGain, v1.StrategyNetMARKS}))
 	}
-	if a.Routing != v1.RoutingUniform && a.Routing != v1.RoutingFairLoad {
-		errs = append(errs, field.NotSupported(field.NewPath("routing"), a.Routing,
-			[]v1.Routing{v1.RoutingFairLoad, v1.RoutingUniform}))
+	if routings := []v1.Routing{v1.RoutingAuto, v1.RoutingFairLoad, v1.RoutingUniform}; !slices.Contains(routings, a.Routing) {
+		errs = append(errs, field.NotSupported(field.NewPath("routing"), a.Routing, routings))
 	}
 	errs = append(errs, closeness(a.Closeness, field.NewPath("closeness"))...)
 	errs = append(errs, notNegative(a.RequestBytes, field.NewPath("requestBytes"))...)
 	errs = append(errs, notNegative(a.SignificantRate, field.NewPath("significantRate"))...)
+	errs = append(errs, share(*a.MaxShare.Node, field.NewPath("maxShare", "node"))...)
+	errs = append(errs, share(*a.MaxShare.Zone, field.NewPath("maxShare", "zone"))...)
 	if a.StaleAfter.Duration <= 0 {
 		errs = append(errs, field.Invalid(field.NewPath("staleAfter"), a.StaleAfter.Duration.String(), "must be greater than 0"))
 	}
@@ -55,8 +58,15 @@ func closeness(c *v1.Closeness, path *field.Path) field.ErrorList {
 	return errs
 }
 
+func share(v float64, path *field.Path) field.ErrorList {
+	if v > 0 && v <= 1 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, v, "must be greater than 0 and at most 1")}
+}
+
 func notNegative(q *resource.Quantity, path *field.Path) field.ErrorList {
-	if q.Sign() < 0 {
+	if q != nil && q.Sign() < 0 {
 		return field.ErrorList{field.Invalid(path, q.String(), "must not be negative")}
 	}
 	return nil
