@@ -109,17 +109,14 @@ func TestGraphLeavesOutInvalidFlows(t *testing.T) {
 	}
 }
 
-func TestMedianRate(t *testing.T) {
-	if got := NewSnapshot(1, start, nil).MedianRate(); got != 0 {
-		t.Errorf("the median of nothing is %v", got)
-	}
+func TestExchanged(t *testing.T) {
 	s := NewSnapshot(1, start, []Edge{
 		{From: web, To: cart, Rates: Rates{SentBytesPerSecond: 10, ReceivedBytesPerSecond: 20}},
 		{From: cart, To: db, Rates: Rates{SentBytesPerSecond: 100, RequestsPerSecond: 1000}},
 		{From: db, To: db, Rates: Rates{SentBytesPerSecond: 1000}},
 	})
-	if got := s.MedianRate(); got != 100 { // of 30, 130 and 100
-		t.Errorf("the median is %v, want 100", got)
+	if got := s.Exchanged(); got != 260 {
+		t.Errorf("the workloads exchange %v B/s, want 260", got)
 	}
 }
 

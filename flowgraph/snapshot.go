@@ -33,7 +33,7 @@ type Snapshot struct {
 
 	self []selfFlow // ordered by workload
 
-	medianRate float64
+	exchanged float64
 }
 
 // bytes32 halves the memory of the rates in bytes; 24 bits of precision are far
@@ -80,6 +80,7 @@ func newSnapshot(generation uint64, at time.Time, edges []Edge) *Snapshot {
 		s.to = append(s.to, place.to)
 		s.bytes = append(s.bytes, bytes32{float32(e.SentBytesPerSecond), float32(e.ReceivedBytesPerSecond)})
 		s.requests = append(s.requests, toBfloat16(e.RequestsPerSecond))
+		s.exchanged += 2 * e.BytesPerSecond()
 		s.rowStart[place.from+1]++
 		s.inStart[place.to+1]++
 	}
@@ -88,25 +89,7 @@ func newSnapshot(generation uint64, at time.Time, edges []Edge) *Snapshot {
 		s.inStart[i+1] += s.inStart[i]
 	}
 	s.fillIn()
-	s.medianRate = s.median()
 	return s
-}
-
-// median returns the median of what the workloads exchange with others.
-func (s *Snapshot) median() float64 {
-	if len(s.to) == 0 {
-		return 0
-	}
-	sums := make([]float64, len(s.ids))
-	row := 0
-	for e, to := range s.to {
-		row = s.rowOf(int32(e), row)
-		rate := s.ratesOf(int32(e)).BytesPerSecond()
-		sums[row] += rate
-		sums[to] += rate
-	}
-	slices.Sort(sums)
-	return sums[len(sums)/2]
 }
 
 // place is where an edge stands: the numbers of its workloads.
@@ -163,10 +146,9 @@ func (s *Snapshot) Len() int { return len(s.ids) }
 // EdgeCount is the number of edges, self-flows included.
 func (s *Snapshot) EdgeCount() int { return len(s.to) + len(s.self) }
 
-// MedianRate is the median over the workloads of the bytes per second, in both
-// directions, that each exchanges with others; 0 without edges. It says what is
-// much traffic in this graph and what is little.
-func (s *Snapshot) MedianRate() float64 { return s.medianRate }
+// Exchanged is what all workloads exchange with others, in bytes per second and in
+// both directions, each edge counted at both of its ends.
+func (s *Snapshot) Exchanged() float64 { return s.exchanged }
 
 // ID returns the id of workload i, 0 <= i < Len().
 func (s *Snapshot) ID(i int) WorkloadID { return s.ids[i] }

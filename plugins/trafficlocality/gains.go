@@ -8,6 +8,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // gains is what one more pod of a workload is worth.
@@ -139,6 +140,21 @@ func (p *Plugin) wants(w int32, id flowgraph.WorkloadID, pod *v1.Pod, now time.T
 		*last = want{pod: pod, pods: pods, routing: p.routing(pod), at: now}
 	}
 	return *last
+}
+
+// meanRate is what a pod exchanges on the average, in bytes per second, of the
+// pods that controllers want: of those that run the number is not known while a
+// cluster fills. It is asked for once for each snapshot.
+type meanRate struct {
+	generation uint64
+	rate       float64
+}
+
+func (m *meanRate) of(snap *flowgraph.Snapshot, replicas kube.Replicas) float64 {
+	if m.generation != snap.Generation() {
+		*m = meanRate{snap.Generation(), snap.Exchanged() / float64(max(replicas.Total(), 1))}
+	}
+	return m.rate
 }
 
 func total(places []placement) int32 {

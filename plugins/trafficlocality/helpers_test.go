@@ -242,10 +242,14 @@ func (c *cluster) desire(text string) {
 	c.Helper()
 	for _, word := range strings.Fields(text) {
 		name, n, _ := strings.Cut(word, "=")
-		rs := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: name + "-" + templateHash,
-			Annotations: map[string]string{"deployment.kubernetes.io/desired-replicas": n},
-		}}
+		replicas := int32(quantity(c, n))
+		rs := &appsv1.ReplicaSet{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: namespace, Name: name + "-" + templateHash,
+				Annotations: map[string]string{"deployment.kubernetes.io/desired-replicas": n},
+			},
+			Spec: appsv1.ReplicaSetSpec{Replicas: &replicas},
+		}
 		if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(rs); err != nil {
 			c.Fatal(err)
 		}

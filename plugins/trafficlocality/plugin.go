@@ -45,6 +45,7 @@ type Plugin struct {
 	zones  *levelGains  // of levels, nil when zones are none of them
 	bySlot []float64    // likewise
 	wanted []want       // by workload number
+	mean   meanRate
 }
 
 // Dependencies are what a process shares between the plugins of its profiles.

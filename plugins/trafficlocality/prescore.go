@@ -78,7 +78,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 	if best == 0 {
 		return nil, skipNoPeers
 	}
-	scale := p.scorer.scale(best, gains.podRate, snap.MedianRate(), influence)
+	scale := p.scorer.scale(best, gains.podRate, p.mean.of(snap, p.replicas), influence)
 	out := &scoreState{slots: placed.slots, scores: make([]uint8, len(gains.bySlot))}
 	for slot, gain := range gains.bySlot {
 		out.scores[slot] = points(gain, scale)

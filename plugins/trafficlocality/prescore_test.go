@@ -155,6 +155,7 @@ func TestMaxShare(t *testing.T) {
 }
 
 func TestSignificance(t *testing.T) {
+	const by32 = "significantRate: 32Ki, requestBytes: 0"
 	cases := map[string]struct {
 		traffic string
 		desired string
@@ -162,15 +163,17 @@ func TestSignificance(t *testing.T) {
 		want    string
 	}{
 		"one byte per second decides nothing": {traffic: "web -> db 1B/s", desired: "web=1", want: "n1=0 n2=0"},
-		"half a say at the significant rate":  {traffic: "web -> db 16KiB/s", desired: "web=1", want: "n1=50 n2=0"},
-		"much more has almost all":            {traffic: "web -> db 10MiB/s", desired: "web=1", args: "significantRate: 16Ki", want: "n1=100 n2=0"},
-		"by itself in the graph: 4/5":         {traffic: "web -> db 10MiB/s", desired: "web=1", want: "n1=80 n2=0"},
-		"a quarter of the median's":           {traffic: "web -> db 1MiB/s; a -> b 2MiB/s; c -> d 4MiB/s", desired: "web=2", want: "n1=50 n2=0"},
-		"NetMARKS looks at the rate alone":    {traffic: "web -> db 10MiB/s", desired: "web=1", args: "strategy: NetMARKS", want: "n1=100 n2=0"},
-		"the rate is that of one pod":         {traffic: "web -> db 64KiB/s", desired: "web=4", want: "n1=50 n2=0"},
-		"callers count":                       {traffic: "db -> web 8KiB/s back 8KiB/s", desired: "web=1", want: "n1=50 n2=0"},
-		"peers that run nowhere count":        {traffic: "web -> db 8KiB/s; web -> cart 8KiB/s", desired: "web=1", want: "n1=50 n2=0"},
-		"traffic with itself counts":          {traffic: "web -> db 8KiB/s; web -> web 8KiB/s", desired: "web=1", want: "n1=50 n2=0"},
+		"half a say at the significant rate":  {traffic: "web -> db 32KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
+		"much more has almost all":            {traffic: "web -> db 10MiB/s", desired: "web=1", args: by32, want: "n1=100 n2=0"},
+		"the rate is that of one pod":         {traffic: "web -> db 128KiB/s", desired: "web=4", args: by32, want: "n1=50 n2=0"},
+		"callers count":                       {traffic: "db -> web 16KiB/s back 16KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
+		"peers that run nowhere count":        {traffic: "web -> db 16KiB/s; web -> cart 16KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
+		"traffic with itself counts":          {traffic: "web -> db 16KiB/s; web -> web 16KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
+		"half a say at the mean":              {traffic: "web -> db 10MiB/s", desired: "web=1 db=1", want: "n1=50 n2=0"},
+		"others have less":                    {traffic: "web -> db 10MiB/s", desired: "web=1 db=1 cart=2", want: "n1=67 n2=0"},
+		"others have more":                    {traffic: "web -> db 1MiB/s; a -> b 3MiB/s", desired: "web=1 db=1", want: "n1=20 n2=0"},
+		"at least 16KiB/s":                    {traffic: "web -> db 16KiB/s", desired: "web=1 db=9", want: "n1=50 n2=0"},
+		"NetMARKS has no mean":                {traffic: "web -> db 10MiB/s", desired: "web=1 db=1", args: "strategy: NetMARKS", want: "n1=100 n2=0"},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {

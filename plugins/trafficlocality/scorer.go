@@ -106,30 +106,26 @@ func (s scorer) gain(w float64, a, b affinity.Replicas, prefers bool) float64 {
 // weight is the rate of an edge that decides, in bytes per second.
 func (s scorer) weight(r flowgraph.Rates) float64 { return r.Weight(s.requestBytes) }
 
-// What a rate must be to count when the arguments do not say: a quarter of what
-// the median workload exchanges, which is a pod's part where there are four, and
-// at least leastRate, so that one byte per second does not become 100 points in a
-// graph of such rates.
-const (
-	podsOfMedian = 4
-	leastRate    = 16 << 10
-)
+// leastRate is the lowest rate at which the plugin has half of its full say when
+// the arguments do not name one, so that one byte per second does not become 100
+// points in a graph of such rates.
+const leastRate = 16 << 10
 
 // halfSay is the rate of a pod at which the plugin has half of its full say.
-func (s scorer) halfSay(medianRate float64) float64 {
+func (s scorer) halfSay(meanRate float64) float64 {
 	if s.significantRate >= 0 {
 		return s.significantRate
 	}
-	return max(medianRate/podsOfMedian, leastRate)
+	return max(meanRate, leastRate)
 }
 
 // scale turns gains into scores: gain / the best gain x significance of the
 // pod's own rate x influence, in whole points of 0 to 100.
-func (s scorer) scale(best, podRate, medianRate, influence float64) float64 {
+func (s scorer) scale(best, podRate, meanRate, influence float64) float64 {
 	if best <= 0 {
 		return 0
 	}
-	return maxScore * affinity.Significance(podRate, s.halfSay(medianRate)) * influence / best
+	return maxScore * affinity.Significance(podRate, s.halfSay(meanRate)) * influence / best
 }
 
 // points is a gain on the framework's scale.
