@@ -116,6 +116,33 @@ func TestTrafficDecides(t *testing.T) {
 	}
 }
 
+// TestShippedProfiles has each of manifests/profiles keep more of the traffic in
+// the zone than kube-scheduler does.
+func TestShippedProfiles(t *testing.T) {
+	files, err := filepath.Glob("../../manifests/profiles/*.yaml")
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%d profiles: %v", len(files), err)
+	}
+	c := pairs(12)
+	inZone := func(config *schedulerconfig.Config) float64 {
+		result := replay(t, c, sim.Random, 1, config)
+		if result.Unschedulable > 0 {
+			t.Errorf("%d pods fit nowhere", result.Unschedulable)
+		}
+		return sim.Measure(c, result.Assigned).LocalShare(locality.Zone, sim.Uniform)
+	}
+	without := inZone(configOf(t, 0, ""))
+	for _, file := range files {
+		config, err := schedulerconfig.Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if with := inZone(config); with < without+0.1 {
+			t.Errorf("%s: %.2f of the traffic stays in its zone, %.2f without it", filepath.Base(file), with, without)
+		}
+	}
+}
+
 func TestSameSeedSameResult(t *testing.T) {
 	c := pairs(9)
 	for _, order := range []sim.Order{sim.Random, sim.ByWorkload, sim.Recorded} {
