@@ -78,14 +78,20 @@ func (t Traffic) Share() float64 {
 }
 
 // Measure returns the traffic of a snapshot under an assignment and a routing,
-// at one level. The sum over the edges of w (xa/da)(xb/db), or of
-// w min(xa/da, xb/db), over all domains (package affinity). A self-flow is
-// counted once.
+// at one level. Under Uniform and FairLoad it is the sum over the edges of
+// w (xa/da)(xb/db), or of w min(xa/da, xb/db), over all domains (package
+// affinity). Under SameNode and SameZone calls are followed from each caller to
+// the endpoints that it prefers. A self-flow is counted once, and divided evenly
+// under every routing.
 func Measure(snap *flowgraph.Snapshot, a *Assignment, routing affinity.Routing, level locality.Level) Traffic {
 	var t Traffic
 	for e := range snap.Edges() {
 		w := e.BytesPerSecond()
 		t.Total += w
+		if !e.IsSelf() && (routing == affinity.SameNode || routing == affinity.SameZone) {
+			t.Local += preferred(a, e, w, routing, level)
+			continue
+		}
 		t.Local += local(a, e, w, routing, level)
 	}
 	return t
@@ -106,6 +112,56 @@ func local(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing,
 		sum += affinity.Local(routing, w, x, affinity.Replicas{Placed: to[domain], Desired: dt})
 	}
 	return sum
+}
+
+// preferred is the part of an edge's calls that stay within the level when each
+// caller divides its own evenly over the endpoints that it prefers (KEP-3015):
+// with SameNode those on its node, else with either routing those in its zone,
+// else all that are wanted. An edge has equal parts for all callers.
+func preferred(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing, level locality.Level) float64 {
+	callers := max(a.desiredOf(e.From), a.within(locality.Remote, locality.Locality{}, e.From))
+	var sum float64
+	for caller, n := range a.placed[e.From] {
+		widest := locality.Remote // the level at which endpoints are preferred
+		switch {
+		case routing == affinity.SameNode && a.within(locality.Node, caller, e.To) > 0:
+			widest = locality.Node
+		case a.within(locality.Zone, caller, e.To) > 0:
+			widest = locality.Zone
+		}
+		endpoints := a.within(widest, caller, e.To)
+		if widest == locality.Remote {
+			endpoints = max(endpoints, a.desiredOf(e.To))
+		}
+		var near int32
+		for at, m := range a.placed[e.To] {
+			if shared(level, caller, at) && shared(widest, caller, at) {
+				near += m
+			}
+		}
+		if near > 0 {
+			sum += w * float64(n) / float64(callers) * float64(near) / float64(endpoints)
+		}
+	}
+	return sum
+}
+
+// within is how many pods of a workload share a domain of a level with a
+// locality.
+func (a *Assignment) within(level locality.Level, with locality.Locality, id flowgraph.WorkloadID) int32 {
+	var n int32
+	for at, placed := range a.placed[id] {
+		if shared(level, with, at) {
+			n += placed
+		}
+	}
+	return n
+}
+
+// shared reports whether two localities share a domain of a level; all share
+// Remote.
+func shared(level locality.Level, a, b locality.Locality) bool {
+	return level == locality.Remote || a.Domain(level) != "" && a.Domain(level) == b.Domain(level)
 }
 
 // Move is one pod of a workload that goes from one locality to another. A zero

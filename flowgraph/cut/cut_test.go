@@ -48,6 +48,10 @@ func TestMeasure(t *testing.T) {
 		"zone, uniform":   {affinity.Uniform, locality.Zone, 50 + 10},
 		"zone, fair load": {affinity.FairLoad, locality.Zone, 50 + 100.0/3 + 10},
 		"region, uniform": {affinity.Uniform, locality.Region, 130},
+		// Both callers have a db on their nodes; by zone, a has two and b one.
+		"node, same node": {affinity.SameNode, locality.Node, 100},
+		"node, same zone": {affinity.SameZone, locality.Node, 25 + 50},
+		"zone, same zone": {affinity.SameZone, locality.Zone, 100 + 10},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -59,6 +63,28 @@ func TestMeasure(t *testing.T) {
 				t.Errorf("crossing %v, share %v", got.Crossing(), got.Share())
 			}
 		})
+	}
+}
+
+// TestPreferencesThatNobodyMeets has no db in zone b, and a caller without a zone.
+func TestPreferencesThatNobodyMeets(t *testing.T) {
+	c1 := locality.Locality{Node: "c1", Zone: "c", Region: "s"}
+	stray := locality.Locality{Node: "d1", Region: "s"}
+	a := NewAssignment(map[flowgraph.WorkloadID]int32{web: 4, db: 4})
+	for _, at := range []locality.Locality{a1, b1, stray} { // one more is not placed
+		a.Add(web, at, 1)
+	}
+	for _, at := range []locality.Locality{a2, a2, c1} {
+		a.Add(db, at, 1)
+	}
+	// a1 calls a2 twice over; b1 and d1 call all of 4, of which one is missing.
+	const self = 30.0 * 2 / 12 // at every level
+	for level, want := range map[locality.Level]float64{locality.Node: 0, locality.Zone: 25, locality.Region: 25 + 25*2/4.0 + 25*1/4.0} {
+		for _, routing := range []affinity.Routing{affinity.SameNode, affinity.SameZone} {
+			if got := Measure(snapshot(), a, routing, level).Local - self; math.Abs(got-want) > 1e-6 {
+				t.Errorf("%v, %v: %v stay, want %v", routing, level, got, want)
+			}
+		}
 	}
 }
 

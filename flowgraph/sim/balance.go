@@ -106,23 +106,18 @@ const (
 	zoneMaxSkew = 5
 )
 
-func spread(c *Cluster, levels []levelPlaces) Spread {
-	var s Spread
-	for _, l := range levels {
-		switch l.level {
-		case locality.Node:
-			s.NodesOverSkew = l.overSkew(c, nodeMaxSkew)
-			for w, places := range l.places {
-				if c.Workloads[w].Fixed || pods(places) < 2 {
-					continue
-				}
-				s.MultiReplica++
-				if len(places) == 1 {
-					s.Concentrated++
-				}
-			}
-		case locality.Zone:
-			s.ZonesOverSkew = l.overSkew(c, zoneMaxSkew)
+func spread(p *placement) Spread {
+	s := Spread{
+		NodesOverSkew: p.overSkew(locality.Node, nodeMaxSkew),
+		ZonesOverSkew: p.overSkew(locality.Zone, zoneMaxSkew),
+	}
+	for w, nodes := range p.assigned {
+		if p.c.Workloads[w].Fixed || len(nodes) < 2 {
+			continue
+		}
+		s.MultiReplica++
+		if len(p.at[locality.Node].places[w]) == 1 {
+			s.Concentrated++
 		}
 	}
 	return s
@@ -130,14 +125,14 @@ func spread(c *Cluster, levels []levelPlaces) Spread {
 
 // overSkew counts the pairs of a workload and a domain that has over maxSkew
 // pods of it more than the domain with the fewest.
-func (l levelPlaces) overSkew(c *Cluster, maxSkew int32) int {
+func (p *placement) overSkew(level locality.Level, maxSkew int32) int {
 	var over int
-	for w, places := range l.places {
-		if c.Workloads[w].Fixed || len(places) == 0 {
+	for w, places := range p.at[level].places {
+		if p.c.Workloads[w].Fixed || len(places) == 0 {
 			continue
 		}
 		var fewest int32
-		if len(places) == l.domains {
+		if len(places) == p.at[level].domains {
 			fewest = slices.MinFunc(places, func(a, b tally) int { return int(a.pods - b.pods) }).pods
 		}
 		for _, p := range places {

@@ -27,23 +27,21 @@ func (c Change) Gained() float64 { return c.After - c.Before }
 // workload's traffic is that of all its edges; a self-flow counts once.
 func Changes(c *Cluster, before, after [][]int32, level locality.Level, m Model) (edges, workloads []Change) {
 	ends := resolve(c)
-	domains, _ := domainsOf(c.Nodes, level)
-	was, is := tallies(before, domains), tallies(after, domains)
+	was, is := place(c, before), place(c, after)
 	byWorkload := make([]Change, len(c.Workloads))
 	for i, e := range c.Edges {
 		if ends[i].from < 0 || ends[i].to < 0 {
 			continue
 		}
 		w := e.BytesPerSecond()
-		var then, now LevelOutcome
-		then.add(c, ends[i], w, was)
-		now.add(c, ends[i], w, is)
-		edges = append(edges, Change{From: e.From, To: e.To, Total: w, Before: then.Local[m], After: now.Local[m]})
+		routing := m.routing(c.Workloads[ends[i].to].Routing)
+		then, now := was.local(routing, ends[i], w)[level], is.local(routing, ends[i], w)[level]
+		edges = append(edges, Change{From: e.From, To: e.To, Total: w, Before: then, After: now})
 		for _, end := range slices.Compact([]int32{ends[i].from, ends[i].to}) {
 			sum := &byWorkload[end]
 			sum.Total += w
-			sum.Before += then.Local[m]
-			sum.After += now.Local[m]
+			sum.Before += then
+			sum.After += now
 		}
 	}
 	for i, sum := range byWorkload {

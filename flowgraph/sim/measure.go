@@ -9,7 +9,10 @@ import (
 )
 
 // Model is a way to divide calls over endpoints under which an assignment is
-// measured.
+// measured. Uniform and FairLoad look at each level by itself. Where Services
+// prefer what is near, under SameNode and Configured, calls are followed to the
+// endpoints that they go to, at all levels: those of a caller without an endpoint
+// in its zone go to all, and stay in its region by the endpoints' share there.
 type Model int
 
 const (
@@ -54,7 +57,7 @@ type Outcome struct {
 	// Levels has one element for each level at which any node has a domain, the
 	// nearest first.
 	Levels []LevelOutcome
-	// Hotspot is the busiest local endpoint under SameNode.
+	// Hotspot is the busiest endpoint under SameNode.
 	Hotspot Hotspot
 	// Placed is the number of pods with a node; Missing is how many more pods
 	// workloads want. A surplus of one workload does not make up for what
@@ -100,46 +103,40 @@ func (o *Outcome) Crossing(level locality.Level, m Model) float64 {
 	return o.Total - l.Local[m]
 }
 
-// Hotspot is the pods of one workload on one node that have most to do, when
-// every caller calls the endpoints on its own node first.
-type Hotspot struct {
-	// Workload and Node are positions in the cluster, Anywhere when nothing is
-	// called.
-	Workload, Node int32
-	// Load is what each of these pods gets, relative to its fair share: the
-	// traffic of all calls to the workload over the replicas that it wants. 1 is
-	// even; it can be up to the number of replicas.
-	Load float64
-}
-
 // Measure returns what an assignment does. It is assigned as in Cluster, with
 // one element for each workload; one with fewer pods than Replicas is missing
 // some. Fixed workloads count as all others do, but for Spread. It agrees with
 // package cut, and is faster: it visits pods and edges, never all pairs of
 // workload and node.
 func Measure(c *Cluster, assigned [][]int32) *Outcome {
-	ends, levels := resolve(c), placesOf(c, assigned)
-	o := &Outcome{Balance: balance(c, assigned), Spread: spread(c, levels)}
+	ends, p := resolve(c), place(c, assigned)
+	o := &Outcome{Balance: balance(c, assigned), Spread: spread(p)}
 	for w, nodes := range assigned {
 		o.Placed += len(nodes)
 		o.Missing += max(int(c.Workloads[w].Replicas)-len(nodes), 0)
 	}
+	var sums [modelCount]byLevel
 	for i, e := range c.Edges {
-		o.Total += e.BytesPerSecond()
+		w := e.BytesPerSecond()
+		o.Total += w
 		if ends[i].from < 0 || ends[i].to < 0 {
-			o.External += e.BytesPerSecond()
+			o.External += w
+			continue
+		}
+		for m, local := range p.underModels(ends[i], w) {
+			for level := range local {
+				sums[m][level] += local[level]
+			}
 		}
 	}
-	for _, at := range levels {
-		l := LevelOutcome{Level: at.level}
-		for i, e := range c.Edges {
-			if ends[i].from >= 0 && ends[i].to >= 0 {
-				l.add(c, ends[i], e.BytesPerSecond(), at.places)
-			}
+	for _, level := range p.known() {
+		l := LevelOutcome{Level: level}
+		for m := range sums {
+			l.Local[m] = sums[m][level]
 		}
 		o.Levels = append(o.Levels, l)
 	}
-	o.Hotspot = hotspot(c, ends, levels)
+	o.Hotspot = hottest(busiest(p, ends, func(int32) affinity.Routing { return affinity.SameNode }))
 	return o
 }
 
@@ -163,124 +160,4 @@ func resolve(c *Cluster) []pair {
 		ends[i] = pair{at(e.From), at(e.To)}
 	}
 	return ends
-}
-
-// domainsOf numbers the domains of a level: one number for each node, negative
-// where its domain is unknown.
-func domainsOf(nodes []Node, level locality.Level) (domains []int32, known bool) {
-	numbers := map[string]int32{}
-	domains = make([]int32, len(nodes))
-	for i, n := range nodes {
-		key := n.Domain(level)
-		if key == "" {
-			domains[i] = -1
-			continue
-		}
-		number, ok := numbers[key]
-		if !ok {
-			number = int32(len(numbers))
-			numbers[key] = number
-		}
-		domains[i] = number
-	}
-	return domains, len(numbers) > 0
-}
-
-// tally is how many pods of a workload are in a domain.
-type tally struct{ domain, pods int32 }
-
-// tallies counts each workload's pods by domain, ordered by domain.
-func tallies(assigned [][]int32, domains []int32) [][]tally {
-	counts := make([][]tally, len(assigned))
-	var at []int32
-	for w, nodes := range assigned {
-		at = at[:0]
-		for _, n := range nodes {
-			if d := domains[n]; d >= 0 {
-				at = append(at, d)
-			}
-		}
-		slices.Sort(at)
-		for _, d := range at {
-			if last := len(counts[w]) - 1; last >= 0 && counts[w][last].domain == d {
-				counts[w][last].pods++
-				continue
-			}
-			counts[w] = append(counts[w], tally{d, 1})
-		}
-	}
-	return counts
-}
-
-// levelPlaces is where the pods are at one level: of how many domains, and for
-// each workload by domain.
-type levelPlaces struct {
-	level   locality.Level
-	domains int
-	places  [][]tally
-}
-
-// placesOf returns the levels at which any node has a domain, the nearest first.
-func placesOf(c *Cluster, assigned [][]int32) []levelPlaces {
-	var levels []levelPlaces
-	for _, level := range locality.Levels() {
-		if domains, known := domainsOf(c.Nodes, level); known {
-			levels = append(levels, levelPlaces{level, int(slices.Max(domains)) + 1, tallies(assigned, domains)})
-		}
-	}
-	return levels
-}
-
-// add counts one edge of rate w under every model. During a rollout a workload
-// may have more pods than it wants; an edge keeps no more than all of it.
-func (l *LevelOutcome) add(c *Cluster, ends pair, w float64, places [][]tally) {
-	from, to := &c.Workloads[ends.from], &c.Workloads[ends.to]
-	var local [modelCount]float64
-	if ends.from == ends.to {
-		self := selfLocal(w, places[ends.from], from.Replicas)
-		for m := range local {
-			local[m] = self
-		}
-	} else {
-		meet(places[ends.from], places[ends.to], func(caller, callee tally) {
-			a := affinity.Replicas{Placed: caller.pods, Desired: from.Replicas}
-			b := affinity.Replicas{Placed: callee.pods, Desired: to.Replicas}
-			for m := range modelCount {
-				local[m] += affinity.Local(m.routing(to.Routing), w, a, b)
-			}
-		})
-	}
-	for m := range local {
-		l.Local[m] += min(local[m], w)
-	}
-}
-
-// meet calls f for each domain that has pods of both, in order.
-func meet(callers, callees []tally, f func(caller, callee tally)) {
-	for len(callers) > 0 && len(callees) > 0 {
-		switch a, b := callers[0], callees[0]; {
-		case a.domain < b.domain:
-			callers = callers[1:]
-		case a.domain > b.domain:
-			callees = callees[1:]
-		default:
-			f(a, b)
-			callers, callees = callers[1:], callees[1:]
-		}
-	}
-}
-
-// selfLocal is the part of a workload's traffic with itself that stays: x(x-1)
-// of d(d-1) ordered pairs of pods, as in package cut, under every model.
-func selfLocal(w float64, places []tally, replicas int32) float64 {
-	if replicas < 2 {
-		return 0
-	}
-	d := float64(replicas)
-	var sum float64
-	for _, p := range places {
-		x := float64(p.pods)
-		sum += w * x * (x - 1) / (d * (d - 1))
-	}
-	return sum
 }

@@ -1,85 +1,114 @@
 package sim
 
-import "github.com/vicinity-sched/vicinity/flowgraph/locality"
+import (
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
 
-// callees is the traffic that reaches the pods of each workload when every
-// caller calls the endpoints on its own node first.
-type callees struct {
-	// local is from callers on the pods' own node: by workload, at the position
-	// of its tally.
-	local [][]float64
-	// spread reaches all pods alike: from callers on nodes without an endpoint,
-	// outside the cluster or not placed.
-	spread []float64
-	// total is both.
-	total []float64
+// Hotspot is the pods of one workload on one node that have most to do. That of
+// an Outcome is when every Service prefers the same node (affinity.SameNode).
+type Hotspot struct {
+	// Workload and Node are positions in the cluster, Anywhere when nothing is
+	// called.
+	Workload, Node int32
+	// Load is what each of these pods gets, relative to its fair share: the
+	// traffic of all calls to the workload over the replicas that it wants. 1 is
+	// even; it can be up to the number of replicas.
+	Load float64
 }
 
-func hotspot(c *Cluster, ends []pair, levels []levelPlaces) Hotspot {
-	busiest := Hotspot{Workload: Anywhere, Node: Anywhere}
-	if len(levels) == 0 || levels[0].level != locality.Node {
-		return busiest
+// hottest returns the first one with the largest load.
+func hottest(all []Hotspot) Hotspot {
+	most := Hotspot{Workload: Anywhere, Node: Anywhere}
+	for _, h := range all {
+		if h.Load > most.Load {
+			most = h
+		}
 	}
-	places := levels[0].places
-	calls := countCalls(c, ends, places)
-	for w, locals := range calls.local {
-		if calls.total[w] == 0 {
+	return most
+}
+
+// busiest returns the hotspot of each workload, by position, when calls to it are
+// routed as routing says: by the endpoints that choose returns. Under Uniform and
+// FairLoad, which leave none more than its fair share, calls go to all evenly.
+func busiest(p *placement, ends []pair, routing func(workload int32) affinity.Routing) []Hotspot {
+	loads := p.countCalls(ends, routing)
+	hotspots := make([]Hotspot, len(p.c.Workloads))
+	for w := range hotspots {
+		hotspots[w] = Hotspot{Workload: Anywhere, Node: Anywhere}
+		if loads[w].total == 0 {
 			continue
 		}
-		fair := calls.total[w] / float64(c.Workloads[w].Replicas)
-		spread := calls.spread[w] / float64(pods(places[w]))
-		for k, local := range locals {
-			place := places[w][k]
-			if load := (local/float64(place.pods) + spread) / fair; load > busiest.Load {
-				busiest = Hotspot{Workload: int32(w), Node: place.domain, Load: load}
+		fair := loads[w].total / float64(p.c.Workloads[w].Replicas)
+		for k, place := range p.at[locality.Node].places[w] {
+			if load := p.load(int32(w), k, &loads[w]) / fair; load > hotspots[w].Load {
+				hotspots[w] = Hotspot{Workload: int32(w), Node: place.domain, Load: load}
 			}
 		}
 	}
-	return busiest
+	return hotspots
 }
 
-func countCalls(c *Cluster, ends []pair, places [][]tally) callees {
-	n := len(c.Workloads)
-	calls := callees{local: make([][]float64, n), spread: make([]float64, n), total: make([]float64, n)}
-	for w := range calls.local {
-		calls.local[w] = make([]float64, len(places[w]))
+// calls is the traffic that reaches the pods of a workload.
+type calls struct {
+	// near is divided over the pods of one node or one zone: by level, at the
+	// position of its tally.
+	near [locality.Zone + 1][]float64
+	// all is divided over all pods: also what comes from outside the cluster, from
+	// pods that are not placed, and from the workload itself.
+	all float64
+	// total is both.
+	total float64
+}
+
+// load is what each pod of a workload has to do at one of its places on a node.
+func (p *placement) load(workload int32, k int, c *calls) float64 {
+	place := p.at[locality.Node].places[workload][k]
+	sum := c.all / float64(len(p.assigned[workload]))
+	if c.near[locality.Node] == nil {
+		return sum
 	}
-	for i, e := range c.Edges {
+	sum += c.near[locality.Node][k] / float64(place.pods)
+	if z, found := p.at[locality.Zone].find(place.domain, workload); found {
+		sum += c.near[locality.Zone][z] / float64(p.at[locality.Zone].places[workload][z].pods)
+	}
+	return sum
+}
+
+func (p *placement) countCalls(ends []pair, routing func(workload int32) affinity.Routing) []calls {
+	all := make([]calls, len(p.c.Workloads))
+	for i, e := range p.c.Edges {
 		from, to, w := ends[i].from, ends[i].to, e.BytesPerSecond()
 		if to < 0 {
 			continue
 		}
-		rest := w
-		if from >= 0 {
-			rest -= calls.callLocally(places[from], places[to], c.Workloads[from].Replicas, to, w)
+		c, rest := &all[to], w
+		if how := routing(to); from >= 0 && from != to && (how == affinity.SameNode || how == affinity.SameZone) {
+			rest -= p.callNear(how, ends[i], w, c)
 		}
-		calls.total[to] += w
-		calls.spread[to] += max(rest, 0)
+		c.total += w
+		c.all += max(rest, 0)
 	}
-	return calls
+	return all
 }
 
-// callLocally adds what the pods of a caller send to endpoints of the workload
-// to on their own nodes, and returns its sum. Each pod of the caller, be it
-// placed, missing or surplus, has an equal part of w.
-func (calls *callees) callLocally(from, to []tally, replicas, callee int32, w float64) float64 {
-	each := w / float64(max(replicas, pods(from)))
+// callNear adds what the pods of a caller send to endpoints that they prefer, and
+// returns its sum.
+func (p *placement) callNear(routing affinity.Routing, ends pair, w float64, c *calls) float64 {
+	each := w * p.share(ends.from)
 	var sum float64
-	k := 0
-	meet(from, to, func(caller, endpoint tally) {
-		for to[k].domain != endpoint.domain {
-			k++
+	for _, caller := range p.at[locality.Node].places[ends.from] {
+		e := p.choose(routing, caller.domain, ends.to)
+		if e.level == locality.Remote {
+			continue
 		}
-		calls.local[callee][k] += each * float64(caller.pods)
+		if c.near[e.level] == nil {
+			for level := locality.Node; level <= locality.Zone; level++ {
+				c.near[level] = make([]float64, len(p.at[level].places[ends.to]))
+			}
+		}
+		c.near[e.level][e.place] += each * float64(caller.pods)
 		sum += each * float64(caller.pods)
-	})
-	return sum
-}
-
-func pods(places []tally) int32 {
-	var n int32
-	for _, p := range places {
-		n += p.pods
 	}
-	return n
+	return sum
 }

@@ -34,7 +34,7 @@ func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *Cl
 	for w := range workloads {
 		c.Workloads = append(c.Workloads, Workload{
 			ID:       flowgraph.WorkloadID{Namespace: "x", Name: fmt.Sprintf("w%d", w)},
-			Replicas: int32(1 + rng.IntN(maxReplicas)), Routing: affinity.Routing(rng.IntN(3)), Fixed: rng.IntN(8) == 0,
+			Replicas: int32(1 + rng.IntN(maxReplicas)), Routing: affinity.Routing(rng.IntN(4)), Fixed: rng.IntN(8) == 0,
 			Requests: Resources{MilliCPU: int64(rng.IntN(400)), Memory: int64(rng.IntN(400))},
 		})
 	}
@@ -115,6 +115,15 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 				}
 			}
 		}
+		for w := range c.Workloads {
+			c.Workloads[w].Routing = affinity.SameZone
+		}
+		o = Measure(c, assigned)
+		for _, l := range o.Levels {
+			if want := cut.Measure(c.traffic(), at, affinity.SameZone, l.Level); !near(l.Local[Configured], want.Local) {
+				t.Errorf("%v, same zone: %v stay, want %+v", l.Level, l.Local[Configured], want)
+			}
+		}
 	})
 }
 
@@ -135,7 +144,11 @@ func TestMeasureAgreesWithPods(t *testing.T) {
 				t.Errorf("%v: %v and %v stay by same node and as configured, want %v and %v", level, l.Local[SameNode], l.Local[Configured], sameNode, configured)
 			}
 		}
-		if want := busiestPod(c, assigned); !near(o.Hotspot.Load, want) {
+		var want float64
+		for w := range c.Workloads {
+			want = max(want, busiestPod(c, assigned, w, affinity.SameNode))
+		}
+		if !near(o.Hotspot.Load, want) {
 			t.Errorf("the busiest pod has %v, want %v", o.Hotspot.Load, want)
 		}
 		if h := o.Hotspot; h.Workload != Anywhere && !slices.Contains(assigned[h.Workload], h.Node) {
@@ -154,10 +167,7 @@ func podsLocal(c *Cluster, assigned [][]int32, e flowgraph.Edge, level locality.
 	if from < 0 || to < 0 {
 		return 0
 	}
-	together := func(a, b int32) bool {
-		d := c.Nodes[a].Domain(level)
-		return d != "" && d == c.Nodes[b].Domain(level)
-	}
+	together := func(a, b int32) bool { return share(c, level, a, b) }
 	dFrom, dTo := float64(c.Workloads[from].Replicas), float64(c.Workloads[to].Replicas)
 	room := map[string]float64{} // what callees of a domain still take, for fair load
 	for _, n := range assigned[to] {
@@ -174,10 +184,18 @@ func podsLocal(c *Cluster, assigned [][]int32, e flowgraph.Edge, level locality.
 		switch {
 		case from == to && dFrom > 1:
 			sum += w / dFrom * endpoints / (dFrom - 1)
-		case from == to || endpoints == 0:
-		case routing == affinity.SameNode:
-			sum += w / dFrom
+		case from == to:
+		case routing == affinity.SameNode || routing == affinity.SameZone:
+			chosen, of := chosenBy(c, routing, a, assigned[to], c.Workloads[to].Replicas)
+			for _, b := range chosen {
+				if together(a, b) {
+					sum += w / max(dFrom, float64(len(assigned[from]))) / of
+				}
+			}
 		case routing == affinity.FairLoad:
+			if endpoints == 0 {
+				continue
+			}
 			taken := min(w/dFrom, room[c.Nodes[a].Domain(level)])
 			room[c.Nodes[a].Domain(level)] -= taken
 			sum += taken
@@ -188,47 +206,71 @@ func podsLocal(c *Cluster, assigned [][]int32, e flowgraph.Edge, level locality.
 	return sum
 }
 
-// busiestPod hands out the calls of each pod that there should be.
-func busiestPod(c *Cluster, assigned [][]int32) float64 {
-	var busiest float64
-	for to, nodes := range assigned {
-		load, total := make([]float64, len(nodes)), 0.0
-		give := func(w float64, on int32) {
-			var endpoints []int
-			for i, n := range nodes {
-				if n == on || on == Anywhere {
-					endpoints = append(endpoints, i)
-				}
-			}
-			for _, i := range endpoints {
-				load[i] += w / float64(len(endpoints))
-			}
-		}
-		for _, e := range c.Edges {
-			from, w := position(c, e.From), e.BytesPerSecond()
-			if position(c, e.To) != to {
-				continue
-			}
-			total += w
-			if from < 0 || from == to {
-				give(w, Anywhere)
-				continue
-			}
-			for i := range c.Workloads[from].Replicas {
-				on := Anywhere
-				if int(i) < len(assigned[from]) && slices.Contains(nodes, assigned[from][i]) {
-					on = assigned[from][i]
-				}
-				give(w/float64(c.Workloads[from].Replicas), on)
+// share reports whether two nodes share a domain of a level.
+func share(c *Cluster, level locality.Level, a, b int32) bool {
+	d := c.Nodes[a].Domain(level)
+	return d != "" && d == c.Nodes[b].Domain(level)
+}
+
+// chosenBy returns the nodes of the endpoints that a caller's calls go to, and by
+// how many they are divided, under SameNode and SameZone.
+func chosenBy(c *Cluster, routing affinity.Routing, caller int32, endpoints []int32, wanted int32) (chosen []int32, of float64) {
+	preferred := map[affinity.Routing][]locality.Level{
+		affinity.SameNode: {locality.Node, locality.Zone}, affinity.SameZone: {locality.Zone},
+	}
+	for _, level := range preferred[routing] {
+		for _, b := range endpoints {
+			if share(c, level, caller, b) {
+				chosen = append(chosen, b)
 			}
 		}
-		for _, l := range load {
-			if total > 0 {
-				busiest = max(busiest, l/(total/float64(c.Workloads[to].Replicas)))
-			}
+		if len(chosen) > 0 {
+			return chosen, float64(len(chosen))
 		}
 	}
-	return busiest
+	return endpoints, float64(max(int(wanted), len(endpoints)))
+}
+
+// busiestPod hands out the calls of each pod that there should be, and returns
+// what the busiest endpoint of a workload gets, relative to its fair share.
+func busiestPod(c *Cluster, assigned [][]int32, to int, routing affinity.Routing) float64 {
+	nodes := assigned[to]
+	load, total := make([]float64, len(nodes)), 0.0
+	// give hands w to the endpoints on those nodes, nil: to all.
+	give := func(w float64, chosen []int32) {
+		var endpoints []int
+		for i, n := range nodes {
+			if chosen == nil || slices.Contains(chosen, n) {
+				endpoints = append(endpoints, i)
+			}
+		}
+		for _, i := range endpoints {
+			load[i] += w / float64(len(endpoints))
+		}
+	}
+	for _, e := range c.Edges {
+		from, w := position(c, e.From), e.BytesPerSecond()
+		if position(c, e.To) != to {
+			continue
+		}
+		total += w
+		if from < 0 || from == to {
+			give(w, nil)
+			continue
+		}
+		callers := max(int(c.Workloads[from].Replicas), len(assigned[from]))
+		for i := range callers {
+			var chosen []int32
+			if i < len(assigned[from]) {
+				chosen, _ = chosenBy(c, routing, assigned[from][i], nodes, 0)
+			}
+			give(w/float64(callers), chosen)
+		}
+	}
+	if total == 0 || len(nodes) == 0 {
+		return 0
+	}
+	return slices.Max(load) / (total / float64(c.Workloads[to].Replicas))
 }
 
 func TestWiderLevelsKeepMore(t *testing.T) {

@@ -63,8 +63,9 @@ func TestMeasure(t *testing.T) {
 				level(locality.Zone, 80*0.75*0.5, 80*0.5, 80*0.75),
 				level(locality.Region, 90, 90, 90),
 			},
-			// db on n0 has the calls of two web, and half of the others' and its own.
-			hotspot: Hotspot{Workload: 1, Node: 0, Load: (40 + 20 + 5) / 45.0},
+			// db on n0 has the calls of the three web in its zone, and half of the
+			// other's and of db's own.
+			hotspot: Hotspot{Workload: 1, Node: 0, Load: (60 + 10 + 5) / 45.0},
 		},
 		"pods without a zone share it with nobody": {
 			assigned: [][]int32{{3, 3, 3, 3}, {3, 3}},
@@ -114,7 +115,7 @@ func TestConfiguredTakesTheCalleesRouting(t *testing.T) {
 	c := measureCluster()
 	assigned := [][]int32{{0, 1, 2, 3}, {0, 1}}
 	for _, m := range []Model{Uniform, FairLoad, SameNode} {
-		c.Workloads[1].Routing = m.routing(0)
+		c.Workloads[1].Routing = m.routing(affinity.SameZone)
 		c.Workloads[0].Routing = affinity.FairLoad // the caller's counts for nothing
 		l, _ := Measure(c, assigned).Level(locality.Node)
 		if math.Abs(l.Local[Configured]-l.Local[m]) > 1e-9 {

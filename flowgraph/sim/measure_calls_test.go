@@ -1,0 +1,84 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// TestPreferredEndpoints has web (4 pods, 20 bytes/s to db each) on the nodes
+// n0 and n1 of zone a, n2 of zone b and n3 without a zone.
+func TestPreferredEndpoints(t *testing.T) {
+	cases := map[string]struct {
+		routing              affinity.Routing
+		db                   []int32
+		node, zone, region   float64 // of web's 80 bytes/s
+		busiest              float64 // with db's own 10
+		secondRegion, noZone bool
+	}{
+		"same node, one in each zone":      {routing: affinity.SameNode, db: []int32{0, 2}, node: 40, zone: 60, region: 80, busiest: (20 + 20 + 10 + 5) / 45.0},
+		"same zone, one in each zone":      {routing: affinity.SameZone, db: []int32{0, 2}, node: 40, zone: 60, region: 80, busiest: (20 + 20 + 10 + 5) / 45.0},
+		"same node, two in a zone":         {routing: affinity.SameNode, db: []int32{0, 1}, node: 40, zone: 40, region: 80, busiest: 1},
+		"same zone, two in a zone":         {routing: affinity.SameZone, db: []int32{0, 1}, node: 20, zone: 40, region: 80, busiest: 1},
+		"same zone falls back to all":      {routing: affinity.SameZone, db: []int32{0, 1}, node: 20, zone: 40, region: 40, secondRegion: true, busiest: 1},
+		"same node falls back to all":      {routing: affinity.SameNode, db: []int32{1, 2}, node: 40, zone: 60, region: 40 + 20 + 10, secondRegion: true, busiest: (20 + 20 + 10 + 5) / 45.0},
+		"same node without a zone":         {routing: affinity.SameNode, db: []int32{3, 3}, node: 20, zone: 0, region: 80, busiest: 1},
+		"same zone without a zone":         {routing: affinity.SameZone, db: []int32{2, 3}, node: 20 + 10, zone: 20, region: 80, busiest: (20 + 30 + 5) / 45.0},
+		"same zone where no zone is known": {routing: affinity.SameZone, db: []int32{0, 1}, node: 20, zone: 0, region: 80, noZone: true, busiest: 1},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := measureCluster()
+			if tc.secondRegion { // of zone b and of n3
+				c.Nodes[2].Region, c.Nodes[3].Region = "s", "s"
+			}
+			for i := range c.Nodes {
+				if tc.noZone {
+					c.Nodes[i].Zone = ""
+				}
+			}
+			c.Workloads[1].Routing = tc.routing
+			p := place(c, [][]int32{{0, 1, 2, 3}, tc.db})
+			if diff := cmp.Diff(byLevel{0, tc.node, tc.zone, tc.region}, p.local(tc.routing, pair{0, 1}, 80), about()); diff != "" {
+				t.Errorf("what stays (-want +got):\n%s", diff)
+			}
+			hotspots := busiest(p, resolve(c), func(w int32) affinity.Routing { return c.Workloads[w].Routing })
+			if !near(hotspots[1].Load, tc.busiest) {
+				t.Errorf("the busiest pod of db has %v, want %v", hotspots[1].Load, tc.busiest)
+			}
+		})
+	}
+}
+
+// TestPreferencesAgreeWithSingleCalls follows each call of each pod, during
+// rollouts too, where workloads have more pods than they want.
+func TestPreferencesAgreeWithSingleCalls(t *testing.T) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+		for w := range c.Workloads {
+			c.Workloads[w].Routing = []affinity.Routing{affinity.SameNode, affinity.SameZone}[rng.IntN(2)]
+			assigned[w] = append(assigned[w], assigned[w][:rng.IntN(len(assigned[w])+1)]...)
+		}
+		p, ends := place(c, assigned), resolve(c)
+		for i, e := range c.Edges {
+			if ends[i].from < 0 || ends[i].to < 0 || ends[i].from == ends[i].to {
+				continue
+			}
+			routing := c.Workloads[ends[i].to].Routing
+			got := p.local(routing, ends[i], e.BytesPerSecond())
+			for _, level := range locality.Levels() {
+				if want := podsLocal(c, assigned, e, level, routing); !near(got[level], want) {
+					t.Errorf("%s to %s, %v, %v: %v stay, want %v", e.From, e.To, routing, level, got[level], want)
+				}
+			}
+		}
+		for w, h := range busiest(p, ends, func(w int32) affinity.Routing { return c.Workloads[w].Routing }) {
+			if want := busiestPod(c, assigned, w, c.Workloads[w].Routing); !near(h.Load, want) {
+				t.Errorf("the busiest pod of %s has %v, want %v", c.Workloads[w].ID, h.Load, want)
+			}
+		}
+	})
+}
