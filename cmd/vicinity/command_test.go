@@ -54,6 +54,8 @@ func TestCompletion(t *testing.T) {
 		"window":         {[]string{"vicinity", "__complete", "graph", "--window", ""}, "1m\n5m\n15m\n1h\n:4\n"},
 		"file":           {[]string{"vicinity", "__complete", "graph", "--telemetry-config", ""}, "yaml\nyml\njson\n:8\n"},
 		"no file names":  {[]string{"vicinity", "__complete", "graph", "--namespace", ""}, ":4\n"},
+		"a route":        {[]string{"vicinity", "__complete", "replay", "--route", ""}, "all=\n:6\n"},
+		"its policy":     {[]string{"vicinity", "__complete", "replay", "--route", "shop/cart="}, "shop/cart=Any\nshop/cart=PreferSameZone\nshop/cart=PreferClose\nshop/cart=PreferSameNode\n:4\n"},
 		"as kubectl ask": {[]string{"/x/kubectl_complete-vicinity", "graph", "-o", ""}, "table\tfor people\n"},
 		"script":         {[]string{"vicinity", "completion", "bash"}, "__start_vicinity"},
 	}

@@ -41,6 +41,7 @@ type replayOptions struct {
 	profile     string
 	runs        []string
 	assignments []string
+	routes      []string
 	order       string
 	seeds       int
 	firstSeed   uint64
@@ -60,6 +61,7 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 		Long:  replayLong,
 		Example: `  vicinity replay edges.csv --cluster cluster.json --price-per-gb 0.01
   vicinity replay edges.csv --cluster cluster.json --scheduler-config mine=scheduler.yaml --run recorded,gain
+  vicinity replay edges.csv --cluster cluster.json --route shop/cart=PreferSameNode --price-per-gb 0.01
   vicinity replay mesh:online-boutique --seeds 20 -o json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -77,6 +79,7 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 	f.StringVar(&o.profile, "profile", "", "schedulerName of the `PROFILE` of those files that places all pods (default: the first)")
 	f.StringSliceVar(&o.runs, "run", nil, "built-in `RUNS`: "+joined(builtInNames())+" (default: all that the input allows)")
 	f.StringArrayVar(&o.assignments, "assignment", nil, "an assignment to measure too, as `NAME=FILE` (CSV with the columns workload,node,pods); may be repeated")
+	f.StringArrayVar(&o.routes, "route", nil, "assume another trafficDistribution, as `SERVICE=POLICY`: namespace/name of a Service or workload, or "+everyService+"; "+joined(policies())+"; may be repeated")
 	f.StringVar(&o.order, "order", "", "`ORDER` in which pods arrive: "+joined(orderNames())+" (default: rollout when the input has an assignment, else random)")
 	f.IntVar(&o.seeds, "seeds", 5, "number `N` of replays of each run, each with another order")
 	f.Uint64Var(&o.firstSeed, "first-seed", 1, "the `SEED` of the first replay")
@@ -89,12 +92,16 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 	complete(cmd, "output", "table", "json")
 	complete(cmd, "order", orderNames()...)
 	complete(cmd, "run", builtInNames()...)
+	completeWith(cmd, "route", completeRoute)
 	return cmd
 }
 
 func complete(cmd *cobra.Command, flag string, values ...string) {
-	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-	if err != nil {
+	completeWith(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func completeWith(cmd *cobra.Command, flag string, with cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, with); err != nil {
 		panic(err) // the flag's name is wrong
 	}
 }
@@ -130,6 +137,9 @@ func runReplay(ctx context.Context, s streams, now func() time.Time, input strin
 	}
 	in, err := loadReplayInput(input, o.cluster)
 	if err != nil {
+		return err
+	}
+	if err := in.assume(o.routes); err != nil {
 		return err
 	}
 	if o.write != "" {
@@ -187,7 +197,7 @@ func (p *replayPlan) report(in *replayInput, results [][]*sim.Result, order sim.
 	c := in.replayable.Cluster
 	r := &replayreport.Report{
 		Input: in.summary(), Order: order.String(), Seeds: seeds, FirstSeed: o.firstSeed,
-		PricePerGB: o.price, Baseline: p.baseline, Warnings: in.warnings,
+		PricePerGB: o.price, Baseline: p.baseline, Warnings: in.warnings, Assumed: in.assumed,
 	}
 	add := func(name, config string, results ...*sim.Result) {
 		samples := make([]replayreport.Sample, len(results))

@@ -22,6 +22,8 @@ type replayInput struct {
 	name       string
 	replayable *kube.Replayable
 	warnings   []string
+	// assumed is what the Services say other than in the input.
+	assumed []replayreport.Route
 }
 
 // loadReplayInput reads the INPUT of the verb replay.

@@ -29,6 +29,9 @@ type Report struct {
 	// seeds FirstSeed, FirstSeed+1, ... Runs are paired by seed.
 	Seeds     int    `json:"seeds"`
 	FirstSeed uint64 `json:"firstSeed"`
+	// Assumed is what Services were assumed to say other than in the input; missing
+	// when nothing was.
+	Assumed []Route `json:"assumed,omitempty"`
 	// PricePerGB is the price of 1e9 bytes between zones, in any currency; 0: not
 	// asked for.
 	PricePerGB float64 `json:"pricePerGB,omitempty"`
@@ -53,6 +56,17 @@ type Input struct {
 	// end outside the cluster, which no assignment can keep local.
 	BytesPerSecond         float64 `json:"bytesPerSecond"`
 	ExternalBytesPerSecond float64 `json:"externalBytesPerSecond"`
+}
+
+// Route is a trafficDistribution that was assumed for one Service, for those of
+// one workload, or for all.
+type Route struct {
+	// Service is namespace/name of a Service or a workload, or "all".
+	Service string `json:"service"`
+	// TrafficDistribution is as Kubernetes spells it; "Any" stands for none.
+	TrafficDistribution string `json:"trafficDistribution"`
+	// Services is how many Services were changed.
+	Services int `json:"services"`
 }
 
 // Run is one configuration, or an assignment that was there before.

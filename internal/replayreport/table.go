@@ -48,6 +48,9 @@ func (r *Report) writeHead(out io.Writer) {
 	if r.replayed() {
 		fmt.Fprintf(out, "pods arrive in the order %s, with %s from %d\n", show.Printable(r.Order), show.Plural(r.Seeds, "seed"), r.FirstSeed)
 	}
+	for _, a := range r.Assumed {
+		fmt.Fprintf(out, "assumed: %s = %s (%s)\n", show.Printable(a.Service), show.Printable(a.TrafficDistribution), show.Plural(a.Services, "Service"))
+	}
 	if slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Config != "" }) {
 		fmt.Fprintln(out)
 		var t columns

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/informers"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/replayreport"
+)
+
+// anyPolicy stands for a Service without trafficDistribution: calls go to any
+// endpoint.
+const anyPolicy = "Any"
+
+// everyService stands in the place of a Service's name for all of them.
+const everyService = "all"
+
+// policies are the values of trafficDistribution (KEP-3015), and anyPolicy.
+func policies() []string {
+	return []string{
+		anyPolicy, corev1.ServiceTrafficDistributionPreferSameZone,
+		corev1.ServiceTrafficDistributionPreferClose, corev1.ServiceTrafficDistributionPreferSameNode,
+	}
+}
+
+// completeRoute completes the policy once a Service is named.
+func completeRoute(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	service, _, named := strings.Cut(typed, "=")
+	if !named {
+		return []cobra.Completion{everyService + "="}, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+	var all []cobra.Completion
+	for _, policy := range policies() {
+		all = append(all, service+"="+policy)
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
+}
+
+// route is one assumption: calls to a Service, to those of a workload, or to
+// every one are divided as a policy says.
+type route struct{ arg, service, policy string }
+
+func parseRoute(arg string) (route, error) {
+	service, policy, ok := strings.Cut(arg, "=")
+	switch {
+	case !ok || service == "":
+		return route{}, usageErrorf("--route %q: want SERVICE=POLICY, such as shop/cart=%s or %s=%s",
+			arg, corev1.ServiceTrafficDistributionPreferSameNode, everyService, corev1.ServiceTrafficDistributionPreferSameZone)
+	case !slices.Contains(policies(), policy):
+		return route{}, usageErrorf("--route %q: the policy %q must be one of %s", arg, policy, joined(policies()))
+	}
+	return route{arg, service, policy}, nil
+}
+
+// apply changes a Service. Its internalTrafficPolicy and annotations (Istio has
+// one for the same purpose) give way to the policy.
+func (r route) apply(s *corev1.Service) *corev1.Service {
+	changed := s.DeepCopy()
+	changed.Annotations, changed.Spec.InternalTrafficPolicy, changed.Spec.TrafficDistribution = nil, nil, nil
+	if r.policy != anyPolicy {
+		changed.Spec.TrafficDistribution = &r.policy
+	}
+	return changed
+}
+
+// assume changes the input's Services as the flags --route say, the later ones
+// after the earlier, and how calls to their workloads are divided.
+func (in *replayInput) assume(args []string) error {
+	for _, arg := range args {
+		r, err := parseRoute(arg)
+		if err != nil {
+			return err
+		}
+		if err := in.assumeOne(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *replayInput) assumeOne(r route) error {
+	chosen, err := in.servicesOf(r)
+	if err != nil {
+		return err
+	}
+	var affected []int // positions of workloads
+	for _, i := range chosen {
+		changed := r.apply(in.replayable.Objects[i].(*corev1.Service))
+		in.replayable.Objects[i] = changed
+		affected = append(affected, in.selectedBy(changed)...)
+	}
+	slices.Sort(affected)
+	affected = slices.Compact(affected)
+	others, err := in.route(affected, r)
+	switch {
+	case err != nil:
+		return err
+	case r.service != everyService && len(affected) == 0:
+		return usageErrorf("--route %q: the Service selects no workload of %s; name one that does", r.arg, in.name)
+	case r.service != everyService && len(others) == len(affected):
+		return usageErrorf("--route %q: calls to %s would not be divided so: the Service is headless, or another one of the workload keeps less; set that one too",
+			r.arg, others[0])
+	case len(others) > 0:
+		in.warnings = append(in.warnings, kube.Warning{
+			Text:  "--route " + r.arg + ": calls to a workload are not divided so, as a Service of it is headless or keeps less",
+			Count: len(others), Example: others[0].String(),
+		}.String())
+	}
+	in.assumed = append(in.assumed, replayreport.Route{Service: r.service, TrafficDistribution: r.policy, Services: len(chosen)})
+	return nil
+}
+
+// route reads anew how calls to workloads are divided, and returns those of which
+// it is not as was asked for.
+func (in *replayInput) route(workloads []int, r route) (others []flowgraph.WorkloadID, err error) {
+	shared := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
+	routes, err := kube.NewRoutes(shared)
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range in.replayable.Objects {
+		if s, ok := object.(*corev1.Service); ok {
+			if err := shared.GetIndexer().Add(s); err != nil {
+				return nil, fmt.Errorf("indexing Service %s/%s: %w", s.Namespace, s.Name, err)
+			}
+		}
+	}
+	want := r.routing()
+	for _, i := range workloads {
+		w := &in.replayable.Cluster.Workloads[i]
+		w.Routing = routes.Of(in.replayable.Templates[i])
+		if w.Routing != want {
+			others = append(others, w.ID)
+		}
+	}
+	return others, nil
+}
+
+func (r route) routing() affinity.Routing { return kube.RoutingOf(r.apply(&corev1.Service{})) }
+
+// servicesOf returns the positions of the Services, among the objects, that a
+// route names: the one of that name, or else those of the workload.
+func (in *replayInput) servicesOf(r route) ([]int, error) {
+	var all, named, ofWorkload []int
+	var names []string
+	workload := slices.IndexFunc(in.replayable.Cluster.Workloads, func(w sim.Workload) bool { return w.ID.String() == r.service })
+	for i, object := range in.replayable.Objects {
+		s, ok := object.(*corev1.Service)
+		if !ok {
+			continue
+		}
+		name := s.Namespace + "/" + s.Name
+		all, names = append(all, i), append(names, name)
+		if name == r.service {
+			named = append(named, i)
+		}
+		if workload >= 0 && selects(s, in.replayable.Templates[workload]) {
+			ofWorkload = append(ofWorkload, i)
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return nil, usageErrorf("--route %q: %s has no Services; have kubectl get services too for --cluster", r.arg, in.name)
+	case r.service == everyService:
+		return all, nil
+	case len(named) > 0:
+		return named, nil
+	case len(ofWorkload) > 0:
+		return ofWorkload, nil
+	case workload >= 0:
+		return nil, usageErrorf("--route %q: no Service selects this workload, so that no proxy divides calls to it; leave it out", r.arg)
+	}
+	return nil, in.unknownService(r, names)
+}
+
+// unknownService says what can be named instead: a Service of the same name in
+// another namespace, or the first few.
+func (in *replayInput) unknownService(r route, names []string) error {
+	bare := r.service[strings.LastIndex(r.service, "/")+1:]
+	if i := slices.IndexFunc(names, func(name string) bool { return strings.HasSuffix(name, "/"+bare) }); i >= 0 {
+		return usageErrorf("--route %q: there is no Service or workload %q; did you mean %s?", r.arg, r.service, names[i])
+	}
+	const few = 5
+	more := ""
+	if len(names) > few {
+		more = fmt.Sprintf(" and %d more", len(names)-few)
+	}
+	return usageErrorf("--route %q: there is no Service or workload %q in %s; must be %s, or one of %s%s",
+		r.arg, r.service, in.name, everyService, joined(names[:min(len(names), few)]), more)
+}
+
+// selectedBy returns the positions of the workloads that a Service selects.
+func (in *replayInput) selectedBy(s *corev1.Service) []int {
+	var found []int
+	for i, template := range in.replayable.Templates {
+		if selects(s, template) {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// selects reports whether a Service is for a pod. An empty selector is for none.
+func selects(s *corev1.Service, pod *corev1.Pod) bool {
+	return s.Namespace == pod.Namespace && len(s.Spec.Selector) > 0 && labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(pod.Labels))
+}

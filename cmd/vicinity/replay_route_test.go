@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// routedJSON is what these tests read of a report.
+type routedJSON struct {
+	Assumed []struct {
+		Service, TrafficDistribution string
+		Services                     int
+	}
+	Runs []struct {
+		Name    string
+		Summary struct {
+			Node, Zone struct {
+				Configured, Uniform, SameNode struct {
+					LocalBytesPerSecond struct{ Mean float64 }
+				}
+			}
+		}
+	}
+	Warnings []string
+}
+
+func replayed(t *testing.T, args ...string) routedJSON {
+	t.Helper()
+	var r routedJSON
+	if err := json.Unmarshal([]byte(succeed(t, append([]string{"replay", "-o", "json"}, args...)...)), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// shopFiles is web (2 pods), which calls cart and db (2 pods each) and the
+// headless queue, on two nodes of two zones. cart has two Services.
+func shopFiles(t *testing.T) (edges, cluster string) {
+	t.Helper()
+	dir := t.TempDir()
+	edges, cluster = filepath.Join(dir, "edges.csv"), filepath.Join(dir, "cluster.yaml")
+	write(t, edges, "from,to,bytes_per_second\nshop/web,shop/cart,1000\nshop/web,shop/db,100\nshop/web,shop/queue,10\n")
+	data, err := os.ReadFile(filepath.Join("testdata", "replay-shop.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cluster, string(data))
+	return edges, cluster
+}
+
+// TestReplayRoutes measures the recorded assignment, in which every caller has an
+// endpoint of each workload on its node.
+func TestReplayRoutes(t *testing.T) {
+	edges, cluster := shopFiles(t)
+	cases := map[string]struct {
+		routes     []string
+		node, zone float64 // what stays as configured, of 1110
+		warning    string
+	}{
+		"as it is":              {nil, 555, 555, ""},
+		"a Service":             {[]string{"shop/db=PreferSameNode"}, 605, 605, ""},
+		"a zone":                {[]string{"shop/db=PreferSameZone"}, 605, 605, ""},
+		"a zone, by its name":   {[]string{"shop/db=PreferClose"}, 605, 605, ""},
+		"all":                   {[]string{"all=PreferSameNode"}, 1105, 1105, "queue"},
+		"the last one counts":   {[]string{"all=PreferSameNode", "shop/db=Any"}, 1055, 1055, ""},
+		"a workload's Services": {[]string{"shop/cart=PreferSameNode"}, 1055, 1055, ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			args := []string{edges, "--cluster", cluster, "--run", "recorded"}
+			for _, r := range tc.routes {
+				args = append(args, "--route", r)
+			}
+			r := replayed(t, args...)
+			got := r.Runs[0].Summary
+			if got.Node.Configured.LocalBytesPerSecond.Mean != tc.node || got.Zone.Configured.LocalBytesPerSecond.Mean != tc.zone {
+				t.Errorf("as configured, %v stay on the node and %v in the zone, want %v and %v",
+					got.Node.Configured.LocalBytesPerSecond.Mean, got.Zone.Configured.LocalBytesPerSecond.Mean, tc.node, tc.zone)
+			}
+			if len(r.Assumed) != len(tc.routes) {
+				t.Errorf("the report has %v of %v", r.Assumed, tc.routes)
+			}
+			if warned := strings.Join(r.Warnings, "\n"); tc.warning != "" && !strings.Contains(warned, tc.warning) {
+				t.Errorf("warnings %s, want one of %s", warned, tc.warning)
+			}
+			for _, a := range r.Assumed {
+				if out := succeed(t, append([]string{"replay"}, args...)...); !strings.Contains(out, "assumed: "+a.Service+" = "+a.TrafficDistribution) {
+					t.Errorf("the assumption is not in\n%s", out)
+				}
+			}
+		})
+	}
+}
+
+// TestThePluginSeesTheRoutes: a profile that reads the routing places pods
+// otherwise where every Service prefers the node. What is written has it too.
+func TestThePluginSeesTheRoutes(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "auto.yaml")
+	write(t, config, "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles:\n"+
+		"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 5}]}}}\n")
+	local := func(routes ...string) map[string]float64 {
+		figures := map[string]float64{}
+		args := append([]string{"mesh:chain-replicas", "--seeds", "2", "--run", "default", "--scheduler-config", config}, routes...)
+		for _, run := range replayed(t, args...).Runs {
+			figures[run.Name] = run.Summary.Node.SameNode.LocalBytesPerSecond.Mean
+		}
+		return figures
+	}
+	plain, near := local(), local("--route", "all=PreferSameNode")
+	if plain["default"] != near["default"] {
+		t.Errorf("kube-scheduler's own configuration looks at the routing: %v and %v", plain, near)
+	}
+	if plain["auto"] == near["auto"] {
+		t.Errorf("the plugin does not look at the routing: %v and %v", plain, near)
+	}
+	dir := t.TempDir()
+	succeed(t, "replay", "mesh:chain", "--route", "all=PreferSameZone", "--write", dir)
+	written, err := os.ReadFile(filepath.Join(dir, "cluster.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(written), `"trafficDistribution":"PreferSameZone"`) {
+		t.Error("what is written does not have the assumption")
+	}
+}
+
+func TestReplayRouteErrors(t *testing.T) {
+	edges, cluster := shopFiles(t)
+	cases := map[string]struct {
+		route string
+		want  []string
+	}{
+		"no policy":              {"shop/db", []string{`--route "shop/db"`, "SERVICE=POLICY", "all=PreferSameZone"}},
+		"no Service":             {"=Any", []string{"SERVICE=POLICY"}},
+		"unknown policy":         {"shop/db=SameNode", []string{`"SameNode"`, "Any, PreferSameZone, PreferClose, PreferSameNode"}},
+		"unknown Service":        {"shop/nothing=Any", []string{`"shop/nothing"`, "edges.csv", "must be all, or one of shop/cart-a, shop/cart-b"}},
+		"another namespace":      {"db=Any", []string{"did you mean shop/db?"}},
+		"one Service of two":     {"shop/cart-a=PreferSameNode", []string{"shop/cart would not be divided so", "set that one too"}},
+		"headless":               {"shop/queue=PreferSameNode", []string{"shop/queue would not be divided so", "headless"}},
+		"selects nothing":        {"shop/stray=PreferSameNode", []string{"selects no workload"}},
+		"a workload without one": {"shop/web=PreferSameNode", []string{"no Service selects this workload"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			code, out, said := invoke(t, "replay", edges, "--cluster", cluster, "--route", tc.route)
+			if code != exitUsage || out != "" || strings.Count(said, "\n") != 1 {
+				t.Errorf("exit code %d, stdout %q, stderr %q", code, out, said)
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(said, want) {
+					t.Errorf("%q is not in %s", want, said)
+				}
+			}
+		})
+	}
+}
+
+// TestALocalPolicyGivesWay: a route is all that a Service says.
+func TestALocalPolicyGivesWay(t *testing.T) {
+	edges, cluster := shopFiles(t)
+	text, err := os.ReadFile(cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cluster, strings.Replace(string(text), "selector: {app: db}", "selector: {app: db}, internalTrafficPolicy: Local", 1))
+	for route, want := range map[string]float64{"shop/cart=Any": 605, "shop/db=Any": 555} {
+		r := replayed(t, edges, "--cluster", cluster, "--run", "recorded", "--route", route)
+		if diff := cmp.Diff(want, r.Runs[0].Summary.Node.Configured.LocalBytesPerSecond.Mean); diff != "" {
+			t.Errorf("%s: what stays (-want +got):\n%s", route, diff)
+		}
+	}
+}
