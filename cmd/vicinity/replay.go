@@ -166,7 +166,12 @@ func runReplay(ctx context.Context, s streams, now func() time.Time, input strin
 	if err != nil {
 		return err
 	}
+	settable, err := in.settable()
+	if err != nil {
+		return err
+	}
 	report := plan.report(in, results, order, seeds, o)
+	report.Advise(settable, recordedRun, gainRun)
 	if o.output == "json" {
 		return report.WriteJSON(s.out)
 	}

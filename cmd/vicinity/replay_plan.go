@@ -27,6 +27,9 @@ type givenAssignment struct {
 // recordedRun is the name of the assignment that came with the input.
 const recordedRun = "recorded"
 
+// gainRun is the built-in run with which Services are ranked.
+const gainRun = "gain"
+
 func builtInNames() []string { return append([]string{recordedRun}, kubesim.BuiltInNames()...) }
 
 func joined(names []string) string { return strings.Join(names, ", ") }

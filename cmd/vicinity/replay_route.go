@@ -122,17 +122,9 @@ func (in *replayInput) assumeOne(r route) error {
 // route reads anew how calls to workloads are divided, and returns those of which
 // it is not as was asked for.
 func (in *replayInput) route(workloads []int, r route) (others []flowgraph.WorkloadID, err error) {
-	shared := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
-	routes, err := kube.NewRoutes(shared)
+	routes, err := in.routes(func(s *corev1.Service) *corev1.Service { return s })
 	if err != nil {
 		return nil, err
-	}
-	for _, object := range in.replayable.Objects {
-		if s, ok := object.(*corev1.Service); ok {
-			if err := shared.GetIndexer().Add(s); err != nil {
-				return nil, fmt.Errorf("indexing Service %s/%s: %w", s.Namespace, s.Name, err)
-			}
-		}
 	}
 	want := r.routing()
 	for _, i := range workloads {
@@ -143,6 +135,38 @@ func (in *replayInput) route(workloads []int, r route) (others []flowgraph.Workl
 		}
 	}
 	return others, nil
+}
+
+// settable tells of each workload, by position, whether a trafficDistribution of
+// its Services would count: not without one, nor with headless ones only.
+func (in *replayInput) settable() ([]bool, error) {
+	near := route{policy: corev1.ServiceTrafficDistributionPreferSameNode}
+	routes, err := in.routes(near.apply)
+	if err != nil {
+		return nil, err
+	}
+	settable := make([]bool, len(in.replayable.Templates))
+	for i, template := range in.replayable.Templates {
+		settable[i] = routes.Of(template) == near.routing()
+	}
+	return settable, nil
+}
+
+// routes reads the input's Services, each as change returns it.
+func (in *replayInput) routes(change func(*corev1.Service) *corev1.Service) (kube.Routes, error) {
+	services := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
+	routes, err := kube.NewRoutes(services)
+	if err != nil {
+		return kube.Routes{}, err
+	}
+	for _, object := range in.replayable.Objects {
+		if s, ok := object.(*corev1.Service); ok {
+			if err := services.GetIndexer().Add(change(s)); err != nil {
+				return kube.Routes{}, fmt.Errorf("indexing Service %s/%s: %w", s.Namespace, s.Name, err)
+			}
+		}
+	}
+	return routes, nil
 }
 
 func (r route) routing() affinity.Routing { return kube.RoutingOf(r.apply(&corev1.Service{})) }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,16 @@ type routedJSON struct {
 				Configured, Uniform, SameNode struct {
 					LocalBytesPerSecond struct{ Mean float64 }
 				}
+			}
+		}
+	}
+	RoutingAdvice []struct {
+		Workload struct{ Name string }
+		Options  []struct {
+			TrafficDistribution string
+			Runs                []struct {
+				Run                          string
+				CrossNodeSavedBytesPerSecond float64
 			}
 		}
 	}
@@ -173,5 +184,29 @@ func TestALocalPolicyGivesWay(t *testing.T) {
 		if diff := cmp.Diff(want, r.Runs[0].Summary.Node.Configured.LocalBytesPerSecond.Mean); diff != "" {
 			t.Errorf("%s: what stays (-want +got):\n%s", route, diff)
 		}
+	}
+}
+
+// TestReplayAdvice tries every advice: a headless Service gets none.
+func TestReplayAdvice(t *testing.T) {
+	edges, cluster := shopFiles(t)
+	args := []string{edges, "--cluster", cluster, "--run", "recorded"}
+	now := replayed(t, args...)
+	var advised []string
+	for _, a := range now.RoutingAdvice {
+		for _, o := range a.Options {
+			advised = append(advised, a.Workload.Name+"="+o.TrafficDistribution)
+			then := replayed(t, append(args, "--route", "shop/"+a.Workload.Name+"="+o.TrafficDistribution)...)
+			local := func(r routedJSON) float64 { return r.Runs[0].Summary.Node.Configured.LocalBytesPerSecond.Mean }
+			if want := local(then) - local(now); len(o.Runs) != 1 || o.Runs[0].Run != "recorded" || o.Runs[0].CrossNodeSavedBytesPerSecond != want {
+				t.Errorf("%s = %s: %+v, want %v saved", a.Workload.Name, o.TrafficDistribution, o.Runs, want)
+			}
+		}
+	}
+	if want := []string{"cart=PreferSameNode", "cart=PreferSameZone", "db=PreferSameNode", "db=PreferSameZone"}; !slices.Equal(advised, want) {
+		t.Errorf("advised %v, want %v", advised, want)
+	}
+	if out := succeed(t, append([]string{"replay", "--price-per-gb", "0.01"}, args...)...); !strings.Contains(out, "SERVICES OF") || !strings.Contains(out, "RECORDED: NODE") {
+		t.Errorf("no advice in\n%s", out)
 	}
 }

@@ -46,7 +46,7 @@ func TestPreferredEndpoints(t *testing.T) {
 			if diff := cmp.Diff(byLevel{0, tc.node, tc.zone, tc.region}, p.local(tc.routing, pair{0, 1}, 80), about()); diff != "" {
 				t.Errorf("what stays (-want +got):\n%s", diff)
 			}
-			hotspots := busiest(p, resolve(c), func(w int32) affinity.Routing { return c.Workloads[w].Routing })
+			hotspots := busiest(p, resolve(c), configured(c))
 			if !near(hotspots[1].Load, tc.busiest) {
 				t.Errorf("the busiest pod of db has %v, want %v", hotspots[1].Load, tc.busiest)
 			}
@@ -75,7 +75,7 @@ func TestPreferencesAgreeWithSingleCalls(t *testing.T) {
 				}
 			}
 		}
-		for w, h := range busiest(p, ends, func(w int32) affinity.Routing { return c.Workloads[w].Routing }) {
+		for w, h := range busiest(p, ends, configured(c)) {
 			if want := busiestPod(c, assigned, w, c.Workloads[w].Routing); !near(h.Load, want) {
 				t.Errorf("the busiest pod of %s has %v, want %v", c.Workloads[w].ID, h.Load, want)
 			}

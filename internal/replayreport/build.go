@@ -38,7 +38,7 @@ func NewSample(c *sim.Cluster, result *sim.Result) Sample {
 // in nothing but their assignment. A price of 0 is none.
 // Without timing, Took only tells whether the run was replayed.
 func NewRun(name, config string, samples []Sample, pricePerGB float64, timing bool) Run {
-	r := Run{Name: name, Config: config, first: samples[0]}
+	r := Run{Name: name, Config: config, samples: samples}
 	for _, s := range samples {
 		seed := Seed{Figures: figuresOf(s.Outcome, s.Unschedulable, pricePerGB)}
 		if busiest := s.Outcome.Hotspot; s.Cluster != nil && busiest.Workload != sim.Anywhere {
@@ -80,7 +80,7 @@ func timingOf(samples []Sample) *Timing {
 
 // compare fills in the changes against a baseline, unless the caller has done so.
 func (run *Run) compare(base *Run) {
-	c, before, after := run.first.Cluster, base.first.Assigned, run.first.Assigned
+	c, before, after := run.samples[0].Cluster, base.samples[0].Assigned, run.samples[0].Assigned
 	if c == nil || before == nil || after == nil || run.Edges != nil || run.WorkloadChanges != nil {
 		return
 	}

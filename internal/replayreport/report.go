@@ -40,6 +40,9 @@ type Report struct {
 	Baseline string `json:"baseline,omitempty"`
 	// Runs are in the order in which they were asked for.
 	Runs []Run `json:"runs"`
+	// RoutingAdvice ranks the workloads whose Services would save something with
+	// another trafficDistribution, the most first; missing unless asked for.
+	RoutingAdvice []Advice `json:"routingAdvice,omitempty"`
 	// Warnings say what a reader of the figures must know; never null.
 	Warnings []string `json:"warnings"`
 }
@@ -94,7 +97,7 @@ type Run struct {
 	// Timing is there when asked for: no two replays share it.
 	Timing *Timing `json:"timing,omitempty"`
 
-	first Sample
+	samples []Sample
 }
 
 // Seed is the result with one seed.

@@ -61,14 +61,16 @@ func shop() *sim.Cluster {
 			ID: id(w.name), Replicas: w.replicas, Routing: w.routing, Requests: sim.Resources{MilliCPU: 500, Memory: 1 << 30},
 		})
 	}
-	edge := func(from, to string, rate float64) flowgraph.Edge {
-		return flowgraph.Edge{From: id(from), To: id(to), Rates: flowgraph.Rates{SentBytesPerSecond: rate}}
-	}
+	edge := func(from, to string, rate float64) flowgraph.Edge { return edgeOf(id(from), id(to), rate) }
 	c.Edges = []flowgraph.Edge{
 		edge("web", "cart", 40<<20), edge("cart", "db", 8<<20), edge("db", "db", 1<<20), edge("internet", "web", 2<<20),
 	}
 	c.Assigned = [][]int32{{0, 1, 2, 3}, {0, 2, 3}, {1, 2}, {0, 0, 1, 1, 2, 2, 3, 3, 3}}
 	return c
+}
+
+func edgeOf(from, to flowgraph.WorkloadID, rate float64) flowgraph.Edge {
+	return flowgraph.Edge{From: from, To: to, Rates: flowgraph.Rates{SentBytesPerSecond: rate}}
 }
 
 func randomly(c *sim.Cluster, seed uint64) [][]int32 {
@@ -114,6 +116,7 @@ func reportOf(c *sim.Cluster, seeds int, price float64, timing bool) *Report {
 		NewRun("default", "kube-scheduler's default configuration", samples(randomly, 0), price, timing),
 		NewRun("gain", "the shipped profile", samples(together, 1), price, timing),
 	}
+	r.Advise(all(c), "recorded", "gain")
 	return r
 }
 
@@ -143,7 +146,9 @@ func TestGolden(t *testing.T) {
 	priced := reportOf(flat(), 1, 0.02, false)
 	priced.Warnings = []string{"edges.csv:7: from the caller"}
 	empty := &Report{Input: Input{Name: "no\x1b[31mthing"}, Baseline: "default"}
+	full.Assumed = []Route{{Service: "shop/cart", TrafficDistribution: "PreferSameNode", Services: 1}, {Service: "all", TrafficDistribution: "Any", Services: 4}}
 	withoutTiming := reportOf(shop(), 3, 0.02, false)
+	withoutTiming.Assumed = full.Assumed
 	cases := map[string]func(io.Writer) error{
 		"full.txt":          full.WriteTable,
 		"plain.txt":         plain.WriteTable,
@@ -197,6 +202,8 @@ func TestTheTableSteersNoTerminal(t *testing.T) {
 		r.Runs[i].Name += "\x1b[2J"
 		r.Runs[i].Config += "\x1b[2J"
 	}
+	r.Advise(all(c), r.Runs[0].Name)
+	r.Assumed = []Route{{Service: "\x1b[2J", TrafficDistribution: "\x1b[2J"}}
 	r.Input.Name, r.Order, r.Baseline, r.Warnings = "\x1b[2J", "\x1b[2J", "recorded\x1b[2J", []string{"\x1b[2J"}
 	var out strings.Builder
 	if err := r.WriteTable(&out); err != nil {

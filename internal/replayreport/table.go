@@ -28,6 +28,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 		for _, run := range f.Runs {
 			run.writeChanges(out, f.Baseline)
 		}
+		f.writeAdvice(out)
 	}
 	for i, warning := range f.Warnings {
 		if i == 0 {

@@ -1,0 +1,45 @@
+package sim
+
+import (
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// Called is what becomes of the calls to one workload. Rates are bytes per second
+// in both directions.
+type Called struct {
+	// Total is all calls to the workload, also its own and those from outside.
+	Total float64
+	// Local is the part of them that stays within the domains of a level, by
+	// locality.Level; Remote has none.
+	Local [locality.Region + 1]float64
+	// Busiest is the load of the busiest pod, as in Hotspot; 0 when nothing is
+	// called.
+	Busiest float64
+}
+
+// Calls returns what an assignment makes of the calls to each workload, by
+// position, when they are divided as routing says of that position. The calls to
+// one workload do not depend on how those to others are routed: Measure, as
+// Configured, is the sum.
+func Calls(c *Cluster, assigned [][]int32, routing func(workload int32) affinity.Routing) []Called {
+	ends, p := resolve(c), place(c, assigned)
+	called := make([]Called, len(c.Workloads))
+	for w, h := range busiest(p, ends, routing) {
+		called[w].Busiest = h.Load
+	}
+	for i, e := range c.Edges {
+		to, w := ends[i].to, e.BytesPerSecond()
+		if to < 0 {
+			continue
+		}
+		called[to].Total += w
+		if ends[i].from < 0 {
+			continue
+		}
+		for level, local := range p.local(routing(to), ends[i], w) {
+			called[to].Local[level] += local
+		}
+	}
+	return called
+}

@@ -1,0 +1,45 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// TestCallsAddUp changes the routing of one workload at a time, and compares with
+// the whole.
+func TestCallsAddUp(t *testing.T) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+		changed := int32(rng.IntN(len(c.Workloads)))
+		for _, routing := range []affinity.Routing{affinity.Uniform, affinity.SameNode, affinity.SameZone} {
+			was, before := Measure(c, assigned), Calls(c, assigned, configured(c))
+			c.Workloads[changed].Routing = routing
+			is, after := Measure(c, assigned), Calls(c, assigned, configured(c))
+			for k, l := range is.Levels {
+				var sum float64
+				for w := range after {
+					sum += after[w].Local[l.Level]
+					if w != int(changed) && after[w] != before[w] {
+						t.Errorf("%s: %+v became %+v when another one changed", c.Workloads[w].ID, before[w], after[w])
+					}
+				}
+				if !near(sum, l.Local[Configured]) {
+					t.Errorf("%v: %v stay in all, want %v", l.Level, sum, l.Local[Configured])
+				}
+				gained := after[changed].Local[l.Level] - before[changed].Local[l.Level]
+				if want := l.Local[Configured] - was.Levels[k].Local[Configured]; !near(gained, want) {
+					t.Errorf("%v: %v more stay as %v, want %v", l.Level, gained, routing, want)
+				}
+			}
+			if after[changed].Local[locality.Remote] != 0 || after[changed].Total != before[changed].Total {
+				t.Errorf("%+v became %+v", before[changed], after[changed])
+			}
+		}
+	})
+}
+
+func configured(c *Cluster) func(int32) affinity.Routing {
+	return func(w int32) affinity.Routing { return c.Workloads[w].Routing }
+}
