@@ -24,22 +24,22 @@ type Called struct {
 // Configured, is the sum.
 func Calls(c *Cluster, assigned [][]int32, routing func(workload int32) affinity.Routing) []Called {
 	ends, p := resolve(c), place(c, assigned)
-	called := make([]Called, len(c.Workloads))
-	for w, h := range busiest(p, ends, routing) {
-		called[w].Busiest = h.Load
-	}
+	called, loads := make([]Called, len(c.Workloads)), make([]load, len(c.Workloads))
 	for i, e := range c.Edges {
 		to, w := ends[i].to, e.BytesPerSecond()
 		if to < 0 {
 			continue
 		}
-		called[to].Total += w
+		loads[to].total += w
 		if ends[i].from < 0 {
+			loads[to].addAll(w)
 			continue
 		}
-		for level, local := range p.local(routing(to), ends[i], w) {
-			called[to].Local[level] += local
-		}
+		local := p.local(routing(to), ends[i], w, &loads[to])
+		(*byLevel)(&called[to].Local).add(&local)
+	}
+	for w, h := range p.busiest(loads) {
+		called[w].Total, called[w].Busiest = loads[w].total, h.Load
 	}
 	return called
 }

@@ -35,7 +35,7 @@ func Changes(c *Cluster, before, after [][]int32, level locality.Level, m Model)
 		}
 		w := e.BytesPerSecond()
 		routing := m.routing(c.Workloads[ends[i].to].Routing)
-		then, now := was.local(routing, ends[i], w)[level], is.local(routing, ends[i], w)[level]
+		then, now := was.local(routing, ends[i], w, nil)[level], is.local(routing, ends[i], w, nil)[level]
 		edges = append(edges, Change{From: e.From, To: e.To, Total: w, Before: then, After: now})
 		for _, end := range slices.Compact([]int32{ends[i].from, ends[i].to}) {
 			sum := &byWorkload[end]

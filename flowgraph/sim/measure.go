@@ -116,17 +116,24 @@ func Measure(c *Cluster, assigned [][]int32) *Outcome {
 		o.Missing += max(int(c.Workloads[w].Replicas)-len(nodes), 0)
 	}
 	var sums [modelCount]byLevel
+	loads := make([]load, len(c.Workloads)) // under SameNode
 	for i, e := range c.Edges {
 		w := e.BytesPerSecond()
 		o.Total += w
-		if ends[i].from < 0 || ends[i].to < 0 {
+		from, to := ends[i].from, ends[i].to
+		if from < 0 || to < 0 {
 			o.External += w
+		}
+		if to < 0 {
 			continue
 		}
-		for m, local := range p.underModels(ends[i], w) {
-			for level := range local {
-				sums[m][level] += local[level]
-			}
+		loads[to].total += w
+		if from < 0 {
+			loads[to].addAll(w)
+			continue
+		}
+		for m, local := range p.underModels(ends[i], w, &loads[to]) {
+			sums[m].add(&local)
 		}
 	}
 	for _, level := range p.known() {
@@ -136,7 +143,7 @@ func Measure(c *Cluster, assigned [][]int32) *Outcome {
 		}
 		o.Levels = append(o.Levels, l)
 	}
-	o.Hotspot = hottest(busiest(p, ends, func(int32) affinity.Routing { return affinity.SameNode }))
+	o.Hotspot = hottest(p.busiest(loads))
 	return o
 }
 

@@ -43,12 +43,11 @@ func TestPreferredEndpoints(t *testing.T) {
 			}
 			c.Workloads[1].Routing = tc.routing
 			p := place(c, [][]int32{{0, 1, 2, 3}, tc.db})
-			if diff := cmp.Diff(byLevel{0, tc.node, tc.zone, tc.region}, p.local(tc.routing, pair{0, 1}, 80), about()); diff != "" {
+			if diff := cmp.Diff(byLevel{0, tc.node, tc.zone, tc.region}, p.local(tc.routing, pair{0, 1}, 80, nil), about()); diff != "" {
 				t.Errorf("what stays (-want +got):\n%s", diff)
 			}
-			hotspots := busiest(p, resolve(c), configured(c))
-			if !near(hotspots[1].Load, tc.busiest) {
-				t.Errorf("the busiest pod of db has %v, want %v", hotspots[1].Load, tc.busiest)
+			if db := Calls(c, p.assigned, configured(c))[1]; !near(db.Busiest, tc.busiest) {
+				t.Errorf("the busiest pod of db has %v, want %v", db.Busiest, tc.busiest)
 			}
 		})
 	}
@@ -68,16 +67,16 @@ func TestPreferencesAgreeWithSingleCalls(t *testing.T) {
 				continue
 			}
 			routing := c.Workloads[ends[i].to].Routing
-			got := p.local(routing, ends[i], e.BytesPerSecond())
+			got := p.local(routing, ends[i], e.BytesPerSecond(), nil)
 			for _, level := range locality.Levels() {
 				if want := podsLocal(c, assigned, e, level, routing); !near(got[level], want) {
 					t.Errorf("%s to %s, %v, %v: %v stay, want %v", e.From, e.To, routing, level, got[level], want)
 				}
 			}
 		}
-		for w, h := range busiest(p, ends, configured(c)) {
-			if want := busiestPod(c, assigned, w, c.Workloads[w].Routing); !near(h.Load, want) {
-				t.Errorf("the busiest pod of %s has %v, want %v", c.Workloads[w].ID, h.Load, want)
+		for w, h := range Calls(c, assigned, configured(c)) {
+			if want := busiestPod(c, assigned, w, c.Workloads[w].Routing); !near(h.Busiest, want) {
+				t.Errorf("the busiest pod of %s has %v, want %v", c.Workloads[w].ID, h.Busiest, want)
 			}
 		}
 	})

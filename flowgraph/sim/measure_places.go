@@ -43,10 +43,6 @@ func (p *placement) known() []locality.Level {
 	return slices.DeleteFunc(locality.Levels(), func(l locality.Level) bool { return p.at[l].domains == 0 })
 }
 
-// share is the part of a workload's traffic that each of its pods sends: of those
-// placed, missing or surplus.
-func (p *placement) share(workload int32) float64 { return 1 / float64(p.wanted(workload)) }
-
 // wanted is how many pods a workload wants, or has during a rollout.
 func (p *placement) wanted(workload int32) int32 {
 	return max(p.c.Workloads[workload].Replicas, int32(len(p.assigned[workload])))
