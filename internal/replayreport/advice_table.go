@@ -42,7 +42,9 @@ func (r *Report) writeAdvice(out io.Writer) {
 		}
 	}
 	t.left().write(out)
-	fmt.Fprintln(out, "NODE, ZONE: bytes/s that would no longer leave the node or the zone; MONTH: their price; BUSIEST: load of the busiest pod then, relative to its fair share")
+	meanings := append([]string{"NODE: bytes/s that would no longer leave the node"},
+		shown[0].Options[0].Runs[0].cells("ZONE: the same of zones", "MONTH: the price of these")...)
+	fmt.Fprintln(out, strings.Join(append(meanings, "BUSIEST: load of the busiest pod then, relative to its fair share"), "; "))
 }
 
 // cells returns those of the two cells that the run has.
