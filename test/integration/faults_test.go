@@ -103,7 +103,7 @@ func (f *faulty) test(t *testing.T) {
 	}
 	f.setFault(t)
 	o := f.options(t, f.profile)
-	o.config.Profiles[0].SchedulerName = &f.profile
+	f.configure(o, "")
 	o.prometheusURL = f.server.URL
 	o.telemetry = func(c *configv1.TelemetryConfiguration) {
 		c.Interval = &metav1.Duration{Duration: time.Second}
@@ -133,6 +133,15 @@ func (f *faulty) test(t *testing.T) {
 	f.recover(t)
 	f.place(t, true)
 	f.checkProcess(t, goroutines, memory)
+}
+
+// configure gives the scheduler a profile of the fault's own. In it a pod's rate
+// counts by itself: the few others that there are have as much.
+func (f *faulty) configure(o startOptions, args string) {
+	profile := &o.config.Profiles[0]
+	profile.SchedulerName = &f.profile
+	profile.PluginConfig = []schedulerv1.PluginConfig{{Name: "TrafficLocality", Args: runtime.RawExtension{Raw: []byte(
+		`{"apiVersion":"config.vicinity.dev/v1","kind":"TrafficLocalityArgs",` + args + `"significantRate":"16Ki"}`)}}}
 }
 
 func (f *faulty) setFault(t *testing.T) {
@@ -251,9 +260,7 @@ func (s *suite) testExpiry(t *testing.T) {
 	f := &faulty{app: a, profile: "expiry", server: newFaultServer(t)}
 	f.server.answer(vector(f.traffic("1000000")))
 	o := f.options(t, f.profile)
-	o.config.Profiles[0].SchedulerName = &f.profile
-	o.config.Profiles[0].PluginConfig = []schedulerv1.PluginConfig{{Name: "TrafficLocality", Args: runtime.RawExtension{Raw: []byte(
-		`{"apiVersion":"config.vicinity.dev/v1","kind":"TrafficLocalityArgs","staleAfter":"5s","expireAfter":"10s"}`)}}}
+	f.configure(o, `"staleAfter":"5s","expireAfter":"10s",`)
 	o.prometheusURL = f.server.URL
 	o.telemetry = func(c *configv1.TelemetryConfiguration) {
 		c.Interval = &metav1.Duration{Duration: time.Second}
@@ -305,7 +312,7 @@ func (s *suite) testNodeDeleted(t *testing.T) {
 	f := &faulty{app: a, profile: "node-deleted", server: newFaultServer(t)}
 	f.server.answer(vector(f.traffic("1000000")))
 	o := f.options(t, f.profile)
-	o.config.Profiles[0].SchedulerName = &f.profile
+	f.configure(o, "")
 	o.prometheusURL = f.server.URL
 	o.telemetry = func(c *configv1.TelemetryConfiguration) { c.Prometheus.TLS = &configv1.TLS{CAFile: f.server.CAFile} }
 	f.scheduler = f.start(t, o)
