@@ -96,6 +96,8 @@ type Run struct {
 	WorkloadChanges []Change `json:"workloadChanges,omitempty"`
 	// Timing is there when asked for: no two replays share it.
 	Timing *Timing `json:"timing,omitempty"`
+	// Timeline is there for recordings over time.
+	Timeline []Moment `json:"timeline,omitempty"`
 
 	samples []Sample
 }
