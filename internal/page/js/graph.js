@@ -68,6 +68,7 @@ function graphScene(model) {
   return {
     groups: [{ name: "", boxes: [...spaces.keys()] }], rooms: boxes.map((box) => box.chips.length), boxes, links, most: links[0]?.rate ?? 1, shown: 80,
     name: (w) => model.workloads[w].name,
+    heavy: () => true,
     share: (w) => model.workloads[w].traffic / Math.max(1, busiest),
     linksOf: (focus) => links.filter((link) => (focus.box === undefined ? link.from.workload === focus.workload || link.to.workload === focus.workload : link.from.box === focus.box || link.to.box === focus.box)),
   };

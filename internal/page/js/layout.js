@@ -1,31 +1,37 @@
 // Where a picture has its groups (zones), boxes (nodes) and chips (workloads).
 // Both pictures of a pair have the same rooms, so that boxes stay in their place.
 
-const labelled = { most: 16, boxes: 40, chip: 20, gap: 4, box: 128 };
+// In a gutter beside the chips are the lines that stay in a box; margin is for those
+// that leave the last column and come back to it.
+const labelled = { most: 16, boxes: 40, chip: 20, gap: 4, box: 132, gutter: 14, margin: 14 };
+
+// isLabelled reports whether chips have names: there are few.
+const isLabelled = (rooms) => Math.max(...rooms) <= labelled.most && rooms.length <= labelled.boxes;
 
 // layout returns rectangles. groups have a name and the positions of their boxes;
 // rooms is how many chips each box must have room for.
 function layout(groups, rooms, width) {
   const most = Math.max(1, ...rooms);
-  if (most <= labelled.most && rooms.length <= labelled.boxes) {
+  if (isLabelled(rooms)) {
     const inner = (room) => Math.max(1, room) * (labelled.chip + labelled.gap) + 34;
-    return arrange(groups, rooms, width, { boxWidth: labelled.box, stretch: true, heightOf: inner, labels: true, pad: 10, head: 22, chipGap: labelled.gap });
+    return arrange(groups, rooms, width, { boxWidth: labelled.box, stretch: true, heightOf: inner, labels: true, pad: 10, head: 22 });
   }
   for (let size = 11; ; size--) {
-    const columns = Math.max(3, Math.ceil(Math.sqrt(most * 1.2)));
+    const least = Math.max(3, Math.ceil(Math.sqrt(most * 1.2)));
+    const form = { labels: false, stretch: false, pad: 6, head: 20, chip: size, boxWidth: least * (size + 1) + 7, heightOf: () => 1 };
+    // Boxes fill the width; then it is known how many chips fit side by side.
+    const columns = Math.floor((arrange(groups, rooms, width, form).boxes.find(Boolean).width - 7) / (size + 1));
     const lines = Math.ceil(most / columns);
-    const out = arrange(groups, rooms, width, {
-      boxWidth: columns * (size + 1) + 7, stretch: false, heightOf: () => lines * (size + 1) + 12,
-      labels: false, pad: 6, head: groups.length > 1 ? 20 : 0, chip: size, columns, chipGap: 1,
-    });
+    const out = arrange(groups, rooms, width, { ...form, columns, heightOf: () => lines * (size + 1) + 14 });
     if (out.height <= 760 || size <= 3) return out;
   }
 }
 
 function arrange(groups, rooms, width, form) {
   const gap = form.labels ? 12 : 5;
-  const aside = groupColumns(groups, width, form, gap);
-  const groupWidth = (width - gap * (aside - 1)) / aside;
+  const inside = form.labels ? width - labelled.margin : width;
+  const aside = groupColumns(groups, inside, form, gap);
+  const groupWidth = (inside - gap * (aside - 1)) / aside;
   const inRow = Math.max(1, Math.floor((groupWidth - 2 * form.pad + gap) / (form.boxWidth + gap)));
   const out = { ...form, width, groups: [], boxes: [] };
   let y = 0;
@@ -58,8 +64,7 @@ function fillGroup(out, group, rooms, at) {
   for (let first = 0; first < group.boxes.length; first += at.inRow) {
     const row = group.boxes.slice(first, first + at.inRow);
     const columns = out.stretch ? Math.min(at.inRow, group.boxes.length) : at.inRow;
-    const free = at.width - 2 * pad - at.gap * (columns - 1);
-    const boxWidth = out.stretch ? free / columns : out.boxWidth;
+    const boxWidth = (at.width - 2 * pad - at.gap * (columns - 1)) / columns;
     const height = Math.max(...row.map((box) => out.heightOf(rooms[box])));
     row.forEach((box, i) => {
       out.boxes[box] = { x: at.x + pad + i * (boxWidth + at.gap), y, width: boxWidth, height };
@@ -74,7 +79,7 @@ function fillGroup(out, group, rooms, at) {
 // chipRect is where the chip at a position of a box is.
 function chipRect(form, box, position) {
   if (form.labels) {
-    return { x: box.x + 8, y: box.y + 22 + position * (labelled.chip + labelled.gap), width: box.width - 16, height: labelled.chip };
+    return { x: box.x + 8, y: box.y + 22 + position * (labelled.chip + labelled.gap), width: box.width - 16 - labelled.gutter, height: labelled.chip };
   }
   const step = form.chip + 1;
   return { x: box.x + 4 + (position % form.columns) * step, y: box.y + 3 + Math.floor(position / form.columns) * step, width: form.chip, height: form.chip };

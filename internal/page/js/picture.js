@@ -5,7 +5,8 @@
 // picture draws a scene:
 //   groups, rooms       for layout
 //   boxes[i]            {name, chips: [{workload, count}], local, crossing}
-//   name(workload), share(workload) of its traffic that stays, null for none
+//   name(workload), share(workload) of its traffic that stays, null for none, and
+//   heavy(workload) for those that make up most of it
 //   links               [{from: {box, workload}, to, rate, near}], the largest first
 //   linksOf(focus)      the same, of a workload or a box
 // and calls point(focus, pinned) for what the pointer is on.
@@ -129,7 +130,7 @@ function denseChips(scene, chips) {
   const tones = new Map();
   for (const chip of chips) {
     const share = scene.share(chip.workload);
-    const tone = share === null ? "silent" : "tone-" + Math.min(4, Math.floor(share * 5));
+    const tone = share === null ? "silent" : "tone-" + Math.min(4, Math.floor(share * 5)) + (scene.heavy(chip.workload) ? "" : " small");
     tones.set(tone, (tones.get(tone) ?? "") + `M${chip.x.toFixed(1)} ${chip.y.toFixed(1)}h${chip.width}v${chip.height}h-${chip.width}z`);
   }
   return [...tones].map(([tone, d]) => svg("path", { class: tone, d }));
@@ -154,18 +155,23 @@ function sideways(a, b) {
   const [ay, by] = [a.y + a.height / 2, b.y + b.height / 2];
   const rightwards = b.x > a.x + a.width / 2;
   const column = Math.abs(a.x - b.x) < 4;
+  const reachable = a.box === b.box ? labelled.gutter + 4 : 34;
   const ax = column || rightwards ? a.x + a.width : a.x;
   const bx = column || !rightwards ? b.x + b.width : b.x;
-  const reach = column ? Math.min(34, 12 + Math.abs(by - ay) / 6) : Math.abs(bx - ax) / 2;
+  const reach = column ? Math.min(reachable, 12 + Math.abs(by - ay) / 6) : Math.abs(bx - ax) / 2;
   const [c1, c2] = column ? [ax + reach, bx + reach] : rightwards ? [ax + reach, bx - reach] : [ax - reach, bx + reach];
   return `M${ax.toFixed(1)} ${ay.toFixed(1)}C${c1.toFixed(1)} ${ay.toFixed(1)} ${c2.toFixed(1)} ${by.toFixed(1)} ${bx.toFixed(1)} ${by.toFixed(1)}`;
 }
 
-// fitted shortens a name to about a width, in the middle: both ends of a name
-// tell names apart.
+// fitted shortens a name to a width, in the middle: both ends of a name tell names
+// apart. The style's font sizes are 11 and 12 pixels.
+const ruler = document.createElement("canvas").getContext("2d");
+
 function fitted(name, width) {
-  const most = Math.max(2, Math.floor(width / 6.3));
-  if (name.length <= most) return name;
-  const head = Math.ceil((most - 1) / 2);
-  return name.slice(0, head) + "\u2026" + name.slice(name.length - (most - 1 - head));
+  ruler.font = "600 11.5px " + getComputedStyle(document.body).fontFamily;
+  const wide = ruler.measureText(name).width;
+  if (wide <= width) return name;
+  const most = Math.max(2, Math.floor((name.length * width) / wide) - 1);
+  const head = Math.ceil(most / 2);
+  return name.slice(0, head) + "\u2026" + name.slice(name.length - (most - head));
 }

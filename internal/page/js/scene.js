@@ -42,6 +42,7 @@ function chipsOf(picture, cluster, count, others) {
 // line, and busiest the traffic of the busiest box, of both pictures.
 function sceneOf(data, geo, picture, position, level, scale) {
   const { cluster } = data;
+  const heavy = heaviest(cluster.workloads);
   const local = picture.workloadLocal[level];
   const nodes = geo.names.length;
   const perBox = trafficOfBoxes(geo, picture, nodes, level);
@@ -50,9 +51,17 @@ function sceneOf(data, geo, picture, position, level, scale) {
     groups: geo.groups, rooms: geo.rooms, links, most: scale.most, shown: scale.shown,
     boxes: geo.names.map((name, i) => ({ name, chips: geo.boxes[position][i], ...perBox[i], busiest: scale.busiest })),
     name: (w) => cluster.workloads[w].name,
+    heavy: (w) => heavy.has(w),
     share: (w) => (cluster.workloads[w].bytesPerSecond > 0 ? local[w] / cluster.workloads[w].bytesPerSecond : null),
     linksOf: (focus) => (focus.box === undefined ? partsOf(data, geo, picture, level, focus.workload) : linksOfBox(geo, picture, level, focus.box)),
   };
+}
+
+// heaviest are the workloads with the most traffic, nine tenths of all together.
+function heaviest(workloads) {
+  const order = [...workloads.keys()].sort((a, b) => workloads[b].bytesPerSecond - workloads[a].bytesPerSecond);
+  let left = 0.9 * workloads.reduce((sum, w) => sum + w.bytesPerSecond, 0);
+  return new Set(order.filter((w) => { const heavy = left > 0; left -= workloads[w].bytesPerSecond; return heavy; }));
 }
 
 // trafficOfBoxes is what the pods of each node exchange, by whether it stays

@@ -67,7 +67,7 @@ function tiles(report, levels, run, base, { model }) {
   add("Between zones", "zone.crossing", (f) => f.zone?.[model].crossingBytesPerSecond, rate);
   add("Price between zones, a month", "price", (f) => f.crossZonePerMonth, money);
   add("Busiest pod, if calls prefer the node", "busiest", (f) => f.busiestEndpoint, (v) => fixed(v, 1) + "\u00d7");
-  add("Pods without a node", "missing", (f) => f.missing, number);
+  if (report.runs.some((r) => r.summary.missing.mean > 0)) add("Pods without a node", "missing", (f) => f.missing, number);
   return el("dl", { class: "tiles" }, rows.map((row) => el("div", { class: "tile", "data-figure": row.key },
     el("dt", {}, row.label),
     el("dd", { class: "now" }, row.format(row.after.mean)),
@@ -90,7 +90,7 @@ function basis(data) {
     recorded: "the workloads arrive in an empty cluster in the order of the input",
   };
   const measured = [
-    `The traffic: ${plural(report.input.edges, "edge")} between workloads, ${rate(report.input.bytesPerSecond)} in both directions together, as ${report.input.name} has it.`,
+    `The traffic: ${plural(report.input.edges, "edge")} between workloads, ${rate(report.input.bytesPerSecond)} in both directions together, as ${report.input.name} has it.` + (report.input.name.startsWith("mesh:") ? " It is a generated application: nothing of it was measured." : ""),
     ...report.runs.filter((run) => !run.replayed).map((run) => `${run.name} is the assignment of ${run.config}, as it is.`),
   ];
   const replayed = report.runs.filter((run) => run.replayed).map((run) => run.name);
