@@ -172,7 +172,7 @@ func (p *tab) text(selector string) string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	text := evaluate[string](p, `(document.querySelector(`+string(quoted)+`) ?? {innerText: "(nothing)"}).innerText`)
+	text := evaluate[string](p, `((e) => e?.innerText ?? e?.textContent ?? "(nothing)")(document.querySelector(`+string(quoted)+`))`)
 	return strings.Join(strings.Fields(text), " ")
 }
 

@@ -260,7 +260,7 @@ func TestKeyboard(t *testing.T) {
 	at := 0
 	for _, want := range []string{
 		"a: Skip", "select: Run", "input: Node", "select: Routing", "button: Use dark", "button: default", "button: gain", "summary: All figures",
-		"input: Find a workload", "button: Next workload", "input: Number of lines", "canvas: Before", "canvas: After", "summary: The largest",
+		"input: Number of lines", "input: Find a workload", "button: Next workload", "canvas: Before", "canvas: After", "summary: The largest",
 		"input: Search options", "input: Search workloads",
 	} {
 		i := slices.IndexFunc(seen[at:], func(s string) bool { return strings.HasPrefix(s, want) && !strings.HasSuffix(s, "(not visible)") })

@@ -2,6 +2,9 @@
 
 const pathOf = (w) => w.namespace + "/" + w.name;
 
+// breakable is a path that breaks after its namespace first.
+const breakable = (w) => [w.namespace + "/", el("wbr"), w.name];
+
 // changeList draws for each edge or workload which part of its traffic stayed
 // before and stays after.
 function changeList(title, changes) {
@@ -11,7 +14,7 @@ function changeList(title, changes) {
     const gained = after >= before;
     const at = (share) => (2 + 96 * share).toFixed(2) + "%";
     return el("li", {},
-      el("span", { class: "who" }, pathOf(change.from), change.to ? [el("span", { class: "to" }, " \u2192 "), pathOf(change.to)] : null),
+      el("span", { class: "who" }, breakable(change.from), change.to ? [el("span", { class: "to" }, " \u2192 "), breakable(change.to)] : null),
       svg("svg", { width: "100%", height: 18, "aria-hidden": "true", class: gained ? "dumbbell gained" : "dumbbell lost" },
         svg("line", { class: "track", x1: at(0), x2: at(1), y1: 9, y2: 9 }),
         svg("line", { class: "moved", x1: at(before), x2: at(after), y1: 9, y2: 9 }),

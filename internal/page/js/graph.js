@@ -70,6 +70,7 @@ function graphScene(model) {
     name: (w) => model.workloads[w].name,
     heavy: () => true,
     share: (w) => model.workloads[w].traffic / Math.max(1, busiest),
+    tip: (at) => (at.box === undefined ? `${model.names[at.workload]}: ${rate(model.workloads[at.workload].traffic)}` : spaces[at.box]),
     linksOf: (focus) => links.filter((link) => (focus.box === undefined ? link.from.workload === focus.workload || link.to.workload === focus.workload : link.from.box === focus.box || link.to.box === focus.box)),
   };
 }
@@ -91,8 +92,8 @@ function graphPicture(model) {
     hint: "Point at a workload or a namespace to see its edges; click to keep it. Arrow buttons go through the workloads by traffic." });
   const covered = (n) => sumRates(scene.links.slice(0, n)) / Math.max(1, sumRates(scene.links));
   const slider = scene.links.length > 1 ? linkSlider(scene.links.length, Math.min(scene.shown, scene.links.length), covered, drawn.show) : null;
-  return section("The graph", "Each box is a namespace, each chip a workload, filled by its traffic relative to the busiest one, each line an edge.", panel.node, slider?.node, drawn.node,
-    el("p", { class: "legend" }, el("span", { class: "key local" }, "within a namespace"), el("span", { class: "key crossing" }, "between namespaces")));
+  return section("The graph", "Each box is a namespace, each chip a workload, filled by its traffic relative to the busiest one, each line an edge.", slider?.node ?? null, drawn.node,
+    el("p", { class: "legend" }, el("span", { class: "key local" }, "within a namespace"), el("span", { class: "key crossing" }, "between namespaces")), panel.node);
 }
 
 const mapSize = 60;

@@ -9,12 +9,14 @@
 //   heavy(workload) for those that make up most of it
 //   links               [{from: {box, workload}, to, rate, near}], the largest first
 //   linksOf(focus)      the same, of a workload or a box
+//   tip(focus)          a line for the pointer
 // and calls point(focus, pinned) for what the pointer is on.
 function picture(title, scene, point) {
   const base = svg("g");
   const over = svg("g", { class: "over" });
   const root = svg("svg", { class: "picture", role: "img", "aria-label": title }, base, over);
-  const holder = el("div", { class: "picture-holder" }, root);
+  const tip = el("div", { class: "tip", "aria-hidden": "true", hidden: true });
+  const holder = el("div", { class: "picture-holder" }, root, tip);
   let form = null;
   let chips = [];
   let lines = null;
@@ -53,7 +55,7 @@ function picture(title, scene, point) {
     replace(over,
       svg("rect", { class: "veil", width: form.width, height: form.height }),
       box && svg("rect", { class: "marked-box", x: box.x, y: box.y, width: box.width, height: box.height, rx: 4 }),
-      svg("g", { class: "links" }, links.slice().reverse().map((link) => drawLink(link, form, chips, links[0].rate))),
+      svg("g", { class: "links" }, links.slice().reverse().map((link) => drawLink(link, form, chips, links[0].rate * (links.length > 30 ? 4 : 1)))),
       form.labels ? labelledChips(scene, peers.concat(marked)) : denseChips(scene, peers.concat(marked)),
       marked.map((chip) => svg("rect", { class: "marked", x: chip.x - 1, y: chip.y - 1, width: chip.width + 2, height: chip.height + 2, rx: form.labels ? 4 : 1.5 })));
     performance.measure("vicinity:highlight", { start: began });
@@ -63,8 +65,19 @@ function picture(title, scene, point) {
     const bounds = root.getBoundingClientRect();
     return hit(scene, form, chips, event.clientX - bounds.left, event.clientY - bounds.top);
   };
-  root.addEventListener("pointermove", (event) => event.pointerType !== "touch" && point(at(event), false));
-  root.addEventListener("pointerleave", () => point(null, false));
+  let last = null;
+  root.addEventListener("pointermove", (event) => {
+    if (event.pointerType === "touch") return;
+    const on = at(event);
+    moveTip(tip, on && scene.tip(on), event, holder);
+    if (on?.workload !== last?.workload || on?.box !== last?.box) point(on, false);
+    last = on;
+  });
+  root.addEventListener("pointerleave", () => {
+    moveTip(tip, null);
+    last = null;
+    point(null, false);
+  });
   root.addEventListener("click", (event) => point(at(event), true));
   onWidth(holder, draw);
   return {
@@ -72,6 +85,16 @@ function picture(title, scene, point) {
     highlight,
     show(n) { count = n; if (form) drawLinks(); },
   };
+}
+
+function moveTip(tip, text, event, holder) {
+  tip.hidden = !text;
+  if (!text) return;
+  const bounds = holder.getBoundingClientRect();
+  const [x, y] = [event.clientX - bounds.left, event.clientY - bounds.top];
+  tip.textContent = text;
+  tip.style.left = Math.max(0, Math.min(x + 14, bounds.width - tip.offsetWidth)) + "px";
+  tip.style.top = (y > 60 ? y - 12 - tip.offsetHeight : y + 20) + "px";
 }
 
 function placeChips(scene, form) {

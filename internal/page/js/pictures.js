@@ -23,18 +23,19 @@ function pictures(data, state, live, listeners, base) {
     const pair = pairOf(data, state, base);
     const geo = geography(data, pair.map((p) => p.picture));
     const scenes = scenesOf(data, geo, pair, state.level);
+    scenes.forEach((scene, i) => { scene.tip = (at) => tipOf(data, geo, pair[i].picture, state.level, at, clusterNames); });
     drawn = pair.map((p, i) => picture(p.title, scenes[i], point));
     show(focus.at);
     const all = scenes.flatMap((scene) => scene.links);
     const covered = (n) => sumRates(scenes.flatMap((scene) => scene.links.slice(0, n))) / Math.max(1, sumRates(all));
     const most = Math.max(...scenes.map((scene) => scene.links.length));
     const slider = most > 1 ? linkSlider(most, Math.min(scenes[0].shown, most), covered, (n) => drawn.forEach((p) => p.show(n))) : null;
-    return [slider?.node, el("div", { class: "pair pair-" + pair.length }, drawn.map((p) => p.node)), pictureLegend(levelWords[state.level], !isLabelled(geo.rooms))];
+    return [slider?.node ?? null, el("div", { class: "pair pair-" + pair.length }, drawn.map((p) => p.node)), pictureLegend(levelWords[state.level], !isLabelled(geo.rooms))];
   };
   const maps = () => heatMaps(data, pairOf(data, state, base), state.level);
   const node = live({}, draw, ["run", "level"]);
   return [
-    section("Before and after", `Each box is a node, each chip in it a workload with pods there, each line traffic between them, as the Services say.`, panel.node, node),
+    section("Before and after", `Each box is a node, each chip in it a workload with pods there, each line traffic between them, as the Services say.`, node, panel.node),
     section("From node to node", "Traffic from the node of the caller (row) to the node of the endpoint (column), both directions of an edge together. On the diagonal it stays on a node.", live({}, maps, ["run", "level"])),
   ];
 }
@@ -62,6 +63,13 @@ const pictureLegend = (words, dense) => el("p", { class: "legend" },
   el("span", { class: "key local" }, words.stays), el("span", { class: "key crossing" }, "goes " + words.crossing), el("span", { class: "key silent" }, "no traffic inside the cluster"),
   el("span", {}, "The bar at the foot of a box is its traffic; wider lines carry more. ", dense ? "A square is as blue as its workload\u2019s traffic stays. Pale squares are workloads that make up the last tenth of the traffic." : "A chip is filled as far as its workload\u2019s traffic stays."));
 
+// tipOf is one line beside the pointer.
+function tipOf(data, geo, picture, level, at, names) {
+  if (at.box !== undefined) return geo.names[at.box];
+  const total = data.cluster.workloads[at.workload].bytesPerSecond;
+  return names[at.workload] + (total ? `: ${percent(picture.workloadLocal[level][at.workload] / total)} of ${rate(total)} ${levelWords[level].stays}` : "");
+}
+
 function describeWorkload(data, pair, level, workload, names) {
   const w = data.cluster.workloads[workload];
   const words = levelWords[level];
@@ -77,7 +85,7 @@ function describeWorkload(data, pair, level, workload, names) {
     rate(edge.bytesPerSecond), ...pair.map((p) => percent(edge.bytesPerSecond ? p.picture.edgeLocal[level][edge.i] / edge.bytesPerSecond : 0))]);
   return [
     el("h3", {}, names[workload]),
-    el("p", {}, `${rate(w.bytesPerSecond)} inside the cluster; calls to it are divided: ${w.trafficDistribution ?? "not known"}.`),
+    el("p", {}, `${rate(w.bytesPerSecond)} inside the cluster; ` + (w.replicas ? `trafficDistribution of its Services: ${w.trafficDistribution}.` : "outside the cluster.")),
     plainTable(`What ${words.stays}`, ["", "Traffic", ...pair.map((p) => p.when)], [
       ["Pods", "", ...pair.map((p) => places(p.picture))],
       ["All of it", rate(w.bytesPerSecond), ...pair.map((p) => stays(p.picture))],
