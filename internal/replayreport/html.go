@@ -11,17 +11,19 @@ import (
 // What a page has at most; the page says what is left out. With these, one of a
 // cluster of 500 workloads and 100 nodes is below 5 MB.
 const (
-	pageSeeds  = 20
-	pageNodes  = 200
-	pageEdges  = 2000
-	pageParts  = 6000
-	pageAdvice = 300
+	pageSeeds   = 20
+	pageNodes   = 200
+	pageEdges   = 2000
+	pageParts   = 6000
+	pageAdvice  = 300
+	pageMoments = 1000
 )
 
 // pageData is what the page of a replay shows: the report, and pictures of what
 // was measured.
 type pageData struct {
-	// Report is that of WriteJSON, with the first seeds and advice only.
+	// Report is that of WriteJSON, with the first seeds and advice, and with some
+	// moments of each timeline.
 	Report *Report `json:"report"`
 	// Cluster is missing when no run says what was measured.
 	Cluster *pageCluster `json:"cluster,omitempty"`
@@ -32,8 +34,9 @@ type pageData struct {
 
 // pageLeftOut counts what is in the figures but not on the page.
 type pageLeftOut struct {
-	Seeds  int `json:"seeds,omitempty"`
-	Advice int `json:"advice,omitempty"`
+	Seeds   int `json:"seeds,omitempty"`
+	Advice  int `json:"advice,omitempty"`
+	Moments int `json:"moments,omitempty"`
 	// Nodes are those with the least traffic, shown as one.
 	Nodes               int     `json:"nodes,omitempty"`
 	Edges               int     `json:"edges,omitempty"`
@@ -53,6 +56,9 @@ func (r *Report) page() *pageData {
 		if more := len(run.PerSeed) - pageSeeds; more > 0 {
 			run.PerSeed, d.LeftOut.Seeds = run.PerSeed[:pageSeeds], max(d.LeftOut.Seeds, more)
 		}
+		if more := len(run.Timeline) - pageMoments; more > 0 {
+			run.Timeline, d.LeftOut.Moments = spread(run.Timeline), max(d.LeftOut.Moments, more)
+		}
 	}
 	if more := len(r.RoutingAdvice) - pageAdvice; more > 0 {
 		d.Report.RoutingAdvice, d.LeftOut.Advice = r.RoutingAdvice[:pageAdvice], more
@@ -67,6 +73,16 @@ func (r *Report) page() *pageData {
 		d.Pictures = append(d.Pictures, a.picture(&r.Runs[i].samples[0]))
 	}
 	return d
+}
+
+// spread returns as many moments as a page has, evenly over all, the first and
+// the last with them.
+func spread(all []Moment) []Moment {
+	some := make([]Moment, pageMoments)
+	for i := range some {
+		some[i] = all[i*(len(all)-1)/(pageMoments-1)]
+	}
+	return some
 }
 
 // drawable reports whether it is known what was measured.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -210,6 +211,21 @@ func TestWhatIsLeftOut(t *testing.T) {
 		if math.Abs(stays-f.Local) > 1e-4*f.Local || math.Abs(goes-f.Crossing) > 1e-4*f.Crossing {
 			t.Errorf("%v stay and %v go between nodes, want %v and %v", stays, goes, f.Local, f.Crossing)
 		}
+	}
+}
+
+func TestLongTimelines(t *testing.T) {
+	r := reportOf(shop(), 1, 0, false)
+	for i := range 2500 {
+		r.Runs[1].Timeline = append(r.Runs[1].Timeline, Moment{At: time.Unix(int64(60*i), 0).UTC(), Pods: i})
+	}
+	_, d := pageOf(t, r)
+	got := d.Report.Runs[1].Timeline
+	if first, last := got[0], got[len(got)-1]; len(got) != pageMoments || d.LeftOut.Moments != 1500 || first.Pods != 0 || last.Pods != 2499 {
+		t.Errorf("%d moments from %+v to %+v, %d left out", len(got), first, last, d.LeftOut.Moments)
+	}
+	if len(r.Runs[1].Timeline) != 2500 {
+		t.Error("the report itself has lost moments")
 	}
 }
 

@@ -356,3 +356,26 @@ func TestLargeCluster(t *testing.T) {
 	p.keep("large")
 	p.quiet()
 }
+
+// TestTimeline gives every run a timeline, as recordings over time have one.
+func TestTimeline(t *testing.T) {
+	content := string(vicinity(t, append(boutique, "-o", "html")...))
+	var moments []string
+	for hour := range 24 {
+		moments = append(moments, fmt.Sprintf(`{"at":"2026-03-01T%02d:00:00Z","bytesPerSecond":%d,"crossNodeBytesPerSecond":%d,"crossZoneBytesPerSecond":%d,"pods":18,"nodes":6}`,
+			hour, 3<<20, (hour%12+1)<<17, (hour%12+1)<<16))
+	}
+	content = strings.ReplaceAll(content, `"perSeed":[`, `"timeline":[`+strings.Join(moments, ",")+`],"perSeed":[`)
+	p := show(t, []byte(content), desktop)
+	if got := p.text(".timeline svg"); !strings.Contains(got, "3.0 MiB/s") || !strings.Contains(got, "2026-03-01 23:00 UTC") {
+		t.Errorf("the timeline says %q", got)
+	}
+	p.do(chromedp.Click(chromedp.Search(`//summary[text()="The timeline as a table"]`)))
+	p.settle()
+	if got, want := p.text(`[aria-label="Traffic over time"] tbody tr:nth-child(12)`), "2026-03-01T11:00:00Z 3.0 MiB/s 1.5 MiB/s 1.5 MiB/s 18 6"; got != want {
+		t.Errorf("the moment is %q, want %q", got, want)
+	}
+	p.choose("Level", "zone")
+	p.keep("timeline")
+	p.quiet()
+}

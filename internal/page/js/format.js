@@ -2,6 +2,7 @@
 // command line; volumes have decimal ones, as bills.
 
 const minus = "\u2212";
+const space = "\u00a0"; // between a number and its unit, where no line ends
 
 function fixed(value, digits) {
   const text = Math.abs(value).toFixed(digits);
@@ -16,12 +17,12 @@ function withUnit(value, units, base, per) {
     unit++;
   }
   const digits = unit === 0 && Number.isInteger(size) ? 0 : 1;
-  return fixed(value < 0 ? -size : size, digits) + " " + units[unit] + per;
+  return fixed(value < 0 ? -size : size, digits) + space + units[unit] + per;
 }
 
 const rate = (bytesPerSecond) => withUnit(bytesPerSecond, ["B", "KiB", "MiB", "GiB", "TiB"], 1024, "/s");
 const perDay = (bytesPerSecond) => withUnit(bytesPerSecond * 86400, ["B", "kB", "MB", "GB", "TB", "PB"], 1000, "");
-const percent = (share) => fixed(100 * share, 1) + " %";
+const percent = (share) => fixed(100 * share, 1) + space + "%";
 const money = (value) => (Math.abs(value) < 100 ? fixed(value, 2) : grouped(Math.round(value)));
 
 function signed(value, format) {

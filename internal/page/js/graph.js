@@ -68,7 +68,8 @@ function graphScene(model) {
   return {
     groups: [{ name: "", boxes: [...spaces.keys()] }], rooms: boxes.map((box) => box.chips.length), boxes, links, most: links[0]?.rate ?? 1, shown: 80,
     name: (w) => model.workloads[w].name,
-    heavy: () => true,
+    plain: true,
+    heavy: (w) => model.workloads[w].traffic > busiest / 20,
     share: (w) => model.workloads[w].traffic / Math.max(1, busiest),
     tip: (at) => (at.box === undefined ? `${model.names[at.workload]}: ${rate(model.workloads[at.workload].traffic)}` : spaces[at.box]),
     linksOf: (focus) => links.filter((link) => (focus.box === undefined ? link.from.workload === focus.workload || link.to.workload === focus.workload : link.from.box === focus.box || link.to.box === focus.box)),

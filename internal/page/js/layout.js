@@ -3,20 +3,23 @@
 
 // In a gutter beside the chips are the lines that stay in a box; margin is for those
 // that leave the last column and come back to it.
-const labelled = { most: 16, boxes: 40, chip: 20, gap: 4, box: 132, gutter: 14, margin: 14 };
+const labelled = { most: 16, each: 3.5, boxes: 40, chip: 20, gap: 4, box: 132, gutter: 14, margin: 14 };
 
-// isLabelled reports whether chips have names: there are few.
-const isLabelled = (rooms) => Math.max(...rooms) <= labelled.most && rooms.length <= labelled.boxes;
+// isLabelled reports whether chips have names: there are few for the width.
+const isLabelled = (rooms, width) => {
+  const all = rooms.reduce((sum, room) => sum + room, 0);
+  return all <= width / labelled.each && rooms.length <= labelled.boxes && Math.max(...rooms) <= Math.max(labelled.most, width / 20);
+};
 
 // layout returns rectangles. groups have a name and the positions of their boxes;
 // rooms is how many chips each box must have room for.
 function layout(groups, rooms, width) {
   const most = Math.max(1, ...rooms);
-  if (isLabelled(rooms)) {
-    const inner = (room) => Math.max(1, room) * (labelled.chip + labelled.gap) + 34;
+  if (isLabelled(rooms, width)) {
+    const inner = (room, boxWidth) => Math.ceil(Math.max(1, room) / chipColumns(boxWidth)) * (labelled.chip + labelled.gap) + 34;
     return arrange(groups, rooms, width, { boxWidth: labelled.box, stretch: true, heightOf: inner, labels: true, pad: 10, head: 22 });
   }
-  for (let size = 11; ; size--) {
+  for (let size = 15; ; size--) {
     const least = Math.max(3, Math.ceil(Math.sqrt(most * 1.2)));
     const form = { labels: false, stretch: false, pad: 6, head: 20, chip: size, boxWidth: least * (size + 1) + 7, heightOf: () => 1 };
     // Boxes fill the width; then it is known how many chips fit side by side.
@@ -65,7 +68,7 @@ function fillGroup(out, group, rooms, at) {
     const row = group.boxes.slice(first, first + at.inRow);
     const columns = out.stretch ? Math.min(at.inRow, group.boxes.length) : at.inRow;
     const boxWidth = (at.width - 2 * pad - at.gap * (columns - 1)) / columns;
-    const height = Math.max(...row.map((box) => out.heightOf(rooms[box])));
+    const height = Math.max(...row.map((box) => out.heightOf(rooms[box], boxWidth)));
     row.forEach((box, i) => {
       out.boxes[box] = { x: at.x + pad + i * (boxWidth + at.gap), y, width: boxWidth, height };
     });
@@ -76,10 +79,16 @@ function fillGroup(out, group, rooms, at) {
   return height;
 }
 
+// chipColumns is how many chips with names stand side by side in a box.
+const chipColumns = (boxWidth) => Math.max(1, Math.floor((boxWidth - 16) / (labelled.box + labelled.gutter)));
+
 // chipRect is where the chip at a position of a box is.
 function chipRect(form, box, position) {
   if (form.labels) {
-    return { x: box.x + 8, y: box.y + 22 + position * (labelled.chip + labelled.gap), width: box.width - 16 - labelled.gutter, height: labelled.chip };
+    const columns = chipColumns(box.width);
+    const column = (box.width - 16) / columns;
+    const row = Math.floor(position / columns);
+    return { x: box.x + 8 + (position % columns) * column, y: box.y + 22 + row * (labelled.chip + labelled.gap), width: column - labelled.gutter, height: labelled.chip };
   }
   const step = form.chip + 1;
   return { x: box.x + 4 + (position % form.columns) * step, y: box.y + 3 + Math.floor(position / form.columns) * step, width: form.chip, height: form.chip };

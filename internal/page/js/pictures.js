@@ -30,7 +30,7 @@ function pictures(data, state, live, listeners, base) {
     const covered = (n) => sumRates(scenes.flatMap((scene) => scene.links.slice(0, n))) / Math.max(1, sumRates(all));
     const most = Math.max(...scenes.map((scene) => scene.links.length));
     const slider = most > 1 ? linkSlider(most, Math.min(scenes[0].shown, most), covered, (n) => drawn.forEach((p) => p.show(n))) : null;
-    return [slider?.node ?? null, el("div", { class: "pair pair-" + pair.length }, drawn.map((p) => p.node)), pictureLegend(levelWords[state.level], !isLabelled(geo.rooms))];
+    return [slider?.node ?? null, el("div", { class: "pair pair-" + pair.length }, drawn.map((p) => p.node)), pictureLegend(levelWords[state.level])];
   };
   const maps = () => heatMaps(data, pairOf(data, state, base), state.level);
   const node = live({}, draw, ["run", "level"]);
@@ -59,9 +59,9 @@ function scenesOf(data, geo, pair, level) {
   return first.map((scene) => ({ ...scene, most: scale.most, boxes: scene.boxes.map((box) => ({ ...box, busiest: scale.busiest })) }));
 }
 
-const pictureLegend = (words, dense) => el("p", { class: "legend" },
+const pictureLegend = (words) => el("p", { class: "legend" },
   el("span", { class: "key local" }, words.stays), el("span", { class: "key crossing" }, "goes " + words.crossing), el("span", { class: "key silent" }, "no traffic inside the cluster"),
-  el("span", {}, "The bar at the foot of a box is its traffic; wider lines carry more. ", dense ? "A square is as blue as its workload\u2019s traffic stays. Pale squares are workloads that make up the last tenth of the traffic." : "A chip is filled as far as its workload\u2019s traffic stays."));
+  el("span", {}, "The bar at the foot of a box is its traffic; wider lines carry more. A chip is filled as far as its workload\u2019s traffic stays; where chips are too many for names, they are as blue, and pale if the workload is part of the last tenth of the traffic."));
 
 // tipOf is one line beside the pointer.
 function tipOf(data, geo, picture, level, at, names) {

@@ -72,12 +72,12 @@ function tiles(report, levels, run, base, { model }) {
     el("dt", {}, row.label),
     el("dd", { class: "now" }, row.format(row.after.mean)),
     row.before ? el("dd", { class: "was" }, "before ", row.format(row.before.mean)) : null,
-    row.difference ? el("dd", { class: "change" }, signed(row.difference.mean, row.format).replace(" %", " points"), interval(row)) : null)));
+    row.difference ? el("dd", { class: "change" }, signed(row.difference.mean, row.format).replace(space + "%", " points"), interval(row)) : null)));
 }
 
 // interval is that of a difference, in the words of its tile.
 function interval({ difference, format }) {
-  return difference.runs >= 2 && difference.interval > 0 ? " \u00b1" + format(difference.interval).replace(" %", "") : "";
+  return difference.runs >= 2 && difference.interval > 0 ? " \u00b1" + format(difference.interval).replace(space + "%", "") : "";
 }
 
 // basis says what was measured and what was assumed.
@@ -107,6 +107,7 @@ function basis(data) {
     leftOut.seeds && `${plural(leftOut.seeds, "seed")} of each run (the means have all of them)`,
     leftOut.nodes && `${plural(leftOut.nodes, "node")} with the least traffic, shown as one`,
     leftOut.edges && `${plural(leftOut.edges, "edge")} with the least traffic, ${rate(leftOut.edgesBytesPerSecond)} together (the figures have all of them)`,
+    leftOut.moments && `${plural(leftOut.moments, "moment")} of each timeline; those that are here are spread evenly`,
     leftOut.advice && `${plural(leftOut.advice, "workload")} at the end of the routing advice`,
   ].filter(Boolean);
   const list = (title, items) => (items.some(Boolean) ? el("div", {}, el("h3", {}, title), el("ul", {}, items.filter(Boolean).map((item) => el("li", {}, item)))) : null);
