@@ -2,8 +2,9 @@
 // one scale, which is the logarithm.
 
 // heatMap draws cells[row * side + column]. near(row, column) says whether a cell
-// is local, and say(row, column) describes it.
-function heatMap({ title, names, cells, side, most, near, say }) {
+// is local, and say(row, column) describes it. breaks are the rows and columns at
+// which a zone or a namespace begins.
+function heatMap({ title, names, cells, side, most, near, say, breaks }) {
   const canvas = el("canvas", { role: "img", tabindex: "0", "aria-label": title + ". Arrow keys move from cell to cell." });
   const readout = el("p", { class: "readout", role: "status" }, "Point at a cell, or move with the arrow keys.");
   const holder = el("div", { class: "heat" }, canvas);
@@ -26,6 +27,12 @@ function heatMap({ title, names, cells, side, most, near, say }) {
         context.fillStyle = near(row, column) ? local : crossing;
         context.fillRect(column * cell, row * cell, cell - gap, cell - gap);
       }
+    }
+    context.globalAlpha = 0.35;
+    context.fillStyle = ink;
+    for (const at of breaks) {
+      context.fillRect(0, at * cell - 1, canvas.width, 1);
+      context.fillRect(at * cell - 1, 0, 1, canvas.height);
     }
     if (cursor) {
       context.globalAlpha = 1;

@@ -36,7 +36,7 @@ function pictures(data, state, live, listeners, base) {
   const node = live({}, draw, ["run", "level"]);
   return [
     section("Before and after", `Each box is a node, each chip in it a workload with pods there, each line traffic between them, as the Services say.`, node, panel.node),
-    section("From node to node", "Traffic from the node of the caller (row) to the node of the endpoint (column), both directions of an edge together. On the diagonal it stays on a node.", live({}, maps, ["run", "level"])),
+    section("From node to node", "Traffic from the node of the caller (row) to the node of the endpoint (column), both directions of an edge together. On the diagonal it stays on a node. Lines separate the zones; the last row and column are the outside, and pods without a node.", live({}, maps, ["run", "level"])),
   ];
 }
 
@@ -114,7 +114,7 @@ function heatMaps(data, pair, level) {
   const names = geo.names.concat("elsewhere");
   const most = Math.max(1, ...pair.flatMap((p) => p.picture.between));
   const maps = pair.map(({ title, picture: { between: cells } }) => heatMap({
-    title, names, cells, side: geo.side, most, near: (a, b) => geo.near(level, a, b),
+    title, names, cells, side: geo.side, most, breaks: geo.groups.slice(1).map((group) => group.boxes[0]).concat(geo.names.length), near: (a, b) => geo.near(level, a, b),
     say: (row, column) => `${names[row]} \u2192 ${names[column]}: ${rate(cells[row * geo.side + column])}` + (row === column && row < data.cluster.nodes.length ? ", stays on the node" : ""),
   }));
   const [first, last] = [pair[0].picture.between, pair.at(-1).picture.between];
