@@ -379,3 +379,22 @@ func TestTimeline(t *testing.T) {
 	p.keep("timeline")
 	p.quiet()
 }
+
+// TestOneRun has nothing to compare with, and says nothing of it.
+func TestOneRun(t *testing.T) {
+	args := []string{"replay", "mesh:online-boutique", "--seeds", "1", "--run", "gain", "-o"}
+	r := decode[report](t, vicinity(t, append(args, "json")...))
+	p := show(t, vicinity(t, append(args, "html")...), desktop)
+	if got, want := p.text("h1"), "With gain, "+percent(r.Runs[0].Summary.Node["configured"].LocalShare.Mean)+" of the traffic would stay on its node."; got != want {
+		t.Errorf("the headline is %q, want %q", got, want)
+	}
+	for _, word := range []string{"before", "compare", "After"} {
+		if strings.Contains(p.text("main"), word) {
+			t.Errorf("the page speaks of %q", word)
+		}
+	}
+	if n := evaluate[int](p, `document.querySelectorAll("svg.picture").length`); n != 1 {
+		t.Errorf("%d pictures, want one", n)
+	}
+	p.quiet()
+}

@@ -1,16 +1,16 @@
 // Bars: the part of the traffic that stays local in each run, with the 95 %
 // confidence interval of the mean and a dot for each seed.
 
-function bars(report, state, chooseRun) {
+function bars(report, base, state, chooseRun) {
   const node = el("div", { class: "bars", role: "group", "aria-label": "Runs" });
-  const draw = () => replace(node, report.runs.filter((run) => run.summary[state.level]).map((run) => bar(run, report, state, chooseRun)), axis());
+  const draw = () => replace(node, report.runs.filter((run) => run.summary[state.level]).map((run) => bar(run, base, state, chooseRun)), axis());
   draw();
   return { node, draw };
 }
 
 const shareOf = (figures, state) => figures[state.level][state.model].localShare;
 
-function bar(run, report, state, chooseRun) {
+function bar(run, base, state, chooseRun) {
   const share = shareOf(run.summary, state);
   const at = (value) => 100 * Math.min(1, Math.max(0, value)) + "%";
   const seeds = run.perSeed.length > 1 ? run.perSeed : [];
@@ -30,7 +30,7 @@ function bar(run, report, state, chooseRun) {
     "div",
     { class: "bar-row" + (chosen ? " chosen" : ""), "data-run": run.name },
     el("button", { type: "button", class: "run-name", "aria-pressed": String(chosen), title: run.config, onclick: () => chooseRun(run.name) },
-      run.name, run.name === report.baseline ? el("small", {}, "before") : null),
+      run.name, run === base ? el("small", {}, "before") : null),
     picture,
     el("span", { class: "value", "data-figure": "localShare" }, estimate(share, percent)),
   );

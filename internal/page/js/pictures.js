@@ -35,7 +35,7 @@ function pictures(data, state, live, listeners, base) {
   const maps = () => heatMaps(data, pairOf(data, state, base), state.level);
   const node = live({}, draw, ["run", "level"]);
   return [
-    section("Before and after", `Each box is a node, each chip in it a workload with pods there, each line traffic between them, as the Services say.`, node, panel.node),
+    section(base ? "Before and after" : "Where the traffic goes", `Each box is a node, each chip in it a workload with pods there, each line traffic between them, as the Services say.`, node, panel.node),
     section("From node to node", "Traffic from the node of the caller (row) to the node of the endpoint (column), both directions of an edge together. On the diagonal it stays on a node. Lines separate the zones; the last row and column are the outside, and pods without a node.", live({}, maps, ["run", "level"])),
   ];
 }

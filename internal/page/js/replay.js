@@ -2,7 +2,7 @@
 
 function replayPage(data, page) {
   const { report } = data;
-  const base = report.runs.find((run) => run.name === report.baseline) ?? null;
+  const base = (report.runs.length > 1 && report.runs.find((run) => run.name === report.baseline)) || null;
   if (!report.runs.length) return replace(page.main, el("h1", {}, "Nothing was replayed."), basis(data));
   const levels = levelsOf(data);
   const state = { run: chosenRun(report, base).name, level: "node", model: "configured" };
@@ -19,14 +19,14 @@ function replayPage(data, page) {
   };
 
   replace(page.bar, replayControls(report, levels, state, set, listeners), themeButton());
-  const chart = bars(report, state, (name) => set({ run: name }));
+  const chart = bars(report, base, state, (name) => set({ run: name }));
   listeners.push(chart.draw);
   replace(page.main,
     el("section", { class: "hero", "aria-label": "Result" },
       el("p", { class: "eyebrow" }, eyebrow(report)),
       live({ class: "headline", "aria-live": "polite" }, () => headline(report, run(), base, state)),
       live({}, () => tiles(report, levels, run(), base, state), ["run", "model"])),
-    section("Every run", null, live({ class: "lead" }, () => `The part of the traffic that stays ${levelWords[state.level].local}, if calls are divided ${modelWords[state.model]}. Choose a run to compare it with ${report.baseline ?? "the others"}.`), chart.node,
+    section("Every run", null, live({ class: "lead" }, () => `The part of the traffic that stays ${levelWords[state.level].local}, if calls are divided ${modelWords[state.model]}.` + (base ? ` Choose a run to compare it with ${base.name}.` : "")), chart.node,
       asText("All figures as a table", () => figureTable(report))),
     data.cluster ? pictures(data, state, live, listeners, base) : null,
     timelineSection(report, base, run, state, live),

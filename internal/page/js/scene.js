@@ -93,12 +93,13 @@ function parts(data, geo, picture, level, wanted) {
 const partsOf = (data, geo, picture, level, workload) => parts(data, geo, picture, level, (edge) => edge.from === workload || edge.to === workload);
 
 // fewParts is how many parts are drawn one by one, from workload to workload;
-// where there are more, lines go from node to node.
+// where there are more, lines go from node to node. The nodes that are not shown
+// would hide all others: theirs are drawn when they are pointed at.
 const fewParts = 400;
 
 function linksOfAll(data, geo, picture, level) {
   if (picture.parts.length / 4 <= fewParts) return parts(data, geo, picture, level, () => true);
-  return between(geo, picture, level, () => true);
+  return between(geo, picture, level, (_, b) => b < data.cluster.nodes.length);
 }
 
 const linksOfBox = (geo, picture, level, box) => between(geo, picture, level, (a, b) => a === box || b === box).slice(0, 40);
