@@ -45,7 +45,7 @@ func NewReader(f Files) (*Reader, error) {
 	case err != nil:
 		return nil, err
 	case name != ManifestName:
-		return nil, fmt.Errorf("begins with %q; a recording begins with %s", name, ManifestName)
+		return nil, fmt.Errorf("begins with %q; a recording begins with %s: unpack an archive that is in another order and read the directory", name, ManifestName)
 	}
 	if r.manifest, err = readManifest(name, file); err != nil {
 		return nil, err
