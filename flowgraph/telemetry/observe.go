@@ -12,28 +12,34 @@ import (
 )
 
 // Observe asks every source once and merges what they see as a Manager does, but
-// keeps and smooths nothing. The error joins those of the sources that failed,
-// each with its name; a source without traffic is one of them (Empty). Any kind
-// of failure but Empty makes the flows too few: the other sources may not see
-// what that one does.
+// keeps and smooths nothing. It is all or nothing: when a source fails, the
+// others may not see what that one does. A source without traffic (Empty) fails
+// only when no other has any. The error joins those of the sources, each with its
+// name.
 func Observe(ctx context.Context, sources []Source, q Querier, at time.Time) ([]flowgraph.Flow, error) {
 	var seen [][]flowgraph.Flow
-	var errs []error
+	var failed, empty []error
 	for _, s := range sources {
 		o, err := ask(ctx, s, q, at)
-		if err == nil && len(o.Flows) == 0 {
-			err = o.empty()
-		}
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("source %s: %w", s.Name(), ctx.Err())
 		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("source %s: %w", s.Name(), err))
-			continue
+		switch {
+		case err != nil:
+			failed = append(failed, fmt.Errorf("source %s: %w", s.Name(), err))
+		case len(o.Flows) == 0:
+			empty = append(empty, fmt.Errorf("source %s: %w", s.Name(), o.empty()))
+		default:
+			seen = append(seen, o.Flows)
 		}
-		seen = append(seen, o.Flows)
 	}
-	return merge(seen), errors.Join(errs...)
+	switch {
+	case len(failed) > 0:
+		return nil, errors.Join(failed...)
+	case len(seen) == 0:
+		return nil, errors.Join(empty...)
+	}
+	return merge(seen), nil
 }
 
 // ask turns a panic of the source into a failure of it: a scheduler must outlive
