@@ -160,18 +160,18 @@ func (r *Recorder) slimmed(k kind) *cache.ListWatch {
 				}
 				return nil, err
 			}
-			return watch.Filter(w, func(e watch.Event) (watch.Event, bool) {
+			return newSlimWatch(w, func(e *watch.Event) bool {
 				u, ok := e.Object.(*unstructured.Unstructured)
 				if !ok || e.Type != watch.Added && e.Type != watch.Modified && e.Type != watch.Deleted {
-					return e, true
+					return true
 				}
 				object, err := k.slim(u)
 				if err != nil {
 					r.note("an object is not recorded: " + err.Error())
-					return e, false
+					return false
 				}
 				e.Object = object
-				return e, true
+				return true
 			}), nil
 		},
 	}
