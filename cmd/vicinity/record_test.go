@@ -67,7 +67,7 @@ func recordedIn(t *testing.T, path string) (recording.Manifest, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer source.Close()
+	defer func() { _ = source.Close() }()
 	r, err := recording.NewReader(source)
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +216,9 @@ func TestRecordErrors(t *testing.T) {
 			if _, err := os.Lstat(fresh); err == nil && name != "nothing in there" {
 				t.Error("a file has been made")
 			}
-			os.RemoveAll(fresh)
+			if err := os.RemoveAll(fresh); err != nil {
+				t.Fatal(err)
+			}
 		})
 	}
 }

@@ -100,7 +100,7 @@ func (s *suite) recorded(t *testing.T, path string, a *app) ([]*recording.Step, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer source.Close()
+	defer func() { _ = source.Close() }()
 	r, err := recording.NewReader(source)
 	if err != nil {
 		t.Fatal(err)
