@@ -43,12 +43,16 @@ func FuzzLabels(f *testing.F) {
 		text := []byte(`x{a="`)
 		text = append(appendEscaped(text, a), `",b="`...)
 		text = append(appendEscaped(text, b), `"} 1 2`...)
-		s, err := parseSample(text)
+		about, err := parseSeries(text)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		s, err := parseSample(text[about.length:])
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
 		got := map[string]string{}
-		if err := parseLabels(s.labels, func(name, value string) { got[name] = value }); err != nil {
+		if err := parseLabels(about.labels, func(name, value string) { got[name] = value }); err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
 		if got["a"] != a || got["b"] != b || s.value != 1 || s.milli != 2000 {

@@ -95,7 +95,14 @@ func TestMissingFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range rec.names[1:] {
-		got, warnings, err := readAll(rec.with(name, nil).files())
+		left := rec.with(name, nil)
+		if kind, part := kindOf(name); kind == edgesKind {
+			got, _, err := readAll(left.with(objectsPrefix+part+objectsSuffix, nil).files())
+			if err != nil || len(got) >= len(whole) || len(got) > 0 && !reflect.DeepEqual(got, whole[:len(got)]) {
+				t.Fatalf("without the part %s: %d steps of %d, error %v", part, len(got), len(whole), err)
+			}
+		}
+		got, warnings, err := readAll(left.files())
 		if err != nil || len(warnings) == 0 || len(got) >= len(whole) {
 			t.Fatalf("without %s: %d steps of %d, warnings %v, error %v", name, len(got), len(whole), warnings, err)
 		}
