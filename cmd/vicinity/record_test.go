@@ -168,6 +168,23 @@ func TestRecordInterrupted(t *testing.T) {
 	}
 }
 
+// What goes wrong while files are written is an error that says what there is.
+func TestRecordCannotWrite(t *testing.T) {
+	url := prometheus(t, traffic(t, "shop/web -> shop/cart via cart: 100 2000 5"))
+	path := filepath.Join(t.TempDir(), "rec")
+	var out, errs bytes.Buffer
+	progress := writer(func([]byte) {
+		if err := os.RemoveAll(path); err != nil {
+			t.Error(err)
+		}
+	})
+	code := run(t.Context(), []string{"vicinity", "record", "--prometheus", url, "--kubeconfig", apiServer(t), "--since", "2m", path},
+		streams{out: &out, err: &errs, progress: progress}, clock())
+	if code != exitFailure || out.Len() > 0 || !strings.Contains(errs.String(), "rec can be read up to 2026-10-01T11:58:00Z") {
+		t.Errorf("exit code %d: %s%s", code, &out, &errs)
+	}
+}
+
 type writer func([]byte)
 
 func (w writer) Write(p []byte) (int, error) {
