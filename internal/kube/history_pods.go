@@ -180,6 +180,12 @@ func (h *History) Workload(id flowgraph.WorkloadID) *corev1.Pod {
 	return h.all.Templates[w]
 }
 
+// HasService reports whether there is a Service of a name at the moment.
+func (h *History) HasService(namespace, name string) bool {
+	_, there := h.current[objectKey{"Service", namespace, name}]
+	return there
+}
+
 // Now translates the cluster as it is at the moment, by positions of its own,
 // with the Services as they are (assumed or not).
 func (h *History) Now(assumed bool) (*Replayable, []Warning, error) {

@@ -43,8 +43,8 @@ type Follow struct {
 	// Now is the clock that decisions are timed by; Timed keeps their times.
 	Now   func() time.Time
 	Timed bool
-	// WarmedUp, when set, is called at the end of the warm-up, before any pod is
-	// placed. Its error ends all.
+	// WarmedUp, when set, is called when the first step after the warm-up is known
+	// to the History, before any pod is placed. Its error ends all.
 	WarmedUp func() error
 	// Done, when set, is called after each step with the time it ended.
 	Done func(time.Time)
@@ -125,6 +125,10 @@ func (f *following) step(ctx context.Context, s *recording.Step) error {
 	if f.result.From.IsZero() {
 		f.result.From = began
 	}
+	happened, err := f.objects(s, began)
+	if err != nil {
+		return err
+	}
 	if !f.warm && !began.Before(f.WarmUp) {
 		f.warm = true
 		if f.WarmedUp != nil {
@@ -132,10 +136,6 @@ func (f *following) step(ctx context.Context, s *recording.Step) error {
 				return err
 			}
 		}
-	}
-	happened, err := f.objects(s, began)
-	if err != nil {
-		return err
 	}
 	step := &sim.Step{At: s.At, Length: s.Length, Gap: s.Gap, Events: happened.Events, Edges: s.Edges, Traffic: f.traffic}
 	if err := f.each(ctx, step, happened.Objects); err != nil {
