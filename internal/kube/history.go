@@ -36,6 +36,7 @@ type History struct {
 	next      []int32 // by workload: the ordinal of its next pod
 	pods      map[objectKey]*tracked
 	current   map[objectKey]runtime.Object // all but pods
+	roomless  map[objectKey]bool           // nodes that are there but count as not
 
 	services         cache.SharedIndexInformer // as they are assumed to be
 	routes           Routes
@@ -72,6 +73,7 @@ func NewHistory(assume func(*corev1.Service) *corev1.Service) (*History, error) 
 	h := &History{
 		assume: assume, all: &Replayable{Cluster: &sim.Cluster{}}, nodes: map[string]int32{},
 		workloads: map[flowgraph.WorkloadID]int32{}, pods: map[objectKey]*tracked{}, current: map[objectKey]runtime.Object{},
+		roomless: map[objectKey]bool{},
 		services: informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer(),
 	}
 	var err error
@@ -230,13 +232,17 @@ func (h *History) nodeAt(name string) int32 {
 func (h *History) node(node *corev1.Node, change recording.ChangeType) error {
 	key := objectKey{kind: "Node", name: node.Name}
 	was, known := h.current[key]
-	h.missed(known, change)
+	h.missed(known || h.roomless[key], change)
+	delete(h.roomless, key)
 	i := h.nodeAt(node.Name)
-	if change == recording.Deleted {
+	down := func() {
 		if known {
 			delete(h.current, key)
 			h.event(sim.Event{Kind: sim.NodeDown, Node: i})
 		}
+	}
+	if change == recording.Deleted {
+		down()
 		return nil
 	}
 	has, err := nodeOf(node)
@@ -245,10 +251,8 @@ func (h *History) node(node *corev1.Node, change recording.ChangeType) error {
 	}
 	if has.Allocatable.MilliCPU == 0 || has.Allocatable.Memory == 0 || has.MaxPods == 0 {
 		h.note("a node without allocatable cpu, memory or pods counts as not there")
-		if known {
-			delete(h.current, key)
-			h.event(sim.Event{Kind: sim.NodeDown, Node: i})
-		}
+		h.roomless[key] = true
+		down()
 		return nil
 	}
 	if old, ok := was.(*corev1.Node); ok && sameNode(old, node) {
