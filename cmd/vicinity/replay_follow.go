@@ -156,6 +156,9 @@ func (f *followed) report(result *kubesim.Followed, seeds int) (*replayreport.Re
 	if f.checked != nil {
 		in.assumed, in.warnings = f.checked.assumed, append(in.warnings, f.checked.warnings...)
 	}
+	if result.Blind {
+		in.warnings = append(in.warnings, "no traffic was observed in the warm-up: the first decisions know of none; give --warm-up a longer time")
+	}
 	r := &replayreport.Report{
 		Input: in.summary(), Order: f.order.String(), Seeds: seeds, FirstSeed: f.o.firstSeed,
 		PricePerGB: f.o.price, Baseline: f.plan.baseline, Assumed: in.assumed,

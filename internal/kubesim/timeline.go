@@ -60,6 +60,8 @@ type Followed struct {
 	// From and To are the whole recording; Gaps is how many of its Steps are gaps.
 	From, To    time.Time
 	Steps, Gaps int
+	// Blind means that no traffic was known at the end of the warm-up.
+	Blind bool
 }
 
 // following is the state of Follow.
@@ -130,7 +132,7 @@ func (f *following) step(ctx context.Context, s *recording.Step) error {
 		return err
 	}
 	if !f.warm && !began.Before(f.WarmUp) {
-		f.warm = true
+		f.warm, f.result.Blind = true, f.traffic.EdgeCount() == 0
 		if f.WarmedUp != nil {
 			if err := f.WarmedUp(); err != nil {
 				return err

@@ -57,7 +57,11 @@ func open(t testing.TB, path string, o recordingtest.Options) Follow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { source.Close() })
+	t.Cleanup(func() {
+		if err := source.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	r, err := recording.NewReader(source)
 	if err != nil {
 		t.Fatal(err)

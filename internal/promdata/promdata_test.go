@@ -158,7 +158,11 @@ func TestGaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	source, err := istio.NewSidecar(istio.Options{})
 	if err != nil {
 		t.Fatal(err)
