@@ -63,6 +63,7 @@ func (o *recordOptions) cluster() (dynamic.Interface, error) {
 		return nil, fmt.Errorf("reading the kubeconfig: %w; check with: kubectl config get-contexts", err)
 	}
 	config.UserAgent = "vicinity-record"
+	config.QPS, config.Burst = 50, 100 // of kubectl; the default of 5 is for controllers
 	return dynamic.NewForConfig(config)
 }
 

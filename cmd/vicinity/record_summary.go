@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/vicinity-sched/vicinity/internal/show"
 )
@@ -24,7 +25,7 @@ func writeRecordSummary(w io.Writer, r result, why string) {
 	t.add("changes of objects", fmt.Sprint(s.Changes))
 	t.write(w)
 	if s.Gaps > 0 && s.LastFailure != nil {
-		fmt.Fprintf(w, "The last gap: %s.\n", show.Printable(s.LastFailure.Error()))
+		fmt.Fprintf(w, "The last gap: %s.\n", show.Printable(strings.ReplaceAll(s.LastFailure.Error(), "\n", "; ")))
 	}
 	for _, note := range s.Notes {
 		fmt.Fprintf(w, "Note: %s.\n", show.Printable(note))

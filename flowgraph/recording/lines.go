@@ -19,7 +19,7 @@ type lines struct {
 }
 
 func newLines(name string, r io.Reader) *lines {
-	return &lines{name: name, in: bufio.NewReaderSize(r, 64<<10)}
+	return &lines{name: name, in: bufio.NewReaderSize(r, 16<<10)}
 }
 
 // next returns a line without its end, valid until the next call. At the end of

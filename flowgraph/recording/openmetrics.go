@@ -8,47 +8,56 @@ import (
 	"strconv"
 )
 
-// sample is one line of an edges file. Its texts are parts of that line.
+// sample is a value at a time.
 type sample struct {
-	name   []byte
-	labels []byte // between the braces, nil without braces
-	value  float64
-	milli  int64 // the timestamp in milliseconds
+	value float64
+	milli int64 // the timestamp in milliseconds
 }
 
-// parseSample parses `name{labels} value timestamp`. The labels are only found
-// the end of.
-func parseSample(text []byte) (sample, error) {
-	var s sample
-	end := bytes.IndexAny(text, "{ ")
+// seriesText is what a line is about. Its texts are parts of that line.
+type seriesText struct {
+	name   []byte
+	labels []byte // between the braces, nil without braces
+	length int    // of name and labels with the braces
+}
+
+// parseSeries finds the name and the labels in `name{labels} value timestamp`. Of
+// the labels it only finds the end.
+func parseSeries(line []byte) (seriesText, error) {
+	end := bytes.IndexAny(line, "{ ")
 	if end <= 0 {
-		return s, errors.New("no sample; must be name{labels} value timestamp")
+		return seriesText{}, errors.New("no sample; must be name{labels} value timestamp")
 	}
-	s.name, text = text[:end], text[end:]
-	if text[0] == '{' {
-		n := endOfLabels(text)
+	s := seriesText{name: line[:end], length: end}
+	if line[end] == '{' {
+		n := endOfLabels(line[end:])
 		if n < 0 {
-			return s, errors.New("labels without an end")
+			return seriesText{}, errors.New("labels without an end")
 		}
-		s.labels, text = text[1:n], text[n+1:]
+		s.labels, s.length = line[end+1:end+n], end+n+1
 	}
-	fields := bytes.Split(text, []byte(" "))
-	if len(fields) != 3 || len(fields[0]) > 0 {
-		return s, errors.New("must have a value and a timestamp behind the name and the labels, and nothing else")
+	return s, nil
+}
+
+// parseSample parses what comes behind the name and the labels.
+func parseSample(text []byte) (sample, error) {
+	blank, text, begins := bytes.Cut(text, []byte(" "))
+	first, second, ok := bytes.Cut(text, []byte(" "))
+	if !begins || len(blank) > 0 || !ok || bytes.IndexByte(second, ' ') >= 0 {
+		return sample{}, errors.New("must have a value and a timestamp behind the name and the labels, and nothing else")
 	}
-	value, err := parseNumber(fields[1])
+	value, err := parseNumber(first)
 	if err != nil {
-		return s, fmt.Errorf("value %w", err)
+		return sample{}, fmt.Errorf("value %w", err)
 	}
-	seconds, err := parseNumber(fields[2])
+	seconds, err := parseNumber(second)
 	if err != nil {
-		return s, fmt.Errorf("timestamp %w", err)
+		return sample{}, fmt.Errorf("timestamp %w", err)
 	}
 	if !(seconds > 0 && seconds < 1<<38) { // the year 10680
-		return s, fmt.Errorf("timestamp %q is no time in seconds since 1970", fields[2])
+		return sample{}, fmt.Errorf("timestamp %q is no time in seconds since 1970", second)
 	}
-	s.value, s.milli = value, int64(math.Round(seconds*1000))
-	return s, nil
+	return sample{value, int64(math.Round(seconds * 1000))}, nil
 }
 
 // parseNumber takes the numbers of OpenMetrics: no hexadecimal digits, no

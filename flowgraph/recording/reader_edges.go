@@ -82,22 +82,21 @@ func (r *Reader) readEdges(name string, file io.Reader, objects objectsFile) ([]
 	}
 }
 
-func (f *edgesFile) sample(text []byte) error {
-	s, err := parseSample(text)
-	if err != nil {
-		return err
-	}
-	named := text[:len(s.name)]
-	if s.labels != nil {
-		named = text[:len(s.name)+len(s.labels)+2]
-	}
-	if f.current == nil || !bytes.Equal(named, f.text) {
-		if f.current, err = f.find(s); err != nil {
+func (f *edgesFile) sample(line []byte) error {
+	if n := len(f.text); f.current == nil || len(line) <= n || line[n] != ' ' || !bytes.Equal(line[:n], f.text) {
+		text, err := parseSeries(line)
+		if err != nil {
 			return err
 		}
-		f.text = append(f.text[:0], named...)
+		if f.current, err = f.find(text); err != nil {
+			return err
+		}
+		f.text = append(f.text[:0], line[:text.length]...)
 	}
+	s, err := parseSample(line[len(f.text):])
 	switch {
+	case err != nil:
+		return err
 	case f.current.passed != "":
 		f.notes.add(f.current.passed, f.at())
 		return nil
@@ -108,7 +107,7 @@ func (f *edgesFile) sample(text []byte) error {
 }
 
 // find returns the series of a sample.
-func (f *edgesFile) find(s sample) (*series, error) {
+func (f *edgesFile) find(s seriesText) (*series, error) {
 	number := slices.IndexFunc(f.families[:], func(known family) bool {
 		name, ok := bytes.CutSuffix(s.name, []byte("_total"))
 		return ok && string(name) == known.name
@@ -178,15 +177,15 @@ func (f *edgesFile) frame(s sample) error {
 	n := len(f.times)
 	switch {
 	case len(f.keys) > 0:
-		return fmt.Errorf("%s comes after edges; must come first", s.name)
+		return fmt.Errorf("%s_total comes after edges; must come first", f.families[0].name)
 	case n > maxStepsOfPart+1:
 		return fmt.Errorf("more than %d steps in one file", maxStepsOfPart)
 	case math.IsNaN(s.value) || s.value < 0 || s.value > math.MaxInt64:
-		return fmt.Errorf("%s is %v; must be seconds", s.name, s.value)
+		return fmt.Errorf("%s_total is %v; must be seconds", f.families[0].name, s.value)
 	case n > 0 && s.milli <= f.times[n-1]:
-		return fmt.Errorf("%s goes back in time", s.name)
+		return fmt.Errorf("%s_total goes back in time", f.families[0].name)
 	case n > 0 && s.value < f.observed[n-1]:
-		return fmt.Errorf("%s goes down", s.name)
+		return fmt.Errorf("%s_total goes down", f.families[0].name)
 	}
 	f.times, f.observed = append(f.times, s.milli), append(f.observed, s.value)
 	return nil
@@ -278,8 +277,9 @@ func (f *edgesFile) result(objects objectsFile) ([]Step, error) {
 	case f.times[0] != objects.start.UnixMilli() || f.times[n-1] > objects.end.UnixMilli():
 		return nil, fmt.Errorf("%s: its times are not those of its objects file", f.name)
 	}
+	ranks := f.ranks()
 	slices.SortFunc(f.rates, func(a, b rate) int {
-		return cmp.Or(cmp.Compare(a.step, b.step), f.compare(a.edge, b.edge))
+		return cmp.Or(cmp.Compare(a.step, b.step), cmp.Compare(ranks[a.edge], ranks[b.edge]))
 	})
 	var steps []Step
 	left := f.rates
@@ -298,9 +298,16 @@ func (f *edgesFile) result(objects objectsFile) ([]Step, error) {
 	return steps, nil
 }
 
-func (f *edgesFile) compare(a, b int32) int {
-	if a == b {
-		return 0
+// ranks returns the place of each edge among all.
+func (f *edgesFile) ranks() []int32 {
+	order := make([]int32, len(f.keys))
+	for i := range order {
+		order[i] = int32(i)
 	}
-	return f.keys[a].compare(f.keys[b])
+	slices.SortFunc(order, func(a, b int32) int { return f.keys[a].compare(f.keys[b]) })
+	ranks := make([]int32, len(order))
+	for rank, edge := range order {
+		ranks[edge] = int32(rank)
+	}
+	return ranks
 }

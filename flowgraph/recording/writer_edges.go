@@ -3,6 +3,7 @@ package recording
 import (
 	"bufio"
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -141,7 +142,7 @@ func (b *edgesBuffer) write(out *bufio.Writer) error {
 			b.writeSeries(out, f, key)
 		}
 	}
-	_, err := out.WriteString("# EOF\n") // a bufio.Writer keeps its first error
+	_, err := out.WriteString("# EOF\n")
 	return err
 }
 
@@ -166,11 +167,11 @@ func (b *edgesBuffer) writeSeries(out *bufio.Writer, f family, key edgeKey) {
 }
 
 func writeHead(out *bufio.Writer, f family) {
-	out.WriteString("# TYPE " + f.name + " counter\n")
+	fmt.Fprintf(out, "# TYPE %s counter\n", f.name)
 	if f.unit != "" {
-		out.WriteString("# UNIT " + f.name + " " + f.unit + "\n")
+		fmt.Fprintf(out, "# UNIT %s %s\n", f.name, f.unit)
 	}
-	out.WriteString("# HELP " + f.name + " " + f.help + "\n")
+	fmt.Fprintf(out, "# HELP %s %s\n", f.name, f.help)
 }
 
 func seriesOf(f family, key edgeKey) string {
@@ -205,12 +206,13 @@ func appendEscaped(text []byte, value string) []byte {
 	return text
 }
 
+// writeSample writes a line. It is what takes the time: there are as many lines as
+// edges times steps, three times.
 func writeSample(out *bufio.Writer, series string, value float64, at time.Time) {
-	var number [64]byte
-	out.WriteString(series)
-	out.WriteByte(' ')
-	out.Write(strconv.AppendFloat(number[:0], value, 'g', -1, 64))
-	out.WriteByte(' ')
-	out.Write(strconv.AppendFloat(number[:0], float64(at.UnixMilli())/1000, 'f', -1, 64))
-	out.WriteByte('\n')
+	line := append(out.AvailableBuffer(), series...)
+	line = append(line, ' ')
+	line = strconv.AppendFloat(line, value, 'g', -1, 64)
+	line = append(line, ' ')
+	line = strconv.AppendFloat(line, float64(at.UnixMilli())/1000, 'f', -1, 64)
+	_, _ = out.Write(append(line, '\n')) // out keeps its first error for the end of the file
 }

@@ -104,17 +104,26 @@ func (r *Recorder) present(ctx context.Context, from, to time.Time) ([]recording
 	return later, nil
 }
 
-// watch records what happens to objects until ctx ends.
-func (r *Recorder) watch(ctx context.Context) *sync.WaitGroup {
+// watch records what happens to objects until ctx ends. It returns when those
+// that there are have been recorded, or when ctx has ended.
+func (r *Recorder) watch(ctx context.Context) (running *sync.WaitGroup) {
 	// What is wrong with a watch is a note; the reflector would write it to
 	// stderr.
 	ctx = klog.NewContext(ctx, logr.Discard())
-	running := &sync.WaitGroup{}
+	running = &sync.WaitGroup{}
+	listed := make(chan struct{}, len(r.kinds))
 	for _, k := range r.kinds {
 		source := cache.ToListWatcherWithWatchListSemantics(r.slimmed(k), r.o.Client)
-		reflector := cache.NewReflectorWithOptions(source, nil, &store{recorder: r, kind: k}, cache.ReflectorOptions{Name: k.name()})
+		reflector := cache.NewReflectorWithOptions(source, nil, &store{recorder: r, kind: k, listed: listed}, cache.ReflectorOptions{Name: k.name()})
 		reflector.WatchListPageSize = pageSize
 		running.Go(func() { reflector.RunWithContext(ctx) })
+	}
+	for range r.kinds {
+		select {
+		case <-listed:
+		case <-ctx.Done():
+			return running
+		}
 	}
 	return running
 }
@@ -145,21 +154,24 @@ func (r *Recorder) slimmed(k kind) *cache.ListWatch {
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			w, err := resource.Watch(ctx, o)
 			if err != nil {
-				r.lost(ctx, k, err)
+				// A server that does not list by watching is asked to list.
+				if o.SendInitialEvents == nil {
+					r.lost(ctx, k, err)
+				}
 				return nil, err
 			}
-			return watch.Filter(w, func(e watch.Event) (watch.Event, bool) {
+			return newSlimWatch(w, func(e *watch.Event) bool {
 				u, ok := e.Object.(*unstructured.Unstructured)
 				if !ok || e.Type != watch.Added && e.Type != watch.Modified && e.Type != watch.Deleted {
-					return e, true
+					return true
 				}
 				object, err := k.slim(u)
 				if err != nil {
 					r.note("an object is not recorded: " + err.Error())
-					return e, false
+					return false
 				}
 				e.Object = object
-				return e, true
+				return true
 			}), nil
 		},
 	}
@@ -183,6 +195,7 @@ func (r *Recorder) lost(ctx context.Context, k kind, err error) {
 type store struct {
 	recorder *Recorder
 	kind     kind
+	listed   chan<- struct{} // is told when the objects are there; nil after that
 }
 
 // Add implements cache.ReflectorStore.
@@ -276,6 +289,10 @@ func (s *store) Replace(list []any, _ string) error {
 		if err := s.put(o); err != nil {
 			return err
 		}
+	}
+	if s.listed != nil {
+		s.listed <- struct{}{}
+		s.listed = nil
 	}
 	return s.deleteOthers(there)
 }

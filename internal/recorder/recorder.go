@@ -43,7 +43,7 @@ type Progress struct {
 type Summary struct {
 	From, To    time.Time
 	Steps, Gaps int
-	// Edges is how many different ones there were.
+	// Edges is how many different ones there were, at most recording.MaxEdges.
 	Edges int
 	// BytesPerSecond is the mean over the steps that were observed.
 	BytesPerSecond float64
@@ -227,7 +227,9 @@ func (r *Recorder) writeStep(at time.Time, flows []flowgraph.Flow, failed error)
 	}
 	for _, e := range edges {
 		r.bytes += e.BytesPerSecond()
-		r.edges[[2]flowgraph.WorkloadID{e.From, e.To}] = true
+		if len(r.edges) < recording.MaxEdges {
+			r.edges[[2]flowgraph.WorkloadID{e.From, e.To}] = true
+		}
 	}
 	return nil
 }
@@ -261,6 +263,9 @@ func (r *Recorder) broken(err error) error {
 	return err
 }
 
+// maxNotes bounds the notes: errors of servers may all have different texts.
+const maxNotes = 30
+
 // notes gathers notes; equal ones are counted.
 type notes struct {
 	order []string
@@ -270,6 +275,9 @@ type notes struct {
 func (n *notes) add(text string) {
 	if n.count == nil {
 		n.count = map[string]int{}
+	}
+	if n.count[text] == 0 && len(n.order) >= maxNotes {
+		text = "there was more of the kind"
 	}
 	if n.count[text]++; n.count[text] == 1 {
 		n.order = append(n.order, text)

@@ -116,10 +116,10 @@ func (f *newFile) Close() error {
 	}
 	f.err = errors.Join(f.err, f.File.Close())
 	if f.err == nil {
-		f.err = os.Rename(f.File.Name(), filepath.Join(f.directory.path, f.name))
+		f.err = os.Rename(f.Name(), filepath.Join(f.directory.path, f.name))
 	}
 	if f.err != nil {
-		os.Remove(f.File.Name())
+		os.Remove(f.Name())
 		return f.err
 	}
 	f.directory.size[f.name] = f.size

@@ -61,7 +61,7 @@ func (e *entry) Close() error {
 		e.err = e.archive.add(e.name, e.size, e.File)
 	}
 	e.err = errors.Join(e.err, e.File.Close())
-	os.Remove(e.File.Name())
+	os.Remove(e.Name())
 	return e.err
 }
 

@@ -54,7 +54,7 @@ func read(t *testing.T, path string) ([]*recording.Step, recording.Manifest, []r
 	if err != nil {
 		return nil, recording.Manifest{}, nil, err
 	}
-	defer source.Close()
+	defer func() { _ = source.Close() }()
 	r, err := recording.NewReader(source)
 	if err != nil {
 		return nil, recording.Manifest{}, nil, err

@@ -48,6 +48,7 @@ func TestIntegration(t *testing.T) {
 		{"rolling update", s.testRollingUpdate},
 		{"scheduler names", s.testSchedulerNames},
 		{"graph", s.testGraph},
+		{"record", s.testRecord},
 		{"telemetry absent", s.testTelemetryAbsent},
 		{"telemetry faults", s.testFaults},
 		{"telemetry expires", s.testExpiry},
