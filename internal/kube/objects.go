@@ -58,3 +58,21 @@ func (w Warning) String() string {
 	}
 	return fmt.Sprintf("%s: %d, the first is %s", w.Text, w.Count, w.Example)
 }
+
+// hold adds an object of a kind that is neither Node, Pod nor Service.
+func (o *Objects) hold(object runtime.Object) {
+	switch object := object.(type) {
+	case *corev1.Namespace:
+		o.Namespaces = append(o.Namespaces, object)
+	case *corev1.ReplicationController:
+		o.ReplicationControllers = append(o.ReplicationControllers, object)
+	case *appsv1.ReplicaSet:
+		o.ReplicaSets = append(o.ReplicaSets, object)
+	case *appsv1.StatefulSet:
+		o.StatefulSets = append(o.StatefulSets, object)
+	case *appsv1.Deployment:
+		o.Deployments = append(o.Deployments, object)
+	case *appsv1.DaemonSet:
+		o.DaemonSets = append(o.DaemonSets, object)
+	}
+}

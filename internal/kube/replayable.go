@@ -68,24 +68,31 @@ func (t *translation) nodes() error {
 		if _, known := t.position[node.Name]; known {
 			return fmt.Errorf("two nodes are called %s", printable(node.Name))
 		}
-		has, err := amounts(node.Status.Allocatable)
+		has, err := nodeOf(node)
 		if err != nil {
-			return fmt.Errorf("node %s: allocatable %w", printable(node.Name), err)
+			return err
 		}
-		pods := node.Status.Allocatable.Pods()
-		if !within(pods, math.MaxInt32) {
-			return fmt.Errorf("node %s: allocatable pods %s: %w", printable(node.Name), pods, errAmount)
-		}
-		if has.MilliCPU == 0 || has.Memory == 0 || pods.Value() == 0 {
+		if has.Allocatable.MilliCPU == 0 || has.Allocatable.Memory == 0 || has.MaxPods == 0 {
 			return fmt.Errorf("node %s: status.allocatable must have cpu, memory and pods, but has %d millicores, %d bytes, %d pods",
-				printable(node.Name), has.MilliCPU, has.Memory, pods.Value())
+				printable(node.Name), has.Allocatable.MilliCPU, has.Allocatable.Memory, has.MaxPods)
 		}
 		t.position[node.Name] = int32(i)
-		r.Cluster.Nodes = append(r.Cluster.Nodes, sim.Node{
-			Locality: LocalityOf(node), Allocatable: has, MaxPods: int32(pods.Value()),
-		})
+		r.Cluster.Nodes = append(r.Cluster.Nodes, has)
 	}
 	return nil
+}
+
+// nodeOf returns what a replay knows of a node, which may have no room at all.
+func nodeOf(node *corev1.Node) (sim.Node, error) {
+	has, err := amounts(node.Status.Allocatable)
+	if err != nil {
+		return sim.Node{}, fmt.Errorf("node %s: allocatable %w", printable(node.Name), err)
+	}
+	pods := node.Status.Allocatable.Pods()
+	if !within(pods, math.MaxInt32) {
+		return sim.Node{}, fmt.Errorf("node %s: allocatable pods %s: %w", printable(node.Name), pods, errAmount)
+	}
+	return sim.Node{Locality: LocalityOf(node), Allocatable: has, MaxPods: int32(pods.Value())}, nil
 }
 
 // group returns the pods that count, in the order of their names, shorter names
