@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -44,6 +45,7 @@ func (o *Objects) Cluster() (*Replayable, []Warning, error) {
 		c.Assigned = nil
 	}
 	t.result.Objects = o.lookedUp()
+	t.fillTemplates()
 	if err := c.Validate(); err != nil {
 		return nil, nil, fmt.Errorf("the objects make no cluster: %w", err)
 	}
@@ -152,6 +154,27 @@ func (t *translation) workload(id flowgraph.WorkloadID, pods []*corev1.Pod) erro
 		}
 	}
 	return nil
+}
+
+// fillTemplates gives the controllers among the objects that are looked up the
+// templates of their workloads: those that were read are not held.
+func (t *translation) fillTemplates() {
+	byID := make(map[flowgraph.WorkloadID]corev1.PodSpec, len(t.result.Templates))
+	for i, template := range t.result.Templates {
+		byID[t.result.Cluster.Workloads[i].ID] = template.Spec
+	}
+	for i, object := range t.result.Objects {
+		switch o := object.(type) {
+		case *appsv1.ReplicaSet:
+			filled := *o
+			filled.Spec.Template.Spec = byID[WorkloadOf(podOf(o, "ReplicaSet", &o.Spec.Template, o.Spec.Selector))]
+			t.result.Objects[i] = &filled
+		case *appsv1.StatefulSet:
+			filled := *o
+			filled.Spec.Template.Spec = byID[WorkloadOf(podOf(o, "StatefulSet", &o.Spec.Template, o.Spec.Selector))]
+			t.result.Objects[i] = &filled
+		}
+	}
 }
 
 // assigned returns the nodes of a workload's pods.

@@ -36,20 +36,23 @@ func Synthetic(c *sim.Cluster) *Replayable {
 			},
 		})
 		if !w.Fixed {
-			r.Objects = append(r.Objects, syntheticReplicaSet(w, template.Labels))
+			r.Objects = append(r.Objects, syntheticReplicaSet(w, template))
 		}
 	}
 	return r
 }
 
-func syntheticReplicaSet(w sim.Workload, labels map[string]string) *appsv1.ReplicaSet {
+func syntheticReplicaSet(w sim.Workload, template *corev1.Pod) *appsv1.ReplicaSet {
 	return &appsv1.ReplicaSet{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSet"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: w.ID.Namespace, Name: w.ID.Name + "-" + syntheticHash,
 			Annotations: map[string]string{desiredReplicas: strconv.Itoa(int(w.Replicas))},
 		},
-		Spec: appsv1.ReplicaSetSpec{Replicas: &w.Replicas, Selector: &metav1.LabelSelector{MatchLabels: labels}},
+		Spec: appsv1.ReplicaSetSpec{
+			Replicas: &w.Replicas, Selector: &metav1.LabelSelector{MatchLabels: template.Labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: template.Labels}, Spec: template.Spec},
+		},
 	}
 }
 

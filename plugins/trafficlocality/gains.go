@@ -8,7 +8,6 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // gains is what one more pod of a workload is worth.
@@ -144,17 +143,9 @@ func (p *Plugin) wants(w int32, id flowgraph.WorkloadID, pod *v1.Pod, now time.T
 
 // meanRate is what a pod exchanges on the average, in bytes per second, of the
 // pods that controllers want: of those that run the number is not known while a
-// cluster fills. It is asked for once for each snapshot.
-type meanRate struct {
-	generation uint64
-	rate       float64
-}
-
-func (m *meanRate) of(snap *flowgraph.Snapshot, replicas kube.Replicas) float64 {
-	if m.generation != snap.Generation() {
-		*m = meanRate{snap.Generation(), snap.Exchanged() / float64(max(replicas.Total(), 1))}
-	}
-	return m.rate
+// cluster fills.
+func (r *reservations) meanRate(snap *flowgraph.Snapshot) float64 {
+	return snap.Exchanged() / float64(max(r.total, 1))
 }
 
 func total(places []placement) int32 {
@@ -174,6 +165,7 @@ type levelGains struct {
 
 	index *index
 	gains []float64 // by domain number, without step
+	at    []int32   // by domain number, for the user
 	own   tally     // of the pod's workload
 	peer  tally     // of one peer at a time
 }
@@ -191,6 +183,9 @@ func (l *levelGains) start(x *index, own []placement) {
 	l.index = x
 	size := x.domains[l.position].size()
 	l.gains = resized(l.gains, size)
+	for len(l.at) < size {
+		l.at = append(l.at, 0)
+	}
 	l.own.count(own, l.position, x, size)
 }
 

@@ -1,10 +1,12 @@
 package trafficlocality
 
 import (
+	"maps"
 	"math"
 	"slices"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -44,10 +46,13 @@ type index struct {
 	domains   [levelCount]numbering[string]   // domain keys; a user is a node
 	workloads numbering[flowgraph.WorkloadID] // a user is a pod
 	placed    [][]placement                   // by workload number
+	touched   []flowgraph.WorkloadID          // whose placements have changed
+	altered   bool                            // a node has
 }
 
 type indexedNode struct {
 	generation int64
+	info       fwk.NodeInfo
 	node       *v1.Node
 	pods       []indexedPod // in the order of the NodeInfo
 }
@@ -102,13 +107,14 @@ func (x *index) list(infos []fwk.NodeInfo) {
 			slot = x.newSlot()
 		}
 		slots[name] = slot
+		x.nodes[slot].info = info
 		x.order = append(x.order, slot)
 	}
 	for name, slot := range x.slots {
 		if _, ok := slots[name]; !ok {
 			x.setPods(slot, nil)
 			x.setNode(slot, nil)
-			x.nodes[slot].generation = -1
+			x.nodes[slot].generation, x.nodes[slot].info = -1, nil
 			x.free = append(x.free, slot)
 		}
 	}
@@ -132,6 +138,7 @@ func (x *index) setNode(slot int32, node *v1.Node) {
 	if n.node == node {
 		return
 	}
+	x.altered = x.altered || alters(n.node, node)
 	was := x.where[slot]
 	n.node, x.where[slot] = node, nowhere
 	if node != nil {
@@ -177,7 +184,9 @@ func (x *index) add(slot int32, pod *v1.Pod) indexedPod {
 	if !kube.IsPeer(pod) {
 		return indexedPod{pod: pod, workload: noWorkload}
 	}
-	w := x.workloads.use(kube.WorkloadOf(pod))
+	id := kube.WorkloadOf(pod)
+	w := x.workloads.use(id)
+	x.touch(id)
 	for int(w) >= len(x.placed) {
 		x.placed = append(x.placed, nil)
 	}
@@ -196,6 +205,7 @@ func (x *index) remove(slot int32, was indexedPod) {
 	if w == noWorkload {
 		return
 	}
+	x.touch(x.workloads.keys[w])
 	place := placeAt(x.placed[w], slot)
 	place.count--
 	switch {
@@ -209,6 +219,30 @@ func (x *index) remove(slot int32, was indexedPod) {
 		place.pod = pods[slices.IndexFunc(pods, func(p indexedPod) bool { return p.workload == w })].pod
 	}
 	x.workloads.release(w)
+}
+
+// touch notes that a workload's placements change.
+func (x *index) touch(id flowgraph.WorkloadID) {
+	if last := len(x.touched) - 1; last < 0 || x.touched[last] != id {
+		x.touched = append(x.touched, id)
+	}
+}
+
+// takeTouched returns the workloads whose placements have changed since the last
+// call, and whether a node has come, gone or got another size, labels or taints. The
+// result is valid until the next update.
+func (x *index) takeTouched() (touched []flowgraph.WorkloadID, nodes bool) {
+	touched, nodes = x.touched, x.altered
+	x.touched, x.altered = x.touched[:0], false
+	return touched, nodes
+}
+
+// alters reports whether two states of a node let other pods on it, or more of them.
+func alters(was, is *v1.Node) bool {
+	return was == nil || is == nil || was.Spec.Unschedulable != is.Spec.Unschedulable ||
+		!maps.Equal(was.Labels, is.Labels) ||
+		!equality.Semantic.DeepEqual(was.Spec.Taints, is.Spec.Taints) ||
+		!equality.Semantic.DeepEqual(was.Status.Allocatable, is.Status.Allocatable)
 }
 
 func placeAt(places []placement, slot int32) *placement {
@@ -233,6 +267,9 @@ func (x *index) lookup(id flowgraph.WorkloadID) []placement {
 // candidates; a candidate that is not in the index gains nothing.
 func (x *index) extremes(gains []float64, candidates []fwk.NodeInfo) (highest, lowest float64) {
 	lowest = math.Inf(1)
+	if len(gains) == 0 {
+		return 0, 0
+	}
 	if len(candidates) == len(x.listed) { // all nodes: no need to look them up
 		for _, slot := range x.order {
 			highest, lowest = max(highest, gains[slot]), min(lowest, gains[slot])

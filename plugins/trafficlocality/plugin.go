@@ -45,7 +45,8 @@ type Plugin struct {
 	zones  *levelGains  // of levels, nil when zones are none of them
 	bySlot []float64    // likewise
 	wanted []want       // by workload number
-	mean   meanRate
+
+	reserved reservations
 }
 
 // Dependencies are what a process shares between the plugins of its profiles.
@@ -95,6 +96,7 @@ func (p *Plugin) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.index, p.levels, p.bySlot, p.wanted = newIndex(), newLevels(p.scorer), nil, nil
+	p.reserved = newReservations()
 	p.zones = nil
 	if i := slices.IndexFunc(p.levels, func(l levelGains) bool { return l.level == locality.Zone }); i >= 0 {
 		p.zones = &p.levels[i]

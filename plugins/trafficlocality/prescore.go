@@ -55,7 +55,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 	}
 	id := kube.WorkloadOf(pod)
 	i, ok := snap.Lookup(id)
-	if !ok {
+	if !ok && !p.scorer.reserves {
 		return nil, skipNoTraffic
 	}
 	all, err := p.nodes.NodeInfos().List()
@@ -64,25 +64,44 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	placed := p.index
+	placed, reserves := p.index, p.scorer.reserves
 	if state.IsPodGroupSchedulingCycle() {
 		// Pods that a group cycle assumes leave the generations as they were.
-		placed = newIndex()
+		placed, reserves = newIndex(), false
 	}
 	placed.update(all)
-	gains := p.gains(snap, i, pod, placed, now)
+	p.reserved.refresh(snap, p.replicas, now)
+	mean := p.reserved.meanRate(snap)
+	var gains gains
+	skip := skipNoTraffic
+	if ok {
+		gains, skip = p.gains(snap, i, pod, placed, now), skipNoPeers
+	} else {
+		i = -1
+	}
+	var others []float64
+	if reserves {
+		p.reserve(snap, placed, now)
+		others = p.cede(i, pod, &gains, mean)
+	}
 	best, worst := placed.extremes(gains.bySlot, nodes)
 	if gains.best > best {
 		p.metrics.peersNotScored()
 	}
-	if best == 0 {
-		return nil, skipNoPeers
+	out := &scoreState{slots: placed.slots, scores: make([]uint8, len(placed.where))}
+	switch {
+	case best > 0:
+		scale := p.scorer.scale(best, gains.podRate, mean, influence)
+		for slot, gain := range gains.bySlot {
+			out.scores[slot] = points(gain, scale)
+		}
+		p.metrics.scored(points(best, scale), points(worst, scale))
+	case others != nil:
+		for slot, say := range others {
+			out.scores[slot] = points(1-say*influence, maxScore)
+		}
+	default:
+		return nil, skip
 	}
-	scale := p.scorer.scale(best, gains.podRate, p.mean.of(snap, p.replicas), influence)
-	out := &scoreState{slots: placed.slots, scores: make([]uint8, len(gains.bySlot))}
-	for slot, gain := range gains.bySlot {
-		out.scores[slot] = points(gain, scale)
-	}
-	p.metrics.scored(points(best, scale), points(worst, scale))
 	return out, notSkipped
 }

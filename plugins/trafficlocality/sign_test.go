@@ -44,7 +44,7 @@ func (c *cluster) job(name string) *v1.Pod {
 }
 
 func TestSignPod(t *testing.T) {
-	nodeOnly := "routing: Uniform, maxShare: {node: 1}, closeness: {zone: 0, region: 0}"
+	nodeOnly := "routing: Uniform, maxShare: {node: 1}, reserveRoom: false, closeness: {zone: 0, region: 0}"
 	cases := map[string]struct {
 		args string
 		pod  func(*cluster) *v1.Pod

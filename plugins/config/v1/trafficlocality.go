@@ -60,6 +60,11 @@ type TrafficLocalityArgs struct {
 	SignificantRate *resource.Quantity `json:"significantRate,omitempty"`
 	// MaxShare is how many of a workload's pods may be drawn to one place.
 	MaxShare *MaxShare `json:"maxShare,omitempty"`
+	// ReserveRoom keeps room near their peers for pods that controllers want but
+	// that are not placed yet (default true): a pod that would make less of a node's
+	// room than they is not drawn there, also one without any traffic. NetMARKS keeps
+	// none.
+	ReserveRoom *bool `json:"reserveRoom,omitempty"`
 	// StaleAfter is the age of the telemetry from which its influence falls
 	// (default 5m).
 	StaleAfter *metav1.Duration `json:"staleAfter,omitempty"`
@@ -107,6 +112,7 @@ func (a *TrafficLocalityArgs) SetDefaults() {
 	}
 	pointerDefault(&a.MaxShare.Node, 0.5)
 	pointerDefault(&a.MaxShare.Zone, 1)
+	pointerDefault(&a.ReserveRoom, true)
 	pointerDefault(&a.StaleAfter, metav1.Duration{Duration: 5 * time.Minute})
 	pointerDefault(&a.ExpireAfter, metav1.Duration{Duration: 30 * time.Minute})
 }

@@ -1,0 +1,282 @@
+package trafficlocality
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/internal/kube"
+)
+
+// reservations is the room that pods which are wanted, but not placed yet, would
+// have the most of, on the nodes of their peers. A pod that would make less of that
+// room is not drawn there: who comes first does not decide who is near whom.
+//
+// It follows the index: a placement changes what is promised to its workload and
+// to the peers of that. What controllers want is read anew every wantFor.
+type reservations struct {
+	wanted     map[flowgraph.WorkloadID]kube.Wanted
+	total      int64 // pods that all of them want
+	at         time.Time
+	generation uint64
+	stale      bool // what is promised is by what was wanted or known before
+
+	bySlot [][]promise
+	of     map[int32][]int32 // slots with a promise, by workload in the snapshot
+	level  levelGains        // of nodes, for one workload at a time
+	offers []offer           // likewise
+}
+
+// promise is room for pods of one workload on one node.
+type promise struct {
+	workload int32 // in the snapshot
+	room     room
+	// density is what one pod gains there, in bytes per second, for each share of
+	// the node that it takes.
+	density   float64
+	podRate   float64 // bytes per second that one pod exchanges
+	scheduler string  // that places the pods
+}
+
+// offer is a node where pods of a workload would gain something.
+type offer struct {
+	slot, domain int32
+	gain         float64 // of the next pod
+	pods         float64 // for how many more, times gain
+}
+
+func newReservations() reservations {
+	return reservations{
+		of:    map[int32][]int32{},
+		level: levelGains{level: locality.Node, position: int(locality.Node) - 1, step: 1},
+	}
+}
+
+// refresh reads what controllers want, if that is old or the snapshot is new.
+func (r *reservations) refresh(snap *flowgraph.Snapshot, replicas kube.Replicas, now time.Time) {
+	if r.wanted != nil && r.generation == snap.Generation() && now.Sub(r.at).Abs() < wantFor {
+		return
+	}
+	r.stale = true
+	r.wanted, r.at, r.generation, r.total = replicas.Wanted(), now, snap.Generation(), 0
+	for _, w := range r.wanted {
+		r.total += int64(w.Pods)
+	}
+}
+
+// reserve brings the promises to the state of the index.
+func (p *Plugin) reserve(snap *flowgraph.Snapshot, x *index, now time.Time) {
+	r := &p.reserved
+	for len(r.bySlot) < len(x.where) {
+		r.bySlot = append(r.bySlot, nil)
+	}
+	touched, moved := x.takeTouched()
+	if r.stale || moved {
+		r.stale = false
+		for slot := range r.bySlot {
+			r.bySlot[slot] = r.bySlot[slot][:0]
+		}
+		clear(r.of)
+		for i := range snap.Len() {
+			p.promise(snap, x, i, now)
+		}
+		return
+	}
+	again := map[int]bool{}
+	for _, id := range touched {
+		i, ok := snap.Lookup(id)
+		if !ok {
+			continue
+		}
+		again[i] = true
+		for j := range snap.Callees(i) {
+			again[j] = true
+		}
+		for j := range snap.Callers(i) {
+			again[j] = true
+		}
+	}
+	for i := range again {
+		p.promise(snap, x, i, now)
+	}
+}
+
+// promise replaces what is promised to a workload: room on the nodes where its next
+// pods gain the most, for as many of them as are not placed and as gain there. How
+// much room there is does not matter: that changes with every pod.
+func (p *Plugin) promise(snap *flowgraph.Snapshot, x *index, i int, now time.Time) {
+	r := &p.reserved
+	r.withdraw(int32(i))
+	id := snap.ID(i)
+	want := r.wanted[id]
+	own := x.lookup(id)
+	placed := total(own)
+	left := want.Pods - placed
+	if left <= 0 {
+		return
+	}
+	pod := want.Pod
+	if len(pod.Spec.Containers) == 0 { // as in a recording: the template is not known
+		if len(own) == 0 {
+			return
+		}
+		pod = own[0].pod
+	}
+	r.level.start(x, own)
+	rate := p.offers(snap, x, i, want.Pods, pod, now)
+	slices.SortFunc(r.offers, func(a, b offer) int {
+		return cmp.Or(cmp.Compare(b.gain, a.gain), cmp.Compare(a.slot, b.slot))
+	})
+	size, limit := requestsOf(pod), p.scorer.limits(want.Pods, placed)[0]
+	for _, o := range r.offers {
+		n := min(left, limit-r.level.own.pods[o.domain], int32(math.Ceil(o.pods/o.gain)))
+		node := &x.nodes[o.slot]
+		if n <= 0 || !admits(node.node, pod) {
+			continue
+		}
+		r.bySlot[o.slot] = append(r.bySlot[o.slot], promise{
+			workload: int32(i), room: size.times(n), density: o.gain / size.shareOf(node.info),
+			podRate: rate / float64(want.Pods), scheduler: pod.Spec.SchedulerName,
+		})
+		r.of[int32(i)] = append(r.of[int32(i)], o.slot)
+		if left -= n; left <= 0 {
+			return
+		}
+	}
+}
+
+// withdraw takes back what is promised to a workload.
+func (r *reservations) withdraw(workload int32) {
+	slots, ok := r.of[workload]
+	if !ok {
+		return
+	}
+	for _, slot := range slots {
+		r.bySlot[slot] = slices.DeleteFunc(r.bySlot[slot], func(p promise) bool { return p.workload == workload })
+	}
+	delete(r.of, workload)
+}
+
+// offers fills in where the next pod of a workload would gain something, and
+// returns the workload's traffic in bytes per second. The level is started.
+func (p *Plugin) offers(snap *flowgraph.Snapshot, x *index, i int, desired int32, pod *v1.Pod, now time.Time) (rate float64) {
+	r := &p.reserved
+	r.offers = r.offers[:0]
+	for j, rates := range snap.Callees(i) {
+		e := edge{w: p.scorer.weight(rates), calls: true, desired: desired}
+		rate += e.w
+		p.offer(x, snap.ID(j), e, now)
+	}
+	called := edge{desired: desired, routing: p.routing(pod)}
+	for j, rates := range snap.Callers(i) {
+		e := called
+		e.w = p.scorer.weight(rates)
+		rate += e.w
+		p.offer(x, snap.ID(j), e, now)
+	}
+	for k := range r.offers {
+		r.offers[k].gain = r.level.gains[r.offers[k].domain]
+	}
+	return rate
+}
+
+// offer adds what an edge with a peer makes the next pod gain.
+func (p *Plugin) offer(x *index, id flowgraph.WorkloadID, e edge, now time.Time) {
+	peer, placed := x.workloads.numbers[id]
+	if !placed || e.w == 0 {
+		return
+	}
+	places := x.placed[peer]
+	asked := p.wants(peer, id, places[0].pod, now)
+	if e.peerDesired = asked.pods; e.peerDesired <= 0 {
+		e.peerDesired = total(places)
+	}
+	if e.calls {
+		e.routing = asked.routing
+	}
+	r := &p.reserved
+	l := &r.level
+	prefers := e.routing.Prefers(locality.Node)
+	l.countPeer(places)
+	for _, d := range l.peer.domains {
+		own := before(l.own.pods[d], e.desired)
+		peer := affinity.Replicas{Placed: l.peer.pods[d], Desired: e.peerDesired}
+		gain := p.scorer.gain(e.w, own, peer, prefers)
+		if gain <= 0 {
+			continue
+		}
+		pods := float64(e.desired)
+		if prefers {
+			pods = max(1, math.Ceil((peer.Share()-own.Share())*pods-1e-9))
+		}
+		if l.gains[d] == 0 {
+			r.offers = append(r.offers, offer{slot: int32(l.peer.at[d]), domain: d})
+			l.at[d] = int32(len(r.offers) - 1)
+		}
+		l.gains[d] += gain
+		r.offers[l.at[d]].pods += gain * pods
+	}
+}
+
+// taken reports for a pod with the given gain on a node how much say the pods have
+// that make more of the room there, from 0 to 1; 0 when there is room for all.
+func (p *Plugin) taken(slot int32, workload int, pod *v1.Pod, size room, gain float64, meanRate float64) float64 {
+	promised := p.reserved.bySlot[slot]
+	if len(promised) == 0 {
+		return 0
+	}
+	info := p.index.nodes[slot].info
+	free := freeOn(info).minus(size)
+	if free.overdrawn() {
+		return 0 // it cannot go there anyway
+	}
+	density := gain / size.shareOf(info)
+	var say float64
+	for i := range promised {
+		other := &promised[i]
+		if other.workload == int32(workload) || other.density <= density || other.scheduler != pod.Spec.SchedulerName {
+			continue
+		}
+		free = free.minus(other.room)
+		say = max(say, affinity.Significance(other.podRate, p.scorer.halfSay(meanRate)))
+	}
+	if !free.overdrawn() {
+		return 0
+	}
+	return say
+}
+
+// cede takes from the gains of a pod those on nodes whose room others make more of,
+// and returns how much say these have there; nil when there is room for all.
+func (p *Plugin) cede(workload int, pod *v1.Pod, gains *gains, meanRate float64) (others []float64) {
+	if len(p.reserved.of) == 0 {
+		return nil
+	}
+	size := requestsOf(pod)
+	best := 0.0
+	for _, slot := range p.index.order {
+		var gain float64
+		if gains.bySlot != nil {
+			gain = gains.bySlot[slot]
+		}
+		if say := p.taken(slot, workload, pod, size, gain, meanRate); say > 0 {
+			if others == nil {
+				others = make([]float64, len(p.index.where))
+			}
+			others[slot] = say
+			if gains.bySlot != nil {
+				gains.bySlot[slot] = 0
+			}
+			continue
+		}
+		best = max(best, gain)
+	}
+	gains.best = best
+	return others
+}
