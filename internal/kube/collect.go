@@ -24,6 +24,8 @@ type collector struct {
 	notes   notes
 	// like has a pod of each owner.
 	like map[objectKey]*corev1.Pod
+	// keepReady keeps of a pod whether it is ready.
+	keepReady bool
 }
 
 // add takes an object of a kind that a replay looks at. raw may be written over
@@ -91,7 +93,11 @@ func hold[T any, P interface {
 }
 
 func (c *collector) slimPod(pod *corev1.Pod) {
+	ready := readyCondition(pod)
 	slimPod(pod)
+	if c.keepReady && ready != nil {
+		pod.Status.Conditions = []corev1.PodCondition{{Type: ready.Type, Status: ready.Status}}
+	}
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
 		return

@@ -22,7 +22,8 @@ import (
 // change what it means for a replay.
 //
 // A pod arrives when it is added and leaves when it is deleted, finished or
-// terminating. Pods without a controller are Fixed, as those of DaemonSets are.
+// terminating; it serves when it has a node and does not say that it is not ready.
+// Pods without a controller are Fixed, as those of DaemonSets are.
 // Pods are made like the newest one of their workload. Nothing about the order of
 // objects is assumed: a pod may come before its node or its Service.
 type History struct {
@@ -51,7 +52,8 @@ type History struct {
 type tracked struct {
 	object *corev1.Pod
 	as     sim.Pod
-	there  bool // it has arrived and not left
+	// there means that it has arrived and not left, unready that it is not ready.
+	there, unready bool
 }
 
 // Happened is what a step means for a replay.
@@ -76,6 +78,7 @@ func NewHistory(assume func(*corev1.Service) *corev1.Service) (*History, error) 
 		roomless: map[objectKey]bool{},
 		services: informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer(),
 	}
+	h.collector.keepReady = true
 	var err error
 	h.routes, err = NewRoutes(h.services)
 	return h, err

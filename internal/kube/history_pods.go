@@ -51,7 +51,23 @@ func (h *History) pod(pod *corev1.Pod, change recording.ChangeType) error {
 		h.leave(t)
 		return h.arrive(t)
 	}
+	h.ready(t)
 	return nil
+}
+
+// ready says whether a pod with a node is ready when that has changed.
+func (h *History) ready(t *tracked) {
+	says := readyCondition(t.object)
+	unready := t.object.Spec.NodeName != "" && says != nil && says.Status != corev1.ConditionTrue
+	if unready == t.unready {
+		return
+	}
+	t.unready = unready
+	kind := sim.Ready
+	if unready {
+		kind = sim.Unready
+	}
+	h.event(sim.Event{Kind: kind, Pod: t.as})
 }
 
 // isAnother reports whether two states are of two pods of the same name.
@@ -88,7 +104,7 @@ func (h *History) arrive(t *tracked) error {
 		h.changed = true
 	}
 	h.all.Templates[w] = template
-	t.as, t.there = sim.Pod{Workload: w, Ordinal: h.next[w]}, true
+	t.as, t.there, t.unready = sim.Pod{Workload: w, Ordinal: h.next[w]}, true, false
 	h.next[w]++
 	if !workload.Fixed {
 		for _, what := range excluded(t.object) {
@@ -99,6 +115,7 @@ func (h *History) arrive(t *tracked) error {
 	if t.object.Spec.NodeName != "" {
 		h.adrift = append(h.adrift, t)
 	}
+	h.ready(t)
 	return nil
 }
 

@@ -24,6 +24,11 @@ func recordedPodText(app, name, node, more string) string {
 		`"spec":{"nodeName":%q,"containers":[{"name":"c","resources":{"requests":{"cpu":"100m"}}}]}}`, name, app, app+"-1", more, node)
 }
 
+// withReady adds the condition to a pod.
+func withReady(pod, status string) string {
+	return strings.TrimSuffix(pod, "}") + fmt.Sprintf(`,"status":{"conditions":[{"type":"Ready","status":%q}]}}`, status)
+}
+
 func recordedNodeText(name, zone, cpu string) string {
 	return fmt.Sprintf(`{"apiVersion":"v1","kind":"Node","metadata":{"name":%q,"labels":{"topology.kubernetes.io/zone":%q}},`+
 		`"status":{"allocatable":{"cpu":%q,"memory":"1Gi","pods":"10"}}}`, name, zone, cpu)
@@ -42,11 +47,11 @@ func change(line int, text string) recording.Change {
 // told writes events as a line each.
 func told(events []sim.Event) (lines []string) {
 	for _, e := range events {
-		kind := map[sim.EventKind]string{sim.Arrive: "arrive", sim.Leave: "leave", sim.Bind: "bind", sim.NodeUp: "up", sim.NodeDown: "down"}[e.Kind]
+		kind := map[sim.EventKind]string{sim.Arrive: "arrive", sim.Leave: "leave", sim.Bind: "bind", sim.Ready: "ready", sim.Unready: "unready", sim.NodeUp: "up", sim.NodeDown: "down"}[e.Kind]
 		switch e.Kind {
 		case sim.NodeUp, sim.NodeDown:
 			lines = append(lines, fmt.Sprint(kind, " n", e.Node))
-		case sim.Leave:
+		case sim.Leave, sim.Ready, sim.Unready:
 			lines = append(lines, fmt.Sprint(kind, " ", e.Pod.Workload, ".", e.Pod.Ordinal))
 		default:
 			lines = append(lines, fmt.Sprint(kind, " ", e.Pod.Workload, ".", e.Pod.Ordinal, " n", e.Node))
@@ -67,6 +72,10 @@ func TestHistory(t *testing.T) {
 		"a pod's life": {
 			[]string{"+" + node, "+" + web, "~" + bound, "~" + recordedPodText("web", "web-1-a", "n0", `,"deletionTimestamp":"2026-01-01T00:00:00Z"`), "-" + bound},
 			[]string{"up n0", "arrive 0.0 n-1", "bind 0.0 n0", "leave 0.0"}, nil,
+		},
+		"a pod that gets ready": {
+			[]string{"+" + node, "+" + withReady(web, "False"), "~" + withReady(bound, "False"), "~" + withReady(bound, "True"), "~" + withReady(bound, "True"), "~" + withReady(bound, "Unknown"), "-" + bound},
+			[]string{"up n0", "arrive 0.0 n-1", "bind 0.0 n0", "unready 0.0", "ready 0.0", "unready 0.0", "leave 0.0"}, nil,
 		},
 		"a finished pod leaves": {
 			[]string{"+" + node, "+" + bound, "~" + strings.TrimSuffix(bound, "}") + `,"status":{"phase":"Succeeded"}}`, "-" + bound},
@@ -224,6 +233,7 @@ func TestHistoryNow(t *testing.T) {
 				case e.Kind == sim.NodeUp || e.Kind == sim.NodeDown:
 				case known != (e.Kind != sim.Arrive):
 					t.Fatalf("seed %d, line %d: %v", seed, line, e)
+				case e.Kind == sim.Ready || e.Kind == sim.Unready:
 				case e.Kind == sim.Leave:
 					delete(nodeOf, e.Pod)
 				default:
