@@ -25,13 +25,16 @@ const (
 	outputTable = "table"
 	outputJSON  = "json"
 	outputDOT   = "dot"
-	// tableLimit is how many edges the table shows when --limit is not given.
+	outputHTML  = "html"
+	// tableLimit and pageLimit are how many edges the table and the page show when
+	// --limit is not given.
 	tableLimit = 30
+	pageLimit  = 2000
 )
 
 // outputs returns the formats with what completion says of them.
 func outputs() []string {
-	return []string{outputTable + "\tfor people", outputJSON + "\tfor programs, schema " + graphSchema, outputDOT + "\tfor Graphviz"}
+	return []string{outputTable + "\tfor people", outputJSON + "\tfor programs, schema " + graphSchema, outputDOT + "\tfor Graphviz", outputHTML + "\tfor a browser, one file"}
 }
 
 func graphCommand(s streams, now func() time.Time) *cobra.Command {
@@ -54,7 +57,8 @@ The JSON output has the schema ` + graphSchema + `; fields may be added to it.`,
   vicinity graph --prometheus http://localhost:9090
   vicinity graph --telemetry-config telemetry.yaml --namespace shop --limit 0
   vicinity graph --prometheus http://localhost:9090 -o json | jq .total
-  vicinity graph --prometheus http://localhost:9090 -o dot | dot -Tsvg > graph.svg`,
+  vicinity graph --prometheus http://localhost:9090 -o dot | dot -Tsvg > graph.svg
+  vicinity graph --prometheus http://localhost:9090 -o html > graph.html`,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		PreRunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -72,8 +76,8 @@ func (o *graphOptions) addFlags(cmd *cobra.Command) {
 	args.SetDefaults()
 	f := cmd.Flags()
 	o.telemetryOptions.addFlags(cmd)
-	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json or dot")
-	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, the largest; 0 shows all (default 30 for table, all for json and dot)")
+	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json, dot or html, a page that needs no network")
+	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, the largest; 0 shows all (default 30 for table, 2000 for html, all for json and dot)")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "show only edges that begin or end in this `NAMESPACE`")
 	f.StringVar(&o.requestBytes, "request-bytes", args.RequestBytes.String(), "what one request counts beside its own size, a `QUANTITY`, as requestBytes of the plugin")
 	complete := map[string]cobra.CompletionFunc{
@@ -88,6 +92,9 @@ func (o *graphOptions) addFlags(cmd *cobra.Command) {
 // run does the work of the verb. Nothing is written to stdout before all of it
 // is there.
 func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() time.Time) error {
+	if err := s.check(o.output, "graph"); err != nil {
+		return err
+	}
 	cfg, err := o.configuration(cmd)
 	if err != nil {
 		return err
@@ -105,6 +112,8 @@ func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() tim
 		err = writeJSON(out, r)
 	case outputDOT:
 		writeDOT(out, r)
+	case outputHTML:
+		err = writePage(out, r)
 	}
 	if err != nil {
 		return err
@@ -122,8 +131,8 @@ func (o *graphOptions) check(cmd *cobra.Command) (view, error) {
 		return view{}, err
 	}
 	switch {
-	case !slices.Contains([]string{outputTable, outputJSON, outputDOT}, o.output):
-		return view{}, usageErrorf("--output %q: must be table, json or dot", o.output)
+	case !slices.Contains([]string{outputTable, outputJSON, outputDOT, outputHTML}, o.output):
+		return view{}, usageErrorf("--output %q: must be table, json, dot or html", o.output)
 	case o.limit < 0:
 		return view{}, usageErrorf("--limit %d: must not be negative; 0 shows all edges", o.limit)
 	}
@@ -132,8 +141,8 @@ func (o *graphOptions) check(cmd *cobra.Command) (view, error) {
 		return view{}, usageErrorf("--request-bytes %q: must be a quantity such as 1Ki, not negative", o.requestBytes)
 	}
 	limit := o.limit
-	if o.output == outputTable && !cmd.Flags().Changed("limit") {
-		limit = tableLimit
+	if !cmd.Flags().Changed("limit") {
+		limit = map[string]int{outputTable: tableLimit, outputHTML: pageLimit}[o.output]
 	}
 	return view{namespace: o.namespace, limit: limit, requestBytes: requestBytes.AsApproximateFloat64()}, nil
 }

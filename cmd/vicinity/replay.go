@@ -74,7 +74,8 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
   vicinity replay edges.csv --cluster cluster.json --route shop/cart=PreferSameNode --price-per-gb 0.01
   vicinity replay shop.tar.zst --price-per-gb 0.01
   vicinity replay prometheus-data/ --cluster cluster.json --since 24h
-  vicinity replay mesh:online-boutique --seeds 20 -o json`,
+  vicinity replay mesh:online-boutique --seeds 20 -o json
+  vicinity replay mesh:online-boutique -o html > replay.html`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageErrorf("replay takes one INPUT, got %d; see %s --help", len(args), cmd.CommandPath())
@@ -105,8 +106,8 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 	f.DurationVar(&o.step, "step", 0, "time between two observations (with a data directory; default 1m)")
 	f.StringVar(&o.telemetry, "telemetry-config", "", "TelemetryConfiguration `FILE`: the sources to ask of a data directory, and how traffic is smoothed")
 	f.StringVar(&o.write, "write", "", "replay nothing, but write the input as edges.csv and cluster.json into `DIR`")
-	f.StringVarP(&o.output, "output", "o", "table", "`FORMAT`: table or json")
-	complete(cmd, "output", "table", "json")
+	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json or html, a page that needs no network")
+	complete(cmd, "output", outputTable, outputJSON, outputHTML)
 	complete(cmd, "order", orderNames()...)
 	complete(cmd, "run", builtInNames()...)
 	completeWith(cmd, "route", completeRoute)
@@ -133,8 +134,8 @@ func orderNames() []string {
 
 func (o replayOptions) validate() error {
 	switch {
-	case o.output != "table" && o.output != "json":
-		return usageErrorf("--output %q: must be table or json", o.output)
+	case o.output != outputTable && o.output != outputJSON && o.output != outputHTML:
+		return usageErrorf("--output %q: must be table, json or html", o.output)
 	case o.seeds < 1 || o.seeds > 10_000:
 		return usageErrorf("--seeds %d: must be between 1 and 10000", o.seeds)
 	case o.parallel < 1:
@@ -149,6 +150,9 @@ func (o replayOptions) validate() error {
 
 func runReplay(ctx context.Context, s streams, now func() time.Time, input string, o replayOptions) error {
 	if err := o.validate(); err != nil {
+		return err
+	}
+	if err := s.check(o.output, "replay"); err != nil {
 		return err
 	}
 	if input == "mesh:help" {
@@ -198,10 +202,19 @@ func runReplay(ctx context.Context, s streams, now func() time.Time, input strin
 	}
 	report := plan.report(in, results, order, seeds, o)
 	report.Advise(settable, recordedRun, gainRun)
-	if o.output == "json" {
-		return report.WriteJSON(s.out)
+	return o.render(report, s.out)
+}
+
+// render writes a report in the format that was asked for.
+func (o replayOptions) render(report *replayreport.Report, out io.Writer) error {
+	switch o.output {
+	case outputJSON:
+		return report.WriteJSON(out)
+	case outputHTML:
+		return report.WriteHTML(out)
+	default:
+		return report.WriteTable(out)
 	}
-	return report.WriteTable(s.out)
 }
 
 // chooseOrder returns the order that was asked for, or the one that fits the

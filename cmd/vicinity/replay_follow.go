@@ -58,10 +58,7 @@ func follow(ctx context.Context, s streams, now func() time.Time, in *timedInput
 	if err != nil {
 		return f.named(err)
 	}
-	if o.output == "json" {
-		return report.WriteJSON(s.out)
-	}
-	return report.WriteTable(s.out)
+	return o.render(report, s.out)
 }
 
 // named puts the input before an error that is about it.

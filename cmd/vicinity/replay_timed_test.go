@@ -156,6 +156,9 @@ func TestReplayRecording(t *testing.T) {
 	if _, again := replayTimed(t, append(args, archive)...); strings.Replace(again, "shop.tar.zst", "shop", 1) != text {
 		t.Error("an archive gives another report")
 	}
+	if page := succeed(t, append(append([]string{"replay", "-o", "html"}, args...), path)...); !strings.Contains(page, `"crossZoneBytesPerSecond":`) {
+		t.Errorf("there is no timeline in the page, of %d bytes", len(page))
+	}
 	table := succeed(t, "replay", path, "--seeds", "1", "--run", "recorded,gain")
 	for _, want := range []string{"from 2026-03-04T05:00:00Z to 2026-03-04T05:40:00Z; measured from 2026-03-04T05:20:00Z on", "CROSS-ZONE"} {
 		if !strings.Contains(table, want) {
