@@ -39,13 +39,14 @@ type History struct {
 	current   map[objectKey]runtime.Object // all but pods
 	roomless  map[objectKey]bool           // nodes that are there but count as not
 
-	services         cache.SharedIndexInformer // as they are assumed to be
-	routes           Routes
-	reroute, changed bool // whether Services have changed; whether templates have
-	where            string
-	at               time.Time
-	happened         Happened
-	adrift           []*tracked // pods whose node was not there when they came
+	services cache.SharedIndexInformer // as they are assumed to be
+	routes   Routes
+	reroute  bool    // Services have changed
+	changed  []int32 // workloads whose pods have other labels than before
+	where    string
+	at       time.Time
+	happened Happened
+	adrift   []*tracked // pods whose node was not there when they came
 }
 
 // tracked is a pod.

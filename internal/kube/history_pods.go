@@ -101,7 +101,7 @@ func (h *History) arrive(t *tracked) error {
 	workload := &h.all.Cluster.Workloads[w]
 	workload.Requests = requests
 	if old := h.all.Templates[w]; old == nil || !reflect.DeepEqual(old.Labels, template.Labels) {
-		h.changed = true
+		h.changed = append(h.changed, w)
 	}
 	h.all.Templates[w] = template
 	t.as, t.there, t.unready = sim.Pod{Workload: w, Ordinal: h.next[w]}, true, false
@@ -131,17 +131,20 @@ func (h *History) end() (Happened, error) {
 			h.notes.add("a pod is on a node that is not in the recording; it counts as not assigned", nameOfPod(t.object))
 		}
 	}
-	if h.reroute || h.changed {
+	if h.reroute || h.assume != nil && len(h.changed) > 0 {
 		if err := h.route(); err != nil {
 			return Happened{}, err
 		}
 	}
-	h.reroute, h.changed = false, false
+	for _, w := range h.changed {
+		h.all.Cluster.Workloads[w].Routing = h.routes.Of(h.all.Templates[w])
+	}
+	h.reroute, h.changed = false, nil
 	return h.happened, nil
 }
 
-// route takes over the Services as they are assumed to be, and reads anew how
-// calls are divided.
+// route takes over the Services as they are assumed to be, which may depend on the
+// workloads, and reads anew how all calls are divided.
 func (h *History) route() error {
 	for _, key := range h.keys("Service") {
 		service, ok := h.current[key].(*corev1.Service)

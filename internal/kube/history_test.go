@@ -198,6 +198,30 @@ func TestHistoryRouting(t *testing.T) {
 	}
 }
 
+// TestHistoryRoutingOfNewPods has pods come after their Service, and get its label
+// later.
+func TestHistoryRoutingOfNewPods(t *testing.T) {
+	h, err := NewHistory(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range []struct {
+		change string
+		want   affinity.Routing
+	}{
+		{"+" + serviceText("v2", "PreferSameNode"), affinity.Uniform},
+		{"+" + recordedPodText("web", "web-1-a", "", ""), affinity.Uniform},
+		{"+" + strings.Replace(recordedPodText("web", "web-1-b", "", ""), `"app":"web"`, `"app":"v2"`, 1), affinity.SameNode},
+	} {
+		if _, err := h.Apply([]recording.Change{change(i+1, step.change)}); err != nil {
+			t.Fatal(err)
+		}
+		if workloads := h.Replayable().Cluster.Workloads; len(workloads) > 0 && workloads[0].Routing != step.want {
+			t.Errorf("step %d: routing %s, want %s", i, workloads[0].Routing, step.want)
+		}
+	}
+}
+
 // TestHistoryNow compares the state after random changes with that of a history
 // which has only what is there, and the events with the pods that there are.
 func TestHistoryNow(t *testing.T) {
@@ -209,15 +233,7 @@ func TestHistoryNow(t *testing.T) {
 		}
 		there, nodeOf := map[string]string{}, map[sim.Pod]int32{}
 		for line := range 120 {
-			var text string
-			name := fmt.Sprint("n", rng.IntN(3))
-			key := "node/" + name
-			text = recordedNodeText(name, fmt.Sprint("z", rng.IntN(2)), "4")
-			if rng.IntN(3) > 0 {
-				app := fmt.Sprint("app", rng.IntN(3))
-				pod := fmt.Sprint(app, "-1-", rng.IntN(4))
-				key, text = "pod/"+pod, recordedPodText(app, pod, []string{"", "n0", "n1", "n2", "n9"}[rng.IntN(5)], "")
-			}
+			key, text := randomObject(rng)
 			kind := []string{"+", "~", "-"}[rng.IntN(3)]
 			if kind == "-" {
 				delete(there, key)
@@ -268,6 +284,17 @@ func TestHistoryNow(t *testing.T) {
 			}
 		}
 	}
+}
+
+// randomObject is a node or a pod, and a key that is its own.
+func randomObject(rng *rand.Rand) (key, text string) {
+	if rng.IntN(3) == 0 {
+		name := fmt.Sprint("n", rng.IntN(3))
+		return "node/" + name, recordedNodeText(name, fmt.Sprint("z", rng.IntN(2)), "4")
+	}
+	app := fmt.Sprint("app", rng.IntN(3))
+	pod := fmt.Sprint(app, "-1-", rng.IntN(4))
+	return "pod/" + pod, recordedPodText(app, pod, []string{"", "n0", "n1", "n2", "n9"}[rng.IntN(5)], "")
 }
 
 // FuzzHistory never panics, whatever the objects are.
