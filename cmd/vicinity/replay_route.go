@@ -62,7 +62,7 @@ func parseRoute(arg string) (route, error) {
 }
 
 // apply changes a Service. Its internalTrafficPolicy and annotations (Istio has
-// one for the same purpose) give way to the policy.
+// one for the same purpose) give way to the policy; DestinationRules do not.
 func (r route) apply(s *corev1.Service) *corev1.Service {
 	changed := s.DeepCopy()
 	changed.Annotations, changed.Spec.InternalTrafficPolicy, changed.Spec.TrafficDistribution = nil, nil, nil
@@ -73,7 +73,8 @@ func (r route) apply(s *corev1.Service) *corev1.Service {
 }
 
 // assume changes the input's Services as the flags --route say, the later ones
-// after the earlier, and how calls to their workloads are divided.
+// after the earlier, and how calls to their workloads are divided. DestinationRules
+// for them give way.
 func (in *replayInput) assume(args []string) error {
 	for _, arg := range args {
 		r, err := parseRoute(arg)
@@ -95,6 +96,7 @@ func (in *replayInput) assumeOne(r route) error {
 	var affected []int // positions of workloads
 	for _, i := range chosen {
 		changed := r.apply(in.replayable.Objects[i].(*corev1.Service))
+		kube.IgnoreRules(changed)
 		in.replayable.Objects[i] = changed
 		affected = append(affected, in.selectedBy(changed)...)
 	}
@@ -155,7 +157,11 @@ func (in *replayInput) settable() ([]bool, error) {
 // routes reads the input's Services, each as change returns it.
 func (in *replayInput) routes(change func(*corev1.Service) *corev1.Service) (kube.Routes, error) {
 	services := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
-	routes, err := kube.NewRoutes(services)
+	rules, err := kube.RulesAmong(in.replayable.Objects)
+	if err != nil {
+		return kube.Routes{}, err
+	}
+	routes, err := kube.NewRoutes(services, rules, kube.AllSettings())
 	if err != nil {
 		return kube.Routes{}, err
 	}

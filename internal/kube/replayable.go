@@ -27,6 +27,10 @@ func (o *Objects) Cluster() (*Replayable, []Warning, error) {
 		objects: o, position: map[string]int32{}, controllers: newControllers(o), services: newServices(o.Services),
 		result: &Replayable{Cluster: &sim.Cluster{}},
 	}
+	var err error
+	if t.rules, err = RulesAmong(o.lookedUp()); err != nil {
+		return nil, nil, err
+	}
 	if err := t.nodes(); err != nil {
 		return nil, nil, err
 	}
@@ -56,6 +60,7 @@ type translation struct {
 	position    map[string]int32 // of a node, by name
 	controllers *controllers
 	services    services
+	rules       *DestinationRules
 	notes       notes
 	result      *Replayable
 }
@@ -211,7 +216,8 @@ func (o *Objects) lookedUp() []runtime.Object {
 	all = appendSorted(all, o.Services)
 	all = appendSorted(all, o.ReplicationControllers)
 	all = appendSorted(all, o.ReplicaSets)
-	return appendSorted(all, o.StatefulSets)
+	all = appendSorted(all, o.StatefulSets)
+	return appendSorted(all, o.DestinationRules)
 }
 
 func appendSorted[T interface {

@@ -37,7 +37,7 @@ func TestRoutes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			informer := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
 			// Replay fills the store before, a scheduler after.
-			routes, err := NewRoutes(informer)
+			routes, err := NewRoutes(informer, nil, AllSettings())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +51,7 @@ func TestRoutes(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			again, err := NewRoutes(informer)
+			again, err := NewRoutes(informer, nil, AllSettings())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +76,7 @@ func TestRoutesOfAFilledStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := NewRoutes(informer)
+	routes, err := NewRoutes(informer, nil, AllSettings())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,20 +18,44 @@ import (
 // was one. The field counts when it is set.
 const trafficDistribution = "networking.istio.io/traffic-distribution"
 
+// Settings are what may say how calls are divided. Which of them count depends on
+// the proxies that divide.
+type Settings struct {
+	// InternalTrafficPolicy and TrafficDistribution (KEP-3015) are fields of Services.
+	InternalTrafficPolicy, TrafficDistribution bool
+	// Annotation is Istio's, of Services, for the same purpose.
+	Annotation bool
+	// DestinationRules are Istio's too.
+	DestinationRules bool
+}
+
+// AllSettings has every one count.
+func AllSettings() Settings { return Settings{true, true, true, true} }
+
 // RoutingOf returns how calls to a Service are divided over its endpoints, as
-// far as its internalTrafficPolicy, its trafficDistribution (KEP-3015) and Istio's
-// annotation of that name say: with the policy Local, calls never leave the node.
+// far as the Service itself says.
 func RoutingOf(service *corev1.Service) affinity.Routing {
+	return AllSettings().routing(service, nil)
+}
+
+// routing follows the settings: with the policy Local calls never leave the node;
+// rules come before the field, and this before the annotation.
+func (s Settings) routing(service *corev1.Service, rules *DestinationRules) affinity.Routing {
 	spec := &service.Spec
-	if spec.InternalTrafficPolicy != nil && *spec.InternalTrafficPolicy == corev1.ServiceInternalTrafficPolicyLocal {
+	if policy := spec.InternalTrafficPolicy; s.InternalTrafficPolicy && policy != nil && *policy == corev1.ServiceInternalTrafficPolicyLocal {
 		return affinity.SameNode
 	}
-	if spec.TrafficDistribution != nil {
-		if routing := distributed(*spec.TrafficDistribution); routing != affinity.Uniform {
-			return routing
-		}
+	routing := affinity.Uniform
+	if s.TrafficDistribution && spec.TrafficDistribution != nil {
+		routing = distributed(*spec.TrafficDistribution)
 	}
-	return distributed(service.Annotations[trafficDistribution])
+	if s.Annotation && routing == affinity.Uniform {
+		routing = distributed(service.Annotations[trafficDistribution])
+	}
+	if s.DestinationRules {
+		return rules.routing(service, routing)
+	}
+	return routing
 }
 
 func distributed(distribution string) affinity.Routing {
@@ -93,9 +117,9 @@ func (by services) of(pod *corev1.Pod) []*corev1.Service {
 
 // routing returns how calls to a workload are divided.
 func (t *translation) routing(id flowgraph.WorkloadID, template *corev1.Pod) affinity.Routing {
-	routing, differ := leastLocal(t.services.of(template))
+	routing, differ := leastLocal(t.services.of(template), t.rules, AllSettings())
 	if differ {
-		t.notes.add("the Services of a workload differ in their trafficDistribution; that which keeps less is assumed", id.String())
+		t.notes.add("the Services of a workload differ in how calls to them are divided; that which keeps less is assumed", id.String())
 	}
 	return routing
 }
@@ -103,37 +127,36 @@ func (t *translation) routing(id flowgraph.WorkloadID, template *corev1.Pod) aff
 // leastLocal returns how calls are divided by the one of a workload's Services
 // that keeps the least, Uniform when there is none: the telemetry does not say
 // which Service was called.
-func leastLocal(services []*corev1.Service) (least affinity.Routing, differ bool) {
+func leastLocal(services []*corev1.Service, rules *DestinationRules, settings Settings) (least affinity.Routing, differ bool) {
 	for i, s := range services {
-		routing := RoutingOf(s)
+		routing := settings.routing(s, rules)
 		if i == 0 {
 			least = routing
 		}
-		if routing != least {
-			differ = true
-		}
-		switch {
-		case routing == affinity.Uniform:
-			least = affinity.Uniform
-		case routing == affinity.SameZone && least == affinity.SameNode:
-			least = affinity.SameZone
-		}
+		differ = differ || routing != least
+		least = affinity.Least(least, routing)
 	}
 	return least, differ
 }
 
-// Routes tells how calls to workloads are divided, by an informer's Services.
-type Routes struct{ services cache.Indexer }
+// Routes tells how calls to workloads are divided, by an informer's Services and
+// by DestinationRules.
+type Routes struct {
+	services cache.Indexer
+	rules    *DestinationRules
+	settings Settings
+}
 
 // servicesByLabel is the index of an informer's Services by one label of their
 // selector.
 const servicesByLabel = "vicinity.dev/selected-label"
 
-// NewRoutes adds an index to the informer, unless it has it.
-func NewRoutes(services cache.SharedIndexInformer) (Routes, error) {
-	indexer := services.GetIndexer()
-	if _, ok := indexer.GetIndexers()[servicesByLabel]; ok {
-		return Routes{indexer}, nil
+// NewRoutes returns Routes by the settings that count. It adds an index to the
+// informer, unless it has it. rules may be nil.
+func NewRoutes(services cache.SharedIndexInformer, rules *DestinationRules, settings Settings) (Routes, error) {
+	routes := Routes{services.GetIndexer(), rules, settings}
+	if _, ok := routes.services.GetIndexers()[servicesByLabel]; ok {
+		return routes, nil
 	}
 	err := services.AddIndexers(cache.Indexers{servicesByLabel: func(object any) ([]string, error) {
 		s, ok := object.(*corev1.Service)
@@ -149,7 +172,7 @@ func NewRoutes(services cache.SharedIndexInformer) (Routes, error) {
 	if err != nil {
 		return Routes{}, fmt.Errorf("indexing Services by their selectors: %w", err)
 	}
-	return Routes{indexer}, nil
+	return routes, nil
 }
 
 // Of returns how calls to the workload of a pod are divided. Of Services that
@@ -165,7 +188,7 @@ func (r Routes) Of(pod *corev1.Pod) affinity.Routing {
 			}
 		}
 	}
-	routing, _ := leastLocal(found)
+	routing, _ := leastLocal(found, r.rules, r.settings)
 	return routing
 }
 

@@ -67,9 +67,13 @@ func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
 		position: make(map[string]int32, len(in.Nodes)), placed: map[sim.Pod]*corev1.Pod{},
 		engine: engine{cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot()},
 	}
+	rules, err := kube.RulesAmong(in.Objects)
+	if err != nil {
+		return nil, err
+	}
 	registry := plugins.NewInTreeRegistry()
 	factory := trafficlocality.Factory(trafficlocality.Dependencies{
-		Store: p.store, Now: sim.Clock,
+		Store: p.store, Now: sim.Clock, Rules: rules,
 		Metrics: trafficlocality.NewMetrics(metrics.NewKubeRegistry().MustRegister),
 	})
 	if err := registry.Register(trafficlocality.Name, o.Config.Honour(factory)); err != nil {
@@ -135,6 +139,8 @@ func filled(objects []runtime.Object) (informers.SharedInformerFactory, error) {
 			informer = apps.ReplicaSets().Informer()
 		case *appsv1.StatefulSet:
 			informer = apps.StatefulSets().Informer()
+		case *kube.DestinationRule:
+			continue // not an informer's: see kube.RulesAmong
 		default:
 			return nil, fmt.Errorf("no plugin looks up a %T", object)
 		}
