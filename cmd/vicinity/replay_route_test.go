@@ -210,3 +210,31 @@ func TestReplayAdvice(t *testing.T) {
 		t.Errorf("no advice in\n%s", out)
 	}
 }
+
+// TestReplayRoutesComeBeforeIstio has a DestinationRule switch off for db what the
+// Namespace's annotation asks for.
+func TestReplayRoutesComeBeforeIstio(t *testing.T) {
+	edges, cluster := shopFiles(t)
+	data, err := os.ReadFile(cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cluster, string(data)+`
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: shop, annotations: {networking.istio.io/traffic-distribution: PreferSameNode}}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {namespace: shop, name: db}
+spec: {host: db, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: false}}}}
+`)
+	for route, want := range map[string]float64{"": 1055, "shop/db=PreferSameNode": 1105, "all=Any": 555} {
+		args := []string{edges, "--cluster", cluster, "--run", "recorded"}
+		if route != "" {
+			args = append(args, "--route", route)
+		}
+		if got := replayed(t, args...).Runs[0].Summary.Node.Configured.LocalBytesPerSecond.Mean; got != want {
+			t.Errorf("--route %q: %v stay on their node, want %v", route, got, want)
+		}
+	}
+}

@@ -141,15 +141,15 @@ func TestWatcher(t *testing.T) {
 // routing is how calls to a pod of the Service shop/web are divided.
 func routing(t *testing.T, rules *kube.DestinationRules) affinity.Routing {
 	t.Helper()
-	services := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
+	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
 	labels := map[string]string{"app": "web"}
-	err := services.GetIndexer().Add(&corev1.Service{
+	err := core.Services().Informer().GetIndexer().Add(&corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: corev1.ServiceSpec{Selector: labels},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := kube.NewRoutes(services, rules, kube.AllSettings())
+	routes, err := kube.NewRoutes(core, rules, kube.AllSettings())
 	if err != nil {
 		t.Fatal(err)
 	}

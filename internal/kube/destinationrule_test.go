@@ -109,7 +109,7 @@ func ruled(t testing.TB, spec string, rules ...runtime.Object) affinity.Routing 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return AllSettings().routing(service, all)
+	return surroundings{settings: AllSettings(), rules: all}.routing(service)
 }
 
 func TestPrecedenceOfDestinationRules(t *testing.T) {
@@ -168,16 +168,16 @@ func TestSettings(t *testing.T) {
 		{Settings{Annotation: true}, affinity.SameZone},
 		{Settings{InternalTrafficPolicy: true}, affinity.Uniform},
 	} {
-		if got := c.settings.routing(service, rules); got != c.want {
+		if got := (surroundings{settings: c.settings, rules: rules}).routing(service); got != c.want {
 			t.Errorf("%+v: got %v, want %v", c.settings, got, c.want)
 		}
 	}
 	IgnoreRules(service)
-	if got := AllSettings().routing(service, rules); got != affinity.SameNode {
+	if got := (surroundings{settings: AllSettings(), rules: rules}).routing(service); got != affinity.SameNode {
 		t.Errorf("with the rules ignored: got %v, want SameNode", got)
 	}
 	rules.Publish(nil)
-	if got := (Settings{DestinationRules: true}).routing(service, rules); got != affinity.Uniform {
+	if got := (surroundings{settings: Settings{DestinationRules: true}, rules: rules}).routing(service); got != affinity.Uniform {
 		t.Errorf("with no rules published: got %v, want Uniform", got)
 	}
 }

@@ -27,10 +27,15 @@ func (o *Objects) Cluster() (*Replayable, []Warning, error) {
 		objects: o, position: map[string]int32{}, controllers: newControllers(o), services: newServices(o.Services),
 		result: &Replayable{Cluster: &sim.Cluster{}},
 	}
-	var err error
-	if t.rules, err = RulesAmong(o.lookedUp()); err != nil {
+	rules, err := RulesAmong(o.lookedUp())
+	if err != nil {
 		return nil, nil, err
 	}
+	annotations := map[string]string{}
+	for _, n := range o.Namespaces {
+		annotations[n.Name] = n.Annotations[trafficDistribution]
+	}
+	t.surroundings = surroundings{AllSettings(), rules, func(namespace string) string { return annotations[namespace] }}
 	if err := t.nodes(); err != nil {
 		return nil, nil, err
 	}
@@ -60,9 +65,9 @@ type translation struct {
 	position    map[string]int32 // of a node, by name
 	controllers *controllers
 	services    services
-	rules       *DestinationRules
-	notes       notes
-	result      *Replayable
+	surroundings
+	notes  notes
+	result *Replayable
 }
 
 func (t *translation) nodes() error {

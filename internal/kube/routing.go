@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -23,7 +25,7 @@ const trafficDistribution = "networking.istio.io/traffic-distribution"
 type Settings struct {
 	// InternalTrafficPolicy and TrafficDistribution (KEP-3015) are fields of Services.
 	InternalTrafficPolicy, TrafficDistribution bool
-	// Annotation is Istio's, of Services, for the same purpose.
+	// Annotation is Istio's, of Services and of their Namespaces, for the same purpose.
 	Annotation bool
 	// DestinationRules are Istio's too.
 	DestinationRules bool
@@ -35,27 +37,46 @@ func AllSettings() Settings { return Settings{true, true, true, true} }
 // RoutingOf returns how calls to a Service are divided over its endpoints, as
 // far as the Service itself says.
 func RoutingOf(service *corev1.Service) affinity.Routing {
-	return AllSettings().routing(service, nil)
+	return surroundings{settings: AllSettings()}.routing(service)
+}
+
+// surroundings are what decides with a Service how calls to it are divided.
+type surroundings struct {
+	settings Settings
+	rules    *DestinationRules
+	// annotation returns Istio's annotation of a Namespace; nil is of none.
+	annotation func(namespace string) string
 }
 
 // routing follows the settings: with the policy Local calls never leave the node;
-// rules come before the field, and this before the annotation.
-func (s Settings) routing(service *corev1.Service, rules *DestinationRules) affinity.Routing {
+// rules come before the field, this before the annotation, and that of the Service
+// before that of its Namespace.
+func (s surroundings) routing(service *corev1.Service) affinity.Routing {
 	spec := &service.Spec
-	if policy := spec.InternalTrafficPolicy; s.InternalTrafficPolicy && policy != nil && *policy == corev1.ServiceInternalTrafficPolicyLocal {
+	if policy := spec.InternalTrafficPolicy; s.settings.InternalTrafficPolicy && policy != nil && *policy == corev1.ServiceInternalTrafficPolicyLocal {
 		return affinity.SameNode
 	}
 	routing := affinity.Uniform
-	if s.TrafficDistribution && spec.TrafficDistribution != nil {
+	if s.settings.TrafficDistribution && spec.TrafficDistribution != nil {
 		routing = distributed(*spec.TrafficDistribution)
 	}
-	if s.Annotation && routing == affinity.Uniform {
-		routing = distributed(service.Annotations[trafficDistribution])
+	if s.settings.Annotation && routing == affinity.Uniform {
+		annotation := service.Annotations[trafficDistribution]
+		if annotation == "" && s.annotation != nil {
+			annotation = s.annotation(service.Namespace)
+		}
+		routing = distributed(annotation)
 	}
-	if s.DestinationRules {
-		return rules.routing(service, routing)
+	if s.settings.DestinationRules {
+		return s.rules.routing(service, routing)
 	}
 	return routing
+}
+
+// PreferNothing has a Service say by Istio's annotation that calls are divided
+// evenly, so that the annotation of its Namespace does not count.
+func PreferNothing(service *corev1.Service) {
+	metav1.SetMetaDataAnnotation(&service.ObjectMeta, trafficDistribution, "Any")
 }
 
 func distributed(distribution string) affinity.Routing {
@@ -117,7 +138,7 @@ func (by services) of(pod *corev1.Pod) []*corev1.Service {
 
 // routing returns how calls to a workload are divided.
 func (t *translation) routing(id flowgraph.WorkloadID, template *corev1.Pod) affinity.Routing {
-	routing, differ := leastLocal(t.services.of(template), t.rules, AllSettings())
+	routing, differ := t.surroundings.leastLocal(t.services.of(template))
 	if differ {
 		t.notes.add("the Services of a workload differ in how calls to them are divided; that which keeps less is assumed", id.String())
 	}
@@ -127,9 +148,9 @@ func (t *translation) routing(id flowgraph.WorkloadID, template *corev1.Pod) aff
 // leastLocal returns how calls are divided by the one of a workload's Services
 // that keeps the least, Uniform when there is none: the telemetry does not say
 // which Service was called.
-func leastLocal(services []*corev1.Service, rules *DestinationRules, settings Settings) (least affinity.Routing, differ bool) {
-	for i, s := range services {
-		routing := settings.routing(s, rules)
+func (s surroundings) leastLocal(services []*corev1.Service) (least affinity.Routing, differ bool) {
+	for i, service := range services {
+		routing := s.routing(service)
 		if i == 0 {
 			least = routing
 		}
@@ -140,21 +161,28 @@ func leastLocal(services []*corev1.Service, rules *DestinationRules, settings Se
 }
 
 // Routes tells how calls to workloads are divided, by an informer's Services and
-// by DestinationRules.
+// what surrounds them.
 type Routes struct {
 	services cache.Indexer
-	rules    *DestinationRules
-	settings Settings
+	surroundings
 }
 
 // servicesByLabel is the index of an informer's Services by one label of their
 // selector.
 const servicesByLabel = "vicinity.dev/selected-label"
 
-// NewRoutes returns Routes by the settings that count. It adds an index to the
-// informer, unless it has it. rules may be nil.
-func NewRoutes(services cache.SharedIndexInformer, rules *DestinationRules, settings Settings) (Routes, error) {
-	routes := Routes{services.GetIndexer(), rules, settings}
+// NewRoutes returns Routes by the Services and Namespaces of informers and by the
+// settings that count. It adds an index to the Services, unless they have it. rules
+// may be nil.
+func NewRoutes(core coreinformers.Interface, rules *DestinationRules, settings Settings) (Routes, error) {
+	services, namespaces := core.Services().Informer(), core.Namespaces().Lister()
+	routes := Routes{services.GetIndexer(), surroundings{settings, rules, func(name string) string {
+		namespace, err := namespaces.Get(name)
+		if err != nil {
+			return "" // there is none
+		}
+		return namespace.Annotations[trafficDistribution]
+	}}}
 	if _, ok := routes.services.GetIndexers()[servicesByLabel]; ok {
 		return routes, nil
 	}
@@ -188,7 +216,7 @@ func (r Routes) Of(pod *corev1.Pod) affinity.Routing {
 			}
 		}
 	}
-	routing, _ := leastLocal(found, r.rules, r.settings)
+	routing, _ := r.leastLocal(found)
 	return routing
 }
 

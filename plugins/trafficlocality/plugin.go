@@ -70,7 +70,7 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 			return nil, fmt.Errorf("%s: %w", configv1.TrafficLocalityArgsKind, err)
 		}
 		apps := handle.SharedInformerFactory().Apps().V1()
-		routes, err := kube.NewRoutes(handle.SharedInformerFactory().Core().V1().Services().Informer(), d.Rules, settings(args.Honours))
+		routes, err := kube.NewRoutes(handle.SharedInformerFactory().Core().V1(), d.Rules, settings(args.Honours))
 		if err != nil {
 			return nil, err
 		}
