@@ -140,6 +140,32 @@ func TestThePluginSeesTheRoutes(t *testing.T) {
 	}
 }
 
+// TestThePluginSeesDestinationRules: a rule for all Services that prefers the node
+// has pods placed as PreferSameNode has.
+func TestThePluginSeesDestinationRules(t *testing.T) {
+	dir := t.TempDir()
+	config, edges, cluster := filepath.Join(dir, "auto.yaml"), filepath.Join(dir, "edges.csv"), filepath.Join(dir, "cluster.json")
+	write(t, config, "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles:\n"+
+		"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 5}]}}}\n")
+	succeed(t, "replay", "mesh:chain-replicas", "--run", "recorded", "--write", dir)
+	local := func(routes ...string) float64 {
+		args := append([]string{edges, "--cluster", cluster, "--seeds", "2", "--run", "default", "--scheduler-config", config}, routes...)
+		runs := replayed(t, args...).Runs
+		return runs[len(runs)-1].Summary.Node.Configured.LocalBytesPerSecond.Mean
+	}
+	plain, near := local(), local("--route", "all=PreferSameNode")
+	written, err := os.ReadFile(cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cluster, string(written)+`{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+		"metadata": {"namespace": "istio-system", "name": "all"}, "spec": {"host": "*.local", "trafficPolicy": {"outlierDetection": {},
+		"loadBalancer": {"localityLbSetting": {"failoverPriority": ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]}}}}}`)
+	if ruled := local(); ruled != near || ruled == plain {
+		t.Errorf("with the rule %v stay on their nodes, want %v as with PreferSameNode; without either it is %v", ruled, near, plain)
+	}
+}
+
 func TestReplayRouteErrors(t *testing.T) {
 	edges, cluster := shopFiles(t)
 	cases := map[string]struct {

@@ -71,8 +71,8 @@ type Presence struct{}
 // DeepCopyObject makes DestinationRule a runtime.Object. Nothing writes to the
 // spec of one that has been read.
 func (r *DestinationRule) DeepCopyObject() runtime.Object {
-	c := *r
-	r.ObjectMeta.DeepCopyInto(&c.ObjectMeta)
+	c, meta := *r, &r.ObjectMeta
+	meta.DeepCopyInto(&c.ObjectMeta)
 	return &c
 }
 

@@ -138,7 +138,7 @@ func (by services) of(pod *corev1.Pod) []*corev1.Service {
 
 // routing returns how calls to a workload are divided.
 func (t *translation) routing(id flowgraph.WorkloadID, template *corev1.Pod) affinity.Routing {
-	routing, differ := t.surroundings.leastLocal(t.services.of(template))
+	routing, differ := t.leastLocal(t.services.of(template))
 	if differ {
 		t.notes.add("the Services of a workload differ in how calls to them are divided; that which keeps less is assumed", id.String())
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,11 +22,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/destinationrules"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
@@ -37,6 +41,7 @@ type prediction struct {
 	calls   []mesh.Call
 	dynamic dynamic.Interface
 	prom    promv1.API
+	live    kube.Routes // as the plugin has them
 }
 
 // testPrediction sets one routing policy after the other for all Services of an
@@ -45,6 +50,7 @@ type prediction struct {
 // in common is the objects of the API server.
 func (s *suite) testPrediction(t *testing.T) {
 	p := s.newPrediction(t)
+	p.schedulerReadsRules(t)
 	const setting = `"outlierDetection": {"interval": "1s"}, "loadBalancer": {"localityLbSetting": `
 	policies := []struct{ name, service, rule string }{
 		{"uniform", `null`, ``},
@@ -92,6 +98,7 @@ func (s *suite) newPrediction(t *testing.T) *prediction {
 	}
 	p.prom = promv1.NewAPI(client)
 	p.installRules(t)
+	p.watch(t)
 	workloads := []workload{
 		{name: "frontend", replicas: 3}, {name: "cart", replicas: 3}, {name: "catalog", replicas: 4},
 		{name: "search", replicas: 2}, {name: "cart-store", replicas: 2}, {name: "catalog-store", replicas: 3},
@@ -153,6 +160,39 @@ func (p *prediction) installRules(t *testing.T) {
 	})
 }
 
+// watch has the routing read as a scheduler reads it.
+func (p *prediction) watch(t *testing.T) {
+	t.Helper()
+	var err error
+	factory := informers.NewSharedInformerFactory(p.client, 0)
+	read := &kube.DestinationRules{}
+	if p.live, err = kube.NewRoutes(factory.Core().V1(), read, kube.AllSettings()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	factory.Start(ctx.Done())
+	watcher := destinationrules.New(klog.Background(), read, p.client.Discovery(), p.client.AuthorizationV1().SelfSubjectAccessReviews(), p.dynamic)
+	var running sync.WaitGroup
+	running.Go(func() { watcher.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		factory.Shutdown()
+	})
+}
+
+// schedulerReadsRules starts a scheduler, which finds the kind and the permission.
+func (p *prediction) schedulerReadsRules(t *testing.T) {
+	t.Helper()
+	o := p.options(t, "prediction")
+	o.args = []string{"-v=2"}
+	scheduler := p.start(t, o)
+	eventually(t, "the scheduler reads DestinationRules", func() error {
+		return want("the lines in its log", countLines(scheduler.log(t), "DestinationRules are read"), 1)
+	})
+	scheduler.process.Stop()
+}
+
 // set gives all Services a trafficDistribution, in JSON, and a DestinationRule with
 // a traffic policy, "" for none.
 func (p *prediction) set(t *testing.T, distribution, policy string) {
@@ -199,6 +239,13 @@ func (p *prediction) predict(t *testing.T) map[locality.Level]float64 {
 		t.Fatalf("reading the cluster: %v, %v", err, warnings)
 	}
 	c := replayable.Cluster
+	eventually(t, "the plugin's routing is that of replay", func() error {
+		var errs []error
+		for i, w := range c.Workloads {
+			errs = append(errs, want("the routing of "+w.ID.Name, p.live.Of(replayable.Templates[i]), w.Routing))
+		}
+		return errors.Join(errs...)
+	})
 	for _, call := range p.calls {
 		c.Edges = append(c.Edges, flowgraph.Edge{
 			From: p.workload(call.From), To: p.workload(call.To),

@@ -43,8 +43,8 @@ const (
 	SettingInternalTrafficPolicy Setting = "InternalTrafficPolicy"
 	// SettingTrafficDistribution is the Services' trafficDistribution.
 	SettingTrafficDistribution Setting = "TrafficDistribution"
-	// SettingAnnotation is the Services' annotation
-	// networking.istio.io/traffic-distribution.
+	// SettingAnnotation is the annotation networking.istio.io/traffic-distribution of
+	// Services and Namespaces.
 	SettingAnnotation Setting = "TrafficDistributionAnnotation"
 	// SettingDestinationRules is Istio's DestinationRules.
 	SettingDestinationRules Setting = "DestinationRules"
