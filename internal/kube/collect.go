@@ -51,6 +51,9 @@ func (c *collector) add(h header, raw []byte) error {
 		return hold(c, h, raw, &o.Deployments, slimDeployment)
 	case header{"apps/v1", "DaemonSet"}:
 		return hold(c, h, raw, &o.DaemonSets, slimDaemonSet)
+	case header{"networking.istio.io/v1", "DestinationRule"}, header{"networking.istio.io/v1beta1", "DestinationRule"},
+		header{"networking.istio.io/v1alpha3", "DestinationRule"}:
+		return hold(c, h, raw, &o.DestinationRules, slimRule)
 	}
 	if h.kind == "" || h.apiVersion == "" {
 		return errors.New("an object without kind and apiVersion; must be what kubectl get -A -o json writes")

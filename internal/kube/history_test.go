@@ -94,7 +94,7 @@ func TestHistory(t *testing.T) {
 		"a change of nothing":       {[]string{"~" + node, "~" + bound}, []string{"up n0", "arrive 0.0 n0"}, []string{"it is taken as new"}},
 		"a kind that is not looked": {[]string{`+{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"}}`}, nil, []string{"does not look at v1 Secret"}},
 		"kinds of a recording": {
-			[]string{`+{"apiVersion":"policy/v1","kind":"PodDisruptionBudget"}`, `+{"apiVersion":"scheduling.k8s.io/v1","kind":"PriorityClass"}`, `+{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule"}`},
+			[]string{`+{"apiVersion":"policy/v1","kind":"PodDisruptionBudget"}`, `+{"apiVersion":"scheduling.k8s.io/v1","kind":"PriorityClass"}`},
 			nil, nil,
 		},
 		"another pod of the name": {
