@@ -43,12 +43,12 @@ type History struct {
 	namespaces cache.SharedIndexInformer
 	rules      *DestinationRules
 	routes     Routes
-	reroute    bool  // what routes depend on has changed
-	changed  []int32 // workloads whose pods have other labels than before
-	where    string
-	at       time.Time
-	happened Happened
-	adrift   []*tracked // pods whose node was not there when they came
+	reroute    bool    // what routes depend on has changed
+	changed    []int32 // workloads whose pods have other labels than before
+	where      string
+	at         time.Time
+	happened   Happened
+	adrift     []*tracked // pods whose node was not there when they came
 }
 
 // tracked is a pod.

@@ -198,6 +198,36 @@ func TestHistoryRouting(t *testing.T) {
 	}
 }
 
+// TestHistoryRoutingByRules follows DestinationRules and the annotation of a
+// Namespace.
+func TestHistoryRoutingByRules(t *testing.T) {
+	h, err := NewHistory(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rule = `{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":{"namespace":"x","name":"web"},"spec":{"host":"web","trafficPolicy":{"outlierDetection":{}}}}`
+	const plain = `{"apiVersion":"v1","kind":"Service","metadata":{"namespace":"x","name":"web"},"spec":{"selector":{"app":"web"}}}`
+	steps := []struct {
+		change string
+		want   affinity.Routing
+	}{
+		{"+" + recordedPodText("web", "web-1-a", "n0", ""), affinity.Uniform},
+		{"+" + plain, affinity.Uniform},
+		{"+" + rule, affinity.SameZone},
+		{"-" + rule, affinity.Uniform},
+		{`+{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x","annotations":{"networking.istio.io/traffic-distribution":"PreferClose"}}}`, affinity.SameZone},
+		{`~{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x"}}`, affinity.Uniform},
+	}
+	for i, s := range steps {
+		if _, err := h.Apply([]recording.Change{change(i+1, s.change)}); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.Replayable().Cluster.Workloads[0].Routing; got != s.want {
+			t.Errorf("step %d: routing %s, want %s", i, got, s.want)
+		}
+	}
+}
+
 // TestHistoryRoutingOfNewPods has pods come after their Service, and get its label
 // later.
 func TestHistoryRoutingOfNewPods(t *testing.T) {
