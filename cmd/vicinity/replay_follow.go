@@ -147,13 +147,16 @@ func (f *followed) report(result *kubesim.Followed, seeds int) (*replayreport.Re
 	}
 	end.Cluster.Edges = result.Mean
 	in := &replayInput{name: f.in.name, replayable: end, warnings: f.in.warnings()}
-	for _, w := range append(f.history.Warnings(), warnings...) {
+	for _, w := range f.history.Warnings() {
 		in.warnings = append(in.warnings, w.String())
+	}
+	for _, w := range warnings {
+		in.warnings = append(in.warnings, "at the end: "+w.String())
 	}
 	if f.checked != nil {
 		in.assumed, in.warnings = f.checked.assumed, append(in.warnings, f.checked.warnings...)
 	}
-	if result.Blind {
+	if result.Blind && len(f.plan.replayed) > 0 {
 		in.warnings = append(in.warnings, "no traffic was observed in the warm-up: the first decisions know of none; give --warm-up a longer time")
 	}
 	r := &replayreport.Report{

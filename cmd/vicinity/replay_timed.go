@@ -40,7 +40,8 @@ func openTimed(ctx context.Context, input string, o replayOptions) (*timedInput,
 	switch {
 	case err != nil:
 		return nil, o.onlyTimed(input) // what else is wrong is another's to say
-	case info.IsDir() && isFile(filepath.Join(input, recording.ManifestName)), strings.HasSuffix(input, recordingfile.ArchiveSuffix):
+	case info.IsDir() && isFile(filepath.Join(input, recording.ManifestName)),
+		strings.HasSuffix(input, recordingfile.ArchiveSuffix), info.Mode().IsRegular() && recordingfile.IsArchive(input):
 		if o.since != "" || o.until != "" || o.step != 0 {
 			return nil, usageErrorf("--since, --until and --step go with a Prometheus data directory, not with the recording %s", input)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
 	"github.com/vicinity-sched/vicinity/internal/recordingtest"
@@ -156,6 +159,15 @@ func TestReplayRecording(t *testing.T) {
 	if _, again := replayTimed(t, append(args, archive)...); strings.Replace(again, "shop.tar.zst", "shop", 1) != text {
 		t.Error("an archive gives another report")
 	}
+	if err := os.Rename(archive, filepath.Join(dir, "renamed")); err != nil {
+		t.Fatal(err)
+	}
+	if _, again := replayTimed(t, append(args, filepath.Join(dir, "renamed"))...); strings.Replace(again, "renamed", "shop", 1) != text {
+		t.Error("an archive of another name gives another report")
+	}
+	if page := succeed(t, append(append([]string{"replay", "-o", "html"}, args...), path)...); !strings.Contains(page, `"crossZoneBytesPerSecond":`) {
+		t.Errorf("there is no timeline in the page, of %d bytes", len(page))
+	}
 	table := succeed(t, "replay", path, "--seeds", "1", "--run", "recorded,gain")
 	for _, want := range []string{"from 2026-03-04T05:00:00Z to 2026-03-04T05:40:00Z; measured from 2026-03-04T05:20:00Z on", "CROSS-ZONE"} {
 		if !strings.Contains(table, want) {
@@ -291,5 +303,55 @@ func TestReplayTimedErrors(t *testing.T) {
 				t.Errorf("exit code %d, stdout %q, stderr %q; want %d and %q", code, out, said, c.code, c.want)
 			}
 		})
+	}
+}
+
+// TestReplayRecordingByHand has figures that can be followed with a pencil: web on
+// n0 calls db on n0 at 100 bytes a second. In the second minute db is on n1 for
+// 15 s, and nowhere for 15 s before.
+func TestReplayRecordingByHand(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shop")
+	target, err := recordingfile.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := recording.NewWriter(target, recording.Manifest{From: recordedFrom, Step: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(kind recording.ChangeType, after time.Duration, object string, args ...any) {
+		t.Helper()
+		if err := w.Change(recording.Change{Type: kind, At: recordedFrom.Add(after), Object: fmt.Appendf(nil, object, args...)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const node = `{"apiVersion":"v1","kind":"Node","metadata":{"name":%q,"labels":{"topology.kubernetes.io/zone":%q}},"status":{"allocatable":{"cpu":"4","memory":"4Gi","pods":"10"}}}`
+	const pod = `{"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"x","name":"%[1]s-1-%[2]s","labels":{"pod-template-hash":"1"},` +
+		`"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"%[1]s-1","controller":true}]},"spec":{"nodeName":%[3]q}}`
+	change(recording.Added, 0, node, "n0", "a")
+	change(recording.Added, 0, node, "n1", "b")
+	change(recording.Added, 0, pod, "web", "a", "n0")
+	change(recording.Added, 0, pod, "db", "a", "n0")
+	edges := []flowgraph.Edge{{
+		From: flowgraph.WorkloadID{Namespace: "x", Name: "web"}, To: flowgraph.WorkloadID{Namespace: "x", Name: "db"},
+		Rates: flowgraph.Rates{SentBytesPerSecond: 60, ReceivedBytesPerSecond: 40},
+	}}
+	if err := w.Step(recordedFrom.Add(time.Minute), edges); err != nil {
+		t.Fatal(err)
+	}
+	change(recording.Deleted, 90*time.Second, pod, "db", "a", "n0")
+	change(recording.Added, 95*time.Second, pod, "db", "b", "")
+	change(recording.Modified, 105*time.Second, pod, "db", "b", "n1")
+	if err := errors.Join(w.Step(recordedFrom.Add(2*time.Minute), edges), w.Close(true, ""), target.Close()); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := replayTimed(t, path, "--run", "recorded,gain", "--order", "recorded", "--warm-up", "1m")
+	// 30 s on the node, 15 s nowhere and 15 s on another one: half of it crosses.
+	// With gain the new db is on n0 at once, but serves when the recorded one does.
+	for i, want := range []float64{50, 25} {
+		run := got.Runs[i]
+		if crossing := run.Summary.Node.Configured.CrossingBytesPerSecond.Mean; crossing != want || run.Timeline[1].CrossNodeBytesPerSecond != want || run.Timeline[1].CrossZoneBytesPerSecond != want {
+			t.Errorf("%s: %v of 100 bytes/s cross, moments %+v; want %v", run.Name, crossing, run.Timeline, want)
+		}
 	}
 }

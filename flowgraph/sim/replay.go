@@ -70,6 +70,10 @@ const (
 	// Bind says that a pod that had no node when it arrived has got one. For a
 	// Timeline, as are those that follow.
 	Bind
+	// Unready says that a pod with a node does not serve.
+	Unready
+	// Ready says that it does, as every pod with a node does at first.
+	Ready
 	// NodeUp says that a node is there, or that it has changed.
 	NodeUp
 	// NodeDown says that a node is gone.

@@ -64,9 +64,9 @@ type ClusterPlacer interface {
 // Fixed workloads are where they are in the recording.
 //
 // The traffic is measured after the warm-up, at every moment by the pods that
-// are there then: pods that the recording has on a node, or more if the run has
-// more. So what a pod without a node would say counts as crossing only where the
-// recording has a node for it.
+// serve then: those that do in the recording, where they have a node and are
+// ready. In a run, the pods that stand for them do. So what a pod would say that
+// has no node here counts as crossing, where it has one in the recording.
 type Timeline struct {
 	o      TimelineOptions
 	active ClusterPlacer // nil while the recording decides
@@ -77,6 +77,7 @@ type Timeline struct {
 	up      []bool                // by node
 	waiting []Pod                 // by the recording's ordinals, those that fitted nowhere
 	freed   bool                  // whether there may be room for them now
+	placed  int                   // how many pods have a node
 
 	meter  *meter
 	curve  curve
@@ -117,7 +118,12 @@ type instance struct {
 	node, at int32
 	// as is its ordinal to the Placer, if it is placed.
 	as int32
+	// unready is so in the recording.
+	unready bool
 }
+
+// serves reports whether a pod does so in the recording, if its node is up.
+func (p *instance) serves() bool { return p.node != Anywhere && !p.unready }
 
 // Step goes on by one step. After an error the run is of no more use.
 func (t *Timeline) Step(ctx context.Context, s *Step) error {
@@ -148,7 +154,7 @@ func (t *Timeline) Step(ctx context.Context, s *Step) error {
 	}
 	kept := t.meter.end(t.began)
 	t.course.To = s.At
-	t.curve.add(s, kept, t.placed(), t.nodes(), t.meter.places.at[locality.Zone].domains > 0)
+	t.curve.add(s, kept, t.placed, t.nodes(), t.meter.places.at[locality.Zone].domains > 0)
 	return nil
 }
 
@@ -168,25 +174,21 @@ func (t *Timeline) follows(workload int32) bool {
 	return t.active == nil || t.o.Cluster.Workloads[workload].Fixed
 }
 
-// count returns where the pods of a workload are, and how many of them have a
-// node in the recording.
+// count returns where the pods of a workload are that serve, and how many do in
+// the recording.
 func (t *Timeline) count(workload int32) (nodes []int32, recorded int32) {
 	for _, p := range t.pods[workload] {
+		if !p.serves() {
+			continue
+		}
 		if p.at != Anywhere {
 			nodes = append(nodes, p.at)
 		}
-		if p.node != Anywhere && t.up[p.node] {
+		if t.up[p.node] {
 			recorded++
 		}
 	}
 	return nodes, recorded
-}
-
-func (t *Timeline) placed() (n int) {
-	for _, nodes := range t.meter.places.assigned {
-		n += len(nodes)
-	}
-	return n
 }
 
 func (t *Timeline) nodes() (n int) {

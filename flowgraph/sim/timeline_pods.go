@@ -12,21 +12,12 @@ func (t *Timeline) apply(ctx context.Context, e Event) error {
 	switch e.Kind {
 	case Arrive:
 		return t.arrive(ctx, e)
-	case Bind:
+	case Bind, Unready, Ready, Leave:
 		p := t.pods[e.Pod.Workload][e.Pod.Ordinal]
 		if p == nil {
-			return t.unknown(e.Pod)
+			return fmt.Errorf("pod %d of %s has not arrived", e.Pod.Ordinal, t.o.Cluster.Workloads[e.Pod.Workload].ID)
 		}
-		p.node = e.Node
-		t.meter.touch(e.Pod.Workload)
-		return t.follow(ctx, e.Pod.Workload, p)
-	case Leave:
-		p := t.pods[e.Pod.Workload][e.Pod.Ordinal]
-		if p == nil {
-			return t.unknown(e.Pod)
-		}
-		delete(t.pods[e.Pod.Workload], e.Pod.Ordinal)
-		return t.takeAway(e.Pod.Workload, p)
+		return t.change(ctx, e, p)
 	case NodeUp:
 		return t.nodeUp(ctx, e.Node)
 	case NodeDown:
@@ -35,8 +26,19 @@ func (t *Timeline) apply(ctx context.Context, e Event) error {
 	return fmt.Errorf("an event of kind %d does not happen in a recording", e.Kind)
 }
 
-func (t *Timeline) unknown(pod Pod) error {
-	return fmt.Errorf("pod %d of %s has not arrived", pod.Ordinal, t.o.Cluster.Workloads[pod.Workload].ID)
+// change takes an event of a pod that has arrived.
+func (t *Timeline) change(ctx context.Context, e Event, p *instance) error {
+	t.meter.touch(e.Pod.Workload)
+	switch e.Kind {
+	case Bind:
+		p.node = e.Node
+		return t.follow(ctx, e.Pod.Workload, p)
+	case Leave:
+		delete(t.pods[e.Pod.Workload], e.Pod.Ordinal)
+		return t.takeAway(e.Pod.Workload, p)
+	}
+	p.unready = e.Kind == Unready
+	return nil
 }
 
 func (t *Timeline) arrive(ctx context.Context, e Event) error {
@@ -79,6 +81,7 @@ func (t *Timeline) place(ctx context.Context, w int32, p *instance) (placed bool
 		return false, nil
 	}
 	p.at, p.as = d.Node, as
+	t.placed++
 	t.meter.touch(w)
 	return true, nil
 }
@@ -110,6 +113,7 @@ func (t *Timeline) follow(ctx context.Context, w int32, p *instance) error {
 func (t *Timeline) put(ctx context.Context, w int32, p *instance, node int32) error {
 	t.meter.touch(w)
 	p.at = node
+	t.placed++
 	if t.active == nil {
 		return nil
 	}
@@ -127,6 +131,7 @@ func (t *Timeline) takeAway(w int32, p *instance) error {
 		return nil
 	}
 	p.at, t.freed = Anywhere, true
+	t.placed--
 	if t.active == nil {
 		return nil
 	}
@@ -249,12 +254,15 @@ func (t *Timeline) takeOver(ctx context.Context, s *Step) error {
 	stays := t.o.Order == Rollout || t.o.Order == Recorded
 	var homeless []Pod
 	err := t.each(func(pod Pod, p *instance) error {
-		fixed := t.o.Cluster.Workloads[pod.Workload].Fixed
-		if node := p.at; node != Anywhere && (stays || fixed) {
+		fixed, node := t.o.Cluster.Workloads[pod.Workload].Fixed, p.at
+		if node != Anywhere {
+			p.at = Anywhere
+			t.placed--
+			t.meter.touch(pod.Workload)
+		}
+		if node != Anywhere && (stays || fixed) {
 			return t.put(ctx, pod.Workload, p, node)
 		}
-		p.at = Anywhere
-		t.meter.touch(pod.Workload)
 		if !fixed {
 			homeless = append(homeless, pod)
 		}

@@ -21,6 +21,7 @@ type churn struct {
 	edges *Cluster
 	up    map[int32]bool
 	pods  map[Pod]int32 // node in the recording
+	idle  map[Pod]bool  // those that are not ready
 	next  map[int32]int32
 }
 
@@ -29,7 +30,7 @@ func newChurn(seed uint64) *churn {
 	all := randomCluster(rng, 2+rng.IntN(6), 2+rng.IntN(6), 12, 4)
 	return &churn{
 		rng: rng, c: &Cluster{Nodes: all.Nodes[:1], Workloads: all.Workloads[:1]}, edges: all,
-		up: map[int32]bool{}, pods: map[Pod]int32{}, next: map[int32]int32{},
+		up: map[int32]bool{}, pods: map[Pod]int32{}, idle: map[Pod]bool{}, next: map[int32]int32{},
 	}
 }
 
@@ -52,7 +53,7 @@ func (c *churn) event(at time.Time) (Event, bool) {
 	node := int32(c.rng.IntN(len(c.c.Nodes)))
 	e := Event{At: at, Node: node}
 	pods := slices.SortedFunc(maps.Keys(c.pods), func(a, b Pod) int { return int(a.Workload-b.Workload)*1000 + int(a.Ordinal-b.Ordinal) })
-	switch kind := c.rng.IntN(10); {
+	switch kind := c.rng.IntN(12); {
 	case kind == 0:
 		e.Kind = NodeDown
 		delete(c.up, node)
@@ -68,6 +69,11 @@ func (c *churn) event(at time.Time) (Event, bool) {
 			return e, false
 		}
 		c.pods[e.Pod] = node
+	case kind > 9 && len(pods) > 0:
+		e.Kind, e.Pod = Ready, pods[c.rng.IntN(len(pods))]
+		if c.idle[e.Pod] = c.rng.IntN(2) == 0; c.idle[e.Pod] {
+			e.Kind = Unready
+		}
 	default:
 		w := int32(c.rng.IntN(len(c.c.Workloads)))
 		if c.rng.IntN(4) == 0 {
@@ -80,16 +86,19 @@ func (c *churn) event(at time.Time) (Event, bool) {
 	return e, true
 }
 
-// measured is how the cluster is measured with these pods.
+// measured is how the cluster is measured when what stands for the pods of the
+// recording is placed like this.
 func (c *churn) measured(placed map[Pod]int32) (*Cluster, [][]int32) {
 	m := &Cluster{Nodes: c.c.Nodes, Workloads: slices.Clone(c.c.Workloads), Edges: c.edges.Edges}
 	assigned := make([][]int32, len(m.Workloads))
 	for pod, node := range placed {
-		assigned[pod.Workload] = append(assigned[pod.Workload], node)
+		if c.pods[pod] != Anywhere && !c.idle[pod] {
+			assigned[pod.Workload] = append(assigned[pod.Workload], node)
+		}
 	}
 	recorded := make([]int32, len(m.Workloads))
 	for pod, node := range c.pods {
-		if c.up[node] {
+		if c.up[node] && !c.idle[pod] {
 			recorded[pod.Workload]++
 		}
 	}
@@ -145,17 +154,35 @@ func TestTimelineAgreesWithMeasure(t *testing.T) {
 				}
 			}
 			if step >= 4 {
-				byPlacer.add(c, placer.at, s, 10)
+				byPlacer.add(c, standing(t, replayed, placer), s, 10)
 			}
 		}
 		byRecording.check(t, fmt.Sprint("recorded, seed ", seed), recorded.Course(), c.there())
 		if seed%2 == 1 {
-			byPlacer.check(t, fmt.Sprint(order, ", seed ", seed), replayed.Course(), placer.at)
+			byPlacer.check(t, fmt.Sprint(order, ", seed ", seed), replayed.Course(), standing(t, replayed, placer))
 		}
 		if len(placer.at) > len(c.pods) {
 			t.Errorf("%s, seed %d: %d pods are placed, but the recording has %d", order, seed, len(placer.at), len(c.pods))
 		}
 	}
+}
+
+// standing returns where the pods of a run are by the pods of the recording that
+// they stand for, after a comparison with what the Placer has.
+func standing(t *testing.T, timeline *Timeline, placer *fewest) map[Pod]int32 {
+	t.Helper()
+	stand, placed := map[Pod]int32{}, map[Pod]int32{}
+	for w, pods := range timeline.pods {
+		for ordinal, p := range pods {
+			if p.at != Anywhere {
+				stand[Pod{int32(w), ordinal}], placed[Pod{int32(w), p.as}] = p.at, p.at
+			}
+		}
+	}
+	if !maps.Equal(placed, placer.at) || timeline.placed != len(placed) {
+		t.Errorf("the run has %d pods, %v; the Placer %v", timeline.placed, placed, placer.at)
+	}
+	return stand
 }
 
 // reference adds up Measure.

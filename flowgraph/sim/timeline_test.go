@@ -167,9 +167,12 @@ func TestTimelineByHand(t *testing.T) {
 		{Events: []Event{arrive(14, 1, 1, 2)}, Edges: edges},
 		// Nothing is observed.
 		{Gap: true},
-		// After 5 s the db on n0 goes, so that all calls leave the zone. The rate
-		// is another.
-		{Events: []Event{leave(35, 1, 0)}, Edges: []flowgraph.Edge{flowOf("web", "db", 40)}},
+		// After 5 s the db on n0 is not ready and after 8 s gone, so that all calls
+		// leave the zone. The rate is another.
+		{
+			Events: []Event{{Kind: Unready, At: at(35), Pod: Pod{1, 0}}, leave(38, 1, 0)},
+			Edges:  []flowgraph.Edge{flowOf("web", "db", 40)},
+		},
 	}
 	c := follow(t, TimelineOptions{Cluster: universe("web", "db"), WarmUp: at(10)}, steps)
 	// Step 2: 4 s x 100 + 6 s x 50 = 700 of 1000 bytes, and 70 outside.
@@ -297,6 +300,7 @@ func TestTimelineErrors(t *testing.T) {
 	for name, events := range map[string][]Event{
 		"leaves unknown":  {leave(1, 0, 0)},
 		"binds unknown":   {{Kind: Bind, At: at(1)}},
+		"unknown is idle": {{Kind: Unready, At: at(1)}},
 		"arrives twice":   {arrive(1, 0, 0, 0), arrive(1, 0, 0, 0)},
 		"restarts":        {{Kind: Restart, At: at(1)}},
 		"observes itself": {{Kind: Observe, At: at(1)}},

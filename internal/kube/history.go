@@ -22,7 +22,8 @@ import (
 // change what it means for a replay.
 //
 // A pod arrives when it is added and leaves when it is deleted, finished or
-// terminating. Pods without a controller are Fixed, as those of DaemonSets are.
+// terminating; it serves when it has a node and does not say that it is not ready.
+// Pods without a controller are Fixed, as those of DaemonSets are.
 // Pods are made like the newest one of their workload. Nothing about the order of
 // objects is assumed: a pod may come before its node or its Service.
 type History struct {
@@ -38,20 +39,24 @@ type History struct {
 	current   map[objectKey]runtime.Object // all but pods
 	roomless  map[objectKey]bool           // nodes that are there but count as not
 
-	services         cache.SharedIndexInformer // as they are assumed to be
-	routes           Routes
-	reroute, changed bool // whether Services have changed; whether templates have
-	where            string
-	at               time.Time
-	happened         Happened
-	adrift           []*tracked // pods whose node was not there when they came
+	services   cache.SharedIndexInformer // as they are assumed to be
+	namespaces cache.SharedIndexInformer
+	rules      *DestinationRules
+	routes     Routes
+	reroute    bool    // what routes depend on has changed
+	changed    []int32 // workloads whose pods have other labels than before
+	where      string
+	at         time.Time
+	happened   Happened
+	adrift     []*tracked // pods whose node was not there when they came
 }
 
 // tracked is a pod.
 type tracked struct {
 	object *corev1.Pod
 	as     sim.Pod
-	there  bool // it has arrived and not left
+	// there means that it has arrived and not left, unready that it is not ready.
+	there, unready bool
 }
 
 // Happened is what a step means for a replay.
@@ -67,17 +72,34 @@ type ObjectChange struct {
 	Deleted bool
 }
 
+// Into takes the change over into a store, such as that of an informer.
+func (c ObjectChange) Into(store cache.Indexer) error {
+	change := store.Add
+	if c.Deleted {
+		change = store.Delete
+	}
+	if err := change(c.Object); err != nil {
+		return fmt.Errorf("indexing a %T: %w", c.Object, err)
+	}
+	return nil
+}
+
 // NewHistory returns one of a cluster that is empty. Each Service is taken as
 // assume returns it; nil: as it is.
 func NewHistory(assume func(*corev1.Service) *corev1.Service) (*History, error) {
+	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
 	h := &History{
 		assume: assume, all: &Replayable{Cluster: &sim.Cluster{}}, nodes: map[string]int32{},
 		workloads: map[flowgraph.WorkloadID]int32{}, pods: map[objectKey]*tracked{}, current: map[objectKey]runtime.Object{},
 		roomless: map[objectKey]bool{},
-		services: informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer(),
+		services: core.Services().Informer(), namespaces: core.Namespaces().Informer(),
 	}
+	h.collector.keepReady = true
 	var err error
-	h.routes, err = NewRoutes(h.services)
+	if h.rules, err = RulesAmong(nil); err != nil {
+		return nil, err
+	}
+	h.routes, err = NewRoutes(core, h.rules, AllSettings())
 	return h, err
 }
 
@@ -153,8 +175,6 @@ func isUnused(h header) bool {
 		return group == "policy"
 	case "PriorityClass":
 		return group == "scheduling.k8s.io"
-	case "DestinationRule":
-		return group == "networking.istio.io"
 	}
 	return false
 }
@@ -170,6 +190,7 @@ func (o *Objects) everything() []runtime.Object {
 	all = appendAll(all, o.StatefulSets)
 	all = appendAll(all, o.Deployments)
 	all = appendAll(all, o.DaemonSets)
+	all = appendAll(all, o.DestinationRules)
 	return appendAll(all, o.Pods)
 }
 
@@ -188,8 +209,7 @@ func (h *History) take(object runtime.Object, change recording.ChangeType) error
 	case *corev1.Node:
 		return h.node(o, change)
 	}
-	h.other(object, change)
-	return nil
+	return h.other(object, change)
 }
 
 // note counts what is odd about the change under way.
@@ -270,7 +290,7 @@ func sameNode(a, b *corev1.Node) bool {
 }
 
 // other takes a change of what is neither a node nor a pod.
-func (h *History) other(object runtime.Object, change recording.ChangeType) {
+func (h *History) other(object runtime.Object, change recording.ChangeType) error {
 	meta, _ := object.(metav1.Object) // all kinds of objects have it
 	key := objectKey{reflect.TypeOf(object).Elem().Name(), meta.GetNamespace(), meta.GetName()}
 	_, known := h.current[key]
@@ -288,8 +308,25 @@ func (h *History) other(object runtime.Object, change recording.ChangeType) {
 		}
 	case "Deployment", "DaemonSet": // no plugin looks them up
 	default:
-		if change != recording.Deleted || known {
-			h.happened.Objects = append(h.happened.Objects, ObjectChange{object, change == recording.Deleted})
+		if change == recording.Deleted && !known {
+			return nil
 		}
+		changed := ObjectChange{object, change == recording.Deleted}
+		h.happened.Objects = append(h.happened.Objects, changed)
+		return h.reroutes(changed)
 	}
+	return nil
+}
+
+// reroutes takes over a change of what routes depend on beside Services.
+func (h *History) reroutes(c ObjectChange) error {
+	switch c.Object.(type) {
+	case *corev1.Namespace:
+		h.reroute = true
+		return c.Into(h.namespaces.GetIndexer())
+	case *DestinationRule:
+		h.reroute = true
+		return h.rules.Put(c)
+	}
+	return nil
 }

@@ -51,7 +51,23 @@ func (h *History) pod(pod *corev1.Pod, change recording.ChangeType) error {
 		h.leave(t)
 		return h.arrive(t)
 	}
+	h.ready(t)
 	return nil
+}
+
+// ready says whether a pod with a node is ready when that has changed.
+func (h *History) ready(t *tracked) {
+	says := readyCondition(t.object)
+	unready := t.object.Spec.NodeName != "" && says != nil && says.Status != corev1.ConditionTrue
+	if unready == t.unready {
+		return
+	}
+	t.unready = unready
+	kind := sim.Ready
+	if unready {
+		kind = sim.Unready
+	}
+	h.event(sim.Event{Kind: kind, Pod: t.as})
 }
 
 // isAnother reports whether two states are of two pods of the same name.
@@ -85,10 +101,10 @@ func (h *History) arrive(t *tracked) error {
 	workload := &h.all.Cluster.Workloads[w]
 	workload.Requests = requests
 	if old := h.all.Templates[w]; old == nil || !reflect.DeepEqual(old.Labels, template.Labels) {
-		h.changed = true
+		h.changed = append(h.changed, w)
 	}
 	h.all.Templates[w] = template
-	t.as, t.there = sim.Pod{Workload: w, Ordinal: h.next[w]}, true
+	t.as, t.there, t.unready = sim.Pod{Workload: w, Ordinal: h.next[w]}, true, false
 	h.next[w]++
 	if !workload.Fixed {
 		for _, what := range excluded(t.object) {
@@ -99,6 +115,7 @@ func (h *History) arrive(t *tracked) error {
 	if t.object.Spec.NodeName != "" {
 		h.adrift = append(h.adrift, t)
 	}
+	h.ready(t)
 	return nil
 }
 
@@ -114,17 +131,20 @@ func (h *History) end() (Happened, error) {
 			h.notes.add("a pod is on a node that is not in the recording; it counts as not assigned", nameOfPod(t.object))
 		}
 	}
-	if h.reroute || h.changed {
+	if h.reroute || h.assume != nil && len(h.changed) > 0 {
 		if err := h.route(); err != nil {
 			return Happened{}, err
 		}
 	}
-	h.reroute, h.changed = false, false
+	for _, w := range h.changed {
+		h.all.Cluster.Workloads[w].Routing = h.routes.Of(h.all.Templates[w])
+	}
+	h.reroute, h.changed = false, nil
 	return h.happened, nil
 }
 
-// route takes over the Services as they are assumed to be, and reads anew how
-// calls are divided.
+// route takes over the Services as they are assumed to be, which may depend on the
+// workloads, and reads anew how all calls are divided.
 func (h *History) route() error {
 	for _, key := range h.keys("Service") {
 		service, ok := h.current[key].(*corev1.Service)

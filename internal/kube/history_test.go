@@ -24,6 +24,11 @@ func recordedPodText(app, name, node, more string) string {
 		`"spec":{"nodeName":%q,"containers":[{"name":"c","resources":{"requests":{"cpu":"100m"}}}]}}`, name, app, app+"-1", more, node)
 }
 
+// withReady adds the condition to a pod.
+func withReady(pod, status string) string {
+	return strings.TrimSuffix(pod, "}") + fmt.Sprintf(`,"status":{"conditions":[{"type":"Ready","status":%q}]}}`, status)
+}
+
 func recordedNodeText(name, zone, cpu string) string {
 	return fmt.Sprintf(`{"apiVersion":"v1","kind":"Node","metadata":{"name":%q,"labels":{"topology.kubernetes.io/zone":%q}},`+
 		`"status":{"allocatable":{"cpu":%q,"memory":"1Gi","pods":"10"}}}`, name, zone, cpu)
@@ -42,11 +47,11 @@ func change(line int, text string) recording.Change {
 // told writes events as a line each.
 func told(events []sim.Event) (lines []string) {
 	for _, e := range events {
-		kind := map[sim.EventKind]string{sim.Arrive: "arrive", sim.Leave: "leave", sim.Bind: "bind", sim.NodeUp: "up", sim.NodeDown: "down"}[e.Kind]
+		kind := map[sim.EventKind]string{sim.Arrive: "arrive", sim.Leave: "leave", sim.Bind: "bind", sim.Ready: "ready", sim.Unready: "unready", sim.NodeUp: "up", sim.NodeDown: "down"}[e.Kind]
 		switch e.Kind {
 		case sim.NodeUp, sim.NodeDown:
 			lines = append(lines, fmt.Sprint(kind, " n", e.Node))
-		case sim.Leave:
+		case sim.Leave, sim.Ready, sim.Unready:
 			lines = append(lines, fmt.Sprint(kind, " ", e.Pod.Workload, ".", e.Pod.Ordinal))
 		default:
 			lines = append(lines, fmt.Sprint(kind, " ", e.Pod.Workload, ".", e.Pod.Ordinal, " n", e.Node))
@@ -68,6 +73,10 @@ func TestHistory(t *testing.T) {
 			[]string{"+" + node, "+" + web, "~" + bound, "~" + recordedPodText("web", "web-1-a", "n0", `,"deletionTimestamp":"2026-01-01T00:00:00Z"`), "-" + bound},
 			[]string{"up n0", "arrive 0.0 n-1", "bind 0.0 n0", "leave 0.0"}, nil,
 		},
+		"a pod that gets ready": {
+			[]string{"+" + node, "+" + withReady(web, "False"), "~" + withReady(bound, "False"), "~" + withReady(bound, "True"), "~" + withReady(bound, "True"), "~" + withReady(bound, "Unknown"), "-" + bound},
+			[]string{"up n0", "arrive 0.0 n-1", "bind 0.0 n0", "unready 0.0", "ready 0.0", "unready 0.0", "leave 0.0"}, nil,
+		},
 		"a finished pod leaves": {
 			[]string{"+" + node, "+" + bound, "~" + strings.TrimSuffix(bound, "}") + `,"status":{"phase":"Succeeded"}}`, "-" + bound},
 			[]string{"up n0", "arrive 0.0 n0", "leave 0.0"}, nil,
@@ -85,7 +94,7 @@ func TestHistory(t *testing.T) {
 		"a change of nothing":       {[]string{"~" + node, "~" + bound}, []string{"up n0", "arrive 0.0 n0"}, []string{"it is taken as new"}},
 		"a kind that is not looked": {[]string{`+{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"}}`}, nil, []string{"does not look at v1 Secret"}},
 		"kinds of a recording": {
-			[]string{`+{"apiVersion":"policy/v1","kind":"PodDisruptionBudget"}`, `+{"apiVersion":"scheduling.k8s.io/v1","kind":"PriorityClass"}`, `+{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule"}`},
+			[]string{`+{"apiVersion":"policy/v1","kind":"PodDisruptionBudget"}`, `+{"apiVersion":"scheduling.k8s.io/v1","kind":"PriorityClass"}`},
 			nil, nil,
 		},
 		"another pod of the name": {
@@ -189,6 +198,60 @@ func TestHistoryRouting(t *testing.T) {
 	}
 }
 
+// TestHistoryRoutingByRules follows DestinationRules and the annotation of a
+// Namespace.
+func TestHistoryRoutingByRules(t *testing.T) {
+	h, err := NewHistory(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rule = `{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":{"namespace":"x","name":"web"},"spec":{"host":"web","trafficPolicy":{"outlierDetection":{}}}}`
+	const plain = `{"apiVersion":"v1","kind":"Service","metadata":{"namespace":"x","name":"web"},"spec":{"selector":{"app":"web"}}}`
+	steps := []struct {
+		change string
+		want   affinity.Routing
+	}{
+		{"+" + recordedPodText("web", "web-1-a", "n0", ""), affinity.Uniform},
+		{"+" + plain, affinity.Uniform},
+		{"+" + rule, affinity.SameZone},
+		{"-" + rule, affinity.Uniform},
+		{`+{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x","annotations":{"networking.istio.io/traffic-distribution":"PreferClose"}}}`, affinity.SameZone},
+		{`~{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x"}}`, affinity.Uniform},
+	}
+	for i, s := range steps {
+		if _, err := h.Apply([]recording.Change{change(i+1, s.change)}); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.Replayable().Cluster.Workloads[0].Routing; got != s.want {
+			t.Errorf("step %d: routing %s, want %s", i, got, s.want)
+		}
+	}
+}
+
+// TestHistoryRoutingOfNewPods has pods come after their Service, and get its label
+// later.
+func TestHistoryRoutingOfNewPods(t *testing.T) {
+	h, err := NewHistory(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range []struct {
+		change string
+		want   affinity.Routing
+	}{
+		{"+" + serviceText("v2", "PreferSameNode"), affinity.Uniform},
+		{"+" + recordedPodText("web", "web-1-a", "", ""), affinity.Uniform},
+		{"+" + strings.Replace(recordedPodText("web", "web-1-b", "", ""), `"app":"web"`, `"app":"v2"`, 1), affinity.SameNode},
+	} {
+		if _, err := h.Apply([]recording.Change{change(i+1, step.change)}); err != nil {
+			t.Fatal(err)
+		}
+		if workloads := h.Replayable().Cluster.Workloads; len(workloads) > 0 && workloads[0].Routing != step.want {
+			t.Errorf("step %d: routing %s, want %s", i, workloads[0].Routing, step.want)
+		}
+	}
+}
+
 // TestHistoryNow compares the state after random changes with that of a history
 // which has only what is there, and the events with the pods that there are.
 func TestHistoryNow(t *testing.T) {
@@ -200,15 +263,7 @@ func TestHistoryNow(t *testing.T) {
 		}
 		there, nodeOf := map[string]string{}, map[sim.Pod]int32{}
 		for line := range 120 {
-			var text string
-			name := fmt.Sprint("n", rng.IntN(3))
-			key := "node/" + name
-			text = recordedNodeText(name, fmt.Sprint("z", rng.IntN(2)), "4")
-			if rng.IntN(3) > 0 {
-				app := fmt.Sprint("app", rng.IntN(3))
-				pod := fmt.Sprint(app, "-1-", rng.IntN(4))
-				key, text = "pod/"+pod, recordedPodText(app, pod, []string{"", "n0", "n1", "n2", "n9"}[rng.IntN(5)], "")
-			}
+			key, text := randomObject(rng)
 			kind := []string{"+", "~", "-"}[rng.IntN(3)]
 			if kind == "-" {
 				delete(there, key)
@@ -224,6 +279,7 @@ func TestHistoryNow(t *testing.T) {
 				case e.Kind == sim.NodeUp || e.Kind == sim.NodeDown:
 				case known != (e.Kind != sim.Arrive):
 					t.Fatalf("seed %d, line %d: %v", seed, line, e)
+				case e.Kind == sim.Ready || e.Kind == sim.Unready:
 				case e.Kind == sim.Leave:
 					delete(nodeOf, e.Pod)
 				default:
@@ -258,6 +314,17 @@ func TestHistoryNow(t *testing.T) {
 			}
 		}
 	}
+}
+
+// randomObject is a node or a pod, and a key that is its own.
+func randomObject(rng *rand.Rand) (key, text string) {
+	if rng.IntN(3) == 0 {
+		name := fmt.Sprint("n", rng.IntN(3))
+		return "node/" + name, recordedNodeText(name, fmt.Sprint("z", rng.IntN(2)), "4")
+	}
+	app := fmt.Sprint("app", rng.IntN(3))
+	pod := fmt.Sprint(app, "-1-", rng.IntN(4))
+	return "pod/" + pod, recordedPodText(app, pod, []string{"", "n0", "n1", "n2", "n9"}[rng.IntN(5)], "")
 }
 
 // FuzzHistory never panics, whatever the objects are.

@@ -23,6 +23,7 @@ type Objects struct {
 	StatefulSets           []*appsv1.StatefulSet
 	Deployments            []*appsv1.Deployment
 	DaemonSets             []*appsv1.DaemonSet
+	DestinationRules       []*DestinationRule
 }
 
 // Replayable is a cluster from which a replay can start, as numbers and as
@@ -36,7 +37,7 @@ type Replayable struct {
 	// under other names, to the workload.
 	Templates []*corev1.Pod
 	// Objects are what scheduler plugins look up: Services, Namespaces,
-	// ReplicationControllers, ReplicaSets and StatefulSets. The default
+	// ReplicationControllers, ReplicaSets, StatefulSets and DestinationRules. The default
 	// constraints of PodTopologySpread have no effect without them.
 	Objects []runtime.Object
 }

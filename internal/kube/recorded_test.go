@@ -179,7 +179,7 @@ func TestAnonymizedHasNoText(t *testing.T) {
 	}
 }
 
-const rule = `{
+const recordedRule = `{
 	"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
 	"metadata": {"name": "db", "namespace": "shop", "resourceVersion": "5", "annotations": {"note": "hunter2"}},
 	"spec": {
@@ -199,7 +199,7 @@ const rule = `{
 
 func TestRecordedDestinationRule(t *testing.T) {
 	u := &unstructured.Unstructured{}
-	if err := json.Unmarshal([]byte(rule), &u.Object); err != nil {
+	if err := json.Unmarshal([]byte(recordedRule), &u.Object); err != nil {
 		t.Fatal(err)
 	}
 	recorded := Recorded(u)

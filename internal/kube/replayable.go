@@ -28,6 +28,15 @@ func (o *Objects) Cluster() (*Replayable, []Warning, error) {
 		objects: o, position: map[string]int32{}, controllers: newControllers(o), services: newServices(o.Services),
 		result: &Replayable{Cluster: &sim.Cluster{}},
 	}
+	rules, err := RulesAmong(o.lookedUp())
+	if err != nil {
+		return nil, nil, err
+	}
+	annotations := map[string]string{}
+	for _, n := range o.Namespaces {
+		annotations[n.Name] = n.Annotations[trafficDistribution]
+	}
+	t.surroundings = surroundings{AllSettings(), rules, func(namespace string) string { return annotations[namespace] }}
 	if err := t.nodes(); err != nil {
 		return nil, nil, err
 	}
@@ -58,8 +67,9 @@ type translation struct {
 	position    map[string]int32 // of a node, by name
 	controllers *controllers
 	services    services
-	notes       notes
-	result      *Replayable
+	surroundings
+	notes  notes
+	result *Replayable
 }
 
 func (t *translation) nodes() error {
@@ -241,7 +251,8 @@ func (o *Objects) lookedUp() []runtime.Object {
 	all = appendSorted(all, o.Services)
 	all = appendSorted(all, o.ReplicationControllers)
 	all = appendSorted(all, o.ReplicaSets)
-	return appendSorted(all, o.StatefulSets)
+	all = appendSorted(all, o.StatefulSets)
+	return appendSorted(all, o.DestinationRules)
 }
 
 func appendSorted[T interface {

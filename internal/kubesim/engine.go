@@ -48,6 +48,7 @@ type engine struct {
 	cache     schedulercache.Cache
 	snapshot  *schedulercache.Snapshot
 	objects   informers.SharedInformerFactory
+	rules     *kube.DestinationRules
 	nodes     []fwk.NodeInfo // used anew for each pod
 }
 
@@ -68,16 +69,20 @@ func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
 		there: map[int32]*corev1.Node{}, at: sim.Clock(),
 		engine: engine{cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot()},
 	}
+	rules, err := kube.RulesAmong(in.Objects)
+	if err != nil {
+		return nil, err
+	}
 	registry := plugins.NewInTreeRegistry()
 	factory := trafficlocality.Factory(trafficlocality.Dependencies{
-		Store: p.store, Now: func() time.Time { return p.at },
+		Store: p.store, Now: func() time.Time { return p.at }, Rules: rules,
 		Metrics: trafficlocality.NewMetrics(metrics.NewKubeRegistry().MustRegister),
 	})
 	if err := registry.Register(trafficlocality.Name, o.Config.Honour(factory)); err != nil {
 		return nil, fmt.Errorf("registering the plugin: %w", err)
 	}
 	shared := informers.NewSharedInformerFactory(nil, 0)
-	p.engine.objects = shared
+	p.engine.objects, p.engine.rules = shared, rules
 	for _, object := range in.Objects {
 		if err := p.engine.put(kube.ObjectChange{Object: object}); err != nil {
 			return nil, err
@@ -137,15 +142,10 @@ func (e *engine) put(c kube.ObjectChange) error {
 		informer = apps.ReplicaSets().Informer()
 	case *appsv1.StatefulSet:
 		informer = apps.StatefulSets().Informer()
+	case *kube.DestinationRule:
+		return e.rules.Put(c)
 	default:
 		return fmt.Errorf("no plugin looks up a %T", c.Object)
 	}
-	change := informer.GetIndexer().Add
-	if c.Deleted {
-		change = informer.GetIndexer().Delete
-	}
-	if err := change(c.Object); err != nil {
-		return fmt.Errorf("indexing a %T: %w", c.Object, err)
-	}
-	return nil
+	return c.Into(informer.GetIndexer())
 }

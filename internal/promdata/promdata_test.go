@@ -167,9 +167,13 @@ func TestGaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewSteps(d, []telemetry.Source{source}, begin.Add(-time.Hour), d.To, time.Minute).Next(t.Context())
+	steps := NewSteps(d, []telemetry.Source{source}, begin.Add(-time.Hour), begin.Add(-time.Hour+90*time.Second), time.Minute)
+	s, err := steps.Next(t.Context())
 	if err != nil || !s.Gap || len(s.Edges) > 0 {
 		t.Errorf("%+v, %v; want a gap", s, err)
+	}
+	if _, err := steps.Next(t.Context()); err == nil || !strings.Contains(err.Error(), "no traffic from 2026-03-04T04:00:00Z to 2026-03-04T04:01:30Z: ") {
+		t.Errorf("%v; want that there is no traffic", err)
 	}
 }
 

@@ -37,13 +37,29 @@ type archive struct {
 	folder  string // that all entries are in
 }
 
+// IsArchive reports whether a file is compressed as archives are, whatever its name
+// is. What cannot be read is none.
+func IsArchive(name string) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	is := isCompressed(bufio.NewReader(f))
+	return f.Close() == nil && is
+}
+
+func isCompressed(in *bufio.Reader) bool {
+	head, _ := in.Peek(4) // a shorter file is none
+	return bytes.Equal(head, []byte("\x28\xb5\x2f\xfd"))
+}
+
 func openArchive(name string) (*archive, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	in := bufio.NewReader(f)
-	if head, _ := in.Peek(4); !bytes.Equal(head, []byte("\x28\xb5\x2f\xfd")) {
+	if !isCompressed(in) {
 		return nil, errors.Join(fmt.Errorf("%s: is no recording: must be a directory or a tar archive that zstd has compressed", name), f.Close())
 	}
 	decoder, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))

@@ -61,6 +61,7 @@ func TestIntegration(t *testing.T) {
 		{"versions", s.testVersions},
 		{"batching", s.testBatching},
 		{"fidelity of replay", s.testFidelity},
+		{"prediction", s.testPrediction},
 		{"demo", s.testDemo},
 	} {
 		if !t.Run(test.name, test.run) {
