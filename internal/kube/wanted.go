@@ -20,31 +20,80 @@ type Wanted struct {
 	since metav1.Time
 }
 
-// Wanted returns what all ReplicaSets and StatefulSets want that want any pods, by
-// workload. During a rollout the newest ReplicaSet counts.
-func (r Replicas) Wanted() map[flowgraph.WorkloadID]Wanted {
+// Demand remembers what controllers want. The zero Demand knows of none. It is not
+// safe for concurrent use.
+type Demand struct {
+	wanted map[flowgraph.WorkloadID]Wanted
+	total  int64
+	read   map[metav1.Object]named // objects in informers are replaced, never written
+}
+
+type named struct {
+	id flowgraph.WorkloadID
+	Wanted
+}
+
+// Of returns what is wanted of a workload, no pods when nothing is known.
+func (d *Demand) Of(id flowgraph.WorkloadID) Wanted { return d.wanted[id] }
+
+// Total returns how many pods all controllers want together.
+func (d *Demand) Total() int64 { return d.total }
+
+// Read takes over what all ReplicaSets and StatefulSets want that want any pods, and
+// returns the workloads of which something else is wanted than before. During a
+// rollout the newest ReplicaSet counts.
+func (d *Demand) Read(from Replicas) (changed []flowgraph.WorkloadID) {
 	// Neither lister returns an error: they read memory.
-	sets, _ := r.ReplicaSets.List(labels.Everything())
-	stateful, _ := r.StatefulSets.List(labels.Everything())
-	all := make(map[flowgraph.WorkloadID]Wanted, len(sets)+len(stateful))
-	add := func(pods int32, since metav1.Time, pod *corev1.Pod) {
-		if pods <= 0 {
-			return
-		}
-		id := WorkloadOf(pod)
-		if other, known := all[id]; !known || other.since.Before(&since) {
-			all[id] = Wanted{pods, pod, since}
-		}
+	sets, _ := from.ReplicaSets.List(labels.Everything())
+	stateful, _ := from.StatefulSets.List(labels.Everything())
+	was := *d
+	*d = Demand{
+		wanted: make(map[flowgraph.WorkloadID]Wanted, len(was.wanted)),
+		read:   make(map[metav1.Object]named, len(was.read)),
 	}
 	for _, rs := range sets {
 		if orOne(rs.Spec.Replicas) > 0 {
-			add(replicasOf(rs), rs.CreationTimestamp, podOf(rs, "ReplicaSet", &rs.Spec.Template, rs.Spec.Selector))
+			d.add(was.read, rs, func() named { return wantedBy(rs, "ReplicaSet", replicasOf(rs), &rs.Spec.Template, rs.Spec.Selector) })
 		}
 	}
 	for _, set := range stateful {
-		add(orOne(set.Spec.Replicas), set.CreationTimestamp, podOf(set, "StatefulSet", &set.Spec.Template, set.Spec.Selector))
+		d.add(was.read, set, func() named {
+			return wantedBy(set, "StatefulSet", orOne(set.Spec.Replicas), &set.Spec.Template, set.Spec.Selector)
+		})
 	}
-	return all
+	for id, is := range d.wanted {
+		d.total += int64(is.Pods)
+		if was.wanted[id] != is {
+			changed = append(changed, id)
+		}
+	}
+	for id := range was.wanted {
+		if _, still := d.wanted[id]; !still {
+			changed = append(changed, id)
+		}
+	}
+	return changed
+}
+
+// add takes over what one controller wants, as it was read before where it is the
+// same object.
+func (d *Demand) add(before map[metav1.Object]named, controller metav1.Object, read func() named) {
+	n, known := before[controller]
+	if !known {
+		n = read()
+	}
+	d.read[controller] = n
+	if n.Pods <= 0 {
+		return
+	}
+	if other, known := d.wanted[n.id]; !known || other.since.Before(&n.since) {
+		d.wanted[n.id] = n.Wanted
+	}
+}
+
+func wantedBy(controller metav1.Object, kind string, pods int32, template *corev1.PodTemplateSpec, selector *metav1.LabelSelector) named {
+	pod := podOf(controller, kind, template, selector)
+	return named{WorkloadOf(pod), Wanted{pods, pod, controller.GetCreationTimestamp()}}
 }
 
 // podOf returns a pod as a controller makes it. Where its template is not known,

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	appslisters "k8s.io/client-go/listers/apps/v1"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -124,6 +126,78 @@ func BenchmarkPreScore(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkReserve is PreScore while a whole cluster comes up: every hundredth or
+// every workload wants one pod more than it has. scope=cycle has a pod come or go
+// since the last cycle; scope=demand reads anew what all of them want, as is done once
+// a second; scope=snapshot begins with a new snapshot, as after each poll.
+func BenchmarkReserve(b *testing.B) {
+	for _, every := range []int{100, 1} {
+		for _, scope := range []string{"cycle", "demand", "snapshot"} {
+			b.Run(fmt.Sprintf("nodes=500/wanting=%d/scope=%s", benchWorkloads/every, scope), func(b *testing.B) {
+				c := benchCluster(b, 500)
+				p := c.newPlugin("")
+				p.replicas.ReplicaSets = benchSets(b, c, every)
+				candidates := c.nodes()
+				pods := make([]*v1.Pod, 64)
+				for i := range pods {
+					pods[i] = c.benchPod(i * every)
+				}
+				info, err := framework.NewPodInfo(c.benchPod(0))
+				if err != nil {
+					b.Fatal(err)
+				}
+				state := framework.NewCycleState()
+				p.PreScore(b.Context(), state, pods[0], candidates) // builds the index
+				for len(p.reserved.pending) > 0 {
+					p.PreScore(b.Context(), state, pods[0], candidates)
+				}
+				if len(p.reserved.of) < benchWorkloads/every/2 {
+					b.Fatalf("only %d workloads have a promise", len(p.reserved.of))
+				}
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					switch n := candidates[i/2%len(candidates)]; {
+					case scope == "demand":
+						p.reserved.at = time.Time{}
+					case scope == "snapshot":
+						p.reserved.generation = 0
+					case i%2 == 0:
+						n.AddPodInfo(info)
+					default:
+						if err := n.RemovePod(klog.Background(), info.GetPod()); err != nil {
+							b.Fatal(err)
+						}
+					}
+					if status := p.PreScore(b.Context(), state, pods[i%len(pods)], candidates); !status.IsSuccess() {
+						b.Fatal(status)
+					}
+				}
+			})
+		}
+	}
+}
+
+// benchSets are the ReplicaSets of all workloads; every so many wants one pod more
+// than the cluster has.
+func benchSets(b *testing.B, c *cluster, every int) appslisters.ReplicaSetLister {
+	b.Helper()
+	sets := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+	for i := range benchWorkloads {
+		pod := c.benchPod(i)
+		wants := int32(1) // fewer than there are
+		if i%every == 0 {
+			wants = benchPods/benchWorkloads + 1
+		}
+		if err := sets.Add(&appsv1.ReplicaSet{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: benchName(i) + "-" + templateHash},
+			Spec:       appsv1.ReplicaSetSpec{Replicas: &wants, Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}},
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return appslisters.NewReplicaSetLister(sets)
 }
 
 // BenchmarkIndexUpdate is what PreScore takes to follow the nodes when one has

@@ -145,7 +145,7 @@ func (p *Plugin) wants(w int32, id flowgraph.WorkloadID, pod *v1.Pod, now time.T
 // pods that controllers want: of those that run the number is not known while a
 // cluster fills.
 func (r *reservations) meanRate(snap *flowgraph.Snapshot) float64 {
-	return snap.Exchanged() / float64(max(r.total, 1))
+	return snap.Exchanged() / float64(max(r.demand.Total(), 1))
 }
 
 func total(places []placement) int32 {

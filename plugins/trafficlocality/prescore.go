@@ -70,7 +70,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 		placed, reserves = newIndex(), false
 	}
 	placed.update(all)
-	p.reserved.refresh(snap, p.replicas, now)
+	p.reserved.refresh(p.replicas, now)
 	mean := p.reserved.meanRate(snap)
 	var gains gains
 	skip := skipNoTraffic

@@ -1,7 +1,8 @@
 package trafficlocality
 
 import (
-	"cmp"
+	"container/heap"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -21,11 +22,13 @@ import (
 // It follows the index: a placement changes what is promised to its workload and
 // to the peers of that. What controllers want is read anew every wantFor.
 type reservations struct {
-	wanted     map[flowgraph.WorkloadID]kube.Wanted
-	total      int64 // pods that all of them want
-	at         time.Time
-	generation uint64
-	stale      bool // what is promised is by what was wanted or known before
+	demand     kube.Demand
+	changed    []flowgraph.WorkloadID // of which something else is wanted
+	at         time.Time              // when that was read
+	generation uint64                 // of the snapshot that promises are by
+
+	pending []int32 // workloads to look at again, each once
+	waits   []bool  // by workload: it is among them
 
 	bySlot [][]promise
 	of     map[int32][]int32 // slots with a promise, by workload in the snapshot
@@ -58,17 +61,17 @@ func newReservations() reservations {
 	}
 }
 
-// refresh reads what controllers want, if that is old or the snapshot is new.
-func (r *reservations) refresh(snap *flowgraph.Snapshot, replicas kube.Replicas, now time.Time) {
-	if r.wanted != nil && r.generation == snap.Generation() && now.Sub(r.at).Abs() < wantFor {
+// refresh reads what controllers want, if that is old.
+func (r *reservations) refresh(replicas kube.Replicas, now time.Time) {
+	if !r.at.IsZero() && now.Sub(r.at).Abs() < wantFor {
 		return
 	}
-	r.stale = true
-	r.wanted, r.at, r.generation, r.total = replicas.Wanted(), now, snap.Generation(), 0
-	for _, w := range r.wanted {
-		r.total += int64(w.Pods)
-	}
+	r.changed, r.at = append(r.changed, r.demand.Read(replicas)...), now
 }
+
+// mostPromises is how many workloads are looked at again in one cycle. A cluster of
+// thousands of workloads that all wait takes some cycles after each snapshot.
+const mostPromises = 128
 
 // reserve brings the promises to the state of the index.
 func (p *Plugin) reserve(snap *flowgraph.Snapshot, x *index, now time.Time) {
@@ -77,67 +80,93 @@ func (p *Plugin) reserve(snap *flowgraph.Snapshot, x *index, now time.Time) {
 		r.bySlot = append(r.bySlot, nil)
 	}
 	touched, moved := x.takeTouched()
-	if r.stale || moved {
-		r.stale = false
-		for slot := range r.bySlot {
-			r.bySlot[slot] = r.bySlot[slot][:0]
-		}
-		clear(r.of)
+	if moved || r.generation != snap.Generation() {
+		r.generation = snap.Generation()
+		r.forget(snap.Len())
 		for i := range snap.Len() {
-			p.promise(snap, x, i, now)
+			r.again(i)
 		}
-		return
 	}
-	again := map[int]bool{}
+	for _, id := range r.changed {
+		if i, ok := snap.Lookup(id); ok {
+			r.again(i)
+		}
+	}
+	r.changed = r.changed[:0]
 	for _, id := range touched {
-		i, ok := snap.Lookup(id)
-		if !ok {
-			continue
-		}
-		again[i] = true
-		for j := range snap.Callees(i) {
-			again[j] = true
-		}
-		for j := range snap.Callers(i) {
-			again[j] = true
+		if i, ok := snap.Lookup(id); ok {
+			r.again(i)
+			for j := range snap.Callees(i) {
+				r.again(j)
+			}
+			for j := range snap.Callers(i) {
+				r.again(j)
+			}
 		}
 	}
-	for i := range again {
-		p.promise(snap, x, i, now)
+	promised := 0
+	for len(r.pending) > 0 && promised < mostPromises {
+		last := len(r.pending) - 1
+		i := r.pending[last]
+		r.pending, r.waits[i] = r.pending[:last], false
+		if p.promise(snap, x, int(i), now) {
+			promised++
+		}
+	}
+}
+
+// forget withdraws all promises, for a snapshot of so many workloads.
+func (r *reservations) forget(workloads int) {
+	for slot := range r.bySlot {
+		r.bySlot[slot] = r.bySlot[slot][:0]
+	}
+	clear(r.of)
+	r.pending = r.pending[:0]
+	r.waits = slices.Grow(r.waits[:0], workloads)[:workloads]
+	clear(r.waits)
+}
+
+// again has a workload looked at.
+func (r *reservations) again(workload int) {
+	if !r.waits[workload] {
+		r.waits[workload] = true
+		r.pending = append(r.pending, int32(workload))
 	}
 }
 
 // promise replaces what is promised to a workload: room on the nodes where its next
 // pods gain the most, for as many of them as are not placed and as gain there. How
-// much room there is does not matter: that changes with every pod.
-func (p *Plugin) promise(snap *flowgraph.Snapshot, x *index, i int, now time.Time) {
+// much room there is does not matter: that changes with every pod. It reports
+// whether there was anything to do.
+func (p *Plugin) promise(snap *flowgraph.Snapshot, x *index, i int, now time.Time) bool {
 	r := &p.reserved
 	r.withdraw(int32(i))
 	id := snap.ID(i)
-	want := r.wanted[id]
+	want := r.demand.Of(id)
+	if want.Pods == 0 {
+		return false
+	}
 	own := x.lookup(id)
 	placed := total(own)
 	left := want.Pods - placed
 	if left <= 0 {
-		return
+		return false
 	}
 	pod := want.Pod
 	if len(pod.Spec.Containers) == 0 { // as in a recording: the template is not known
 		if len(own) == 0 {
-			return
+			return false
 		}
 		pod = own[0].pod
 	}
 	r.level.start(x, own)
 	rate := p.offers(snap, x, i, want.Pods, pod, now)
-	slices.SortFunc(r.offers, func(a, b offer) int {
-		return cmp.Or(cmp.Compare(b.gain, a.gain), cmp.Compare(a.slot, b.slot))
-	})
 	size, limit := requestsOf(pod), p.scorer.limits(want.Pods, placed)[0]
-	for _, o := range r.offers {
+	admits := admitting(pod)
+	for o := range r.bestOffers() {
 		n := min(left, limit-r.level.own.pods[o.domain], int32(math.Ceil(o.pods/o.gain)))
 		node := &x.nodes[o.slot]
-		if n <= 0 || !admits(node.node, pod) {
+		if n <= 0 || !admits(node.node) {
 			continue
 		}
 		r.bySlot[o.slot] = append(r.bySlot[o.slot], promise{
@@ -146,10 +175,43 @@ func (p *Plugin) promise(snap *flowgraph.Snapshot, x *index, i int, now time.Tim
 		})
 		r.of[int32(i)] = append(r.of[int32(i)], o.slot)
 		if left -= n; left <= 0 {
-			return
+			break
+		}
+	}
+	return true
+}
+
+// bestOffers yields the offers, those that gain the most first, and forgets them. Few
+// are looked at as a rule, so that they are not sorted but kept in a heap.
+func (r *reservations) bestOffers() iter.Seq[offer] {
+	return func(yield func(offer) bool) {
+		h := offers(r.offers)
+		heap.Init(&h)
+		for len(h) > 0 {
+			last := len(h) - 1
+			h.Swap(0, last)
+			best := h[last]
+			h = h[:last]
+			if last > 0 {
+				heap.Fix(&h, 0)
+			}
+			if !yield(best) {
+				return
+			}
 		}
 	}
 }
+
+// offers is a heap.
+type offers []offer
+
+func (o offers) Len() int      { return len(o) }
+func (o offers) Swap(i, j int) { o[i], o[j] = o[j], o[i] }
+func (o offers) Less(i, j int) bool {
+	return o[i].gain > o[j].gain || o[i].gain == o[j].gain && o[i].slot < o[j].slot
+}
+func (o *offers) Push(any) {} // nothing is added once it is a heap
+func (o *offers) Pop() any { return nil }
 
 // withdraw takes back what is promised to a workload.
 func (r *reservations) withdraw(workload int32) {

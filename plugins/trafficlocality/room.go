@@ -57,13 +57,24 @@ func (r room) shareOf(info fwk.NodeInfo) float64 {
 	return share
 }
 
-// admits reports whether a node's labels and taints let a pod on it.
-func admits(node *v1.Node, pod *v1.Pod) bool {
-	if match, err := nodeaffinity.GetRequiredNodeAffinity(pod).Match(node); err != nil || !match {
-		return false
+// admitting returns whether a node's labels and taints let a pod on it.
+func admitting(pod *v1.Pod) func(*v1.Node) bool {
+	anywhere := len(pod.Spec.NodeSelector) == 0 && (pod.Spec.Affinity == nil || pod.Spec.Affinity.NodeAffinity == nil)
+	required := nodeaffinity.GetRequiredNodeAffinity(pod)
+	hard := func(t *v1.Taint) bool { return t.Effect != v1.TaintEffectPreferNoSchedule }
+	return func(node *v1.Node) bool {
+		if node.Spec.Unschedulable {
+			return false
+		}
+		if len(node.Spec.Taints) > 0 {
+			if _, untolerated := corev1helpers.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, pod.Spec.Tolerations, hard, false); untolerated {
+				return false
+			}
+		}
+		if anywhere {
+			return true
+		}
+		match, err := required.Match(node)
+		return err == nil && match
 	}
-	_, untolerated := corev1helpers.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, pod.Spec.Tolerations, func(t *v1.Taint) bool {
-		return t.Effect != v1.TaintEffectPreferNoSchedule
-	}, false)
-	return !untolerated && !node.Spec.Unschedulable
 }
