@@ -49,6 +49,8 @@ func (c *collector) add(h header, raw []byte) error {
 		return hold(c, h, raw, &o.Deployments, slimDeployment)
 	case header{"apps/v1", "DaemonSet"}:
 		return hold(c, h, raw, &o.DaemonSets, slimDaemonSet)
+	case header{"policy/v1", "PodDisruptionBudget"}, header{"scheduling.k8s.io/v1", "PriorityClass"}:
+		return nil // as recordings have them; nothing is evicted, and a pod's priority is in its spec
 	}
 	if h.kind == "" || h.apiVersion == "" {
 		return errors.New("an object without kind and apiVersion; must be what kubectl get -A -o json writes")

@@ -145,18 +145,10 @@ func (h *History) decode(raw []byte) (runtime.Object, error) {
 }
 
 // isUnused reports whether a recording has objects of a kind and a replay no use
-// for them, which is nothing to warn of: a pod's priority is in its spec.
+// for them, which is nothing to warn of.
 func isUnused(h header) bool {
 	group, _, _ := strings.Cut(h.apiVersion, "/")
-	switch h.kind {
-	case "PodDisruptionBudget":
-		return group == "policy"
-	case "PriorityClass":
-		return group == "scheduling.k8s.io"
-	case "DestinationRule":
-		return group == "networking.istio.io"
-	}
-	return false
+	return h.kind == "DestinationRule" && group == "networking.istio.io"
 }
 
 // everything lists all objects, pods last.
