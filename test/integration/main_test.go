@@ -49,6 +49,7 @@ func TestIntegration(t *testing.T) {
 		{"scheduler names", s.testSchedulerNames},
 		{"graph", s.testGraph},
 		{"record", s.testRecord},
+		{"roundtrip", s.testRoundtrip},
 		{"telemetry absent", s.testTelemetryAbsent},
 		{"telemetry faults", s.testFaults},
 		{"telemetry expires", s.testExpiry},
