@@ -62,6 +62,7 @@ func TestIntegration(t *testing.T) {
 		{"versions", s.testVersions},
 		{"batching", s.testBatching},
 		{"fidelity of replay", s.testFidelity},
+		{"sandbox", s.testSandbox},
 		{"demo", s.testDemo},
 	} {
 		if !t.Run(test.name, test.run) {

@@ -22,12 +22,12 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
-// The recordings of the round trip, in seconds: those of the quickstart are for
-// people.
+// What is recorded and compared in the round trip. The quickstart is for people, who
+// have more time.
 const (
 	roundtripStep   = 2 * time.Second
 	roundtripWindow = 10 * time.Second
-	roundtripLength = 16 * time.Second // that is compared
+	roundtripLength = 16 * time.Second
 )
 
 // testRoundtrip goes the way of docs/quickstart.md, as it is written there, and
@@ -42,14 +42,7 @@ func (s *suite) testRoundtrip(t *testing.T) {
 		t.Fatalf("docs/quickstart.md has the commands %q, want two of record and three of replay", commands)
 	}
 	fast := strings.NewReplacer("--step 5s", "--step "+roundtripStep.String(), "--window 10s", "--window "+roundtripWindow.String())
-	live := shell.command(t, "exec "+fast.Replace(commands[0]))
-	if err := live.Start(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the recording has begun", func() error {
-		found, _ := filepath.Glob(filepath.Join(shell.dir, ".shop.tar.zst.objects-*"))
-		return want("its files", len(found), 1)
-	})
+	live := shell.record(t, fast.Replace(commands[0]))
 
 	// What changes while it is recorded: pods go elsewhere, calls too.
 	a.deploy(t, workload{name: "web", replicas: 3})
@@ -57,9 +50,7 @@ func (s *suite) testRoundtrip(t *testing.T) {
 	a.prefer(t, "catalog", "PreferSameZone")
 	settled := time.Now().Add(roundtripWindow)
 	eventually(t, "the mesh has seen enough since", func() error { return s.scrapedSince(t, settled.Add(roundtripLength)) })
-	if err := errors.Join(live.Process.Signal(os.Interrupt), live.Wait()); err != nil {
-		t.Fatalf("%v: %s", err, live.Stderr)
-	}
+	interrupt(t, live)
 
 	t.Run("live", func(t *testing.T) {
 		report := shell.replay(t, "bin/vicinity replay shop.tar.zst --run recorded -o json --warm-up 0s")
@@ -72,10 +63,11 @@ func (s *suite) testRoundtrip(t *testing.T) {
 		s.sameAsMeasured(t, a, shell.replay(t, "bin/vicinity replay past --run recorded -o json --warm-up 0s"))
 	})
 	t.Run("quickstart", func(t *testing.T) {
+		interrupt(t, s.newShell(t).record(t, commands[1]))
 		for _, command := range commands[2:] {
 			out := shell.run(t, command)
-			if page, toFile := strings.CutPrefix(command[strings.LastIndex(command, " ")+1:], "report"); toFile {
-				content, err := os.ReadFile(filepath.Join(shell.dir, "report"+page))
+			if _, file, written := strings.Cut(command, " > "); written {
+				content, err := os.ReadFile(filepath.Join(shell.dir, file))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -234,6 +226,28 @@ func (c shell) command(t *testing.T, line string) *exec.Cmd {
 	cmd.Env = append(os.Environ(), "PROMETHEUS="+c.box.Metrics.URL(), "KUBECONFIG="+c.box.Cluster.Kubeconfig())
 	cmd.Stderr = &strings.Builder{}
 	return cmd
+}
+
+// record starts a command that records into shop.tar.zst, and waits until it does.
+func (c shell) record(t *testing.T, line string) *exec.Cmd {
+	t.Helper()
+	cmd := c.command(t, "exec "+line)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the recording has begun", func() error {
+		found, _ := filepath.Glob(filepath.Join(c.dir, ".shop.tar.zst.objects-*"))
+		return want("its files", len(found), 1)
+	})
+	return cmd
+}
+
+// interrupt ends a command as Ctrl-C does; it must end well.
+func interrupt(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := errors.Join(cmd.Process.Signal(os.Interrupt), cmd.Wait()); err != nil {
+		t.Fatalf("%s: %v: %s", cmd, err, cmd.Stderr)
+	}
 }
 
 func (c shell) run(t *testing.T, line string) string {
