@@ -114,7 +114,7 @@ func TestQuickstartReplays(t *testing.T) {
 			t.Errorf("%sprints no %q:\n%s", line, want, out)
 		}
 	}
-	if commands != 3 {
-		t.Errorf("%d commands found, want 3", commands)
+	if commands != 2 {
+		t.Errorf("%d commands found, want 2", commands)
 	}
 }
