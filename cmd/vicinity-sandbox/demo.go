@@ -31,6 +31,7 @@ It needs no network and leaves nothing behind.`
 // demoOptions are the flags of the demo.
 type demoOptions struct {
 	weight    int
+	until     string
 	keep      bool
 	scheduler string
 	settle    time.Duration
@@ -51,6 +52,7 @@ func demoCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.weight, "weight", 5, "weight of TrafficLocality beside kube-scheduler's own score plugins; 0 is the control run without effect")
+	f.StringVar(&o.until, "until", "C", "the last state: A is the application under kube-scheduler, B under Vicinity, C with PreferSameNode as well")
 	f.BoolVar(&o.keep, "keep", false, "leave the cluster running until interrupted, and print how to reach it")
 	f.StringVar(&o.scheduler, "scheduler", "", "path to vicinity-scheduler (default: beside this program)")
 	f.DurationVar(&o.settle, "settle", 20*time.Second, "how long traffic flows in each state before it is measured; the measurement covers the last half")
@@ -71,6 +73,9 @@ type demo struct {
 func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
 	if o.weight < 0 || o.weight > 100 {
 		return fmt.Errorf("--weight %d: must be between 0 and 100", o.weight)
+	}
+	if o.until != "A" && o.until != "B" && o.until != "C" {
+		return fmt.Errorf("--until %q: must be A, B or C", o.until)
 	}
 	if o.settle < 4*time.Second {
 		return fmt.Errorf("--settle %v: must be at least 4s, so that Prometheus has some samples to measure by", o.settle)
@@ -184,6 +189,9 @@ func (d *demo) states(ctx context.Context) ([]state, error) {
 		s.name, s.title, s.decisions = phase.name, phase.title, d.counter.total()-before
 		d.step("%s: %.1f %% of the traffic crosses nodes, %.1f %% crosses zones", s.name, 100*s.crossNode(), 100*s.crossZone())
 		states = append(states, s)
+		if phase.name == d.options.until {
+			break
+		}
 	}
 	return states, nil
 }
@@ -211,14 +219,25 @@ func (d *demo) ended() error {
 
 // wait keeps the cluster until it is interrupted.
 func (d *demo) wait(ctx context.Context, states []state) error {
+	cli := filepath.Join(filepath.Dir(d.options.scheduler), "vicinity")
 	fmt.Fprintf(d.out, `
-The cluster goes on until you press Ctrl-C. In another terminal:
+The cluster goes on until you press Ctrl-C. In another terminal, first
 
-  export KUBECONFIG=%s
-  kubectl -n %s get pods -o wide
-  %s graph --prometheus %s --window 10s
+  export KUBECONFIG=%[1]s
+  export PROMETHEUS=%[2]s
 
-`, d.box.Cluster.Kubeconfig(), demoNamespace, filepath.Join(filepath.Dir(d.options.scheduler), "vicinity"), d.box.Metrics.URL())
+and then look at the pods and the traffic,
+
+  kubectl -n %[3]s get pods -o wide
+  %[4]s graph --prometheus $PROMETHEUS --window 10s
+
+or record it, and see what it would be under each scheduler (docs/quickstart.md):
+
+  %[4]s record --prometheus $PROMETHEUS --duration 2m --step 5s --window 10s shop.tar.zst
+  %[4]s replay shop.tar.zst --price-per-gb 0.01
+  %[4]s replay shop.tar.zst --price-per-gb 0.01 -o html > report.html
+
+`, d.box.Cluster.Kubeconfig(), d.box.Metrics.URL(), demoNamespace, cli)
 	fmt.Fprintln(d.out, lastLine(states))
 	<-ctx.Done()
 	return nil

@@ -30,6 +30,9 @@ func writeRecordSummary(w io.Writer, r result, why string) {
 	for _, note := range s.Notes {
 		fmt.Fprintf(w, "Note: %s.\n", show.Printable(note))
 	}
+	if s.Steps > s.Gaps {
+		fmt.Fprintf(w, "Next: vicinity replay %s\n", show.Printable(r.path))
+	}
 }
 
 // byteSize formats a size with a binary unit.

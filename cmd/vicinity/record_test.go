@@ -109,7 +109,7 @@ func TestRecordPast(t *testing.T) {
 		out := succeed(t, "record", "--prometheus", url, "--kubeconfig", apiServer(t, "list services"), "--since", "3m", "--window", "2m", path)
 		for _, want := range []string{
 			"Recorded 3m, from 2026-10-01T11:57:00Z to 2026-10-01T12:00:00Z, into ", "steps of 1m         ", "traffic on average   2.1 KiB/s",
-			"Note: services are not recorded: list is forbidden.", "Note: objects are those at the end",
+			"Note: services are not recorded: list is forbidden.", "Note: objects are those at the end", "\nNext: vicinity replay " + path + "\n",
 		} {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s: no %q in\n%s", name, want, out)
@@ -140,7 +140,7 @@ func TestRecordLive(t *testing.T) {
 		t.Fatalf("%+v: %q", m, lines)
 	}
 	for _, line := range lines {
-		if strings.Contains(line, "cart") || strings.Contains(line, "n1") {
+		if strings.Contains(line, "cart") || strings.HasSuffix(line, " n1") {
 			t.Errorf("not renamed: %s", line)
 		}
 	}

@@ -87,3 +87,34 @@ func TestRecordingCommandsOfTheManual(t *testing.T) {
 		t.Errorf("%d commands found, want 6", commands)
 	}
 }
+
+// TestQuickstartReplays runs what docs/quickstart.md says of recordings, as it is
+// written there. Its other commands need a cluster; test/integration runs all.
+func TestQuickstartReplays(t *testing.T) {
+	text, err := os.ReadFile("../../docs/quickstart.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	record(t, filepath.Join(dir, "shop.tar.zst"), aRecording())
+	t.Chdir(dir)
+	commands := 0
+	for line := range strings.Lines(string(text)) {
+		command, ok := strings.CutPrefix(line, "    bin/vicinity replay ")
+		if !ok {
+			continue
+		}
+		commands++
+		command, _, page := strings.Cut(command, " > report.html")
+		want := "\nIn short, calls routed as configured:\n"
+		if page {
+			want = "<!doctype html>"
+		}
+		if out := succeed(t, append([]string{"replay"}, strings.Fields(command)...)...); !strings.Contains(out, want) {
+			t.Errorf("%sprints no %q:\n%s", line, want, out)
+		}
+	}
+	if commands != 2 {
+		t.Errorf("%d commands found, want 2", commands)
+	}
+}

@@ -54,6 +54,8 @@ func (c *collector) add(h header, raw []byte) error {
 	case header{"networking.istio.io/v1", "DestinationRule"}, header{"networking.istio.io/v1beta1", "DestinationRule"},
 		header{"networking.istio.io/v1alpha3", "DestinationRule"}:
 		return hold(c, h, raw, &o.DestinationRules, slimRule)
+	case header{"policy/v1", "PodDisruptionBudget"}, header{"scheduling.k8s.io/v1", "PriorityClass"}:
+		return nil // as recordings have them; nothing is evicted, and a pod's priority is in its spec
 	}
 	if h.kind == "" || h.apiVersion == "" {
 		return errors.New("an object without kind and apiVersion; must be what kubectl get -A -o json writes")

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -151,9 +150,6 @@ func (h *History) decode(raw []byte) (runtime.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if isUnused(head) {
-		return nil, nil
-	}
 	c := &h.collector
 	c.objects, c.held = Objects{}, 0
 	if err := c.add(head, raw); err != nil {
@@ -164,19 +160,6 @@ func (h *History) decode(raw []byte) (runtime.Object, error) {
 		return nil, nil
 	}
 	return all[0], nil
-}
-
-// isUnused reports whether a recording has objects of a kind and a replay no use
-// for them, which is nothing to warn of: a pod's priority is in its spec.
-func isUnused(h header) bool {
-	group, _, _ := strings.Cut(h.apiVersion, "/")
-	switch h.kind {
-	case "PodDisruptionBudget":
-		return group == "policy"
-	case "PriorityClass":
-		return group == "scheduling.k8s.io"
-	}
-	return false
 }
 
 // everything lists all objects, pods last.

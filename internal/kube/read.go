@@ -22,7 +22,8 @@ const (
 // ReadObjects reads the output of kubectl get -A -o json or -o yaml: Lists and
 // single objects, one after the other. file is the name for errors, which say
 // the line. Of JSON it holds no more than one object at a time besides what it
-// returns. Kinds that a replay does not look at are counted in the warnings.
+// returns. Kinds that a replay does not look at are counted in the warnings, but for
+// those that recordings have.
 func ReadObjects(r io.Reader, file string) (*Objects, []Warning, error) {
 	c := &collector{file: file}
 	in := bufio.NewReaderSize(r, 64<<10)

@@ -119,6 +119,11 @@ items:
 				`a replay does not look at v1 "\x1b[31m": "\a"`,
 			},
 		},
+		"kinds of a recording that are not read": {
+			input: `{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"namespace":"shop","name":"db"}}` + jsonNode +
+				`{"apiVersion":"scheduling.k8s.io/v1","kind":"PriorityClass","metadata":{"name":"high"}}`,
+			want: []string{"node n1"},
+		},
 		"items of something else": {
 			input:        `{"apiVersion":"x/v1","kind":"Menu","metadata":{"namespace":"shop","name":"lunch"},"items":[1]}`,
 			wantWarnings: []string{"a replay does not look at x/v1 Menu: shop/lunch"},

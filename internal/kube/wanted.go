@@ -25,10 +25,10 @@ type Wanted struct {
 type Demand struct {
 	wanted map[flowgraph.WorkloadID]Wanted
 	total  int64
-	read   map[metav1.Object]named // objects in informers are replaced, never written
+	read   map[metav1.Object]ofWorkload // objects in informers are replaced, never written
 }
 
-type named struct {
+type ofWorkload struct {
 	id flowgraph.WorkloadID
 	Wanted
 }
@@ -49,15 +49,17 @@ func (d *Demand) Read(from Replicas) (changed []flowgraph.WorkloadID) {
 	was := *d
 	*d = Demand{
 		wanted: make(map[flowgraph.WorkloadID]Wanted, len(was.wanted)),
-		read:   make(map[metav1.Object]named, len(was.read)),
+		read:   make(map[metav1.Object]ofWorkload, len(was.read)),
 	}
 	for _, rs := range sets {
 		if orOne(rs.Spec.Replicas) > 0 {
-			d.add(was.read, rs, func() named { return wantedBy(rs, "ReplicaSet", replicasOf(rs), &rs.Spec.Template, rs.Spec.Selector) })
+			d.add(was.read, rs, func() ofWorkload {
+				return wantedBy(rs, "ReplicaSet", replicasOf(rs), &rs.Spec.Template, rs.Spec.Selector)
+			})
 		}
 	}
 	for _, set := range stateful {
-		d.add(was.read, set, func() named {
+		d.add(was.read, set, func() ofWorkload {
 			return wantedBy(set, "StatefulSet", orOne(set.Spec.Replicas), &set.Spec.Template, set.Spec.Selector)
 		})
 	}
@@ -77,7 +79,7 @@ func (d *Demand) Read(from Replicas) (changed []flowgraph.WorkloadID) {
 
 // add takes over what one controller wants, as it was read before where it is the
 // same object.
-func (d *Demand) add(before map[metav1.Object]named, controller metav1.Object, read func() named) {
+func (d *Demand) add(before map[metav1.Object]ofWorkload, controller metav1.Object, read func() ofWorkload) {
 	n, known := before[controller]
 	if !known {
 		n = read()
@@ -91,9 +93,9 @@ func (d *Demand) add(before map[metav1.Object]named, controller metav1.Object, r
 	}
 }
 
-func wantedBy(controller metav1.Object, kind string, pods int32, template *corev1.PodTemplateSpec, selector *metav1.LabelSelector) named {
+func wantedBy(controller metav1.Object, kind string, pods int32, template *corev1.PodTemplateSpec, selector *metav1.LabelSelector) ofWorkload {
 	pod := podOf(controller, kind, template, selector)
-	return named{WorkloadOf(pod), Wanted{pods, pod, controller.GetCreationTimestamp()}}
+	return ofWorkload{WorkloadOf(pod), Wanted{pods, pod, controller.GetCreationTimestamp()}}
 }
 
 // podOf returns a pod as a controller makes it. Where its template is not known,

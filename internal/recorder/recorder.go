@@ -27,7 +27,8 @@ type Options struct {
 	Now     func() time.Time
 	// Wait returns after so long, or with the error of ctx when that ends.
 	Wait func(ctx context.Context, d time.Duration) error
-	// Progress is told of every step that has been written.
+	// Progress is told of every step that has been written, and when the first one
+	// begins.
 	Progress func(Progress)
 	// Anonymize renames; nil keeps the names.
 	Anonymize Anonymizer
@@ -131,6 +132,7 @@ func (r *Recorder) Live(ctx context.Context, w *recording.Writer, from, to time.
 // those that have passed meanwhile are gaps: a slow server is not asked faster.
 func (r *Recorder) steps(ctx context.Context, from, to time.Time) error {
 	all := int(to.Sub(from) / r.o.Step)
+	r.progress(all, to.Sub(from)) // the first step may be long
 	for i := range all {
 		at := from.Add(time.Duration(i+1) * r.o.Step)
 		wait := at.Sub(r.o.Now())

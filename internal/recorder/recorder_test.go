@@ -355,7 +355,11 @@ func TestInterrupted(t *testing.T) {
 			cancel()
 		}
 	}}
-	r, err := New(ctx, Options{Sources: []telemetry.Source{source{name: "istio"}}, Client: cluster(), Step: time.Minute, Now: c.Now, Wait: c.Wait}, true)
+	var told []Progress
+	r, err := New(ctx, Options{
+		Sources: []telemetry.Source{source{name: "istio"}}, Client: cluster(), Step: time.Minute, Now: c.Now, Wait: c.Wait,
+		Progress: func(p Progress) { told = append(told, p) },
+	}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,6 +367,9 @@ func TestInterrupted(t *testing.T) {
 	sum, err := r.Live(ctx, start(t, f), begin, begin.Add(time.Hour))
 	if err != nil || sum.Steps != 2 || !sum.To.Equal(begin.Add(2*time.Minute)) {
 		t.Errorf("%+v, error %v; want two steps", sum, err)
+	}
+	if want := []Progress{{All: 60, Left: time.Hour}, {Steps: 1, All: 60, Left: 59 * time.Minute}, {Steps: 2, All: 60, Left: 58 * time.Minute}}; !slices.Equal(told, want) {
+		t.Errorf("the progress is %+v, want %+v", told, want)
 	}
 }
 

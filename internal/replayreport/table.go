@@ -14,8 +14,8 @@ import (
 
 // WriteTable writes the report for people: for each level a table of the traffic
 // that crosses its boundaries, a table of what else an assignment does, what the
-// columns mean, what changed most, and the warnings. Every table has one row for
-// each run.
+// columns mean, what changed most, the routing advice, what it comes to, and the
+// warnings. Every table of figures has one row for each run.
 func (r *Report) WriteTable(w io.Writer) error {
 	f := r.finished()
 	out := &bytes.Buffer{}
@@ -30,6 +30,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 			run.writeChanges(out, f.Baseline)
 		}
 		f.writeAdvice(out)
+		f.writeConclusion(out)
 	}
 	for i, warning := range f.Warnings {
 		if i == 0 {

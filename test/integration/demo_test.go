@@ -54,3 +54,49 @@ func (s *suite) runDemo(t *testing.T, args ...string) demoShares {
 	t.Log(lines[len(lines)-1])
 	return got
 }
+
+// testSandbox starts what the quickstart begins with, and compares what it says to
+// type with what is written there.
+func (s *suite) testSandbox(t *testing.T) {
+	temp := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(s.programs, "vicinity-sandbox"), "demo", "--until=A", "--keep", "--settle=4s")
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, &bytes.Buffer{}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said string
+	eventually(t, "it says what to type", func() error {
+		content, err := os.ReadFile(out.Name())
+		said = string(content)
+		if err == nil && !strings.Contains(said, "\ndemo: ") {
+			err = fmt.Errorf("it says %s%s", said, cmd.Stderr)
+		}
+		return err
+	})
+	text, err := os.ReadFile("../../docs/quickstart.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	typed := 0
+	for line := range strings.Lines(said) {
+		if command, ok := strings.CutPrefix(line, "  "+s.programs+"/"); ok && !strings.HasPrefix(command, "vicinity graph") {
+			typed++
+			if !strings.Contains(string(text), "\n    bin/"+command) {
+				t.Errorf("docs/quickstart.md does not say %s", command)
+			}
+		}
+	}
+	if typed != 3 || !strings.Contains(said, "\n  export KUBECONFIG="+temp) || !strings.Contains(said, "\n  export PROMETHEUS=http://127.0.0.1:") {
+		t.Errorf("it says to type %d commands of the quickstart, want 3, after export KUBECONFIG and PROMETHEUS:\n%s", typed, said)
+	}
+	interrupt(t, cmd)
+	if left, err := filepath.Glob(filepath.Join(temp, "*")); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v behind: %v", left, err)
+	}
+}

@@ -49,6 +49,7 @@ func TestIntegration(t *testing.T) {
 		{"scheduler names", s.testSchedulerNames},
 		{"graph", s.testGraph},
 		{"record", s.testRecord},
+		{"roundtrip", s.testRoundtrip},
 		{"telemetry absent", s.testTelemetryAbsent},
 		{"telemetry faults", s.testFaults},
 		{"telemetry expires", s.testExpiry},
@@ -62,6 +63,7 @@ func TestIntegration(t *testing.T) {
 		{"batching", s.testBatching},
 		{"fidelity of replay", s.testFidelity},
 		{"prediction", s.testPrediction},
+		{"sandbox", s.testSandbox},
 		{"demo", s.testDemo},
 	} {
 		if !t.Run(test.name, test.run) {
