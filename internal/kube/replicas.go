@@ -6,7 +6,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	appslisters "k8s.io/client-go/listers/apps/v1"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -60,20 +59,6 @@ func (r Replicas) desiredBy(pod *corev1.Pod) (n int32, ok bool) {
 		}
 	}
 	return 0, false
-}
-
-// Total returns how many pods all ReplicaSets and StatefulSets want together.
-func (r Replicas) Total() (n int64) {
-	// Neither lister returns an error: they read memory.
-	sets, _ := r.ReplicaSets.List(labels.Everything())
-	for _, rs := range sets {
-		n += int64(orOne(rs.Spec.Replicas))
-	}
-	stateful, _ := r.StatefulSets.List(labels.Everything())
-	for _, set := range stateful {
-		n += int64(orOne(set.Spec.Replicas))
-	}
-	return n
 }
 
 // replicasOf returns how many pods the controller of a ReplicaSet wants in all.

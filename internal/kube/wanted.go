@@ -95,7 +95,11 @@ func (d *Demand) add(before map[metav1.Object]ofWorkload, controller metav1.Obje
 
 func wantedBy(controller metav1.Object, kind string, pods int32, template *corev1.PodTemplateSpec, selector *metav1.LabelSelector) ofWorkload {
 	pod := podOf(controller, kind, template, selector)
-	return ofWorkload{WorkloadOf(pod), Wanted{pods, pod, controller.GetCreationTimestamp()}}
+	id := WorkloadOf(pod)
+	if controllerOf(pod) != id.Name {
+		pods = 0 // as in Desired: there may be more controllers of that name
+	}
+	return ofWorkload{id, Wanted{pods, pod, controller.GetCreationTimestamp()}}
 }
 
 // podOf returns a pod as a controller makes it. Where its template is not known,

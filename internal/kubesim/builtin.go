@@ -20,7 +20,7 @@ func builtIns() []builtIn {
 	return []builtIn{
 		{DefaultRun, "kube-scheduler's default configuration", nil},
 		{"netmarks", "the shipped profile, strategy NetMARKS", map[string]any{"strategy": "NetMARKS"}},
-		{"gain", "the shipped profile, strategy Gain for uniform routing", map[string]any{"strategy": "Gain", "routing": "Uniform"}},
+		{"gain", "the shipped profile, strategy Gain for the routing that is configured", map[string]any{"strategy": "Gain"}},
 		{"gain-fair-load", "the shipped profile, strategy Gain for fair-load routing", map[string]any{"strategy": "Gain", "routing": "FairLoad"}},
 	}
 }

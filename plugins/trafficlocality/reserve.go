@@ -278,7 +278,7 @@ func (p *Plugin) offer(x *index, id flowgraph.WorkloadID, e edge, now time.Time)
 			pods = max(1, math.Ceil((peer.Share()-own.Share())*pods-1e-9))
 		}
 		if l.gains[d] == 0 {
-			r.offers = append(r.offers, offer{slot: int32(l.peer.at[d]), domain: d})
+			r.offers = append(r.offers, offer{slot: l.peer.at[d], domain: d})
 			l.at[d] = int32(len(r.offers) - 1)
 		}
 		l.gains[d] += gain
