@@ -85,6 +85,13 @@ test: ## Run all tests; needs Go, make and git only.
 	go -C hack/release test ./...
 	go test -timeout 30m ./...
 
+# Not part of verify or test: it needs a browser.
+.PHONY: browser-test
+browser-test: ## Test the HTML pages in headless Chromium, which must be installed (SCREENSHOTS=dir keeps pictures of them).
+	go build -o bin/vicinity ./cmd/vicinity
+	go -C test/browser vet ./...
+	VICINITY=$(CURDIR)/bin/vicinity SCREENSHOTS=$(if $(SCREENSHOTS),$(abspath $(SCREENSHOTS))) go -C test/browser test -v -count=1 ./...
+
 .PHONY: race
 race: ## Run the tests under the race detector, but for those that link the API server (needs a C compiler).
 	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -vE '$(LINKS_APISERVER)')

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -194,7 +195,7 @@ func allows(t *testing.T, peers []networkingv1.NetworkPolicyPeer, ports []networ
 func TestComponents(t *testing.T) {
 	dir := t.TempDir()
 	from := pathFrom(t, dir)
-	write(t, dir, "kustomization.yaml", "resources:\n- "+from+"/base\ncomponents:\n- "+from+"/components/prometheus-rule\n")
+	write(t, dir, "kustomization.yaml", "resources:\n- "+from+"/base\ncomponents:\n- "+from+"/components/prometheus-rule\n- "+from+"/components/istio\n")
 	var rule struct {
 		metav1.TypeMeta
 		Metadata metav1.ObjectMeta `json:"metadata"`
@@ -202,7 +203,13 @@ func TestComponents(t *testing.T) {
 			Groups []any `json:"groups"`
 		} `json:"spec"`
 	}
-	build(t, dir, map[string]any{"PrometheusRule": &rule})
+	var role rbacv1.ClusterRole
+	build(t, dir, map[string]any{"PrometheusRule": &rule, "ClusterRole": &role})
+	if diff := cmp.Diff([]rbacv1.PolicyRule{{
+		APIGroups: []string{"networking.istio.io"}, Resources: []string{"destinationrules"}, Verbs: []string{"get", "list", "watch"},
+	}}, role.Rules); diff != "" {
+		t.Errorf("the ClusterRole for Istio (-want +got):\n%s", diff)
+	}
 	if rule.Metadata.Namespace != "vicinity-system" || len(rule.Spec.Groups) == 0 {
 		t.Errorf("PrometheusRule is %+v", rule)
 	}

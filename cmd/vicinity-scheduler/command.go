@@ -10,6 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/cli/globalflag"
@@ -26,6 +29,8 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/destinationrules"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
@@ -119,6 +124,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		opts.Metrics = nil
 	}
 
+	rules := &kube.DestinationRules{}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cc, sched, err := app.Setup(ctx, opts, func(registry runtime.Registry) error {
@@ -127,6 +133,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		observer.Register(legacyregistry.MustRegister)
 		factory := trafficlocality.Factory(trafficlocality.Dependencies{
 			Store:   store,
+			Rules:   rules,
 			Now:     time.Now,
 			Metrics: trafficlocality.NewMetrics(legacyregistry.MustRegister),
 		})
@@ -145,6 +152,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	defer running.Wait()
 	defer cancel()
 	running.Go(func() { needed.Run(ctx, cc.Client.AuthorizationV1().SelfSubjectAccessReviews()) })
+	running.Go(func() { watchRules(ctx, cc.Client, cc.KubeConfig, rules) })
 	running.Go(func() {
 		if err := telemetry.guarded(ctx); err != nil {
 			klog.FromContext(ctx).Error(err, "Reading telemetry has ended; pods are scheduled without it once it has expired")
@@ -155,6 +163,19 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		return nil // asked to stop
 	}
 	return err
+}
+
+// watchRules keeps Istio's DestinationRules up to date until ctx ends. Without them
+// a scheduler still schedules.
+func watchRules(ctx context.Context, client kubernetes.Interface, config *rest.Config, rules *kube.DestinationRules) {
+	logger := klog.FromContext(ctx)
+	dynamicClient, err := dynamic.NewForConfig(config)
+	if err != nil {
+		logger.Error(err, "DestinationRules are not read")
+		return
+	}
+	reviews := client.AuthorizationV1().SelfSubjectAccessReviews()
+	destinationrules.New(logger, rules, client.Discovery(), reviews, dynamicClient).Run(ctx)
 }
 
 // inFile makes an error name the configuration file that it is about, if there

@@ -47,7 +47,7 @@ the PATH. For completion there, link kubectl_complete-vicinity to it.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageErrorf("%w; see %s --help", err, cmd.CommandPath())
 	})
-	cmd.AddCommand(graphCommand(s, now), replayCommand(s, now), versionCommand())
+	cmd.AddCommand(graphCommand(s, now), recordCommand(s, now), replayCommand(s, now), versionCommand())
 	return cmd
 }
 

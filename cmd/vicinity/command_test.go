@@ -49,7 +49,8 @@ func TestCompletion(t *testing.T) {
 		want string
 	}{
 		"verbs":          {[]string{"vicinity", "__complete", "gr"}, "graph\tShow the traffic"},
-		"output":         {[]string{"vicinity", "__complete", "graph", "-o", ""}, "table\tfor people\njson\tfor programs, schema vicinity.graph/v1\ndot\tfor Graphviz\n:4\n"},
+		"output":         {[]string{"vicinity", "__complete", "graph", "-o", ""}, "table\tfor people\njson\tfor programs, schema vicinity.graph/v1\ndot\tfor Graphviz\nhtml\tfor a browser, one file\n:4\n"},
+		"replay output":  {[]string{"vicinity", "__complete", "replay", "--output", ""}, "table\njson\nhtml\n:4\n"},
 		"long output":    {[]string{"vicinity", "__complete", "graph", "--output", "j"}, "json\t"},
 		"window":         {[]string{"vicinity", "__complete", "graph", "--window", ""}, "1m\n5m\n15m\n1h\n:4\n"},
 		"file":           {[]string{"vicinity", "__complete", "graph", "--telemetry-config", ""}, "yaml\nyml\njson\n:8\n"},

@@ -13,9 +13,7 @@ import (
 
 // graphOptions are the flags of the verb graph.
 type graphOptions struct {
-	prometheus, configFile string
-	window, timeout        time.Duration
-	cluster, selector      string
+	telemetryOptions
 
 	output       string
 	limit        int
@@ -27,13 +25,16 @@ const (
 	outputTable = "table"
 	outputJSON  = "json"
 	outputDOT   = "dot"
-	// tableLimit is how many edges the table shows when --limit is not given.
+	outputHTML  = "html"
+	// tableLimit and pageLimit are how many edges the table and the page show when
+	// --limit is not given.
 	tableLimit = 30
+	pageLimit  = 2000
 )
 
 // outputs returns the formats with what completion says of them.
 func outputs() []string {
-	return []string{outputTable + "\tfor people", outputJSON + "\tfor programs, schema " + graphSchema, outputDOT + "\tfor Graphviz"}
+	return []string{outputTable + "\tfor people", outputJSON + "\tfor programs, schema " + graphSchema, outputDOT + "\tfor Graphviz", outputHTML + "\tfor a browser, one file"}
 }
 
 func graphCommand(s streams, now func() time.Time) *cobra.Command {
@@ -56,7 +57,8 @@ The JSON output has the schema ` + graphSchema + `; fields may be added to it.`,
   vicinity graph --prometheus http://localhost:9090
   vicinity graph --telemetry-config telemetry.yaml --namespace shop --limit 0
   vicinity graph --prometheus http://localhost:9090 -o json | jq .total
-  vicinity graph --prometheus http://localhost:9090 -o dot | dot -Tsvg > graph.svg`,
+  vicinity graph --prometheus http://localhost:9090 -o dot | dot -Tsvg > graph.svg
+  vicinity graph --prometheus http://localhost:9090 -o html > graph.html`,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		PreRunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -70,46 +72,29 @@ The JSON output has the schema ` + graphSchema + `; fields may be added to it.`,
 }
 
 func (o *graphOptions) addFlags(cmd *cobra.Command) {
-	standard := v1.TelemetryConfiguration{}
-	standard.SetDefaults()
 	args := v1.TrafficLocalityArgs{}
 	args.SetDefaults()
 	f := cmd.Flags()
-	f.StringVar(&o.prometheus, "prometheus", "", "base `URL` of the Prometheus API, without /api/v1")
-	f.StringVar(&o.configFile, "telemetry-config", "", "the scheduler's TelemetryConfiguration `FILE`, instead of --prometheus")
-	f.DurationVar(&o.window, "window", standard.Sources[0].Window.Duration, "range of the rates; at least four scrape intervals (with --prometheus)")
-	f.StringVar(&o.cluster, "cluster", "", "the mesh's `NAME` of the cluster; traffic that names another is left out (with --prometheus)")
-	f.StringVar(&o.selector, "selector", "", "further PromQL label `MATCHERS` without braces, such as job=\"envoy\" (with --prometheus)")
-	f.DurationVar(&o.timeout, "timeout", standard.Prometheus.Timeout.Duration, "how long one query may take (with --prometheus)")
-	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json or dot")
-	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, the largest; 0 shows all (default 30 for table, all for json and dot)")
+	o.telemetryOptions.addFlags(cmd)
+	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json, dot or html, a page that needs no network")
+	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, the largest; 0 shows all (default 30 for table, 2000 for html, all for json and dot)")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "show only edges that begin or end in this `NAMESPACE`")
 	f.StringVar(&o.requestBytes, "request-bytes", args.RequestBytes.String(), "what one request counts beside its own size, a `QUANTITY`, as requestBytes of the plugin")
-	cmd.MarkFlagsMutuallyExclusive("prometheus", "telemetry-config") // for completion; check, which comes first, says it better
-	o.addCompletion(cmd)
-}
-
-func (o *graphOptions) addCompletion(cmd *cobra.Command) {
 	complete := map[string]cobra.CompletionFunc{
-		"output":           cobra.FixedCompletions(outputs(), cobra.ShellCompDirectiveNoFileComp),
-		"prometheus":       cobra.FixedCompletions([]string{"http://localhost:9090"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace),
-		"telemetry-config": cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt),
-		"window":           cobra.FixedCompletions([]string{"1m", "5m", "15m", "1h"}, cobra.ShellCompDirectiveNoFileComp),
-		"timeout":          cobra.FixedCompletions([]string{"10s", "30s", "2m"}, cobra.ShellCompDirectiveNoFileComp),
+		"output": cobra.FixedCompletions(outputs(), cobra.ShellCompDirectiveNoFileComp),
 	}
-	for _, flag := range []string{"cluster", "selector", "limit", "namespace", "request-bytes"} {
+	for _, flag := range []string{"limit", "namespace", "request-bytes"} {
 		complete[flag] = cobra.NoFileCompletions
 	}
-	for flag, f := range complete {
-		if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
-			panic(err) // no such flag
-		}
-	}
+	addCompletion(cmd, complete)
 }
 
 // run does the work of the verb. Nothing is written to stdout before all of it
 // is there.
 func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() time.Time) error {
+	if err := s.check(o.output, "graph"); err != nil {
+		return err
+	}
 	cfg, err := o.configuration(cmd)
 	if err != nil {
 		return err
@@ -127,6 +112,8 @@ func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() tim
 		err = writeJSON(out, r)
 	case outputDOT:
 		writeDOT(out, r)
+	case outputHTML:
+		err = writePage(out, r)
 	}
 	if err != nil {
 		return err
@@ -140,31 +127,22 @@ func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() tim
 
 // check returns what the flags ask to see, and reports mistakes in them.
 func (o *graphOptions) check(cmd *cobra.Command) (view, error) {
-	see := cmd.CommandPath()
+	if err := o.telemetryOptions.check(cmd); err != nil {
+		return view{}, err
+	}
 	switch {
-	case o.prometheus == "" && o.configFile == "":
-		return view{}, usageErrorf("which Prometheus? Type: %s --prometheus http://localhost:9090, or %s --telemetry-config FILE", see, see)
-	case o.prometheus != "" && o.configFile != "":
-		return view{}, usageErrorf("--prometheus and --telemetry-config exclude each other: the file names the server. Type: %s --telemetry-config %s", see, o.configFile)
-	case !slices.Contains([]string{outputTable, outputJSON, outputDOT}, o.output):
-		return view{}, usageErrorf("--output %q: must be table, json or dot", o.output)
+	case !slices.Contains([]string{outputTable, outputJSON, outputDOT, outputHTML}, o.output):
+		return view{}, usageErrorf("--output %q: must be table, json, dot or html", o.output)
 	case o.limit < 0:
 		return view{}, usageErrorf("--limit %d: must not be negative; 0 shows all edges", o.limit)
-	}
-	if o.configFile != "" {
-		for _, f := range flagFields() {
-			if cmd.Flags().Changed(f.flag) {
-				return view{}, usageErrorf("--%s goes with --prometheus only: set %s in %s", f.flag, f.field, o.configFile)
-			}
-		}
 	}
 	requestBytes, err := resource.ParseQuantity(o.requestBytes)
 	if err != nil || requestBytes.Sign() < 0 {
 		return view{}, usageErrorf("--request-bytes %q: must be a quantity such as 1Ki, not negative", o.requestBytes)
 	}
 	limit := o.limit
-	if o.output == outputTable && !cmd.Flags().Changed("limit") {
-		limit = tableLimit
+	if !cmd.Flags().Changed("limit") {
+		limit = map[string]int{outputTable: tableLimit, outputHTML: pageLimit}[o.output]
 	}
 	return view{namespace: o.namespace, limit: limit, requestBytes: requestBytes.AsApproximateFloat64()}, nil
 }

@@ -47,7 +47,7 @@ func TestErrors(t *testing.T) {
 		"both flags":         {[]string{"--prometheus", url, "--telemetry-config", "t.yaml"}, 2, []string{"exclude each other", "Type: vicinity graph --telemetry-config t.yaml"}},
 		"no scheme":          {[]string{"--prometheus", "prometheus:9090"}, 2, []string{"--prometheus: ", "must begin with http"}},
 		"password":           {[]string{"--prometheus", "http://u:hunter2@p"}, 2, []string{"--prometheus: ", "credentials"}},
-		"unknown output":     {[]string{"--prometheus", url, "-o", "yaml"}, 2, []string{`--output "yaml": must be table, json or dot`}},
+		"unknown output":     {[]string{"--prometheus", url, "-o", "yaml"}, 2, []string{`--output "yaml": must be table, json, dot or html`}},
 		"negative limit":     {[]string{"--prometheus", url, "--limit", "-1"}, 2, []string{"--limit -1: must not be negative"}},
 		"limit is no number": {[]string{"--prometheus", url, "--limit", "all"}, 2, []string{`"all" for "--limit"`, "vicinity graph --help"}},
 		"request bytes":      {[]string{"--prometheus", url, "--request-bytes", "-1Ki"}, 2, []string{`--request-bytes "-1Ki"`}},

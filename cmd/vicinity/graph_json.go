@@ -8,6 +8,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/page"
 )
 
 // graphSchema names the JSON output. A change that could break a reader gets
@@ -98,6 +99,18 @@ type leftOutJSON struct {
 
 // writeJSON writes r in the schema graphSchema.
 func writeJSON(w io.Writer, r viewed) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(toJSON(r))
+}
+
+// writePage writes r as one HTML file that needs nothing else.
+func writePage(w io.Writer, r viewed) error {
+	return page.Write(w, page.Graph, "Traffic of "+moment(r.dataAt), toJSON(r))
+}
+
+func toJSON(r viewed) graphJSON {
 	out := graphJSON{
 		Schema:       graphSchema,
 		MadeAt:       seconds(r.madeAt),
@@ -127,10 +140,7 @@ func writeJSON(w io.Writer, r viewed) error {
 	for _, s := range r.sources {
 		out.Sources = append(out.Sources, sourceToJSON(s))
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(out)
+	return out
 }
 
 func sourceToJSON(s sourceReport) sourceJSON {

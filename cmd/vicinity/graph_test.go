@@ -289,7 +289,7 @@ func TestInterrupt(t *testing.T) {
 	url := serve(t, hang(cancel))
 	var out, errs, progress bytes.Buffer
 	began := time.Now()
-	code := run(ctx, []string{"vicinity", "graph", "--prometheus", url}, streams{&out, &errs, &progress}, clock())
+	code := run(ctx, []string{"vicinity", "graph", "--prometheus", url}, streams{out: &out, err: &errs, progress: &progress}, clock())
 	if code != exitInterrupted || out.Len() > 0 || errs.Len() > 0 {
 		t.Errorf("exit code %d, stdout %q, stderr %q, want %d and nothing", code, &out, &errs, exitInterrupted)
 	}

@@ -33,12 +33,23 @@ type streams struct {
 	out, err io.Writer
 	// progress is nil where nobody watches: stderr is not a terminal.
 	progress io.Writer
+	// terminal says that out is one.
+	terminal bool
+}
+
+// check refuses a page for a terminal, before there is any work.
+func (s streams) check(output, verb string) error {
+	if s.terminal && output == outputHTML {
+		return usageErrorf("--output html: a page is for a browser, not for a terminal; write it to a file: vicinity %s ... -o html > %s.html", verb, verb)
+	}
+	return nil
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program the hard way
 	s := streams{out: os.Stdout, err: os.Stderr}
+	s.terminal = isTerminal(os.Stdout) && !isNull(os.Stdout)
 	if isTerminal(os.Stderr) {
 		s.progress = os.Stderr
 	}
@@ -50,6 +61,13 @@ func main() {
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// isNull reports whether f is /dev/null.
+func isNull(f *os.File) bool {
+	info, err := f.Stat()
+	null, nullErr := os.Stat(os.DevNull)
+	return err == nil && nullErr == nil && os.SameFile(info, null)
 }
 
 // run executes the command line args, whose first element is the name of the

@@ -19,6 +19,8 @@ several configurations, and compare what becomes of the traffic. Nothing is
 changed anywhere: the pods are placed in memory.
 
 INPUT is one of
+  RECORDING          a directory or .tar.zst archive that vicinity record has made
+  DATA/              a Prometheus data directory or a snapshot of one, and --cluster
   EDGES.csv          traffic, with the columns from,to,bytes_per_second (workloads
                      as namespace/name), and --cluster for the rest
   CLUSTER.json       a published cluster of ByteDance (research-cluster-dataset)
@@ -26,6 +28,9 @@ INPUT is one of
 
 --cluster takes what kubectl prints:
   kubectl get nodes,pods,deployments,replicasets,statefulsets,daemonsets,services,namespaces -A -o json
+
+A recording and a data directory go on over time: decisions rest on the traffic
+before them, and the traffic after the warm-up is what is measured.
 
 Every run sees the same pods in the same order with the same seed. Built-in runs
 are recorded (the assignment as it is), default (kube-scheduler's default
@@ -51,6 +56,11 @@ type replayOptions struct {
 	timing      bool
 	write       string
 	output      string
+
+	// For inputs that go on over time.
+	warmUp, since, until string
+	step                 time.Duration
+	telemetry            string
 }
 
 func replayCommand(s streams, now func() time.Time) *cobra.Command {
@@ -62,7 +72,10 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 		Example: `  vicinity replay edges.csv --cluster cluster.json --price-per-gb 0.01
   vicinity replay edges.csv --cluster cluster.json --scheduler-config mine=scheduler.yaml --run recorded,gain
   vicinity replay edges.csv --cluster cluster.json --route shop/cart=PreferSameNode --price-per-gb 0.01
-  vicinity replay mesh:online-boutique --seeds 20 -o json`,
+  vicinity replay shop.tar.zst --price-per-gb 0.01
+  vicinity replay prometheus-data/ --cluster cluster.json --since 24h
+  vicinity replay mesh:online-boutique --seeds 20 -o json
+  vicinity replay mesh:online-boutique -o html > replay.html`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageErrorf("replay takes one INPUT, got %d; see %s --help", len(args), cmd.CommandPath())
@@ -74,7 +87,7 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.cluster, "cluster", "", "`FILE` with the cluster's objects, as kubectl get -o json prints them (with an edge list)")
+	f.StringVar(&o.cluster, "cluster", "", "`FILE` with the cluster's objects, as kubectl get -o json prints them (with an edge list, a data directory, or a recording without objects)")
 	f.StringArrayVar(&o.configs, "scheduler-config", nil, "KubeSchedulerConfiguration to run, as `[NAME=]FILE`; may be repeated")
 	f.StringVar(&o.profile, "profile", "", "schedulerName of the `PROFILE` of those files that places all pods (default: the first)")
 	f.StringSliceVar(&o.runs, "run", nil, "built-in `RUNS`: "+joined(builtInNames())+" (default: all that the input allows)")
@@ -87,9 +100,14 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 	f.StringVar(&o.baseline, "baseline", "", "the `RUN` that changes are shown against (default: recorded, or else default)")
 	f.Float64Var(&o.price, "price-per-gb", 0, "`PRICE` of 1e9 bytes between zones, to show money per month")
 	f.BoolVar(&o.timing, "timing", false, "show how long decisions take; figures that no two runs share")
+	f.StringVar(&o.warmUp, "warm-up", "", "observe for this `TIME` before anything is placed or measured, such as 30m or 25% (default 50%; with a recording or a data directory)")
+	f.StringVar(&o.since, "since", "", "begin at this `TIME`, or so long before the end, such as 24h (with a data directory)")
+	f.StringVar(&o.until, "until", "", "end at this `TIME`, or so long before the end (with a data directory)")
+	f.DurationVar(&o.step, "step", 0, "time between two observations (with a data directory; default 1m)")
+	f.StringVar(&o.telemetry, "telemetry-config", "", "TelemetryConfiguration `FILE`: the sources to ask of a data directory, and how traffic is smoothed")
 	f.StringVar(&o.write, "write", "", "replay nothing, but write the input as edges.csv and cluster.json into `DIR`")
-	f.StringVarP(&o.output, "output", "o", "table", "`FORMAT`: table or json")
-	complete(cmd, "output", "table", "json")
+	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json or html, a page that needs no network")
+	complete(cmd, "output", outputTable, outputJSON, outputHTML)
 	complete(cmd, "order", orderNames()...)
 	complete(cmd, "run", builtInNames()...)
 	completeWith(cmd, "route", completeRoute)
@@ -116,14 +134,16 @@ func orderNames() []string {
 
 func (o replayOptions) validate() error {
 	switch {
-	case o.output != "table" && o.output != "json":
-		return usageErrorf("--output %q: must be table or json", o.output)
+	case o.output != outputTable && o.output != outputJSON && o.output != outputHTML:
+		return usageErrorf("--output %q: must be table, json or html", o.output)
 	case o.seeds < 1 || o.seeds > 10_000:
 		return usageErrorf("--seeds %d: must be between 1 and 10000", o.seeds)
 	case o.parallel < 1:
 		return usageErrorf("--parallel %d: must be at least 1", o.parallel)
 	case !(o.price >= 0 && o.price < 1e9):
 		return usageErrorf("--price-per-gb %v: must not be negative", o.price)
+	case o.step < 0 || o.step > 0 && o.step < minStep:
+		return usageErrorf("--step %s: must be at least %s", o.step, minStep)
 	}
 	return nil
 }
@@ -132,8 +152,18 @@ func runReplay(ctx context.Context, s streams, now func() time.Time, input strin
 	if err := o.validate(); err != nil {
 		return err
 	}
+	if err := s.check(o.output, "replay"); err != nil {
+		return err
+	}
 	if input == "mesh:help" {
 		return listMeshes(s.out)
+	}
+	timed, err := openTimed(ctx, input, o)
+	if err != nil {
+		return err
+	}
+	if timed != nil {
+		return follow(ctx, s, now, timed, o)
 	}
 	in, err := loadReplayInput(input, o.cluster)
 	if err != nil {
@@ -172,10 +202,19 @@ func runReplay(ctx context.Context, s streams, now func() time.Time, input strin
 	}
 	report := plan.report(in, results, order, seeds, o)
 	report.Advise(settable, recordedRun, gainRun)
-	if o.output == "json" {
-		return report.WriteJSON(s.out)
+	return o.render(report, s.out)
+}
+
+// render writes a report in the format that was asked for.
+func (o replayOptions) render(report *replayreport.Report, out io.Writer) error {
+	switch o.output {
+	case outputJSON:
+		return report.WriteJSON(out)
+	case outputHTML:
+		return report.WriteHTML(out)
+	default:
+		return report.WriteTable(out)
 	}
-	return report.WriteTable(s.out)
 }
 
 // chooseOrder returns the order that was asked for, or the one that fits the

@@ -62,18 +62,22 @@ func parseRoute(arg string) (route, error) {
 }
 
 // apply changes a Service. Its internalTrafficPolicy and annotations (Istio has
-// one for the same purpose) give way to the policy.
+// one for the same purpose, also of Namespaces) give way to the policy;
+// DestinationRules do not.
 func (r route) apply(s *corev1.Service) *corev1.Service {
 	changed := s.DeepCopy()
 	changed.Annotations, changed.Spec.InternalTrafficPolicy, changed.Spec.TrafficDistribution = nil, nil, nil
 	if r.policy != anyPolicy {
 		changed.Spec.TrafficDistribution = &r.policy
+	} else {
+		kube.PreferNothing(changed)
 	}
 	return changed
 }
 
 // assume changes the input's Services as the flags --route say, the later ones
-// after the earlier, and how calls to their workloads are divided.
+// after the earlier, and how calls to their workloads are divided. DestinationRules
+// for them give way.
 func (in *replayInput) assume(args []string) error {
 	for _, arg := range args {
 		r, err := parseRoute(arg)
@@ -95,6 +99,7 @@ func (in *replayInput) assumeOne(r route) error {
 	var affected []int // positions of workloads
 	for _, i := range chosen {
 		changed := r.apply(in.replayable.Objects[i].(*corev1.Service))
+		kube.IgnoreRules(changed)
 		in.replayable.Objects[i] = changed
 		affected = append(affected, in.selectedBy(changed)...)
 	}
@@ -154,16 +159,25 @@ func (in *replayInput) settable() ([]bool, error) {
 
 // routes reads the input's Services, each as change returns it.
 func (in *replayInput) routes(change func(*corev1.Service) *corev1.Service) (kube.Routes, error) {
-	services := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
-	routes, err := kube.NewRoutes(services)
+	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
+	rules, err := kube.RulesAmong(in.replayable.Objects)
+	if err != nil {
+		return kube.Routes{}, err
+	}
+	routes, err := kube.NewRoutes(core, rules, kube.AllSettings())
 	if err != nil {
 		return kube.Routes{}, err
 	}
 	for _, object := range in.replayable.Objects {
-		if s, ok := object.(*corev1.Service); ok {
-			if err := services.GetIndexer().Add(change(s)); err != nil {
-				return kube.Routes{}, fmt.Errorf("indexing Service %s/%s: %w", s.Namespace, s.Name, err)
-			}
+		var err error
+		switch object := object.(type) {
+		case *corev1.Service:
+			err = core.Services().Informer().GetIndexer().Add(change(object))
+		case *corev1.Namespace:
+			err = core.Namespaces().Informer().GetIndexer().Add(object)
+		}
+		if err != nil {
+			return kube.Routes{}, fmt.Errorf("indexing a %T: %w", object, err)
 		}
 	}
 	return routes, nil

@@ -140,6 +140,32 @@ func TestThePluginSeesTheRoutes(t *testing.T) {
 	}
 }
 
+// TestThePluginSeesDestinationRules: a rule for all Services that prefers the node
+// has pods placed as PreferSameNode has.
+func TestThePluginSeesDestinationRules(t *testing.T) {
+	dir := t.TempDir()
+	config, edges, cluster := filepath.Join(dir, "auto.yaml"), filepath.Join(dir, "edges.csv"), filepath.Join(dir, "cluster.json")
+	write(t, config, "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles:\n"+
+		"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 5}]}}}\n")
+	succeed(t, "replay", "mesh:chain-replicas", "--run", "recorded", "--write", dir)
+	local := func(routes ...string) float64 {
+		args := append([]string{edges, "--cluster", cluster, "--seeds", "2", "--run", "default", "--scheduler-config", config}, routes...)
+		runs := replayed(t, args...).Runs
+		return runs[len(runs)-1].Summary.Node.Configured.LocalBytesPerSecond.Mean
+	}
+	plain, near := local(), local("--route", "all=PreferSameNode")
+	written, err := os.ReadFile(cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cluster, string(written)+`{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+		"metadata": {"namespace": "istio-system", "name": "all"}, "spec": {"host": "*.local", "trafficPolicy": {"outlierDetection": {},
+		"loadBalancer": {"localityLbSetting": {"failoverPriority": ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]}}}}}`)
+	if ruled := local(); ruled != near || ruled == plain {
+		t.Errorf("with the rule %v stay on their nodes, want %v as with PreferSameNode; without either it is %v", ruled, near, plain)
+	}
+}
+
 func TestReplayRouteErrors(t *testing.T) {
 	edges, cluster := shopFiles(t)
 	cases := map[string]struct {
@@ -208,5 +234,33 @@ func TestReplayAdvice(t *testing.T) {
 	}
 	if out := succeed(t, append([]string{"replay", "--price-per-gb", "0.01"}, args...)...); !strings.Contains(out, "SERVICES OF") || !strings.Contains(out, "RECORDED: NODE") {
 		t.Errorf("no advice in\n%s", out)
+	}
+}
+
+// TestReplayRoutesComeBeforeIstio has a DestinationRule switch off for db what the
+// Namespace's annotation asks for.
+func TestReplayRoutesComeBeforeIstio(t *testing.T) {
+	edges, cluster := shopFiles(t)
+	data, err := os.ReadFile(cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cluster, string(data)+`
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: shop, annotations: {networking.istio.io/traffic-distribution: PreferSameNode}}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {namespace: shop, name: db}
+spec: {host: db, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: false}}}}
+`)
+	for route, want := range map[string]float64{"": 1055, "shop/db=PreferSameNode": 1105, "all=Any": 555} {
+		args := []string{edges, "--cluster", cluster, "--run", "recorded"}
+		if route != "" {
+			args = append(args, "--route", route)
+		}
+		if got := replayed(t, args...).Runs[0].Summary.Node.Configured.LocalBytesPerSecond.Mean; got != want {
+			t.Errorf("--route %q: %v stay on their node, want %v", route, got, want)
+		}
 	}
 }

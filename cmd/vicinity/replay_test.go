@@ -134,7 +134,7 @@ func TestReplayErrors(t *testing.T) {
 		"edges without cluster":  {[]string{edges}, 2, "--cluster FILE"},
 		"cluster without edges":  {[]string{"mesh:chain", "--cluster", cluster}, 2, "--cluster goes with"},
 		"truncated cluster":      {[]string{edges, "--cluster", cluster}, 1, "cluster.json:1"},
-		"unknown output":         {[]string{"mesh:chain", "-o", "xml"}, 2, "table or json"},
+		"unknown output":         {[]string{"mesh:chain", "-o", "xml"}, 2, "table, json or html"},
 		"unknown order":          {[]string{"mesh:chain", "--order", "sideways"}, 2, "random"},
 		"rollout from nothing":   {[]string{"mesh:chain", "--order", "rollout"}, 2, "no assignment"},
 		"unknown run":            {[]string{"mesh:chain", "--run", "magic"}, 2, "netmarks"},

@@ -33,7 +33,27 @@ const (
 	// and divides it evenly over those of the zone: trafficDistribution
 	// PreferSameZone (KEP-3015).
 	SameZone
+	// SameNodeOrAny keeps a call on the caller's node whenever an endpoint is there,
+	// and else divides it evenly over all: Istio's failoverPriority of
+	// kubernetes.io/hostname alone.
+	SameNodeOrAny
 )
+
+// Least returns the routing that prefers no more than both do: what is certain
+// where it is not known which of two counts. It is not for FairLoad.
+func Least(r, other Routing) Routing {
+	prefers := func(level locality.Level) bool { return r.Prefers(level) && other.Prefers(level) }
+	switch {
+	case prefers(locality.Node) && prefers(locality.Zone):
+		return SameNode
+	case prefers(locality.Node):
+		return SameNodeOrAny
+	case prefers(locality.Zone):
+		return SameZone
+	default:
+		return Uniform
+	}
+}
 
 // Prefers reports whether a call stays within the caller's domain of a level when
 // an endpoint is there. Where it does not, but does at a wider level, calls are
@@ -44,6 +64,8 @@ func (r Routing) Prefers(level locality.Level) bool {
 		return level != locality.Remote
 	case SameZone:
 		return level >= locality.Zone
+	case SameNodeOrAny:
+		return level == locality.Node
 	default:
 		return false
 	}
@@ -60,6 +82,8 @@ func (r Routing) String() string {
 		return "SameNode"
 	case SameZone:
 		return "SameZone"
+	case SameNodeOrAny:
+		return "SameNodeOrAny"
 	default:
 		return fmt.Sprintf("Routing(%d)", int(r))
 	}
@@ -90,7 +114,7 @@ func (r Replicas) plusOne() Replicas { return Replicas{r.Placed + 1, r.Desired} 
 //
 //	Uniform   w (xa/da)(xb/db)
 //	FairLoad  w min(xa/da, xb/db)
-//	SameNode, SameZone  w xa/da where xb >= 1, else 0: a calls b
+//	the others  w xa/da where xb >= 1, else 0: a calls b
 //
 // It is for domains of the levels that the routing prefers, or for Uniform, where
 // db may also be how many of b there are in a wider domain that is preferred.
@@ -98,7 +122,7 @@ func Local(routing Routing, w float64, a, b Replicas) float64 {
 	switch routing {
 	case FairLoad:
 		return w * min(a.Share(), b.Share())
-	case SameNode, SameZone:
+	case SameNode, SameZone, SameNodeOrAny:
 		if b.Placed < 1 {
 			return 0
 		}

@@ -3,6 +3,8 @@ package affinity
 import (
 	"math"
 	"testing"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 func TestGain(t *testing.T) {
@@ -75,6 +77,23 @@ func TestInfluenceAndSignificance(t *testing.T) {
 	for _, c := range []struct{ rate, half, want float64 }{{0, 10, 0}, {0, 0, 0}, {1, 0, 1}, {10, 10, 0.5}, {30, 10, 0.75}} {
 		if got := Significance(c.rate, c.half); got != c.want {
 			t.Errorf("Significance(%v, %v) = %v, want %v", c.rate, c.half, got, c.want)
+		}
+	}
+}
+
+func TestLeastPrefersWhatBothDo(t *testing.T) {
+	all := []Routing{Uniform, SameNode, SameZone, SameNodeOrAny}
+	for _, r := range all {
+		for _, other := range all {
+			least := Least(r, other)
+			for _, level := range []locality.Level{locality.Node, locality.Zone} {
+				if want := r.Prefers(level) && other.Prefers(level); least.Prefers(level) != want {
+					t.Errorf("the least of %v and %v is %v, which prefers %v: %v", r, other, least, level, !want)
+				}
+			}
+			if Least(other, r) != least {
+				t.Errorf("the least of %v and %v depends on their order", r, other)
+			}
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (t Traffic) Share() float64 {
 // Measure returns the traffic of a snapshot under an assignment and a routing,
 // at one level. Under Uniform and FairLoad it is the sum over the edges of
 // w (xa/da)(xb/db), or of w min(xa/da, xb/db), over all domains (package
-// affinity). Under SameNode and SameZone calls are followed from each caller to
+// affinity). Under SameNode, SameNodeOrAny and SameZone calls are followed from each caller to
 // the endpoints that it prefers. A self-flow is counted once, and divided evenly
 // under every routing.
 func Measure(snap *flowgraph.Snapshot, a *Assignment, routing affinity.Routing, level locality.Level) Traffic {
@@ -88,13 +88,18 @@ func Measure(snap *flowgraph.Snapshot, a *Assignment, routing affinity.Routing, 
 	for e := range snap.Edges() {
 		w := e.BytesPerSecond()
 		t.Total += w
-		if !e.IsSelf() && (routing == affinity.SameNode || routing == affinity.SameZone) {
+		if !e.IsSelf() && follows(routing) {
 			t.Local += preferred(a, e, w, routing, level)
 			continue
 		}
 		t.Local += local(a, e, w, routing, level)
 	}
 	return t
+}
+
+// follows reports whether calls are followed from each caller.
+func follows(routing affinity.Routing) bool {
+	return routing == affinity.SameNode || routing == affinity.SameZone || routing == affinity.SameNodeOrAny
 }
 
 func local(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing, level locality.Level) float64 {
@@ -116,7 +121,7 @@ func local(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing,
 
 // preferred is the part of an edge's calls that stay within the level when each
 // caller divides its own evenly over the endpoints that it prefers (KEP-3015):
-// with SameNode those on its node, else with either routing those in its zone,
+// those on its node or else in its zone, as far as the routing prefers the levels,
 // else all that are wanted. An edge has equal parts for all callers.
 func preferred(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing, level locality.Level) float64 {
 	callers := max(a.desiredOf(e.From), a.within(locality.Remote, locality.Locality{}, e.From))
@@ -124,9 +129,9 @@ func preferred(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Rout
 	for caller, n := range a.placed[e.From] {
 		widest := locality.Remote // the level at which endpoints are preferred
 		switch {
-		case routing == affinity.SameNode && a.within(locality.Node, caller, e.To) > 0:
+		case routing.Prefers(locality.Node) && a.within(locality.Node, caller, e.To) > 0:
 			widest = locality.Node
-		case a.within(locality.Zone, caller, e.To) > 0:
+		case routing.Prefers(locality.Zone) && a.within(locality.Zone, caller, e.To) > 0:
 			widest = locality.Zone
 		}
 		endpoints := a.within(widest, caller, e.To)

@@ -52,6 +52,8 @@ func TestMeasure(t *testing.T) {
 		"node, same node": {affinity.SameNode, locality.Node, 100},
 		"node, same zone": {affinity.SameZone, locality.Node, 25 + 50},
 		"zone, same zone": {affinity.SameZone, locality.Zone, 100 + 10},
+		// As by same node: nobody has to look further.
+		"zone, same node or any": {affinity.SameNodeOrAny, locality.Zone, 100 + 10},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -45,7 +45,7 @@ func (p *placement) underModels(ends pair, w float64, sameNode *load) (local [mo
 // leave no pod more than its fair share; the preferences of KEP-3015 are followed
 // from each caller's node.
 func (p *placement) local(routing affinity.Routing, ends pair, w float64, to *load) (local byLevel) {
-	if ends.from != ends.to && routing.Prefers(locality.Zone) && routing != affinity.FairLoad {
+	if ends.from != ends.to && (routing.Prefers(locality.Node) || routing.Prefers(locality.Zone)) && routing != affinity.FairLoad {
 		return p.preferredLocal(routing, ends, w, to)
 	}
 	to.addAll(w)
@@ -116,9 +116,9 @@ type endpoints struct {
 }
 
 // choose returns the endpoints that calls from a node go to, as kube-proxy
-// chooses them (KEP-3015; pkg/proxy/topology.go): under SameNode those on the
-// node, under SameNode and SameZone then those in its zone, and where there are
-// none, or the zone is unknown, all. kube-proxy gives up zones for a Service that
+// chooses them (KEP-3015; pkg/proxy/topology.go): under SameNode and SameNodeOrAny
+// those on the node, under SameNode and SameZone then those in its zone, and where
+// there are none, or the zone is unknown, all. kube-proxy gives up zones for a Service that
 // has an endpoint in none; that is not followed here.
 func (p *placement) choose(routing affinity.Routing, node, callee int32) endpoints {
 	none := locality.Remote

@@ -28,6 +28,7 @@ func TestPreferredEndpoints(t *testing.T) {
 		"same node falls back to all":      {routing: affinity.SameNode, db: []int32{1, 2}, node: 40, zone: 60, region: 40 + 20 + 10, secondRegion: true, busiest: (20 + 20 + 10 + 5) / 45.0},
 		"same node without a zone":         {routing: affinity.SameNode, db: []int32{3, 3}, node: 20, zone: 0, region: 80, busiest: 1},
 		"same zone without a zone":         {routing: affinity.SameZone, db: []int32{2, 3}, node: 20 + 10, zone: 20, region: 80, busiest: (20 + 30 + 5) / 45.0},
+		"same node or any":                 {routing: affinity.SameNodeOrAny, db: []int32{1, 2}, node: 40, zone: 40 + 10, region: 80, busiest: 1},
 		"same zone where no zone is known": {routing: affinity.SameZone, db: []int32{0, 1}, node: 20, zone: 0, region: 80, noZone: true, busiest: 1},
 	}
 	for name, tc := range cases {

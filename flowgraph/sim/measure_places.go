@@ -78,22 +78,28 @@ func domainsOf(nodes []Node, level locality.Level) (domainOf []int32, domains in
 // tallies counts each workload's pods by domain, ordered by domain.
 func tallies(assigned [][]int32, domainOf []int32) [][]tally {
 	counts := make([][]tally, len(assigned))
-	var at []int32
 	for w, nodes := range assigned {
-		at = at[:0]
-		for _, n := range nodes {
-			if d := domainOf[n]; d >= 0 {
-				at = append(at, d)
-			}
+		counts[w] = tallied(nodes, domainOf)
+	}
+	return counts
+}
+
+// tallied counts the pods of one workload by domain, ordered by domain.
+func tallied(nodes, domainOf []int32) []tally {
+	at := make([]int32, 0, len(nodes))
+	for _, n := range nodes {
+		if d := domainOf[n]; d >= 0 {
+			at = append(at, d)
 		}
-		slices.Sort(at)
-		for _, d := range at {
-			if last := len(counts[w]) - 1; last >= 0 && counts[w][last].domain == d {
-				counts[w][last].pods++
-				continue
-			}
-			counts[w] = append(counts[w], tally{d, 1})
+	}
+	slices.Sort(at)
+	var counts []tally
+	for _, d := range at {
+		if last := len(counts) - 1; last >= 0 && counts[last].domain == d {
+			counts[last].pods++
+			continue
 		}
+		counts = append(counts, tally{d, 1})
 	}
 	return counts
 }

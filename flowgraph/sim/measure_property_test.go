@@ -34,7 +34,7 @@ func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *Cl
 	for w := range workloads {
 		c.Workloads = append(c.Workloads, Workload{
 			ID:       flowgraph.WorkloadID{Namespace: "x", Name: fmt.Sprintf("w%d", w)},
-			Replicas: int32(1 + rng.IntN(maxReplicas)), Routing: affinity.Routing(rng.IntN(4)), Fixed: rng.IntN(8) == 0,
+			Replicas: int32(1 + rng.IntN(maxReplicas)), Routing: affinity.Routing(rng.IntN(5)), Fixed: rng.IntN(8) == 0,
 			Requests: Resources{MilliCPU: int64(rng.IntN(400)), Memory: int64(rng.IntN(400))},
 		})
 	}
@@ -115,13 +115,15 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 				}
 			}
 		}
-		for w := range c.Workloads {
-			c.Workloads[w].Routing = affinity.SameZone
-		}
-		o = Measure(c, assigned)
-		for _, l := range o.Levels {
-			if want := cut.Measure(c.traffic(), at, affinity.SameZone, l.Level); !near(l.Local[Configured], want.Local) {
-				t.Errorf("%v, same zone: %v stay, want %+v", l.Level, l.Local[Configured], want)
+		for _, routing := range []affinity.Routing{affinity.SameZone, affinity.SameNodeOrAny} {
+			for w := range c.Workloads {
+				c.Workloads[w].Routing = routing
+			}
+			o = Measure(c, assigned)
+			for _, l := range o.Levels {
+				if want := cut.Measure(c.traffic(), at, routing, l.Level); !near(l.Local[Configured], want.Local) {
+					t.Errorf("%v, %v: %v stay, want %+v", l.Level, routing, l.Local[Configured], want)
+				}
 			}
 		}
 	})
@@ -185,7 +187,7 @@ func podsLocal(c *Cluster, assigned [][]int32, e flowgraph.Edge, level locality.
 		case from == to && dFrom > 1:
 			sum += w / dFrom * endpoints / (dFrom - 1)
 		case from == to:
-		case routing == affinity.SameNode || routing == affinity.SameZone:
+		case routing == affinity.SameNode || routing == affinity.SameZone || routing == affinity.SameNodeOrAny:
 			chosen, of := chosenBy(c, routing, a, assigned[to], c.Workloads[to].Replicas)
 			for _, b := range chosen {
 				if together(a, b) {
@@ -213,10 +215,10 @@ func share(c *Cluster, level locality.Level, a, b int32) bool {
 }
 
 // chosenBy returns the nodes of the endpoints that a caller's calls go to, and by
-// how many they are divided, under SameNode and SameZone.
+// how many they are divided, where the routing prefers a level.
 func chosenBy(c *Cluster, routing affinity.Routing, caller int32, endpoints []int32, wanted int32) (chosen []int32, of float64) {
 	preferred := map[affinity.Routing][]locality.Level{
-		affinity.SameNode: {locality.Node, locality.Zone}, affinity.SameZone: {locality.Zone},
+		affinity.SameNode: {locality.Node, locality.Zone}, affinity.SameZone: {locality.Zone}, affinity.SameNodeOrAny: {locality.Node},
 	}
 	for _, level := range preferred[routing] {
 		for _, b := range endpoints {

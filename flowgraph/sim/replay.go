@@ -40,9 +40,12 @@ type Decision struct {
 // Event is one thing that happens to a cluster. The zero Kind is an arrival.
 type Event struct {
 	Kind EventKind
+	// At is when it happens. For a Timeline.
+	At time.Time
 	// Pod arrives or leaves.
 	Pod Pod
-	// Node is where it arrives: Anywhere lets the Placer choose.
+	// Node is where it arrives: Anywhere lets the Placer choose. To a Timeline it
+	// is where the pod is in the recording, Anywhere while it has no node there.
 	Node int32
 	// Instead is the number of the pod of the same workload that leaves once the
 	// arriving pod is placed; it stays when the pod fits nowhere. For Restart.
@@ -64,6 +67,17 @@ const (
 	Restart
 	// Observe says that new traffic is known.
 	Observe
+	// Bind says that a pod that had no node when it arrived has got one. For a
+	// Timeline, as are those that follow.
+	Bind
+	// Unready says that a pod with a node does not serve.
+	Unready
+	// Ready says that it does, as every pod with a node does at first.
+	Ready
+	// NodeUp says that a node is there, or that it has changed.
+	NodeUp
+	// NodeDown says that a node is gone.
+	NodeDown
 )
 
 // Result is what a replay leaves behind.
@@ -77,7 +91,8 @@ type Result struct {
 	Took []time.Duration
 }
 
-// Run replays events. Every event sees what those before it have left.
+// Run replays events. Every event sees what those before it have left. Those that
+// are for a Timeline are an error.
 func Run(ctx context.Context, c *Cluster, events iter.Seq[Event], placer Placer) (*Result, error) {
 	r := &run{placer: placer, at: make([]map[int32]int32, len(c.Workloads)), result: &Result{}}
 	for e := range events {
@@ -117,10 +132,11 @@ func (r *run) apply(ctx context.Context, e Event) error {
 			return err
 		}
 		return r.leave(Pod{Workload: e.Pod.Workload, Ordinal: e.Instead})
-	default:
+	case Arrive:
 		_, err := r.arrive(ctx, e)
 		return err
 	}
+	return fmt.Errorf("an event of kind %d, which is for a Timeline", e.Kind)
 }
 
 func (r *run) arrive(ctx context.Context, e Event) (placed bool, err error) {

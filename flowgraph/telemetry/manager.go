@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -158,7 +156,7 @@ func (m *Manager) Refresh(ctx context.Context) error {
 // and there is traffic: no data is not zero traffic.
 func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) error {
 	began := m.options.Now()
-	seen, err := m.ask(ctx, s.source, at)
+	seen, err := ask(ctx, s.source, m.options.Querier, at)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -181,67 +179,15 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 	return nil
 }
 
-// ask turns a panic of the source into a failure of it: a scheduler must outlive
-// whatever a source makes of an answer.
-func (m *Manager) ask(ctx context.Context, source Source, at time.Time) (seen Observation, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = &QueryError{Failure: Panicked, Err: fmt.Errorf("panic: %v\n%s", cause, debug.Stack())}
-		}
-	}()
-	return source.Collect(ctx, m.options.Querier, at)
-}
-
-// empty is the error of an observation without flows.
-func (o Observation) empty() error {
-	var leftOut []string
-	for _, reason := range Reasons() {
-		if n := o.LeftOut[reason].Series; n > 0 {
-			leftOut = append(leftOut, fmt.Sprintf("%d %s", n, reason))
-		}
-	}
-	err := fmt.Errorf("there is no traffic between workloads in %d series", o.Series)
-	if len(leftOut) > 0 {
-		err = fmt.Errorf("%w: %s", err, strings.Join(leftOut, ", "))
-	}
-	return &QueryError{Failure: Empty, Err: err}
-}
-
-// merge takes the maximum over the sources for each edge. The time of a merged
-// flow is that of the newest.
+// merge merges the flows that the sources saw last.
 func (m *Manager) merge(at time.Time) []flowgraph.Flow {
-	if len(m.states) == 1 {
-		return m.states[0].flows
-	}
-	type edge struct{ from, to flowgraph.WorkloadID }
-	index := map[edge]int{}
-	var merged []flowgraph.Flow
+	var seen [][]flowgraph.Flow
 	for _, s := range m.states {
-		if at.Sub(s.status.LastSuccess) > holdIntervals*m.options.Interval {
-			continue
-		}
-		for _, f := range s.flows {
-			if !f.Valid() {
-				merged = append(merged, f) // for Graph.Observe to count
-				continue
-			}
-			i, known := index[edge{f.From, f.To}]
-			if !known {
-				index[edge{f.From, f.To}] = len(merged)
-				merged = append(merged, f)
-				continue
-			}
-			old := &merged[i]
-			if f.BytesPerSecond() > old.BytesPerSecond() {
-				old.Source = f.Source
-			}
-			old.Rates = old.Max(f.Rates)
-			if f.ObservedAt.After(old.ObservedAt) {
-				old.ObservedAt = f.ObservedAt
-			}
+		if len(m.states) == 1 || at.Sub(s.status.LastSuccess) <= holdIntervals*m.options.Interval {
+			seen = append(seen, s.flows)
 		}
 	}
-	return merged
+	return merge(seen)
 }
 
 // Status returns what the last round found. Before the first one it names the

@@ -24,6 +24,8 @@ type collector struct {
 	notes   notes
 	// like has a pod of each owner.
 	like map[objectKey]*corev1.Pod
+	// keepReady keeps of a pod whether it is ready.
+	keepReady bool
 }
 
 // add takes an object of a kind that a replay looks at. raw may be written over
@@ -49,6 +51,9 @@ func (c *collector) add(h header, raw []byte) error {
 		return hold(c, h, raw, &o.Deployments, slimDeployment)
 	case header{"apps/v1", "DaemonSet"}:
 		return hold(c, h, raw, &o.DaemonSets, slimDaemonSet)
+	case header{"networking.istio.io/v1", "DestinationRule"}, header{"networking.istio.io/v1beta1", "DestinationRule"},
+		header{"networking.istio.io/v1alpha3", "DestinationRule"}:
+		return hold(c, h, raw, &o.DestinationRules, slimRule)
 	}
 	if h.kind == "" || h.apiVersion == "" {
 		return errors.New("an object without kind and apiVersion; must be what kubectl get -A -o json writes")
@@ -91,7 +96,11 @@ func hold[T any, P interface {
 }
 
 func (c *collector) slimPod(pod *corev1.Pod) {
+	ready := readyCondition(pod)
 	slimPod(pod)
+	if c.keepReady && ready != nil {
+		pod.Status.Conditions = []corev1.PodCondition{{Type: ready.Type, Status: ready.Status}}
+	}
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
 		return

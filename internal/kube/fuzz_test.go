@@ -21,6 +21,8 @@ func FuzzReadObjects(f *testing.F) {
 	f.Add([]byte(`{"kind":"PodList","apiVersion":"v1","items":[{"metadata":{"name":"a"}},null],"metadata":{"continue":""}}` + jsonNode))
 	f.Add([]byte("a: &a [x, x]\nb: [*a, *a]\nkind: Node\napiVersion: v1\nmetadata: {name: n}\n---\n--- x\n"))
 	f.Add([]byte(nodeWith("1e-100")))
+	f.Add([]byte(twoNodes + object("v1", "Service", "db", "selector: {app: db}") + pod("db", "", "n1", "app: db") +
+		object("networking.istio.io/v1", "DestinationRule", "db", "host: db, trafficPolicy: {outlierDetection: {}}")))
 	f.Fuzz(func(t *testing.T, input []byte) {
 		o, _, err := ReadObjects(bytes.NewReader(input), "f")
 		if err != nil {

@@ -23,6 +23,7 @@ type Objects struct {
 	StatefulSets           []*appsv1.StatefulSet
 	Deployments            []*appsv1.Deployment
 	DaemonSets             []*appsv1.DaemonSet
+	DestinationRules       []*DestinationRule
 }
 
 // Replayable is a cluster from which a replay can start, as numbers and as
@@ -36,7 +37,7 @@ type Replayable struct {
 	// under other names, to the workload.
 	Templates []*corev1.Pod
 	// Objects are what scheduler plugins look up: Services, Namespaces,
-	// ReplicationControllers, ReplicaSets and StatefulSets. The default
+	// ReplicationControllers, ReplicaSets, StatefulSets and DestinationRules. The default
 	// constraints of PodTopologySpread have no effect without them.
 	Objects []runtime.Object
 }
@@ -57,4 +58,22 @@ func (w Warning) String() string {
 		return fmt.Sprintf("%s: %s", w.Text, w.Example)
 	}
 	return fmt.Sprintf("%s: %d, the first is %s", w.Text, w.Count, w.Example)
+}
+
+// hold adds an object of a kind that is neither Node, Pod nor Service.
+func (o *Objects) hold(object runtime.Object) {
+	switch object := object.(type) {
+	case *corev1.Namespace:
+		o.Namespaces = append(o.Namespaces, object)
+	case *corev1.ReplicationController:
+		o.ReplicationControllers = append(o.ReplicationControllers, object)
+	case *appsv1.ReplicaSet:
+		o.ReplicaSets = append(o.ReplicaSets, object)
+	case *appsv1.StatefulSet:
+		o.StatefulSets = append(o.StatefulSets, object)
+	case *appsv1.Deployment:
+		o.Deployments = append(o.Deployments, object)
+	case *appsv1.DaemonSet:
+		o.DaemonSets = append(o.DaemonSets, object)
+	}
 }

@@ -27,6 +27,15 @@ func (o *Objects) Cluster() (*Replayable, []Warning, error) {
 		objects: o, position: map[string]int32{}, controllers: newControllers(o), services: newServices(o.Services),
 		result: &Replayable{Cluster: &sim.Cluster{}},
 	}
+	rules, err := RulesAmong(o.lookedUp())
+	if err != nil {
+		return nil, nil, err
+	}
+	annotations := map[string]string{}
+	for _, n := range o.Namespaces {
+		annotations[n.Name] = n.Annotations[trafficDistribution]
+	}
+	t.surroundings = surroundings{AllSettings(), rules, func(namespace string) string { return annotations[namespace] }}
 	if err := t.nodes(); err != nil {
 		return nil, nil, err
 	}
@@ -56,8 +65,9 @@ type translation struct {
 	position    map[string]int32 // of a node, by name
 	controllers *controllers
 	services    services
-	notes       notes
-	result      *Replayable
+	surroundings
+	notes  notes
+	result *Replayable
 }
 
 func (t *translation) nodes() error {
@@ -68,24 +78,31 @@ func (t *translation) nodes() error {
 		if _, known := t.position[node.Name]; known {
 			return fmt.Errorf("two nodes are called %s", printable(node.Name))
 		}
-		has, err := amounts(node.Status.Allocatable)
+		has, err := nodeOf(node)
 		if err != nil {
-			return fmt.Errorf("node %s: allocatable %w", printable(node.Name), err)
+			return err
 		}
-		pods := node.Status.Allocatable.Pods()
-		if !within(pods, math.MaxInt32) {
-			return fmt.Errorf("node %s: allocatable pods %s: %w", printable(node.Name), pods, errAmount)
-		}
-		if has.MilliCPU == 0 || has.Memory == 0 || pods.Value() == 0 {
+		if has.Allocatable.MilliCPU == 0 || has.Allocatable.Memory == 0 || has.MaxPods == 0 {
 			return fmt.Errorf("node %s: status.allocatable must have cpu, memory and pods, but has %d millicores, %d bytes, %d pods",
-				printable(node.Name), has.MilliCPU, has.Memory, pods.Value())
+				printable(node.Name), has.Allocatable.MilliCPU, has.Allocatable.Memory, has.MaxPods)
 		}
 		t.position[node.Name] = int32(i)
-		r.Cluster.Nodes = append(r.Cluster.Nodes, sim.Node{
-			Locality: LocalityOf(node), Allocatable: has, MaxPods: int32(pods.Value()),
-		})
+		r.Cluster.Nodes = append(r.Cluster.Nodes, has)
 	}
 	return nil
+}
+
+// nodeOf returns what a replay knows of a node, which may have no room at all.
+func nodeOf(node *corev1.Node) (sim.Node, error) {
+	has, err := amounts(node.Status.Allocatable)
+	if err != nil {
+		return sim.Node{}, fmt.Errorf("node %s: allocatable %w", printable(node.Name), err)
+	}
+	pods := node.Status.Allocatable.Pods()
+	if !within(pods, math.MaxInt32) {
+		return sim.Node{}, fmt.Errorf("node %s: allocatable pods %s: %w", printable(node.Name), pods, errAmount)
+	}
+	return sim.Node{Locality: LocalityOf(node), Allocatable: has, MaxPods: int32(pods.Value())}, nil
 }
 
 // group returns the pods that count, in the order of their names, shorter names
@@ -211,7 +228,8 @@ func (o *Objects) lookedUp() []runtime.Object {
 	all = appendSorted(all, o.Services)
 	all = appendSorted(all, o.ReplicationControllers)
 	all = appendSorted(all, o.ReplicaSets)
-	return appendSorted(all, o.StatefulSets)
+	all = appendSorted(all, o.StatefulSets)
+	return appendSorted(all, o.DestinationRules)
 }
 
 func appendSorted[T interface {

@@ -175,7 +175,7 @@ func TestCluster(t *testing.T) {
 
 func TestClusterRouting(t *testing.T) {
 	sameNode := "selector: {app: web}, trafficDistribution: PreferSameNode"
-	const differ = "the Services of a workload differ in their trafficDistribution; that which keeps less is assumed: shop/web"
+	const differ = "the Services of a workload differ in how calls to them are divided; that which keeps less is assumed: shop/web"
 	cases := map[string]struct {
 		services     []string
 		want         string

@@ -35,9 +35,9 @@ func TestRoutes(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			informer := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
+			core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
 			// Replay fills the store before, a scheduler after.
-			routes, err := NewRoutes(informer)
+			routes, err := NewRoutes(core, nil, AllSettings())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,11 +47,11 @@ func TestRoutes(t *testing.T) {
 					t.Fatal(err)
 				}
 				s.Name = string(rune('a' + i))
-				if err := informer.GetIndexer().Add(s); err != nil {
+				if err := core.Services().Informer().GetIndexer().Add(s); err != nil {
 					t.Fatal(err)
 				}
 			}
-			again, err := NewRoutes(informer)
+			again, err := NewRoutes(core, nil, AllSettings())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,21 +67,60 @@ func TestRoutes(t *testing.T) {
 
 // TestRoutesOfAFilledStore adds the index to a store that has Services already.
 func TestRoutesOfAFilledStore(t *testing.T) {
-	informer := informers.NewSharedInformerFactory(nil, 0).Core().V1().Services().Informer()
+	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
 	node := corev1.ServiceTrafficDistributionPreferSameNode
-	err := informer.GetIndexer().Add(&corev1.Service{
+	err := core.Services().Informer().GetIndexer().Add(&corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
 		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, TrafficDistribution: &node},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := NewRoutes(informer)
+	routes, err := NewRoutes(core, nil, AllSettings())
 	if err != nil {
 		t.Fatal(err)
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web"}}}
 	if got := routes.Of(pod); got != affinity.SameNode {
 		t.Errorf("got %v, want SameNode", got)
+	}
+}
+
+// TestRoutesOfAnAnnotatedNamespace: what the Service says comes first, also when it
+// says that nothing is preferred.
+func TestRoutesOfAnAnnotatedNamespace(t *testing.T) {
+	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
+	err := core.Namespaces().Informer().GetIndexer().Add(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: "shop", Annotations: map[string]string{trafficDistribution: "PreferSameZone"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, err := NewRoutes(core, nil, AllSettings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*corev1.Service)
+		want   affinity.Routing
+	}{
+		"the Service says nothing": {func(*corev1.Service) {}, affinity.SameZone},
+		"the field": {func(s *corev1.Service) {
+			node := corev1.ServiceTrafficDistributionPreferSameNode
+			s.Spec.TrafficDistribution = &node
+		}, affinity.SameNode},
+		"nothing preferred": {PreferNothing, affinity.Uniform},
+	} {
+		service := &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}},
+		}
+		c.change(service)
+		if err := core.Services().Informer().GetIndexer().Add(service); err != nil {
+			t.Fatal(err)
+		}
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web"}}}
+		if got := routes.Of(pod); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
 	}
 }

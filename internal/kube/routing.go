@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -18,20 +20,63 @@ import (
 // was one. The field counts when it is set.
 const trafficDistribution = "networking.istio.io/traffic-distribution"
 
+// Settings are what may say how calls are divided. Which of them count depends on
+// the proxies that divide.
+type Settings struct {
+	// InternalTrafficPolicy and TrafficDistribution (KEP-3015) are fields of Services.
+	InternalTrafficPolicy, TrafficDistribution bool
+	// Annotation is Istio's, of Services and of their Namespaces, for the same purpose.
+	Annotation bool
+	// DestinationRules are Istio's too.
+	DestinationRules bool
+}
+
+// AllSettings has every one count.
+func AllSettings() Settings { return Settings{true, true, true, true} }
+
 // RoutingOf returns how calls to a Service are divided over its endpoints, as
-// far as its internalTrafficPolicy, its trafficDistribution (KEP-3015) and Istio's
-// annotation of that name say: with the policy Local, calls never leave the node.
+// far as the Service itself says.
 func RoutingOf(service *corev1.Service) affinity.Routing {
+	return surroundings{settings: AllSettings()}.routing(service)
+}
+
+// surroundings are what decides with a Service how calls to it are divided.
+type surroundings struct {
+	settings Settings
+	rules    *DestinationRules
+	// annotation returns Istio's annotation of a Namespace; nil is of none.
+	annotation func(namespace string) string
+}
+
+// routing follows the settings: with the policy Local calls never leave the node;
+// rules come before the field, this before the annotation, and that of the Service
+// before that of its Namespace.
+func (s surroundings) routing(service *corev1.Service) affinity.Routing {
 	spec := &service.Spec
-	if spec.InternalTrafficPolicy != nil && *spec.InternalTrafficPolicy == corev1.ServiceInternalTrafficPolicyLocal {
+	if policy := spec.InternalTrafficPolicy; s.settings.InternalTrafficPolicy && policy != nil && *policy == corev1.ServiceInternalTrafficPolicyLocal {
 		return affinity.SameNode
 	}
-	if spec.TrafficDistribution != nil {
-		if routing := distributed(*spec.TrafficDistribution); routing != affinity.Uniform {
-			return routing
-		}
+	routing := affinity.Uniform
+	if s.settings.TrafficDistribution && spec.TrafficDistribution != nil {
+		routing = distributed(*spec.TrafficDistribution)
 	}
-	return distributed(service.Annotations[trafficDistribution])
+	if s.settings.Annotation && routing == affinity.Uniform {
+		annotation := service.Annotations[trafficDistribution]
+		if annotation == "" && s.annotation != nil {
+			annotation = s.annotation(service.Namespace)
+		}
+		routing = distributed(annotation)
+	}
+	if s.settings.DestinationRules {
+		return s.rules.routing(service, routing)
+	}
+	return routing
+}
+
+// PreferNothing has a Service say by Istio's annotation that calls are divided
+// evenly, so that the annotation of its Namespace does not count.
+func PreferNothing(service *corev1.Service) {
+	metav1.SetMetaDataAnnotation(&service.ObjectMeta, trafficDistribution, "Any")
 }
 
 func distributed(distribution string) affinity.Routing {
@@ -93,9 +138,9 @@ func (by services) of(pod *corev1.Pod) []*corev1.Service {
 
 // routing returns how calls to a workload are divided.
 func (t *translation) routing(id flowgraph.WorkloadID, template *corev1.Pod) affinity.Routing {
-	routing, differ := leastLocal(t.services.of(template))
+	routing, differ := t.leastLocal(t.services.of(template))
 	if differ {
-		t.notes.add("the Services of a workload differ in their trafficDistribution; that which keeps less is assumed", id.String())
+		t.notes.add("the Services of a workload differ in how calls to them are divided; that which keeps less is assumed", id.String())
 	}
 	return routing
 }
@@ -103,37 +148,43 @@ func (t *translation) routing(id flowgraph.WorkloadID, template *corev1.Pod) aff
 // leastLocal returns how calls are divided by the one of a workload's Services
 // that keeps the least, Uniform when there is none: the telemetry does not say
 // which Service was called.
-func leastLocal(services []*corev1.Service) (least affinity.Routing, differ bool) {
-	for i, s := range services {
-		routing := RoutingOf(s)
+func (s surroundings) leastLocal(services []*corev1.Service) (least affinity.Routing, differ bool) {
+	for i, service := range services {
+		routing := s.routing(service)
 		if i == 0 {
 			least = routing
 		}
-		if routing != least {
-			differ = true
-		}
-		switch {
-		case routing == affinity.Uniform:
-			least = affinity.Uniform
-		case routing == affinity.SameZone && least == affinity.SameNode:
-			least = affinity.SameZone
-		}
+		differ = differ || routing != least
+		least = affinity.Least(least, routing)
 	}
 	return least, differ
 }
 
-// Routes tells how calls to workloads are divided, by an informer's Services.
-type Routes struct{ services cache.Indexer }
+// Routes tells how calls to workloads are divided, by an informer's Services and
+// what surrounds them.
+type Routes struct {
+	services cache.Indexer
+	surroundings
+}
 
 // servicesByLabel is the index of an informer's Services by one label of their
 // selector.
 const servicesByLabel = "vicinity.dev/selected-label"
 
-// NewRoutes adds an index to the informer, unless it has it.
-func NewRoutes(services cache.SharedIndexInformer) (Routes, error) {
-	indexer := services.GetIndexer()
-	if _, ok := indexer.GetIndexers()[servicesByLabel]; ok {
-		return Routes{indexer}, nil
+// NewRoutes returns Routes by the Services and Namespaces of informers and by the
+// settings that count. It adds an index to the Services, unless they have it. rules
+// may be nil.
+func NewRoutes(core coreinformers.Interface, rules *DestinationRules, settings Settings) (Routes, error) {
+	services, namespaces := core.Services().Informer(), core.Namespaces().Lister()
+	routes := Routes{services.GetIndexer(), surroundings{settings, rules, func(name string) string {
+		namespace, err := namespaces.Get(name)
+		if err != nil {
+			return "" // there is none
+		}
+		return namespace.Annotations[trafficDistribution]
+	}}}
+	if _, ok := routes.services.GetIndexers()[servicesByLabel]; ok {
+		return routes, nil
 	}
 	err := services.AddIndexers(cache.Indexers{servicesByLabel: func(object any) ([]string, error) {
 		s, ok := object.(*corev1.Service)
@@ -149,7 +200,7 @@ func NewRoutes(services cache.SharedIndexInformer) (Routes, error) {
 	if err != nil {
 		return Routes{}, fmt.Errorf("indexing Services by their selectors: %w", err)
 	}
-	return Routes{indexer}, nil
+	return routes, nil
 }
 
 // Of returns how calls to the workload of a pod are divided. Of Services that
@@ -165,7 +216,7 @@ func (r Routes) Of(pod *corev1.Pod) affinity.Routing {
 			}
 		}
 	}
-	routing, _ := leastLocal(found)
+	routing, _ := r.leastLocal(found)
 	return routing
 }
 

@@ -114,6 +114,16 @@ func IsPeer(pod *corev1.Pod) bool {
 		pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }
 
+// readyCondition returns what a pod says of being ready, nil when it says nothing.
+func readyCondition(pod *corev1.Pod) *corev1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
+			return c
+		}
+	}
+	return nil
+}
+
 // LocalityOf returns the position of a node by its standard topology labels.
 func LocalityOf(node *corev1.Node) locality.Locality {
 	return locality.Locality{

@@ -66,12 +66,14 @@ func (l *listWriter) item(object runtime.Object) {
 	if l.err != nil {
 		return
 	}
-	kinds, _, err := scheme.Scheme.ObjectKinds(object)
-	if err != nil {
-		l.err = err
-		return
+	if _, ofIstio := object.(*DestinationRule); !ofIstio { // those say it
+		kinds, _, err := scheme.Scheme.ObjectKinds(object)
+		if err != nil {
+			l.err = err
+			return
+		}
+		object.GetObjectKind().SetGroupVersionKind(kinds[0])
 	}
-	object.GetObjectKind().SetGroupVersionKind(kinds[0])
 	data, err := json.Marshal(object)
 	if err != nil {
 		l.err = err

@@ -9,7 +9,6 @@ import (
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/component-base/metrics"
@@ -48,6 +47,8 @@ type engine struct {
 	framework framework.Framework
 	cache     schedulercache.Cache
 	snapshot  *schedulercache.Snapshot
+	objects   informers.SharedInformerFactory
+	rules     *kube.DestinationRules
 	nodes     []fwk.NodeInfo // used anew for each pod
 }
 
@@ -65,19 +66,27 @@ func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
 	p := &Placer{
 		input: in, now: o.Now, logger: logger, store: flowgraph.NewStore(),
 		position: make(map[string]int32, len(in.Nodes)), placed: map[sim.Pod]*corev1.Pod{},
+		there: map[int32]*corev1.Node{}, at: sim.Clock(),
 		engine: engine{cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot()},
+	}
+	rules, err := kube.RulesAmong(in.Objects)
+	if err != nil {
+		return nil, err
 	}
 	registry := plugins.NewInTreeRegistry()
 	factory := trafficlocality.Factory(trafficlocality.Dependencies{
-		Store: p.store, Now: sim.Clock,
+		Store: p.store, Now: func() time.Time { return p.at }, Rules: rules,
 		Metrics: trafficlocality.NewMetrics(metrics.NewKubeRegistry().MustRegister),
 	})
 	if err := registry.Register(trafficlocality.Name, o.Config.Honour(factory)); err != nil {
 		return nil, fmt.Errorf("registering the plugin: %w", err)
 	}
-	shared, err := filled(in.Objects)
-	if err != nil {
-		return nil, err
+	shared := informers.NewSharedInformerFactory(nil, 0)
+	p.engine.objects, p.engine.rules = shared, rules
+	for _, object := range in.Objects {
+		if err := p.engine.put(kube.ObjectChange{Object: object}); err != nil {
+			return nil, err
+		}
 	}
 	claims := assumecache.NewAssumeCache(logger, shared.Resource().V1().ResourceClaims().Informer(), "ResourceClaim", "", nil)
 	p.engine.framework, err = frameworkruntime.NewFramework(ctx, registry, profile,
@@ -91,9 +100,8 @@ func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", profile.SchedulerName, err)
 	}
-	for i, node := range in.Nodes {
-		p.position[node.Name] = int32(i)
-		p.engine.cache.AddNode(logger, node)
+	for i := range in.Nodes {
+		p.node(int32(i))
 	}
 	return p, p.engine.update(logger)
 }
@@ -118,29 +126,26 @@ func (e *engine) update(logger klog.Logger) error {
 	return nil
 }
 
-// filled returns informers that are never started and hold the given objects.
-func filled(objects []runtime.Object) (informers.SharedInformerFactory, error) {
-	shared := informers.NewSharedInformerFactory(nil, 0)
-	core, apps := shared.Core().V1(), shared.Apps().V1()
-	for _, object := range objects {
-		var informer cache.SharedIndexInformer
-		switch object.(type) {
-		case *corev1.Service:
-			informer = core.Services().Informer()
-		case *corev1.Namespace:
-			informer = core.Namespaces().Informer()
-		case *corev1.ReplicationController:
-			informer = core.ReplicationControllers().Informer()
-		case *appsv1.ReplicaSet:
-			informer = apps.ReplicaSets().Informer()
-		case *appsv1.StatefulSet:
-			informer = apps.StatefulSets().Informer()
-		default:
-			return nil, fmt.Errorf("no plugin looks up a %T", object)
-		}
-		if err := informer.GetIndexer().Add(object); err != nil {
-			return nil, fmt.Errorf("indexing a %T: %w", object, err)
-		}
+// put takes over a change of what plugins look up, in informers that are never
+// started.
+func (e *engine) put(c kube.ObjectChange) error {
+	core, apps := e.objects.Core().V1(), e.objects.Apps().V1()
+	var informer cache.SharedIndexInformer
+	switch c.Object.(type) {
+	case *corev1.Service:
+		informer = core.Services().Informer()
+	case *corev1.Namespace:
+		informer = core.Namespaces().Informer()
+	case *corev1.ReplicationController:
+		informer = core.ReplicationControllers().Informer()
+	case *appsv1.ReplicaSet:
+		informer = apps.ReplicaSets().Informer()
+	case *appsv1.StatefulSet:
+		informer = apps.StatefulSets().Informer()
+	case *kube.DestinationRule:
+		return e.rules.Put(c)
+	default:
+		return fmt.Errorf("no plugin looks up a %T", c.Object)
 	}
-	return shared, nil
+	return c.Into(informer.GetIndexer())
 }

@@ -34,9 +34,11 @@ type Placer struct {
 
 	position map[string]int32 // of a node, by name
 	placed   map[sim.Pod]*corev1.Pod
+	there    map[int32]*corev1.Node // by position, as the cache has them
+	at       time.Time              // the replay's clock, by which traffic ages
 }
 
-var _ sim.Placer = (*Placer)(nil)
+var _ sim.ClusterPlacer = (*Placer)(nil)
 
 // Place implements sim.Placer.
 func (p *Placer) Place(ctx context.Context, pod sim.Pod, node int32) (sim.Decision, error) {

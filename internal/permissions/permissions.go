@@ -126,7 +126,7 @@ func (c *Checker) Run(ctx context.Context, reviews authorizationclient.SelfSubje
 	defer tick.Stop()
 	for {
 		for _, p := range c.needed {
-			allowed, err := ask(ctx, reviews, p)
+			allowed, err := Allowed(ctx, reviews, p)
 			if ctx.Err() != nil {
 				return
 			}
@@ -140,7 +140,8 @@ func (c *Checker) Run(ctx context.Context, reviews authorizationclient.SelfSubje
 	}
 }
 
-func ask(ctx context.Context, reviews authorizationclient.SelfSubjectAccessReviewInterface, p Permission) (allowed bool, err error) {
+// Allowed asks for one permission.
+func Allowed(ctx context.Context, reviews authorizationclient.SelfSubjectAccessReviewInterface, p Permission) (allowed bool, err error) {
 	review, err := reviews.Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Verb: p.Verb, Group: p.Group, Resource: p.Resource, Namespace: p.Namespace, Name: p.Name,

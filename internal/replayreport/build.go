@@ -15,8 +15,9 @@ import (
 type Sample struct {
 	Outcome       *sim.Outcome
 	Unschedulable int
-	// Took has the time of each decision; empty for an assignment that was not
-	// replayed.
+	// Replayed is false for an assignment that was measured as it is.
+	Replayed bool
+	// Took has the time of each decision, as far as they were timed.
 	Took []time.Duration
 	// Cluster and Assigned are what was measured. Either can be nil: Cluster names
 	// the busiest endpoint, and with both of them the report has changes.
@@ -29,14 +30,14 @@ type Sample struct {
 func NewSample(c *sim.Cluster, result *sim.Result) Sample {
 	return Sample{
 		Outcome: sim.Measure(c, result.Assigned), Unschedulable: result.Unschedulable, Took: result.Took,
-		Cluster: c, Assigned: result.Assigned,
+		Replayed: len(result.Took) > 0, Cluster: c, Assigned: result.Assigned,
 	}
 }
 
 // NewRun summarises the samples of one run, at least one, in the order of their
 // seeds. All samples of a report are of one cluster, or of clusters that differ
 // in nothing but their assignment. A price of 0 is none.
-// Without timing, Took only tells whether the run was replayed.
+// Without timing, Took only tells that the run was replayed.
 func NewRun(name, config string, samples []Sample, pricePerGB float64, timing bool) Run {
 	r := Run{Name: name, Config: config, samples: samples}
 	for _, s := range samples {
@@ -46,7 +47,7 @@ func NewRun(name, config string, samples []Sample, pricePerGB float64, timing bo
 			seed.BusiestWorkload, seed.BusiestNode = &w, s.Cluster.Nodes[busiest.Node].Node
 		}
 		r.PerSeed = append(r.PerSeed, seed)
-		r.Replayed = r.Replayed || len(s.Took) > 0
+		r.Replayed = r.Replayed || s.Replayed || len(s.Took) > 0
 	}
 	r.Summary = estimateEach(&r.PerSeed[0].Figures, func(cell int) sim.Estimate {
 		return sim.NewEstimate(column(r.PerSeed, cell))

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -59,6 +60,14 @@ type Input struct {
 	// end outside the cluster, which no assignment can keep local.
 	BytesPerSecond         float64 `json:"bytesPerSecond"`
 	ExternalBytesPerSecond float64 `json:"externalBytesPerSecond"`
+	// From and To are there for recordings over time. All rates are means from
+	// WarmUpUntil to To, and what has no rate is as it is at the end.
+	From        *time.Time `json:"from,omitempty"`
+	To          *time.Time `json:"to,omitempty"`
+	WarmUpUntil *time.Time `json:"warmUpUntil,omitempty"`
+	// Gaps is how many steps of the recording have no traffic because nothing was
+	// observed; they are not measured.
+	Gaps int `json:"gaps,omitempty"`
 }
 
 // Route is a trafficDistribution that was assumed for one Service, for those of
@@ -96,6 +105,8 @@ type Run struct {
 	WorkloadChanges []Change `json:"workloadChanges,omitempty"`
 	// Timing is there when asked for: no two replays share it.
 	Timing *Timing `json:"timing,omitempty"`
+	// Timeline is there for recordings over time.
+	Timeline []Moment `json:"timeline,omitempty"`
 
 	samples []Sample
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
@@ -46,6 +47,10 @@ func (r *Report) writeHead(out io.Writer) {
 	in := r.Input
 	fmt.Fprintf(out, "%s: %s, %s, %s, %s, %s\n", show.Printable(in.Name), show.Plural(in.Nodes, "node"),
 		show.Plural(in.Workloads, "workload"), show.Plural(in.Pods, "pod"), show.Plural(in.Edges, "edge"), show.ByteRate(in.BytesPerSecond))
+	if in.From != nil && in.To != nil && in.WarmUpUntil != nil {
+		fmt.Fprintf(out, "from %s to %s; measured from %s on, as the mean%s\n",
+			clock(*in.From), clock(*in.To), clock(*in.WarmUpUntil), gaps(in.Gaps))
+	}
 	if r.replayed() {
 		fmt.Fprintf(out, "pods arrive in the order %s, with %s from %d\n", show.Printable(r.Order), show.Plural(r.Seeds, "seed"), r.FirstSeed)
 	}
@@ -63,6 +68,15 @@ func (r *Report) writeHead(out io.Writer) {
 	if len(r.Runs) > 0 {
 		fmt.Fprintln(out)
 	}
+}
+
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func gaps(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" without %s in which nothing was observed", show.Plural(n, "step"))
 }
 
 // left pads the second column, so that it begins at the left too.

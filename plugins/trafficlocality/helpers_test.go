@@ -25,6 +25,7 @@ import (
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 const (
@@ -44,6 +45,7 @@ type cluster struct {
 	cache     cache.Cache
 	snapshot  *cache.Snapshot
 	informers informers.SharedInformerFactory
+	rules     *kube.DestinationRules
 	store     *flowgraph.Store
 	registry  metrics.KubeRegistry
 	metrics   *Metrics
@@ -72,7 +74,7 @@ func newCluster(t testing.TB, args string) *cluster {
 }
 
 func (c *cluster) dependencies() Dependencies {
-	return Dependencies{Store: c.store, Now: func() time.Time { return c.now }, Metrics: c.metrics}
+	return Dependencies{Store: c.store, Rules: c.rules, Now: func() time.Time { return c.now }, Metrics: c.metrics}
 }
 
 // newPlugin returns one more plugin over the same cluster.

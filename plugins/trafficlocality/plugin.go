@@ -52,6 +52,8 @@ type Plugin struct {
 type Dependencies struct {
 	// Store holds the traffic graph.
 	Store *flowgraph.Store
+	// Rules are Istio's DestinationRules; nil is none.
+	Rules *kube.DestinationRules
 	// Now returns the current time.
 	Now func() time.Time
 	// Metrics counts what the plugins do.
@@ -68,7 +70,7 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 			return nil, fmt.Errorf("%s: %w", configv1.TrafficLocalityArgsKind, err)
 		}
 		apps := handle.SharedInformerFactory().Apps().V1()
-		routes, err := kube.NewRoutes(handle.SharedInformerFactory().Core().V1().Services().Informer())
+		routes, err := kube.NewRoutes(handle.SharedInformerFactory().Core().V1(), d.Rules, settings(args.Honours))
 		if err != nil {
 			return nil, err
 		}
@@ -119,6 +121,16 @@ func decodeArgs(obj runtime.Object) (*configv1.TrafficLocalityArgs, error) {
 		return nil, err
 	}
 	return args, nil
+}
+
+// settings translates what counts.
+func settings(honours []configv1.Setting) kube.Settings {
+	return kube.Settings{
+		InternalTrafficPolicy: slices.Contains(honours, configv1.SettingInternalTrafficPolicy),
+		TrafficDistribution:   slices.Contains(honours, configv1.SettingTrafficDistribution),
+		Annotation:            slices.Contains(honours, configv1.SettingAnnotation),
+		DestinationRules:      slices.Contains(honours, configv1.SettingDestinationRules),
+	}
 }
 
 // Name returns the plugin's name.

@@ -48,6 +48,7 @@ func TestIntegration(t *testing.T) {
 		{"rolling update", s.testRollingUpdate},
 		{"scheduler names", s.testSchedulerNames},
 		{"graph", s.testGraph},
+		{"record", s.testRecord},
 		{"telemetry absent", s.testTelemetryAbsent},
 		{"telemetry faults", s.testFaults},
 		{"telemetry expires", s.testExpiry},
@@ -60,6 +61,7 @@ func TestIntegration(t *testing.T) {
 		{"versions", s.testVersions},
 		{"batching", s.testBatching},
 		{"fidelity of replay", s.testFidelity},
+		{"prediction", s.testPrediction},
 		{"demo", s.testDemo},
 	} {
 		if !t.Run(test.name, test.run) {

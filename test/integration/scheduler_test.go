@@ -41,6 +41,7 @@ type startOptions struct {
 	prometheusURL string
 	token         string                                 // of somebody who may read its metrics
 	telemetry     func(*configv1.TelemetryConfiguration) // changes it, when set
+	args          []string                               // more of them
 }
 
 // options returns those for a scheduler with the shipped configuration.
@@ -75,10 +76,11 @@ func (s *suite) start(t *testing.T, o startOptions) *scheduler {
 	}
 	port := freePort(t)
 	process, err := sandbox.StartProcess(t.Context(), o.name, filepath.Join(s.box.Dir(), o.name+".log"),
-		filepath.Join(s.programs, "vicinity-scheduler"),
-		"--config="+config, "--telemetry-config="+telemetry,
-		"--authentication-kubeconfig="+o.kubeconfig, "--authorization-kubeconfig="+o.kubeconfig,
-		"--bind-address=127.0.0.1", fmt.Sprint("--secure-port=", port), "--cert-dir="+dir)
+		filepath.Join(s.programs, "vicinity-scheduler"), append([]string{
+			"--config=" + config, "--telemetry-config=" + telemetry,
+			"--authentication-kubeconfig=" + o.kubeconfig, "--authorization-kubeconfig=" + o.kubeconfig,
+			"--bind-address=127.0.0.1", fmt.Sprint("--secure-port=", port), "--cert-dir=" + dir,
+		}, o.args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

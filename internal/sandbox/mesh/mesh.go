@@ -30,6 +30,7 @@ const step = 250 * time.Millisecond
 // Mesh is a simulated mesh.
 type Mesh struct {
 	now      func() time.Time
+	client   kubernetes.Interface
 	factory  informers.SharedInformerFactory
 	pods     corelisters.PodLister
 	services corelisters.ServiceLister
@@ -38,6 +39,7 @@ type Mesh struct {
 
 	mu       sync.Mutex
 	calls    []Call
+	rules    map[flowgraph.WorkloadID]*kube.DestinationRule // by Service
 	counters counters
 }
 
@@ -46,7 +48,7 @@ func New(client kubernetes.Interface, calls []Call, now func() time.Time) *Mesh 
 	factory := informers.NewSharedInformerFactory(client, 0)
 	core := factory.Core().V1()
 	m := &Mesh{
-		now: now, factory: factory, counters: newCounters(),
+		now: now, client: client, factory: factory, counters: newCounters(),
 		pods: core.Pods().Lister(), services: core.Services().Lister(), nodes: core.Nodes().Lister(),
 		synced: []cache.InformerSynced{
 			core.Pods().Informer().HasSynced, core.Services().Informer().HasSynced, core.Nodes().Informer().HasSynced,
@@ -72,11 +74,16 @@ func (m *Mesh) Run(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
+	rules := time.NewTicker(rulesInterval)
+	defer rules.Stop()
 	last := m.now()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-rules.C:
+			m.readRules(ctx)
+			continue
 		case <-ticker.C:
 		}
 		now := m.now()
@@ -170,13 +177,9 @@ func (m *Mesh) call(call Call, dt time.Duration, clients map[flowgraph.WorkloadI
 		}
 		return
 	}
-	distribution := ""
-	if service.Spec.TrafficDistribution != nil {
-		distribution = *service.Spec.TrafficDistribution
-	}
 	from, _ := name(call.From)
 	for _, client := range clients[from] {
-		chosen := choose(distribution, client.at, places)
+		chosen := m.divide(service, client.at, places)
 		share := amount(requests / float64(len(clients[from])) / float64(len(chosen)))
 		for _, i := range chosen {
 			m.counters.between(client, servers[i], target, call.Protocol, share)

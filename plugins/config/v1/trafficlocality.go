@@ -26,8 +26,7 @@ const (
 type Routing string
 
 const (
-	// RoutingAuto takes for each callee what its Services say: their
-	// trafficDistribution, internalTrafficPolicy and Istio's annotation.
+	// RoutingAuto takes for each callee what is configured: see Setting.
 	RoutingAuto Routing = "Auto"
 	// RoutingUniform divides calls evenly over all endpoints.
 	RoutingUniform Routing = "Uniform"
@@ -35,6 +34,26 @@ const (
 	// load.
 	RoutingFairLoad Routing = "FairLoad"
 )
+
+// Setting names where it may be configured how calls are divided.
+type Setting string
+
+const (
+	// SettingInternalTrafficPolicy is the Services' internalTrafficPolicy.
+	SettingInternalTrafficPolicy Setting = "InternalTrafficPolicy"
+	// SettingTrafficDistribution is the Services' trafficDistribution.
+	SettingTrafficDistribution Setting = "TrafficDistribution"
+	// SettingAnnotation is the annotation networking.istio.io/traffic-distribution of
+	// Services and Namespaces.
+	SettingAnnotation Setting = "TrafficDistributionAnnotation"
+	// SettingDestinationRules is Istio's DestinationRules.
+	SettingDestinationRules Setting = "DestinationRules"
+)
+
+// Settings lists all.
+func Settings() []Setting {
+	return []Setting{SettingDestinationRules, SettingInternalTrafficPolicy, SettingTrafficDistribution, SettingAnnotation}
+}
 
 // TrafficLocalityArgs are the arguments of the TrafficLocality plugin in one
 // profile of a KubeSchedulerConfiguration.
@@ -46,6 +65,9 @@ type TrafficLocalityArgs struct {
 	// Routing is what the Gain strategy assumes: Auto (default), or Uniform or
 	// FairLoad for every callee. NetMARKS knows no routing.
 	Routing Routing `json:"routing,omitempty"`
+	// Honours are the settings that count when the routing is Auto (default: all):
+	// those that the proxies honour which divide the calls.
+	Honours []Setting `json:"honours,omitempty"`
 	// Closeness is what a byte is worth that stays within a level. NetMARKS
 	// looks at nodes only.
 	Closeness *Closeness `json:"closeness,omitempty"`
@@ -95,6 +117,9 @@ func (a *TrafficLocalityArgs) SetDefaults() {
 	setDefault(&a.Kind, TrafficLocalityArgsKind)
 	setDefault(&a.Strategy, StrategyGain)
 	setDefault(&a.Routing, RoutingAuto)
+	if a.Routing == RoutingAuto && a.Honours == nil {
+		a.Honours = Settings()
+	}
 	if a.Closeness == nil {
 		a.Closeness = &Closeness{}
 	}

@@ -26,6 +26,7 @@ func TrafficLocalityArgs(a *v1.TrafficLocalityArgs) field.ErrorList {
 	if routings := []v1.Routing{v1.RoutingAuto, v1.RoutingFairLoad, v1.RoutingUniform}; !slices.Contains(routings, a.Routing) {
 		errs = append(errs, field.NotSupported(field.NewPath("routing"), a.Routing, routings))
 	}
+	errs = append(errs, honours(a, field.NewPath("honours"))...)
 	errs = append(errs, closeness(a.Closeness, field.NewPath("closeness"))...)
 	errs = append(errs, notNegative(a.RequestBytes, field.NewPath("requestBytes"))...)
 	errs = append(errs, notNegative(a.SignificantRate, field.NewPath("significantRate"))...)
@@ -36,6 +37,25 @@ func TrafficLocalityArgs(a *v1.TrafficLocalityArgs) field.ErrorList {
 	}
 	if a.ExpireAfter.Duration <= a.StaleAfter.Duration {
 		errs = append(errs, field.Invalid(field.NewPath("expireAfter"), a.ExpireAfter.Duration.String(), "must be greater than staleAfter"))
+	}
+	return errs
+}
+
+func honours(a *v1.TrafficLocalityArgs, path *field.Path) field.ErrorList {
+	if a.Routing != v1.RoutingAuto {
+		if a.Honours != nil {
+			return field.ErrorList{field.Invalid(path, a.Honours, "must not be set unless routing is Auto")}
+		}
+		return nil
+	}
+	if len(a.Honours) == 0 {
+		return field.ErrorList{field.Invalid(path, a.Honours, "must not be empty; where nothing is honoured, set routing to Uniform")}
+	}
+	var errs field.ErrorList
+	for i, s := range a.Honours {
+		if !slices.Contains(v1.Settings(), s) {
+			errs = append(errs, field.NotSupported(path.Index(i), s, v1.Settings()))
+		}
 	}
 	return errs
 }

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/recording"
+	"github.com/vicinity-sched/vicinity/internal/recorder"
+	"github.com/vicinity-sched/vicinity/internal/recordingfile"
+)
+
+// recordOptions are the flags of the verb record.
+type recordOptions struct {
+	telemetryOptions
+	kubeconfig, context string
+
+	since, duration, step time.Duration
+	anonymize             bool
+}
+
+const (
+	// minStep is what timestamps and names of files can tell apart with ease.
+	minStep = time.Second
+	// maxSteps bounds the queries of one call: a year by the minute.
+	maxSteps = 366 * 24 * 60
+)
+
+func recordCommand(s streams, now func() time.Time) *cobra.Command {
+	o := recordOptions{}
+	cmd := &cobra.Command{
+		Use:   "record (--prometheus URL | --telemetry-config FILE) (--duration TIME | --since TIME) PATH",
+		Short: "Record the traffic between workloads and the objects of a cluster",
+		Long: `Record the traffic between workloads and the objects of a cluster, for replay. PATH
+is a directory to be made, or an archive when it ends in .tar.zst.
+
+With --duration it watches from now on; Ctrl-C ends it earlier, and what has been
+recorded is a recording. With --since it asks Prometheus for a time that has gone by,
+as far as Prometheus keeps it; of the objects only those that are there now are
+known.
+
+Every --step it runs the queries of the scheduler once; the rates are those of the
+source's window. Secrets, environment variables, commands, images and annotations
+are not recorded. --anonymize renames all that has a name; no key is kept.
+
+docs/recording.md has the format and the permissions that are needed.`,
+		Example: `  kubectl port-forward --namespace monitoring service/prometheus 9090 &
+  vicinity record --prometheus http://localhost:9090 --duration 1h shop.tar.zst
+  vicinity record --prometheus http://localhost:9090 --since 24h --step 5m yesterday/
+  vicinity record --telemetry-config telemetry.yaml --context prod --duration 24h --anonymize prod.tar.zst`,
+		Args:    onePath,
+		PreRunE: func(cmd *cobra.Command, args []string) error { return o.check(cmd, args[0]) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0], s, now) },
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveDefault
+		},
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *recordOptions) addFlags(cmd *cobra.Command) {
+	o.telemetryOptions.addFlags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `FILE`; otherwise that which kubectl takes, or the pod's own account")
+	f.StringVar(&o.context, "context", "", "`NAME` of the context in the kubeconfig")
+	f.DurationVar(&o.duration, "duration", 0, "record from now on for so long, such as 1h")
+	f.DurationVar(&o.since, "since", 0, "record what has gone by since so long ago, such as 24h")
+	f.DurationVar(&o.step, "step", time.Minute, "time between two observations of the traffic")
+	f.BoolVar(&o.anonymize, "anonymize", false, "rename namespaces, workloads, pods, nodes, labels and Services, the same name always alike")
+	cmd.MarkFlagsMutuallyExclusive("since", "duration") // for completion, as above
+	addCompletion(cmd, map[string]cobra.CompletionFunc{
+		"context":  cobra.NoFileCompletions,
+		"duration": cobra.FixedCompletions([]string{"10m", "1h", "24h"}, cobra.ShellCompDirectiveNoFileComp),
+		"since":    cobra.FixedCompletions([]string{"1h", "24h", "168h"}, cobra.ShellCompDirectiveNoFileComp),
+		"step":     cobra.FixedCompletions([]string{"15s", "1m", "5m"}, cobra.ShellCompDirectiveNoFileComp),
+	})
+}
+
+// onePath takes one argument.
+func onePath(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return usageErrorf("where to? Give a directory that does not exist yet, or an archive such as recording.tar.zst; see %s --help", cmd.CommandPath())
+	case len(args) > 1:
+		return usageErrorf("%s takes one PATH, not %q as well; see %s --help", cmd.Name(), args[1], cmd.CommandPath())
+	}
+	return nil
+}
+
+// check reports mistakes in the flags.
+func (o *recordOptions) check(cmd *cobra.Command, path string) error {
+	if err := o.telemetryOptions.check(cmd); err != nil {
+		return err
+	}
+	flag, length := "duration", o.duration
+	if cmd.Flags().Changed("since") {
+		flag, length = "since", o.since
+	}
+	switch {
+	case !cmd.Flags().Changed("since") && !cmd.Flags().Changed("duration"):
+		return usageErrorf("how long? --duration 1h records from now on, --since 24h what has gone by")
+	case cmd.Flags().Changed("since") && cmd.Flags().Changed("duration"):
+		return usageErrorf("--since and --duration exclude each other: record what has gone by, then what comes, into two recordings")
+	case o.step < minStep || o.step%time.Second != 0:
+		return usageErrorf("--step %s: must be whole seconds, at least %s", o.step, minStep)
+	case length < o.step:
+		return usageErrorf("--%s %s: must not be shorter than --step, %s", flag, length, duration(o.step))
+	case length/o.step > maxSteps:
+		return usageErrorf("--%s %s: has %d steps of --step %s; must be at most %d", flag, length, length/o.step, duration(o.step), maxSteps)
+	}
+	switch _, err := os.Lstat(path); {
+	case err == nil:
+		return usageErrorf("%s exists; a recording never overwrites: choose another PATH", path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return usageErrorf("%w", err)
+	}
+	if wrong := filepath.Ext(path); strings.HasSuffix(path, ".tar"+wrong) || wrong == ".zst" || wrong == ".tgz" || wrong == ".zip" {
+		if !strings.HasSuffix(path, recordingfile.ArchiveSuffix) {
+			return usageErrorf("%s: archives end in %s", path, recordingfile.ArchiveSuffix)
+		}
+	}
+	return nil
+}
+
+// run does the work of the verb.
+func (o *recordOptions) run(cmd *cobra.Command, path string, s streams, now func() time.Time) error {
+	ctx := cmd.Context()
+	options, closeClient, err := o.recorder(cmd, s, now)
+	if err != nil {
+		return err
+	}
+	defer closeClient()
+	r, err := recorder.New(ctx, options, o.since == 0)
+	if err != nil {
+		return o.explain(err)
+	}
+	from, to := o.period(now())
+	m := recording.Manifest{From: from, Step: o.step, Vicinity: programVersion(), Anonymized: o.anonymize}
+	for _, source := range options.Sources {
+		m.Sources = append(m.Sources, source.Name())
+	}
+	target, err := recordingfile.Create(path)
+	if err != nil {
+		return err
+	}
+	w, err := recording.NewWriter(target, m)
+	if err != nil {
+		return errors.Join(err, target.Close())
+	}
+	record := r.Live
+	if o.since != 0 {
+		record = r.Past
+	}
+	sum, failed := record(ctx, w, from, to)
+	clearLine(s.progress)
+	return o.finish(cmd, result{path: path, options: o, sum: sum, target: target, writer: w, to: to}, failed)
+}
+
+// period returns what is recorded, in whole seconds: timestamps of samples are
+// exact then in every program.
+func (o *recordOptions) period(now time.Time) (from, to time.Time) {
+	now = now.UTC().Truncate(time.Second)
+	length := max(o.since, o.duration) / o.step * o.step
+	if o.since != 0 {
+		return now.Add(-length), now
+	}
+	return now, now.Add(length)
+}
+
+// result is a recording that has ended.
+type result struct {
+	path    string
+	options *recordOptions
+	sum     recorder.Summary
+	target  recordingfile.Target
+	writer  *recording.Writer
+	to      time.Time // when it should have
+}
+
+// finish writes the rest of the recording and the summary. A recording that ends
+// early is one all the same, unless nothing was observed.
+func (o *recordOptions) finish(cmd *cobra.Command, r result, failed error) error {
+	complete, why := !r.sum.To.Before(r.to), ""
+	switch {
+	case failed != nil:
+		complete, why = false, failed.Error()
+	case !complete:
+		why = "interrupted"
+	}
+	for _, note := range r.sum.Notes {
+		r.writer.Note(note)
+	}
+	if err := errors.Join(r.writer.Close(complete, why), r.target.Close()); err != nil {
+		return fmt.Errorf("%w; %s can be read up to %s", err, r.path, moment(r.writer.Written()))
+	}
+	writeRecordSummary(cmd.OutOrStdout(), r, why)
+	switch {
+	case failed != nil:
+		return failed
+	case r.sum.Steps > 0 && r.sum.Gaps == r.sum.Steps:
+		return fmt.Errorf("no traffic was observed: %w", o.explain(r.sum.LastFailure))
+	}
+	return nil
+}
+
+// wait returns after so long, or when ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/vicinity-sched/vicinity/internal/show"
+)
+
+// writeRecordSummary says what was recorded. why is why it ended early.
+func writeRecordSummary(w io.Writer, r result, why string) {
+	s := r.sum
+	fmt.Fprintf(w, "Recorded %s, from %s to %s, into %s (%s).\n",
+		duration(s.To.Sub(s.From)), moment(s.From), moment(s.To), show.Printable(r.path), byteSize(r.target.Bytes()))
+	if why != "" {
+		fmt.Fprintf(w, "It ended early, %s: it is complete up to %s.\n", show.Printable(why), moment(s.To))
+	}
+	t := columns{left: 1}
+	t.add("steps of "+duration(r.options.step), fmt.Sprint(s.Steps))
+	t.add("  of them gaps", fmt.Sprint(s.Gaps))
+	t.add("edges", fmt.Sprint(s.Edges))
+	t.add("traffic on average", show.ByteRate(s.BytesPerSecond))
+	t.add("objects", fmt.Sprint(s.Objects))
+	t.add("changes of objects", fmt.Sprint(s.Changes))
+	t.write(w)
+	if s.Gaps > 0 && s.LastFailure != nil {
+		fmt.Fprintf(w, "The last gap: %s.\n", show.Printable(strings.ReplaceAll(s.LastFailure.Error(), "\n", "; ")))
+	}
+	for _, note := range s.Notes {
+		fmt.Fprintf(w, "Note: %s.\n", show.Printable(note))
+	}
+}
+
+// byteSize formats a size with a binary unit.
+func byteSize(n int64) string {
+	rate := show.ByteRate(float64(n))
+	return rate[:len(rate)-len("/s")]
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/recording"
+	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kubesim"
+	"github.com/vicinity-sched/vicinity/internal/promdata"
+	"github.com/vicinity-sched/vicinity/internal/recordingfile"
+	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
+	"github.com/vicinity-sched/vicinity/plugins/config"
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+// timedInput is an INPUT that goes on over time.
+type timedInput struct {
+	name     string
+	steps    kubesim.Steps
+	from, to time.Time
+	// cluster has the objects when the steps have none.
+	cluster *kube.Objects
+	graph   flowgraph.Options
+	// warnings returns what has been odd by now.
+	warnings func() []string
+	close    func() error
+}
+
+// openTimed opens a recording or a data directory; nil is for any other INPUT.
+func openTimed(ctx context.Context, input string, o replayOptions) (*timedInput, error) {
+	info, err := os.Stat(input)
+	switch {
+	case err != nil:
+		return nil, o.onlyTimed(input) // what else is wrong is another's to say
+	case info.IsDir() && isFile(filepath.Join(input, recording.ManifestName)),
+		strings.HasSuffix(input, recordingfile.ArchiveSuffix), info.Mode().IsRegular() && recordingfile.IsArchive(input):
+		if o.since != "" || o.until != "" || o.step != 0 {
+			return nil, usageErrorf("--since, --until and --step go with a Prometheus data directory, not with the recording %s", input)
+		}
+		return openRecording(ctx, input, o)
+	case info.IsDir() && promdata.Is(input):
+		return openData(input, o)
+	case info.IsDir():
+		return nil, usageErrorf("%s is neither a recording nor a Prometheus data directory: it has no %s, no block and no wal", input, recording.ManifestName)
+	}
+	return nil, o.onlyTimed(input)
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// onlyTimed refuses flags that other inputs do not have.
+func (o replayOptions) onlyTimed(input string) error {
+	for _, f := range []struct {
+		flag string
+		set  bool
+	}{
+		{"--warm-up", o.warmUp != ""}, {"--since", o.since != ""}, {"--until", o.until != ""}, {"--step", o.step != 0},
+		{"--telemetry-config", o.telemetry != ""},
+	} {
+		if f.set {
+			return usageErrorf("%s goes with a recording or a Prometheus data directory, not with %s", f.flag, input)
+		}
+	}
+	return nil
+}
+
+// recorded makes the steps of a recording.
+type recorded struct{ *recording.Reader }
+
+// Next implements kubesim.Steps.
+func (r recorded) Next(context.Context) (*recording.Step, error) { return r.Reader.Next() }
+
+func openRecording(ctx context.Context, path string, o replayOptions) (*timedInput, error) {
+	cfg, err := o.telemetryConfiguration()
+	if err != nil {
+		return nil, err
+	}
+	file, reader, err := readRecording(path)
+	if err != nil {
+		return nil, err
+	}
+	m := reader.Manifest()
+	in := &timedInput{
+		name: filepath.Base(filepath.Clean(path)), steps: recorded{reader}, from: m.From, to: m.To,
+		graph: telemetrysetup.GraphOptions(cfg), close: file.Close,
+	}
+	in.warnings = func() []string {
+		var said []string
+		for _, w := range reader.Warnings() {
+			said = append(said, w.String())
+		}
+		return append(said, reader.Manifest().Notes...)
+	}
+	if in.cluster, err = o.objects(); err == nil && in.to.IsZero() {
+		in.to, err = endOf(ctx, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return in, nil
+}
+
+func readRecording(path string) (recordingfile.Source, *recording.Reader, error) {
+	file, err := recordingfile.Open(path)
+	if err != nil {
+		return nil, nil, err // names the path
+	}
+	reader, err := recording.NewReader(file)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+	}
+	return file, reader, nil
+}
+
+// endOf reads a recording whose manifest does not say when it ends.
+func endOf(ctx context.Context, path string) (end time.Time, err error) {
+	file, reader, err := readRecording(path)
+	if err != nil {
+		return end, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	end = reader.Manifest().From
+	for ctx.Err() == nil {
+		s, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return end, nil
+		}
+		if err != nil {
+			return end, fmt.Errorf("%s: %w", path, err)
+		}
+		end = s.At
+	}
+	return end, ctx.Err()
+}
+
+// objects reads --cluster, nil without it.
+func (o replayOptions) objects() (*kube.Objects, error) {
+	if o.cluster == "" {
+		return nil, nil
+	}
+	file, err := os.Open(o.cluster)
+	if err != nil {
+		return nil, err // names the path
+	}
+	defer file.Close()
+	objects, _, err := kube.ReadObjects(file, o.cluster)
+	return objects, err
+}
+
+// telemetryConfiguration is that of --telemetry-config, or the default one.
+func (o replayOptions) telemetryConfiguration() (*v1.TelemetryConfiguration, error) {
+	if o.telemetry != "" {
+		return config.LoadTelemetry(o.telemetry)
+	}
+	c := &v1.TelemetryConfiguration{}
+	c.SetDefaults()
+	return c, nil
+}
+
+func openData(path string, o replayOptions) (*timedInput, error) {
+	if o.cluster == "" {
+		return nil, usageErrorf("a Prometheus data directory has no objects; give the cluster with --cluster FILE, see vicinity replay --help")
+	}
+	cfg, err := o.telemetryConfiguration()
+	if err != nil {
+		return nil, err
+	}
+	sources, err := telemetrysetup.Sources(cfg)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := o.objects()
+	if err != nil {
+		return nil, err
+	}
+	data, err := promdata.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	step := o.step
+	if step == 0 {
+		step = time.Minute
+	}
+	from, to, err := o.period(data)
+	if err == nil && to.Sub(from) < 2*step {
+		err = usageErrorf("from %s to %s there are no two steps of %s; %s has data from %s to %s",
+			moment(from), moment(to), duration(step), path, moment(data.From), moment(data.To))
+	}
+	if err != nil {
+		return nil, errors.Join(err, data.Close())
+	}
+	return &timedInput{
+		name: filepath.Base(filepath.Clean(path)), steps: promdata.NewSteps(data, sources, from, to, step), from: from, to: to,
+		cluster: objects, graph: telemetrysetup.GraphOptions(cfg), warnings: func() []string { return nil }, close: data.Close,
+	}, nil
+}
+
+// period returns the part of the data that --since and --until ask for.
+func (o replayOptions) period(data *promdata.Data) (from, to time.Time, err error) {
+	from, to = data.From, data.To
+	for _, f := range []struct {
+		flag, value string
+		into        *time.Time
+	}{{"--since", o.since, &from}, {"--until", o.until, &to}} {
+		if f.value == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, f.value)
+		if ago, bad := time.ParseDuration(f.value); err != nil && bad == nil {
+			at, err = data.To.Add(-ago), nil
+		}
+		if err != nil {
+			return from, to, usageErrorf("%s %q: must be a time such as 2026-03-04T05:06:07Z, or how long before the end of the data, such as 6h", f.flag, f.value)
+		}
+		if at.Before(data.From) || at.After(data.To) {
+			return from, to, usageErrorf("%s %s: there is data from %s to %s", f.flag, moment(at), moment(data.From), moment(data.To))
+		}
+		*f.into = at
+	}
+	return from, to, nil
+}

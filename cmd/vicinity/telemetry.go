@@ -1,0 +1,163 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/plugins/config"
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+	"github.com/vicinity-sched/vicinity/plugins/config/validation"
+)
+
+// telemetryOptions are the flags of the verbs that ask telemetry sources.
+type telemetryOptions struct {
+	prometheus, configFile string
+	window, timeout        time.Duration
+	cluster, selector      string
+}
+
+func (o *telemetryOptions) addFlags(cmd *cobra.Command) {
+	standard := v1.TelemetryConfiguration{}
+	standard.SetDefaults()
+	f := cmd.Flags()
+	f.StringVar(&o.prometheus, "prometheus", "", "base `URL` of the Prometheus API, without /api/v1")
+	f.StringVar(&o.configFile, "telemetry-config", "", "the scheduler's TelemetryConfiguration `FILE`, instead of --prometheus")
+	f.DurationVar(&o.window, "window", standard.Sources[0].Window.Duration, "range of the rates; at least four scrape intervals (with --prometheus)")
+	f.StringVar(&o.cluster, "cluster", "", "the mesh's `NAME` of the cluster; traffic that names another is left out (with --prometheus)")
+	f.StringVar(&o.selector, "selector", "", "further PromQL label `MATCHERS` without braces, such as job=\"envoy\" (with --prometheus)")
+	f.DurationVar(&o.timeout, "timeout", standard.Prometheus.Timeout.Duration, "how long one query may take (with --prometheus)")
+	cmd.MarkFlagsMutuallyExclusive("prometheus", "telemetry-config") // for completion; check, which comes first, says it better
+	addCompletion(cmd, map[string]cobra.CompletionFunc{
+		"prometheus":       cobra.FixedCompletions([]string{"http://localhost:9090"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace),
+		"telemetry-config": cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt),
+		"window":           cobra.FixedCompletions([]string{"1m", "5m", "15m", "1h"}, cobra.ShellCompDirectiveNoFileComp),
+		"timeout":          cobra.FixedCompletions([]string{"10s", "30s", "2m"}, cobra.ShellCompDirectiveNoFileComp),
+		"cluster":          cobra.NoFileCompletions,
+		"selector":         cobra.NoFileCompletions,
+	})
+}
+
+// addCompletion says what may follow flags that the command has.
+func addCompletion(cmd *cobra.Command, complete map[string]cobra.CompletionFunc) {
+	for flag, f := range complete {
+		if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
+			panic(err) // no such flag
+		}
+	}
+}
+
+// check reports mistakes in the flags.
+func (o *telemetryOptions) check(cmd *cobra.Command) error {
+	see := cmd.CommandPath()
+	switch {
+	case o.prometheus == "" && o.configFile == "":
+		return usageErrorf("which Prometheus? Type: %s --prometheus http://localhost:9090, or %s --telemetry-config FILE", see, see)
+	case o.prometheus != "" && o.configFile != "":
+		return usageErrorf("--prometheus and --telemetry-config exclude each other: the file names the server. Type: %s --telemetry-config %s", see, o.configFile)
+	case o.configFile == "":
+		return nil
+	}
+	for _, f := range flagFields() {
+		if cmd.Flags().Changed(f.flag) {
+			return usageErrorf("--%s goes with --prometheus only: set %s in %s", f.flag, f.field, o.configFile)
+		}
+	}
+	return nil
+}
+
+// flagField pairs a flag with the field of the TelemetryConfiguration that it
+// stands for.
+type flagField struct{ flag, field string }
+
+// flagFields returns the flags that go with --prometheus only.
+func flagFields() []flagField {
+	return []flagField{
+		{"window", "sources[0].window"},
+		{"cluster", "sources[0].cluster"},
+		{"selector", "sources[0].selector"},
+		{"timeout", "prometheus.timeout"},
+	}
+}
+
+// configuration returns what the flags ask for as the scheduler's own
+// configuration, defaulted and validated.
+func (o *telemetryOptions) configuration(cmd *cobra.Command) (*v1.TelemetryConfiguration, error) {
+	if o.configFile != "" {
+		return config.LoadTelemetry(o.configFile)
+	}
+	c := &v1.TelemetryConfiguration{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1.GroupVersion, Kind: v1.TelemetryConfigurationKind},
+		Prometheus: v1.Prometheus{
+			URL:     o.prometheus,
+			Timeout: &metav1.Duration{Duration: o.timeout},
+		},
+		Sources: []v1.TelemetrySource{{
+			Type:     v1.SourceIstioSidecar,
+			Window:   &metav1.Duration{Duration: o.window},
+			Cluster:  o.cluster,
+			Selector: o.selector,
+		}},
+	}
+	c.SetDefaults()
+	mistakes := validation.TelemetryConfiguration(c)
+	for _, m := range mistakes {
+		for _, f := range append(flagFields(), flagField{"prometheus", "prometheus.url"}) {
+			if m.Field == f.field {
+				m.Field = "--" + f.flag
+			}
+		}
+	}
+	if err := config.OneLine(mistakes); err != nil {
+		return nil, usageErrorf("%w; see %s --help", err, cmd.CommandPath())
+	}
+	return c, nil
+}
+
+// explain makes the error of a failed refresh one line that ends with the next
+// step. It returns nil for nil.
+func (o *telemetryOptions) explain(failed error) error {
+	if failed == nil {
+		return nil
+	}
+	text := strings.ReplaceAll(failed.Error(), "\n", "; ") // errors.Join
+	if step := nextStep(telemetry.FailureOf(failed), o.configFile); step != "" {
+		text += "; " + step
+	}
+	return errors.New(text)
+}
+
+// nextStep says what to do about a failure, "" when nothing is known to help.
+// configFile is "" when there is none.
+func nextStep(f telemetry.Failure, configFile string) string {
+	timeout, file := "--timeout", "a file given with --telemetry-config"
+	if configFile != "" {
+		timeout, file = "prometheus.timeout in "+configFile, configFile
+	}
+	switch f {
+	case telemetry.Timeout:
+		return "raise " + timeout + " or look at the server's load"
+	case telemetry.Unreachable:
+		return "check the address; from outside the cluster forward a port, e.g. " +
+			"kubectl port-forward --namespace monitoring service/prometheus 9090, and use http://localhost:9090"
+	case telemetry.Denied:
+		return "set prometheus.bearerTokenFile or prometheus.basicAuth in " + file
+	case telemetry.Rejected:
+		return "check that the address is the base of a Prometheus API, without /api/v1, and look at the server's log: it may be starting or overloaded"
+	case telemetry.Partial:
+		return "a store behind the server is missing: the scheduler does not use such an answer either"
+	case telemetry.TooLarge:
+		return "raise prometheus.maxSeries or prometheus.maxBodyBytes in " + file
+	case telemetry.Empty:
+		return "check that Prometheus scrapes the mesh's proxies, and the selector, cluster and window of the source"
+	case telemetry.BadAnswer:
+		return "check that the address is the base of a Prometheus API, with its path prefix if it has one and without /api/v1"
+	case telemetry.Panicked:
+		return "this is a bug of Vicinity: report it with the lines above"
+	}
+	return ""
+}

@@ -1,0 +1,47 @@
+// What changed most, and what other routing would save.
+
+const pathOf = (w) => w.namespace + "/" + w.name;
+
+// breakable is a path that breaks after its namespace first.
+const breakable = (w) => [w.namespace + "/", el("wbr"), w.name];
+
+// changeList draws for each edge or workload which part of its traffic stayed
+// before and stays after.
+function changeList(title, changes) {
+  if (!changes?.length) return null;
+  return el("div", { class: "changes" }, el("h3", {}, title), el("ol", {}, changes.map((change) => {
+    const [before, after] = [change.localBytesPerSecondBefore, change.localBytesPerSecondAfter].map((v) => v / change.bytesPerSecond);
+    const gained = after >= before;
+    const at = (share) => (2 + 96 * share).toFixed(2) + "%";
+    return el("li", {},
+      el("span", { class: "who" }, breakable(change.from), change.to ? [el("span", { class: "to" }, " \u2192 "), breakable(change.to)] : null),
+      svg("svg", { width: "100%", height: 18, "aria-hidden": "true", class: gained ? "dumbbell gained" : "dumbbell lost" },
+        svg("line", { class: "track", x1: at(0), x2: at(1), y1: 9, y2: 9 }),
+        svg("line", { class: "moved", x1: at(before), x2: at(after), y1: 9, y2: 9 }),
+        svg("circle", { class: "was", cx: at(before), cy: 9, r: 4.5 }),
+        svg("circle", { class: "now", cx: at(after), cy: 9, r: 5.5 })),
+      el("span", { class: "n" }, `${percent(before)} \u2192 ${percent(after)}`),
+      el("span", { class: "n" }, signed(change.localBytesPerSecondAfter - change.localBytesPerSecondBefore, rate)));
+  })));
+}
+
+// advice ranks the Services that would save something with another
+// trafficDistribution.
+function advice(report) {
+  const rows = (report.routingAdvice ?? []).flatMap((a) => a.options.flatMap((option) => option.runs.map((run) => ({ ...run, option: option.trafficDistribution, now: a.trafficDistribution, workload: pathOf(a.workload) }))));
+  if (!rows.length) return null;
+  const zones = rows.some((row) => row.crossZoneSavedBytesPerSecond !== null);
+  const priced = rows.some((row) => row.savedPerMonth !== undefined);
+  const columns = [
+    { title: "Calls to", value: (r) => r.workload, cell: (r) => r.workload },
+    { title: "Now", value: (r) => r.now, cell: (r) => r.now },
+    { title: "Instead", value: (r) => r.option, cell: (r) => r.option },
+    { title: "In run", value: (r) => r.run, cell: (r) => r.run },
+    { title: "Less between nodes", numeric: true, value: (r) => r.crossNodeSavedBytesPerSecond, cell: (r) => rate(r.crossNodeSavedBytesPerSecond) },
+    zones && { title: "Less between zones", numeric: true, value: (r) => r.crossZoneSavedBytesPerSecond, cell: (r) => rate(r.crossZoneSavedBytesPerSecond) },
+    priced && { title: "Saves a month", numeric: true, value: (r) => r.savedPerMonth, cell: (r) => money(r.savedPerMonth) },
+    { title: "Busiest pod", numeric: true, value: (r) => r.busiestEndpoint, cell: (r) => el("span", { class: r.busiestEndpoint >= 2 && "hot" }, fixed(r.busiestEndpointNow, 1) + "\u00d7 \u2192 " + fixed(r.busiestEndpoint, 1) + "\u00d7") },
+  ].filter(Boolean);
+  const table = searchTable({ label: "options", columns, rows, text: (r) => [r.workload, r.option, r.run].join(" "), sortBy: columns.findIndex((c) => c.title === (priced ? "Saves a month" : "Less between nodes")) });
+  return section("Routing that would save", "What another trafficDistribution of a workload\u2019s Services would save, with all pods staying where they are. From 2\u00d7 on, the busiest pod usually gets more than its requests are made for; prefer the zone there, or add replicas near the callers.", table.node);
+}

@@ -1,0 +1,60 @@
+// Numbers as people read them. Rates have binary units, as the tables of the
+// command line; volumes have decimal ones, as bills.
+
+const minus = "\u2212";
+const space = "\u00a0"; // between a number and its unit, where no line ends
+
+function fixed(value, digits) {
+  const text = Math.abs(value).toFixed(digits);
+  return (value < 0 && Number(text) !== 0 ? minus : "") + text;
+}
+
+function withUnit(value, units, base, per) {
+  let unit = 0;
+  let size = Math.abs(value);
+  while (size >= 999.95 && unit < units.length - 1) {
+    size /= base;
+    unit++;
+  }
+  const digits = unit === 0 && Number.isInteger(size) ? 0 : 1;
+  return fixed(value < 0 ? -size : size, digits) + space + units[unit] + per;
+}
+
+const rate = (bytesPerSecond) => withUnit(bytesPerSecond, ["B", "KiB", "MiB", "GiB", "TiB"], 1024, "/s");
+const perDay = (bytesPerSecond) => withUnit(bytesPerSecond * 86400, ["B", "kB", "MB", "GB", "TB", "PB"], 1000, "");
+const percent = (share) => fixed(100 * share, 1) + space + "%";
+const money = (value) => (Math.abs(value) < 100 ? fixed(value, 2) : grouped(Math.round(value)));
+
+function signed(value, format) {
+  const text = format(value);
+  return value > 0 && /[1-9]/.test(text) ? "+" + text : text;
+}
+
+function grouped(value) {
+  return (value < 0 ? minus : "") + String(Math.abs(value)).replace(/\B(?=(\d{3})+$)/g, "\u2009");
+}
+
+// number has as many digits as a mean of counts needs.
+const number = (value) => (Number.isInteger(value) ? grouped(value) : fixed(value, Math.abs(value) < 10 ? 2 : 1));
+
+// estimate is a mean with half its confidence interval, where there is one.
+function estimate(e, format) {
+  return e.runs >= 2 && e.interval > 0 ? format(e.mean) + " \u00b1" + format(e.interval) : format(e.mean);
+}
+
+const plural = (n, noun) => grouped(n) + " " + noun + (n === 1 ? "" : "s");
+
+const levelWords = {
+  node: { local: "on its node", crossing: "between nodes", stays: "stays on a node", domain: "node" },
+  zone: { local: "in its zone", crossing: "between zones", stays: "stays in a zone", domain: "zone" },
+  region: { local: "in its region", crossing: "between regions", stays: "stays in a region", domain: "region" },
+};
+
+const modelWords = {
+  configured: "as the Services say",
+  uniform: "evenly over all endpoints",
+  fairLoad: "nearby first, up to the endpoints\u2019 fair share",
+  sameNode: "nearby whenever an endpoint is there",
+};
+
+const modelNames = { configured: "As configured", uniform: "Uniform", fairLoad: "Fair load", sameNode: "Same node" };

@@ -1,0 +1,151 @@
+// The page of a live graph: workloads in their namespaces, without any node.
+
+function graphPage(graph, page) {
+  const model = graphModel(graph);
+  replace(page.bar, el("span", { class: "brand" }, "Vicinity"), themeButton());
+  replace(page.main,
+    el("section", { class: "hero", "aria-label": "Result" },
+      el("p", { class: "eyebrow" }, graphEyebrow(graph)),
+      el("div", { class: "headline" }, graphHeadline(graph, model)),
+      graphTiles(graph)),
+    model.names.length ? [graphPicture(model), graphMap(model), graphTables(graph, model)] : null,
+    graphBasis(graph));
+  replace(page.foot, `${graph.schema} \u00b7 made by vicinity graph; this file needs no network.`);
+}
+
+const bytesOf = (rates) => rates.sentBytesPerSecond + rates.receivedBytesPerSecond;
+
+// graphModel numbers the workloads that the edges name.
+function graphModel(graph) {
+  const ids = new Map();
+  const workloads = [];
+  const at = (w) => {
+    const name = pathOf(w);
+    if (!ids.has(name)) { ids.set(name, workloads.length); workloads.push({ ...w, traffic: 0 }); }
+    return ids.get(name);
+  };
+  const edges = graph.edges.map((edge) => ({ ...edge, from: at(edge.from), to: at(edge.to), rate: bytesOf(edge) }));
+  for (const { from, to, rate: value } of edges) for (const w of new Set([from, to])) workloads[w].traffic += value;
+  const order = [...workloads.keys()].sort((a, b) => workloads[b].traffic - workloads[a].traffic);
+  return { edges: edges.sort((a, b) => b.rate - a.rate), workloads, order, names: workloads.map(pathOf) };
+}
+
+function graphHeadline(graph, model) {
+  const { total } = graph;
+  if (!model.edges.length) return el("h1", {}, "The graph is empty.");
+  const largest = model.edges[0];
+  const [from, to] = [model.names[largest.from], model.names[largest.to]];
+  return [
+    el("h1", {}, el("strong", {}, plural(total.workloads, "workload")), " exchange ", el("strong", { class: "local" }, rate(bytesOf(total))), ` over ${plural(total.edges, "edge")}.`),
+    el("p", { class: "saves" }, "The largest is ", el("strong", {}, `${from} \u2192 ${to}`), `, ${rate(largest.rate)}, ${percent(largest.share)} of all bytes.`),
+  ];
+}
+
+const graphEyebrow = (graph) =>
+  [`Data of ${graph.dataAt}`, graph.namespace ? `namespace ${graph.namespace}` : null, plural(graph.sources.length, "source")].filter(Boolean).join(" \u00b7 ");
+
+function graphTiles(graph) {
+  const { total, matching, notShown } = graph;
+  const rows = [
+    ["Bytes", "bytes", rate(bytesOf(total))], ["Requests", "requests", number(total.requestsPerSecond) + "/s"],
+    ["Of a workload with itself", "selfFlow", rate(bytesOf(total.selfFlow))],
+    matching && ["In the namespace", "matching", rate(bytesOf(matching))],
+    notShown && ["Smaller edges, not on this page", "notShown", `${grouped(notShown.edges)} with ${rate(bytesOf(notShown))}`],
+  ].filter(Boolean);
+  return el("dl", { class: "tiles" }, rows.map(([label, key, text]) => el("div", { class: "tile", "data-figure": key }, el("dt", {}, label), el("dd", { class: "now" }, text))));
+}
+
+function graphScene(model) {
+  const spaces = [...new Set(model.workloads.map((w) => w.namespace))].sort();
+  const boxes = spaces.map((name) => ({ name, chips: model.order.filter((w) => model.workloads[w].namespace === name).map((workload) => ({ workload, count: 1 })), local: 0, crossing: 0 }));
+  const boxOf = (w) => spaces.indexOf(model.workloads[w].namespace);
+  const links = model.edges.filter((edge) => edge.from !== edge.to).map((edge) => ({
+    from: { box: boxOf(edge.from), workload: edge.from }, to: { box: boxOf(edge.to), workload: edge.to }, rate: edge.rate, near: boxOf(edge.from) === boxOf(edge.to) }));
+  for (const link of links) {
+    for (const box of new Set([link.from.box, link.to.box])) boxes[box][link.near ? "local" : "crossing"] += link.rate;
+  }
+  const busiest = model.workloads[model.order[0]].traffic;
+  return {
+    groups: [{ name: "", boxes: [...spaces.keys()] }], rooms: boxes.map((box) => box.chips.length), boxes, links, most: links[0]?.rate ?? 1, shown: 80,
+    name: (w) => model.workloads[w].name,
+    plain: true,
+    heavy: (w) => model.workloads[w].traffic > busiest / 20,
+    share: (w) => model.workloads[w].traffic / Math.max(1, busiest),
+    tip: (at) => (at.box === undefined ? `${model.names[at.workload]}: ${rate(model.workloads[at.workload].traffic)}` : spaces[at.box]),
+    linksOf: (focus) => links.filter((link) => (focus.box === undefined ? link.from.workload === focus.workload || link.to.workload === focus.workload : link.from.box === focus.box || link.to.box === focus.box)),
+  };
+}
+
+function graphPicture(model) {
+  const scene = graphScene(model);
+  let pinned = null;
+  const show = (at) => { drawn.highlight(at); panel.show(at); };
+  const drawn = picture("Workloads in their namespaces", scene, (at, click) => {
+    if (click) pinned = same(pinned, at) ? null : at;
+    show(at ?? pinned);
+  });
+  const describe = (at) => {
+    const links = scene.linksOf(at).slice(0, 10);
+    const name = at.box === undefined ? model.names[at.workload] : scene.boxes[at.box].name;
+    return [el("h3", {}, name), plainTable("Largest edges", ["From", "To", "Bytes"], links.map((link) => [model.names[link.from.workload], model.names[link.to.workload], rate(link.rate)]))];
+  };
+  const panel = inspector({ names: model.names, order: model.order, describe, choose: (workload) => { pinned = workload === null ? null : { workload }; show(pinned); },
+    hint: "Point at a workload or a namespace to see its edges; click to keep it. Arrow buttons go through the workloads by traffic." });
+  const covered = (n) => sumRates(scene.links.slice(0, n)) / Math.max(1, sumRates(scene.links));
+  const slider = scene.links.length > 1 ? linkSlider(scene.links.length, Math.min(scene.shown, scene.links.length), covered, drawn.show) : null;
+  return section("The graph", "Each box is a namespace, each chip a workload, filled by its traffic relative to the busiest one, each line an edge.", slider?.node ?? null, drawn.node,
+    el("p", { class: "legend" }, el("span", { class: "key local" }, "within a namespace"), el("span", { class: "key crossing" }, "between namespaces")), panel.node);
+}
+
+const mapSize = 60;
+
+// graphMap is of the workloads with the most traffic, those of a namespace side by side.
+function graphMap(model) {
+  const shown = model.order.slice(0, mapSize).sort((a, b) => model.names[a].localeCompare(model.names[b], "en"));
+  const at = new Map(shown.map((w, i) => [w, i]));
+  const side = shown.length;
+  const cells = new Array(side * side).fill(0);
+  for (const edge of model.edges) {
+    if (at.has(edge.from) && at.has(edge.to)) cells[at.get(edge.from) * side + at.get(edge.to)] += edge.rate;
+  }
+  const names = shown.map((w) => model.names[w]);
+  const space = (i) => model.workloads[shown[i]].namespace;
+  const breaks = shown.map((_, i) => i).filter((i) => i > 0 && space(i) !== space(i - 1));
+  const map = heatMap({ breaks, title: side < model.names.length ? `The ${side} workloads with the most traffic` : "All workloads", names, cells, side, most: Math.max(1, ...cells), near: (a, b) => space(a) === space(b), say: (row, column) => `${names[row]} \u2192 ${names[column]}: ${rate(cells[row * side + column])}` });
+  return section("From workload to workload", "Traffic from the caller (row) to the one that is called (column), both directions together. Lines separate the namespaces.", map.node,
+    asText("The largest pairs as a table", () => largestCells("Traffic from workload to workload", names, side, cells, cells, ["", "Bytes"])));
+}
+
+function graphTables(graph, model) {
+  const edges = searchTable({ label: "edges", rows: model.edges, text: (r) => model.names[r.from] + " " + model.names[r.to], sortBy: 4,
+    note: graph.notShown ? `${plural(graph.notShown.edges, "smaller edge")} left out` : null,
+    columns: [
+      { title: "From", value: (r) => model.names[r.from], cell: (r) => model.names[r.from] },
+      { title: "To", value: (r) => model.names[r.to], cell: (r) => model.names[r.to] },
+      { title: "Sent", numeric: true, value: (r) => r.sentBytesPerSecond, cell: (r) => rate(r.sentBytesPerSecond) },
+      { title: "Received", numeric: true, value: (r) => r.receivedBytesPerSecond, cell: (r) => rate(r.receivedBytesPerSecond) },
+      { title: "Share", numeric: true, value: (r) => r.share, cell: (r) => percent(r.share) },
+      { title: "Requests/s", numeric: true, value: (r) => r.requestsPerSecond, cell: (r) => (r.requestsPerSecond ? number(r.requestsPerSecond) : "\u2013") },
+    ] });
+  const workloads = searchTable({ label: "workloads", rows: model.order, text: (w) => model.names[w], sortBy: 1,
+    columns: [
+      { title: "Workload", value: (w) => model.names[w], cell: (w) => model.names[w] },
+      { title: "Traffic", numeric: true, value: (w) => model.workloads[w].traffic, cell: (w) => rate(model.workloads[w].traffic) },
+    ] });
+  return section("Workloads and edges", null, switched([["Edges", edges.node], ["Workloads", workloads.node]]));
+}
+
+function graphBasis(graph) {
+  const facts = [
+    `The scheduler\u2019s own queries, once, of the data of ${graph.dataAt}; this page was made at ${graph.madeAt}.`,
+    ...graph.sources.map((s) => (s.error ? `${s.name} (${s.type}) failed: ${s.error}` : `${s.name} (${s.type}): ${plural(s.series, "series").replace("seriess", "series")}, ${plural(s.flows, "flow")}; rates over ${number(s.windowSeconds)} seconds.`)),
+    "Sent goes from the caller to the one that is called, received comes back. Where two ends report an edge, the larger of their figures counts.",
+  ];
+  const left = [
+    ...graph.sources.flatMap((s) => s.leftOut.map((l) => `${s.name}: ${l.series} series with ${rate(l.bytesPerSecond)}, because: ${l.reason}.`)),
+    graph.invalidFlows ? `${plural(graph.invalidFlows, "flow")} without a workload or with a rate that is no number.` : null,
+    graph.notShown ? `${plural(graph.notShown.edges, "smaller edge")} with ${rate(bytesOf(graph.notShown))} (--limit).` : null,
+  ].filter(Boolean);
+  const list = (title, items) => (items.length ? el("div", {}, el("h3", {}, title), el("ul", {}, items.map((item) => el("li", {}, item)))) : null);
+  return section("Measured and left out", null, el("div", { class: "basis" }, list("Measured", facts), list("Left out", left)));
+}

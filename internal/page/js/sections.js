@@ -1,0 +1,117 @@
+// What a replay says in words and figures.
+
+// figureRows are all figures of a report: a name, where it is, and its format.
+function figureRows(report) {
+  const rows = [];
+  const has = (level) => report.runs.some((run) => run.summary[level]);
+  for (const level of ["node", "zone", "region"].filter(has)) {
+    for (const model of Object.keys(modelNames)) {
+      rows.push({ name: `Crossing ${levelWords[level].crossing.replace("between ", "")}: ${modelNames[model].toLowerCase()}`, of: (f) => f[level]?.[model].crossingBytesPerSecond, format: rate });
+    }
+  }
+  return rows.concat([
+    { name: "Price between zones, 30 days", of: (f) => f.crossZonePerMonth, format: money },
+    { name: "Busiest pod under same-node routing, times its fair share", of: (f) => f.busiestEndpoint, format: number },
+    { name: "Deviation of the nodes\u2019 CPU, points", of: (f) => f.cpuDeviation, format: number },
+    { name: "Deviation of the nodes\u2019 memory, points", of: (f) => f.memoryDeviation, format: number },
+    { name: "Room for more large pods", of: (f) => f.headroom, format: number },
+    { name: "Workloads with all pods on one node", of: (f) => f.concentrated, format: number },
+    { name: "Over the preferred skew, nodes", of: (f) => f.nodesOverSkew, format: number },
+    { name: "Over the preferred skew, zones", of: (f) => f.zonesOverSkew, format: number },
+    { name: "Pods that fitted nowhere", of: (f) => f.unschedulable, format: number },
+    { name: "Pods without a node", of: (f) => f.missing, format: number },
+  ]).filter((row) => report.runs.some((run) => row.of(run.summary)));
+}
+
+const figureTable = (report) =>
+  plainTable("Every figure of every run", ["Figure", ...report.runs.map((run) => run.name)],
+    figureRows(report).map((row) => [row.name, ...report.runs.map((run) => (row.of(run.summary) ? estimate(row.of(run.summary), row.format) : "\u2013"))]), "figures");
+
+// headline says the result in one sentence, and what it saves in a second one.
+function headline(report, run, base, { level, model }) {
+  const words = levelWords[level];
+  const after = run.summary[level][model];
+  const value = (kind, text) => el("strong", { class: kind }, text);
+  const first = ["With ", value("name", run.name), ", ", value("local", percent(after.localShare.mean)), ` of the traffic ${base === run && !run.replayed ? "stays" : "would stay"} ${words.local}`];
+  if (!base || base === run) return [el("h1", {}, first, ".")];
+  const before = base.summary[level][model];
+  first.push(base.replayed ? `; with ${base.name} it would be ` : "; today it is ", value("before", percent(before.localShare.mean)), ".");
+  return [el("h1", {}, first), el("p", { class: "saves" }, saved(report, run, model))];
+}
+
+function saved(report, run, model) {
+  const d = run.difference;
+  const less = (v) => (v <= 0 ? " less " : " more ");
+  const parts = ["node", "zone"].filter((level) => d[level]).map((level) => {
+    const crossing = d[level][model].crossingBytesPerSecond.mean;
+    return el("span", {}, el("strong", {}, perDay(Math.abs(crossing))), " a day", less(crossing), levelWords[level].crossing);
+  });
+  if (d.crossZonePerMonth) {
+    const cost = d.crossZonePerMonth.mean;
+    parts.push(el("span", {}, el("strong", {}, money(Math.abs(cost))), " a month", less(cost).trimEnd(), ` at ${report.pricePerGB} per GB between zones`, model === "configured" ? "" : ", as the Services say"));
+  }
+  return parts.flatMap((part, i) => [i === 0 ? "" : i === parts.length - 1 ? " and " : ", ", part]).concat(".");
+}
+
+// tiles are the figures that decide, after and before.
+function tiles(report, levels, run, base, { model }) {
+  const rows = [];
+  const add = (label, key, of, format) => {
+    const after = of(run.summary);
+    if (after) rows.push({ label, key, after, before: base && base !== run ? of(base.summary) : null, difference: run.difference && of(run.difference), format });
+  };
+  for (const level of levels) {
+    add(`Stays ${levelWords[level].local}`, level + ".localShare", (f) => f[level]?.[model].localShare, percent);
+  }
+  add("Between nodes", "node.crossing", (f) => f.node?.[model].crossingBytesPerSecond, rate);
+  add("Between zones", "zone.crossing", (f) => f.zone?.[model].crossingBytesPerSecond, rate);
+  add("Price between zones, a month", "price", (f) => f.crossZonePerMonth, money);
+  add("Busiest pod, if calls prefer the node", "busiest", (f) => f.busiestEndpoint, (v) => fixed(v, 1) + "\u00d7");
+  if (report.runs.some((r) => r.summary.missing.mean > 0)) add("Pods without a node", "missing", (f) => f.missing, number);
+  return el("dl", { class: "tiles" }, rows.map((row) => el("div", { class: "tile", "data-figure": row.key },
+    el("dt", {}, row.label),
+    el("dd", { class: "now" }, row.format(row.after.mean)),
+    row.before ? el("dd", { class: "was" }, "before ", row.format(row.before.mean)) : null,
+    row.difference ? el("dd", { class: "change" }, signed(row.difference.mean, row.format).replace(space + "%", " points"), interval(row)) : null)));
+}
+
+// interval is that of a difference, in the words of its tile.
+function interval({ difference, format }) {
+  return difference.runs >= 2 && difference.interval > 0 ? " \u00b1" + format(difference.interval).replace(space + "%", "") : "";
+}
+
+// basis says what was measured and what was assumed.
+function basis(data) {
+  const { report, leftOut } = data;
+  const orders = {
+    rollout: "every workload of the cluster is restarted once, in a random order, with a surge of one",
+    random: "the pods of all workloads arrive mixed in an empty cluster",
+    "by-workload": "one workload after the other arrives in an empty cluster, in a random order",
+    recorded: "the workloads arrive in an empty cluster in the order of the input",
+  };
+  const measured = [
+    `The traffic: ${plural(report.input.edges, "edge")} between workloads, ${rate(report.input.bytesPerSecond)} in both directions together, as ${report.input.name} has it.` + (report.input.name.startsWith("mesh:") ? " It is a generated application: nothing of it was measured." : ""),
+    ...report.runs.filter((run) => !run.replayed).map((run) => `${run.name} is the assignment of ${run.config}, as it is.`),
+  ];
+  const replayed = report.runs.filter((run) => run.replayed).map((run) => run.name);
+  const assumed = [
+    replayed.length ? `The pods of ${replayed.join(", ")} were placed in memory by the framework of the real kube-scheduler; nothing was changed in a cluster. Order ${report.order}: ${orders[report.order] ?? report.order}.` : null,
+    replayed.length && report.seeds > 1 ? `Each of these runs was done with ${report.seeds} seeds, from ${report.firstSeed} on; figures are means, \u00b1 is half the 95 % confidence interval.` : null,
+    "The traffic stays the same wherever pods run.",
+    "Pictures, maps, changes and the table of workloads and edges follow the calls as the Services say, with the first seed. Bars, the sentence at the top and the figures below it follow the routing that is chosen above.",
+    ...(report.assumed ?? []).map((route) => `The Services of ${route.service} were assumed to say ${route.trafficDistribution} (${plural(route.services, "Service")}).`),
+    report.pricePerGB ? `1e9 bytes between zones cost ${report.pricePerGB}, in whatever currency that is; a month has 30 days. Traffic with the outside is not in the price.` : "No price was given, so nothing is said of money (--price-per-gb).",
+    "Rates have binary units (1 MiB is 1,048,576 bytes); volumes and prices have decimal ones (1 GB is 1e9 bytes), as bills.",
+  ];
+  const left = [
+    leftOut.seeds && `${plural(leftOut.seeds, "seed")} of each run (the means have all of them)`,
+    leftOut.nodes && `${plural(leftOut.nodes, "node")} with the least traffic, shown as one`,
+    leftOut.edges && `${plural(leftOut.edges, "edge")} with the least traffic, ${rate(leftOut.edgesBytesPerSecond)} together (the figures have all of them)`,
+    leftOut.moments && `${plural(leftOut.moments, "moment")} of each timeline; those that are here are spread evenly`,
+    leftOut.advice && `${plural(leftOut.advice, "workload")} at the end of the routing advice`,
+  ].filter(Boolean);
+  const list = (title, items) => (items.some(Boolean) ? el("div", {}, el("h3", {}, title), el("ul", {}, items.filter(Boolean).map((item) => el("li", {}, item)))) : null);
+  return section("Measured and assumed", null, el("div", { class: "basis" },
+    list("Measured", measured), list("Assumed", assumed), list("To be known", report.warnings), list("Not on this page", left),
+    list("How calls are divided", Object.keys(modelNames).map((model) => `${modelNames[model]}: ${modelWords[model]}.`))));
+}

@@ -1,0 +1,58 @@
+package promdata
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/recording"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+)
+
+// Steps asks telemetry sources step by step, as a scheduler would have.
+type Steps struct {
+	querier telemetry.Querier
+	sources []telemetry.Source
+	from    time.Time
+	at, to  time.Time
+	step    time.Duration
+	seen    bool  // whether there has been traffic
+	gap     error // why the last gap is one
+}
+
+// NewSteps returns the steps from one time to another, the last one as long as the
+// others.
+func NewSteps(q telemetry.Querier, sources []telemetry.Source, from, to time.Time, step time.Duration) *Steps {
+	return &Steps{querier: q, sources: sources, from: from, at: from, to: to, step: step}
+}
+
+// Next returns the next step, io.EOF after the last. A step in which the sources
+// saw no traffic is a gap; it is an error when all of them are.
+func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
+	at := s.at.Add(s.step)
+	switch {
+	case at.After(s.to) && s.gap != nil && !s.seen:
+		return nil, fmt.Errorf("no traffic from %s to %s: %w", s.from.UTC().Format(time.RFC3339), s.to.UTC().Format(time.RFC3339), s.gap)
+	case at.After(s.to):
+		return nil, io.EOF
+	}
+	s.at = at
+	step := &recording.Step{At: at, Length: s.step}
+	flows, err := telemetry.Observe(ctx, s.sources, s.querier, at)
+	switch {
+	case telemetry.FailureOf(err) == telemetry.Empty:
+		step.Gap, s.gap = true, err
+	case err != nil:
+		return nil, fmt.Errorf("at %s: %w", at.UTC().Format(time.RFC3339), err)
+	}
+	s.seen = s.seen || !step.Gap
+	for _, f := range flows {
+		if f.From.IsZero() || f.To.IsZero() || !f.Valid() || f.Rates == (flowgraph.Rates{}) {
+			continue
+		}
+		step.Edges = append(step.Edges, flowgraph.Edge{From: f.From, To: f.To, Rates: f.Rates, ObservedAt: at})
+	}
+	return step, nil
+}

@@ -1,0 +1,296 @@
+// Package recorder records a cluster: what its telemetry sources see at every
+// step, and its objects with what happens to them. It has no files: it writes to
+// a recording.Writer.
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/recording"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+)
+
+// Options is what a recording is made from. Every field but Progress and
+// Anonymize is required.
+type Options struct {
+	Sources []telemetry.Source
+	Querier telemetry.Querier
+	Client  dynamic.Interface
+	Step    time.Duration
+	Now     func() time.Time
+	// Wait returns after so long, or with the error of ctx when that ends.
+	Wait func(ctx context.Context, d time.Duration) error
+	// Progress is told of every step that has been written.
+	Progress func(Progress)
+	// Anonymize renames; nil keeps the names.
+	Anonymize Anonymizer
+}
+
+// Progress is how far a recording is.
+type Progress struct {
+	Steps, Gaps, All int // All is how many steps there will be
+	Left             time.Duration
+}
+
+// Summary is what was recorded.
+type Summary struct {
+	From, To    time.Time
+	Steps, Gaps int
+	// Edges is how many different ones there were, at most recording.MaxEdges.
+	Edges int
+	// BytesPerSecond is the mean over the steps that were observed.
+	BytesPerSecond float64
+	// Objects is how many were there at the beginning or were added, Changes how
+	// many changes and deletions followed.
+	Objects, Changes int
+	// LastFailure is why the last of the gaps is one.
+	LastFailure error
+	// Notes say what was not seen.
+	Notes []string
+}
+
+// Recorder is one recording under way.
+type Recorder struct {
+	o     Options
+	kinds []kind
+
+	mu      sync.Mutex // guards what follows: objects and edges come at the same time
+	writer  *recording.Writer
+	objects map[objectKey]recorded
+	edges   map[[2]flowgraph.WorkloadID]bool
+	sum     Summary
+	bytes   float64 // sum over the steps that were observed
+	notes   notes
+	err     error // of the writer
+	stop    context.CancelCauseFunc
+}
+
+// New finds out what there is to record and whether it may be read, and asks the
+// sources once: what cannot work is an error before there is any file. A source
+// that sees no traffic yet is a note. With live, objects must be watchable.
+func New(ctx context.Context, o Options, live bool) (*Recorder, error) {
+	r := &Recorder{o: o, objects: map[objectKey]recorded{}, edges: map[[2]flowgraph.WorkloadID]bool{}}
+	if _, err := telemetry.Observe(ctx, o.Sources, o.Querier, o.Now()); err != nil {
+		if telemetry.FailureOf(err) != telemetry.Empty {
+			return nil, err
+		}
+		r.notes.add("at the beginning there is no traffic: " + err.Error())
+	}
+	if err := r.probe(ctx, live); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Past records a time that has gone by, as far as the sources still know it. Of
+// the objects only the present state is known.
+func (r *Recorder) Past(ctx context.Context, w *recording.Writer, from, to time.Time) (Summary, error) {
+	ctx = r.begin(ctx, w, from)
+	later, err := r.present(ctx, from, to)
+	if err != nil {
+		return r.end(ctx, err)
+	}
+	r.notes.add("objects are those at the end: pods that were deleted before are not known, nor what others were like before")
+	all := int(to.Sub(from) / r.o.Step)
+	began := r.o.Now()
+	for i := range all {
+		at := from.Add(time.Duration(i+1) * r.o.Step)
+		for len(later) > 0 && !later[0].At.After(at) {
+			if err := r.write(later[0]); err != nil {
+				return r.end(ctx, err)
+			}
+			later = later[1:]
+		}
+		if err := r.step(ctx, at); err != nil {
+			return r.end(ctx, err)
+		}
+		took := r.o.Now().Sub(began)
+		r.progress(all, took/time.Duration(i+1)*time.Duration(all-i-1))
+	}
+	return r.end(ctx, nil)
+}
+
+// Live records from now on.
+func (r *Recorder) Live(ctx context.Context, w *recording.Writer, from, to time.Time) (Summary, error) {
+	ctx = r.begin(ctx, w, from)
+	watches := r.watch(ctx)
+	err := r.steps(ctx, from, to)
+	r.stop(nil)
+	watches.Wait()
+	return r.end(ctx, err)
+}
+
+// steps observes at the end of each step. Where asking takes longer than a step,
+// those that have passed meanwhile are gaps: a slow server is not asked faster.
+func (r *Recorder) steps(ctx context.Context, from, to time.Time) error {
+	all := int(to.Sub(from) / r.o.Step)
+	for i := range all {
+		at := from.Add(time.Duration(i+1) * r.o.Step)
+		wait := at.Sub(r.o.Now())
+		if wait < -r.o.Step && i+1 < all {
+			if err := r.writeStep(at, nil, errors.New("the sources take longer to answer than a step lasts")); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.o.Wait(ctx, max(0, wait)); err != nil {
+			return err
+		}
+		if err := r.step(ctx, at); err != nil {
+			return err
+		}
+		r.progress(all, to.Sub(at))
+	}
+	return nil
+}
+
+// begin returns a context that ends when nothing can be written any more.
+func (r *Recorder) begin(ctx context.Context, w *recording.Writer, from time.Time) context.Context {
+	r.writer, r.sum.From, r.sum.To = w, from, from
+	ctx, r.stop = context.WithCancelCause(ctx)
+	return ctx
+}
+
+// end completes the summary. The end of the caller's context is not an error:
+// what has been recorded is a result.
+func (r *Recorder) end(ctx context.Context, err error) (Summary, error) {
+	r.stop(nil)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.err != nil:
+		err = r.err
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		err = nil
+	}
+	r.sum.Edges, r.sum.Notes = len(r.edges), r.notes.lines()
+	if n := r.sum.Steps - r.sum.Gaps; n > 0 {
+		r.sum.BytesPerSecond = r.bytes / float64(n)
+	}
+	return r.sum, err
+}
+
+func (r *Recorder) progress(all int, left time.Duration) {
+	if r.o.Progress != nil {
+		r.o.Progress(Progress{Steps: r.sum.Steps, Gaps: r.sum.Gaps, All: all, Left: left})
+	}
+}
+
+// step observes and writes one step. A failure of the sources is a gap.
+func (r *Recorder) step(ctx context.Context, at time.Time) error {
+	flows, failed := telemetry.Observe(ctx, r.o.Sources, r.o.Querier, at)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return r.writeStep(at, flows, failed)
+}
+
+func (r *Recorder) writeStep(at time.Time, flows []flowgraph.Flow, failed error) error {
+	var edges []flowgraph.Edge
+	invalid := 0
+	for _, f := range flows {
+		if f.From.IsZero() || f.To.IsZero() || !f.Valid() {
+			invalid++
+			continue
+		}
+		e := flowgraph.Edge{From: f.From, To: f.To, Rates: f.Rates, ObservedAt: at}
+		if r.o.Anonymize != nil {
+			e.From, e.To = r.o.Anonymize.Workload(e.From), r.o.Anonymize.Workload(e.To)
+		}
+		edges = append(edges, e)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return r.err
+	}
+	if err := r.writer.Step(at, edges); err != nil {
+		return r.broken(err)
+	}
+	r.sum.To = at
+	r.sum.Steps++
+	if invalid > 0 {
+		r.notes.add("a rate above 1e12 or without a workload is left out")
+	}
+	if len(edges) == 0 {
+		r.sum.Gaps++
+		if failed != nil {
+			r.sum.LastFailure = failed
+		}
+	}
+	for _, e := range edges {
+		r.bytes += e.BytesPerSecond()
+		if len(r.edges) < recording.MaxEdges {
+			r.edges[[2]flowgraph.WorkloadID{e.From, e.To}] = true
+		}
+	}
+	return nil
+}
+
+// write writes a change. The caller does not hold the lock.
+func (r *Recorder) write(c recording.Change) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.writeLocked(c)
+}
+
+func (r *Recorder) writeLocked(c recording.Change) error {
+	if r.err != nil {
+		return r.err
+	}
+	if err := r.writer.Change(c); err != nil {
+		return r.broken(err)
+	}
+	if c.Type == recording.Added {
+		r.sum.Objects++
+	} else {
+		r.sum.Changes++
+	}
+	return nil
+}
+
+// broken keeps the writer's error and ends everything.
+func (r *Recorder) broken(err error) error {
+	r.err = err
+	r.stop(err)
+	return err
+}
+
+// maxNotes bounds the notes: errors of servers may all have different texts.
+const maxNotes = 30
+
+// notes gathers notes; equal ones are counted.
+type notes struct {
+	order []string
+	count map[string]int
+}
+
+func (n *notes) add(text string) {
+	if n.count == nil {
+		n.count = map[string]int{}
+	}
+	if n.count[text] == 0 && len(n.order) >= maxNotes {
+		text = "there was more of the kind"
+	}
+	if n.count[text]++; n.count[text] == 1 {
+		n.order = append(n.order, text)
+	}
+}
+
+func (n *notes) lines() []string {
+	var lines []string
+	for _, text := range n.order {
+		if count := n.count[text]; count > 1 {
+			text = fmt.Sprintf("%s (%d times)", text, count)
+		}
+		lines = append(lines, text)
+	}
+	return lines
+}
