@@ -3,64 +3,91 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
 
-// replayMETIS has METIS divide the cluster's pods over its nodes, once.
+// replayMETIS has METIS divide the cluster's pods over its nodes, evenly and as
+// unevenly as they have room, and measures what keeps more traffic local under
+// fair-load routing.
 func replayMETIS(ctx context.Context, program string, c *sim.Cluster) (replayreport.Run, error) {
 	g := newPodGraph(c)
-	wanted := make([]int32, len(g.pods))
-	if len(c.Nodes) > 1 && len(g.pods) > 0 { // else there is nothing to divide
-		var err error
-		if wanted, err = g.partition(ctx, program); err != nil {
+	var best replayreport.Run
+	for i, imbalance := range []string{"1.03 1.03", g.slack()} {
+		wanted, err := g.partition(ctx, program, imbalance)
+		if err != nil {
 			return replayreport.Run{}, err
 		}
+		assigned := g.repair(wanted)
+		sample := replayreport.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: missing(c, assigned)})
+		run := replayreport.NewRun("metis", program, []replayreport.Sample{sample}, 0, false)
+		if i == 0 || localShare(run) > localShare(best) {
+			best = run
+		}
 	}
-	assigned := g.repair(wanted)
-	sample := replayreport.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: missing(c, assigned)})
-	return replayreport.NewRun("metis", program, []replayreport.Sample{sample}, 0, false), nil
+	return best, nil
 }
 
-// partition returns the node of each vertex as METIS would have it.
-func (g *podGraph) partition(ctx context.Context, program string) ([]int32, error) {
+func localShare(r replayreport.Run) float64 {
+	if r.Summary.Node == nil {
+		return 0
+	}
+	return r.Summary.Node.FairLoad.LocalShare.Mean
+}
+
+// partition returns the node of each vertex as METIS would have it, when parts
+// may be larger than their share by two factors, of CPU and of memory.
+func (g *podGraph) partition(ctx context.Context, program, imbalance string) ([]int32, error) {
+	k := len(g.cluster.Nodes)
+	if k < 2 || len(g.pods) == 0 {
+		return make([]int32, len(g.pods)), nil // METIS refuses to divide nothing
+	}
 	dir, err := os.MkdirTemp("", "benchquality-")
 	if err != nil {
 		return nil, fmt.Errorf("a place for METIS' input: %w", err)
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what remains in the temporary directory is in the way of nothing
 	graph, sizes := filepath.Join(dir, "graph"), filepath.Join(dir, "sizes")
-	for path, content := range map[string]func(io.Writer) error{graph: g.write, sizes: g.writeSizes} {
-		file, err := os.Create(path)
-		if err != nil {
-			return nil, err // names the path
-		}
-		if err := errors.Join(content(file), file.Close()); err != nil {
-			return nil, fmt.Errorf("writing METIS' input: %w", err)
-		}
+	err = writeFiles(map[string]func(io.Writer) error{graph: g.write, sizes: g.writeSizes})
+	if err != nil {
+		return nil, err
 	}
-	k := len(g.cluster.Nodes)
-	command := exec.CommandContext(ctx, program, "-seed=1", "-ptype=rb", "-ncuts=10", "-tpwgts="+sizes, graph, strconv.Itoa(k))
+	command := exec.CommandContext(ctx, program, "-seed=1", "-ncuts=10", "-tpwgts="+sizes, "-ubvec="+imbalance, graph, strconv.Itoa(k))
 	if said, err := command.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%s: %w: %s", program, err, bytes.TrimSpace(said))
 	}
 	file, err := os.Open(fmt.Sprintf("%s.part.%d", graph, k))
 	if err != nil {
-		return nil, err
+		return nil, err // names the path
 	}
 	defer file.Close()
 	return readPartition(file, len(g.pods), k)
+}
+
+// slack is how much larger than what pods request the nodes are, in the CPU and
+// in the memory of all.
+func (g *podGraph) slack() string {
+	var requested, has sim.Resources
+	for v := range g.pods {
+		requested = sum(requested, g.requests(v))
+	}
+	for _, n := range g.cluster.Nodes {
+		has = sum(has, n.Allocatable)
+	}
+	factor := func(has, requested int64) float64 { return max(1.03, float64(has)/float64(max(requested, 1))) }
+	return fmt.Sprintf("%.3f %.3f", factor(has.MilliCPU, requested.MilliCPU), factor(has.Memory, requested.Memory))
+}
+
+func sum(a, b sim.Resources) sim.Resources {
+	return sim.Resources{MilliCPU: a.MilliCPU + b.MilliCPU, Memory: a.Memory + b.Memory}
 }
 
 // writeSizes writes the parts that METIS is to make: part i is for node i, and as
@@ -68,8 +95,7 @@ func (g *podGraph) partition(ctx context.Context, program string) ([]int32, erro
 func (g *podGraph) writeSizes(w io.Writer) error {
 	var all sim.Resources
 	for _, n := range g.cluster.Nodes {
-		all.MilliCPU += n.Allocatable.MilliCPU
-		all.Memory += n.Allocatable.Memory
+		all = sum(all, n.Allocatable)
 	}
 	out := bufio.NewWriter(w)
 	for i, n := range g.cluster.Nodes {
@@ -103,74 +129,4 @@ func readPartition(r io.Reader, vertices, parts int) ([]int32, error) {
 		return nil, fmt.Errorf("METIS' partition is of %d pods, not of %d", len(out), vertices)
 	}
 	return out, nil
-}
-
-// repair assigns each pod to the node that is wanted for it while there is room,
-// the largest first, and then those without room to the first node that has some.
-// What fits nowhere is left out. Fixed pods have their place.
-func (g *podGraph) repair(wanted []int32) [][]int32 {
-	c := g.cluster
-	assigned := make([][]int32, len(c.Workloads))
-	room := newRooms(c)
-	for w, nodes := range c.Assigned {
-		if c.Workloads[w].Fixed {
-			assigned[w] = slices.Clone(nodes)
-			for _, n := range nodes {
-				room.take(n, c.Workloads[w].Requests)
-			}
-		}
-	}
-	var left []int
-	for _, v := range g.largestFirst() {
-		if !room.fits(wanted[v], g.requests(v)) {
-			left = append(left, v)
-			continue
-		}
-		room.take(wanted[v], g.requests(v))
-		assigned[g.pods[v]] = append(assigned[g.pods[v]], wanted[v])
-	}
-	for _, v := range left {
-		for n := range int32(len(c.Nodes)) {
-			if room.fits(n, g.requests(v)) {
-				room.take(n, g.requests(v))
-				assigned[g.pods[v]] = append(assigned[g.pods[v]], n)
-				break
-			}
-		}
-	}
-	return assigned
-}
-
-// largestFirst returns the vertices by the larger of their shares of all
-// requested CPU and memory.
-func (g *podGraph) largestFirst() []int {
-	var all sim.Resources
-	order := make([]int, len(g.pods))
-	for v := range g.pods {
-		order[v] = v
-		all.MilliCPU += g.requests(v).MilliCPU
-		all.Memory += g.requests(v).Memory
-	}
-	size := func(v int) float64 {
-		return max(share(g.requests(v).MilliCPU, all.MilliCPU), share(g.requests(v).Memory, all.Memory))
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(size(b), size(a)) })
-	return order
-}
-
-// rooms is what is left of the nodes.
-type rooms []sim.Node
-
-func newRooms(c *sim.Cluster) rooms { return slices.Clone(c.Nodes) }
-
-func (r rooms) fits(node int32, requests sim.Resources) bool {
-	n := &r[node]
-	return n.MaxPods > 0 && requests.MilliCPU <= n.Allocatable.MilliCPU && requests.Memory <= n.Allocatable.Memory
-}
-
-func (r rooms) take(node int32, requests sim.Resources) {
-	n := &r[node]
-	n.MaxPods--
-	n.Allocatable.MilliCPU -= requests.MilliCPU
-	n.Allocatable.Memory -= requests.Memory
 }

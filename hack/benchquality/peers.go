@@ -79,16 +79,21 @@ func replayPeers(ctx context.Context, program string, set dataset, seeds int) ([
 
 // writeInput writes what vicinity replay --write does.
 func writeInput(dir string, input *kube.Replayable) error {
-	for name, content := range map[string]func(io.Writer) error{
-		"cluster.json": func(w io.Writer) error { return kube.WriteObjects(w, input) },
-		"edges.csv":    func(w io.Writer) error { return replayinput.WriteEdges(w, input.Cluster.Edges) },
-	} {
-		file, err := os.Create(filepath.Join(dir, name))
+	return writeFiles(map[string]func(io.Writer) error{
+		filepath.Join(dir, "cluster.json"): func(w io.Writer) error { return kube.WriteObjects(w, input) },
+		filepath.Join(dir, "edges.csv"):    func(w io.Writer) error { return replayinput.WriteEdges(w, input.Cluster.Edges) },
+	})
+}
+
+// writeFiles writes files by their paths.
+func writeFiles(files map[string]func(io.Writer) error) error {
+	for path, content := range files {
+		file, err := os.Create(path)
 		if err != nil {
 			return err // names the path
 		}
 		if err := errors.Join(content(file), file.Close()); err != nil {
-			return fmt.Errorf("writing %s: %w", name, err)
+			return fmt.Errorf("writing %s: %w", path, err)
 		}
 	}
 	return nil
