@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -45,6 +46,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	path := flags.String("dataset", "", "a published cluster of ByteDance (M3.json), beside the generated ones")
 	seeds := flags.Int("seeds", 5, "replays of each run")
 	output := flags.String("output", "csv", "csv or json")
+	o := others{}
+	flags.StringVar(&o.peers, "peers", "", "the program of test/peers, for rows of the NetworkOverhead plugin")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -55,10 +58,13 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.metis, err = exec.LookPath(metisProgram); err != nil {
+		fmt.Fprintf(progress, "benchquality: no row for METIS: %v\n", err)
+	}
 	var rows []replayreport.BenchRow
 	for _, set := range sets {
 		began := time.Now()
-		more, err := replay(ctx, set, *seeds)
+		more, err := replay(ctx, set, *seeds, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", set.name, err)
 		}
@@ -100,7 +106,24 @@ func datasets(path string) ([]dataset, error) {
 	return sets, nil
 }
 
-func replay(ctx context.Context, set dataset, seeds int) ([]replayreport.BenchRow, error) {
+// others are programs that place pods, "" where there is none.
+type others struct{ peers, metis string }
+
+// replay returns their runs.
+func (o others) replay(ctx context.Context, set dataset, seeds int) (runs []replayreport.Run, err error) {
+	if o.peers != "" {
+		if runs, err = replayPeers(ctx, o.peers, set, seeds); err != nil {
+			return nil, err
+		}
+	}
+	if o.metis == "" {
+		return runs, nil
+	}
+	run, err := replayMETIS(ctx, o.metis, set.input.Cluster)
+	return append(runs, run), err
+}
+
+func replay(ctx context.Context, set dataset, seeds int, o others) ([]replayreport.BenchRow, error) {
 	var runs []kubesim.Run
 	for _, name := range kubesim.BuiltInNames() {
 		run, _, err := kubesim.BuiltIn(name)
@@ -124,5 +147,10 @@ func replay(ctx context.Context, set dataset, seeds int) ([]replayreport.BenchRo
 		}
 		report.Runs = append(report.Runs, replayreport.NewRun(run.Name, run.From, samples, 0, false))
 	}
+	more, err := o.replay(ctx, set, seeds)
+	if err != nil {
+		return nil, err
+	}
+	report.Runs = append(report.Runs, more...)
 	return slices.Clip(report.BenchRows(set.name)), nil
 }
