@@ -30,6 +30,7 @@ DEMO_KEEP   ?=
 DATASET ?=
 SEEDS   ?= 5
 OUTPUT  ?= csv
+ONLY    ?=
 
 DECISIONS ?= 10000
 
@@ -135,16 +136,16 @@ bench: ## Run every benchmark.
 	go test -run '^$$' -bench . -benchmem ./flowgraph/... ./plugins/... ./internal/kubesim
 
 .PHONY: bench-quality
-bench-quality: ## Replay clusters under each built-in configuration, one row each (DATASET=M3.json, SEEDS=5, OUTPUT=csv or json).
-	go run ./hack/benchquality -seeds=$(SEEDS) -output=$(OUTPUT) $(if $(DATASET),-dataset=$(DATASET))
+bench-quality: ## Replay clusters under each built-in configuration, one row each (DATASET=M3.json, SEEDS=5, OUTPUT=csv or json, ONLY=mesh:star).
+	go run ./hack/benchquality -seeds=$(SEEDS) -output=$(OUTPUT) -only='$(ONLY)' $(if $(DATASET),-dataset=$(DATASET))
 
 # The peers need another version of Kubernetes, which is why they are a program.
 .PHONY: bench-peers
-bench-peers: ## The same beside the NetworkOverhead plugin of scheduler-plugins, built from test/peers (DATASET, SEEDS, OUTPUT).
+bench-peers: ## The same beside the NetworkOverhead plugin of scheduler-plugins, built from test/peers (DATASET, SEEDS, OUTPUT, ONLY).
 	@mkdir -p bin
 	go -C test/peers test ./...
 	go -C test/peers build -o $(CURDIR)/bin/peers .
-	go run ./hack/benchquality -seeds=$(SEEDS) -output=$(OUTPUT) -peers=$(CURDIR)/bin/peers $(if $(DATASET),-dataset=$(DATASET))
+	go run ./hack/benchquality -seeds=$(SEEDS) -output=$(OUTPUT) -only='$(ONLY)' -peers=$(CURDIR)/bin/peers $(if $(DATASET),-dataset=$(DATASET))
 
 .PHONY: fidelity
 fidelity: ## Compare 10,000 decisions of the running scheduler with what replay says (DECISIONS=10000).

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
@@ -45,6 +46,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags := flag.NewFlagSet("benchquality", flag.ContinueOnError)
 	path := flags.String("dataset", "", "a published cluster of ByteDance (M3.json), beside the generated ones")
 	seeds := flags.Int("seeds", 5, "replays of each run")
+	only := flags.String("only", "", "a part of the names of the data sets to replay, such as mesh:star; all by default")
 	output := flags.String("output", "csv", "csv or json")
 	o := others{}
 	flags.StringVar(&o.peers, "peers", "", "the program of test/peers, for rows of the NetworkOverhead plugin")
@@ -57,6 +59,10 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	sets, err := datasets(*path)
 	if err != nil {
 		return err
+	}
+	sets = slices.DeleteFunc(sets, func(s dataset) bool { return !strings.Contains(s.name, *only) })
+	if len(sets) == 0 {
+		return fmt.Errorf("-only %q: no data set has this in its name", *only)
 	}
 	if o.metis, err = exec.LookPath(metisProgram); err != nil {
 		fmt.Fprintf(progress, "benchquality: no row for METIS: %v\n", err)
