@@ -135,12 +135,16 @@ func (f *faulty) test(t *testing.T) {
 	f.checkProcess(t, goroutines, memory)
 }
 
-// configure gives the scheduler a profile of the fault's own. In it a pod's rate
-// counts by itself: the few others that there are have as much.
+// configure gives the scheduler a profile of the fault's own.
 func (f *faulty) configure(o startOptions, args string) {
-	profile := &o.config.Profiles[0]
-	profile.SchedulerName = &f.profile
-	profile.PluginConfig = []schedulerv1.PluginConfig{{Name: "TrafficLocality", Args: runtime.RawExtension{Raw: []byte(
+	o.config.Profiles[0].SchedulerName = &f.profile
+	o.byOwnRate(args)
+}
+
+// byOwnRate has a pod's rate count by itself: the few others that there are have
+// as much. args are further arguments, each with a comma after it.
+func (o startOptions) byOwnRate(args string) {
+	o.config.Profiles[0].PluginConfig = []schedulerv1.PluginConfig{{Name: "TrafficLocality", Args: runtime.RawExtension{Raw: []byte(
 		`{"apiVersion":"config.vicinity.dev/v1","kind":"TrafficLocalityArgs",` + args + `"significantRate":"16Ki"}`)}}}
 }
 

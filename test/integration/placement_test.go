@@ -69,7 +69,9 @@ func (s *suite) testPlacementByWeight(t *testing.T) {
 // where db is, not where it was.
 func (s *suite) testRollingUpdate(t *testing.T) {
 	a := s.newApp(t)
-	scheduler := s.start(t, s.options(t, "rolling-update"))
+	o := s.options(t, "rolling-update")
+	o.byOwnRate("")
+	scheduler := s.start(t, o)
 	a.deploy(t, workload{name: "db", node: "zone-a-1"})
 	a.deploy(t, workload{name: "web", node: "zone-c-1"})
 	s.box.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
