@@ -32,14 +32,14 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, n
 	for j, rates := range snap.Callees(i) {
 		e := edge{w: p.scorer.weight(rates), calls: true, desired: desired}
 		rate += e.w
-		p.addEdge(x, snap.ID(j), e, now)
+		p.addEdge(x, peer{j, snap.ID(j)}, e, now)
 	}
 	called := edge{desired: desired, routing: p.routing(pod)}
 	for j, rates := range snap.Callers(i) {
 		e := called
 		e.w = p.scorer.weight(rates)
 		rate += e.w
-		p.addEdge(x, snap.ID(j), e, now)
+		p.addEdge(x, peer{j, snap.ID(j)}, e, now)
 	}
 	if w := p.scorer.weight(snap.Self(i)); w > 0 && p.scorer.countsSelf() {
 		rate += w
@@ -60,26 +60,56 @@ type edge struct {
 	peerDesired int32
 }
 
-// addEdge adds the gains for an edge with a peer, if that has pods.
-func (p *Plugin) addEdge(x *index, id flowgraph.WorkloadID, e edge, now time.Time) {
-	peer, placed := x.workloads.numbers[id]
-	if !placed || e.w == 0 {
+// peer is a workload at the other end of an edge.
+type peer struct {
+	number int // in the snapshot
+	id     flowgraph.WorkloadID
+}
+
+// addEdge adds the gains for an edge with a peer, if that has pods, or will have.
+func (p *Plugin) addEdge(x *index, peer peer, e edge, now time.Time) {
+	places := x.lookup(peer.id)
+	if e.w == 0 || !p.complete(&e, peer, places, now) {
 		return
 	}
-	places := x.placed[peer]
-	asked := p.wants(peer, id, places[0].pod, now)
+	for l := range p.levels {
+		p.levels[l].countPeer(places)
+	}
+	coming := int32(0)
+	if p.scorer.foresees {
+		coming = e.peerDesired - total(places)
+	}
+	for l := range p.levels {
+		level := &p.levels[l]
+		level.addEdge(p.scorer, e, p.zones)
+		if coming > 0 && level.step > 0 {
+			level.expect(e, coming)
+		}
+	}
+}
+
+// complete fills in how many pods the peer wants that runs at the given places and,
+// if it is called, how its calls are divided. It reports whether there are such pods,
+// or will be.
+func (p *Plugin) complete(e *edge, peer peer, places []placement, now time.Time) bool {
+	var pod *v1.Pod
+	switch {
+	case len(places) > 0:
+		pod = places[0].pod
+	case p.scorer.foresees:
+		pod = p.reserved.demand.Of(peer.id).Pod
+	}
+	if pod == nil {
+		return false
+	}
+	asked := p.wants(peer, pod, now)
 	if e.peerDesired = asked.pods; e.peerDesired <= 0 {
 		e.peerDesired = total(places)
 	}
 	if e.calls {
 		e.routing = asked.routing
 	}
-	for l := range p.levels {
-		p.levels[l].countPeer(places)
-	}
-	for l := range p.levels {
-		p.levels[l].addEdge(p.scorer, e, p.zones)
-	}
+	return e.peerDesired > 0
 }
 
 // routing is how calls to the workload of a pod are divided.
@@ -108,7 +138,7 @@ func (p *Plugin) sumOverLevels(x *index, limits [2]int32) (bySlot []float64, bes
 		if full {
 			continue
 		}
-		p.bySlot[slot] = sum
+		p.bySlot[slot] = max(sum, 0)
 		best = max(best, sum)
 	}
 	return p.bySlot, best
@@ -122,20 +152,21 @@ const wantFor = time.Second
 // want is how many pods a workload wanted when it was last asked, 0 when nobody
 // knew, and how calls to it were divided.
 type want struct {
-	pod     *v1.Pod // of the workload; numbers of workloads go from one to another
+	pod     *v1.Pod // of the workload; another snapshot has other numbers
 	pods    int32
 	routing affinity.Routing
 	at      time.Time
 }
 
-// wants is what a workload wants by its controller and its Services.
-func (p *Plugin) wants(w int32, id flowgraph.WorkloadID, pod *v1.Pod, now time.Time) want {
-	for int(w) >= len(p.wanted) {
+// wants is what a workload wants by its controller and its Services, given a pod of
+// it.
+func (p *Plugin) wants(peer peer, pod *v1.Pod, now time.Time) want {
+	for peer.number >= len(p.wanted) {
 		p.wanted = append(p.wanted, want{})
 	}
-	last := &p.wanted[w]
+	last := &p.wanted[peer.number]
 	if last.pod != pod || now.Sub(last.at).Abs() >= wantFor {
-		pods, _ := p.replicas.Desired(id, pod)
+		pods, _ := p.replicas.Desired(peer.id, pod)
 		*last = want{pod: pod, pods: pods, routing: p.routing(pod), at: now}
 	}
 	return *last

@@ -112,7 +112,7 @@ func TestGainsAreWhatTheCutGains(t *testing.T) {
 		for range 60 {
 			zone := random.Float64()
 			closeness := locality.Closeness{Node: 1, Zone: zone, Region: zone * float64(random.IntN(3)) / 2}
-			args := fmt.Sprintf("%s, routing: %s, closeness: {zone: %g, region: %g}", allOfIt, routing, closeness.Zone, closeness.Region)
+			args := fmt.Sprintf("%s, reserveRoom: false, routing: %s, closeness: {zone: %g, region: %g}", allOfIt, routing, closeness.Zone, closeness.Region)
 			c, assignment := randomCluster(t, random, args, true)
 			snap := c.store.Load()
 			for i := range snap.Len() {
@@ -244,7 +244,7 @@ func TestNetMARKSOrdersNodesAsUniformGain(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	positive := 0
 	for range 60 {
-		c, _ := randomCluster(t, random, allOfIt+", closeness: {zone: 0, region: 0}", false)
+		c, _ := randomCluster(t, random, allOfIt+", reserveRoom: false, closeness: {zone: 0, region: 0}", false)
 		netmarks := c.newPlugin("strategy: NetMARKS, routing: FairLoad")
 		snap := c.store.Load()
 		for i := range snap.Len() {

@@ -44,7 +44,7 @@ type Plugin struct {
 	levels []levelGains // used anew for each pod
 	zones  *levelGains  // of levels, nil when zones are none of them
 	bySlot []float64    // likewise
-	wanted []want       // by workload number
+	wanted []want       // by number in the snapshot
 
 	reserved reservations
 }

@@ -233,14 +233,14 @@ func (p *Plugin) offers(snap *flowgraph.Snapshot, x *index, i int, desired int32
 	for j, rates := range snap.Callees(i) {
 		e := edge{w: p.scorer.weight(rates), calls: true, desired: desired}
 		rate += e.w
-		p.offer(x, snap.ID(j), e, now)
+		p.offer(x, peer{j, snap.ID(j)}, e, now)
 	}
 	called := edge{desired: desired, routing: p.routing(pod)}
 	for j, rates := range snap.Callers(i) {
 		e := called
 		e.w = p.scorer.weight(rates)
 		rate += e.w
-		p.offer(x, snap.ID(j), e, now)
+		p.offer(x, peer{j, snap.ID(j)}, e, now)
 	}
 	for k := range r.offers {
 		r.offers[k].gain = r.level.gains[r.offers[k].domain]
@@ -249,26 +249,17 @@ func (p *Plugin) offers(snap *flowgraph.Snapshot, x *index, i int, desired int32
 }
 
 // offer adds what an edge with a peer makes the next pod gain.
-func (p *Plugin) offer(x *index, id flowgraph.WorkloadID, e edge, now time.Time) {
-	peer, placed := x.workloads.numbers[id]
-	if !placed || e.w == 0 {
+func (p *Plugin) offer(x *index, peer peer, e edge, now time.Time) {
+	places := x.lookup(peer.id)
+	if e.w == 0 || len(places) == 0 || !p.complete(&e, peer, places, now) {
 		return
-	}
-	places := x.placed[peer]
-	asked := p.wants(peer, id, places[0].pod, now)
-	if e.peerDesired = asked.pods; e.peerDesired <= 0 {
-		e.peerDesired = total(places)
-	}
-	if e.calls {
-		e.routing = asked.routing
 	}
 	r := &p.reserved
 	l := &r.level
 	prefers := e.routing.Prefers(locality.Node)
 	l.countPeer(places)
 	for _, d := range l.peer.domains {
-		own := before(l.own.pods[d], e.desired)
-		peer := affinity.Replicas{Placed: l.peer.pods[d], Desired: e.peerDesired}
+		own, peer := l.counted(d, e)
 		gain := p.scorer.gain(e.w, own, peer, prefers)
 		if gain <= 0 {
 			continue

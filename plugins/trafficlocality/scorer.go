@@ -20,7 +20,8 @@ type scorer struct {
 	requestBytes    float64
 	significantRate float64    // negative: by the graph
 	maxShare        [2]float64 // of a workload's pods, on a node and in a zone
-	reserves        bool       // room is kept for pods that are wanted
+	foresees        bool       // pods that are wanted, but not placed yet, count
+	reserves        bool       // room is kept for them
 	staleAfter      time.Duration
 	expireAfter     time.Duration
 }
@@ -50,7 +51,8 @@ func newScorer(a *configv1.TrafficLocalityArgs) scorer {
 			s.significantRate = leastRate
 		}
 	}
-	s.reserves = !s.netmarks && *a.ReserveRoom && s.closeness.Step(locality.Node) > 0
+	s.foresees = !s.netmarks && *a.ReserveRoom && s.closeness.Node > 0
+	s.reserves = s.foresees && s.closeness.Step(locality.Node) > 0
 	for i, level := range locality.Levels() {
 		if s.closeness.Step(level) > 0 || i < len(s.maxShare) && s.maxShare[i] < 1 {
 			s.levels = append(s.levels, level)
@@ -72,8 +74,9 @@ func (s scorer) nodeLocal() bool {
 	// score is measured against.
 	// A node that draws no more of the workload's pods may have been the best.
 	unbound := s.maxShare == [2]float64{1, 1}
-	// Of room that is kept there is less, or more, elsewhere.
-	return nodeOnly && unbound && !s.reserves && (s.netmarks || !s.auto && s.routing == affinity.Uniform)
+	// Of room that is kept there is less, or more, elsewhere, and peers that are
+	// expected are so where pods are.
+	return nodeOnly && unbound && !s.foresees && (s.netmarks || !s.auto && s.routing == affinity.Uniform)
 }
 
 // countsSelf reports whether a workload's traffic with itself counts.
