@@ -71,7 +71,7 @@ func TestExpectedIsTheGainOfTheBestArrival(t *testing.T) {
 			}
 		}
 	}
-	if compared < 1000 {
+	if compared < 500 {
 		t.Errorf("only %d gains were compared", compared)
 	}
 }
