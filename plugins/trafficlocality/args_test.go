@@ -64,7 +64,7 @@ func TestArgs(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if args.Strategy != configv1.StrategyGain || args.Routing != configv1.RoutingAuto || args.SignificantRate != nil || *args.MaxShare.Node != 0.5 || *args.Closeness.Zone != 0.5 {
+		if args.Strategy != configv1.StrategyGain || args.Routing != configv1.RoutingAuto || args.SignificantRate != nil || *args.MaxShare.Node != 0.66 || *args.Closeness.Zone != 0.5 {
 			t.Errorf("%s: the defaults are %+v", name, args)
 		}
 	}

@@ -133,12 +133,14 @@ func TestMaxShare(t *testing.T) {
 	}{
 		"one always":                  {assign: "n1: db; n2: cart", desired: "web=1", want: "n1=100 n2=50"},
 		"the second of two elsewhere": {assign: "n1: db web; n2: cart", desired: "web=2", want: "n1=0 n2=100"},
-		"half of four":                {assign: "n1: db web; n2: cart", desired: "web=4", want: "n1=100 n2=50"},
-		"not more than half":          {assign: "n1: db web*2; n2: cart", desired: "web=4", want: "n1=0 n2=100"},
-		"half of five, rounded up":    {assign: "n1: db web*2; n2: cart", desired: "web=5", want: "n1=100 n2=50"},
+		"two thirds of six":           {assign: "n1: db web*3; n2: cart", desired: "web=6", want: "n1=100 n2=50"},
+		"not more than two thirds":    {assign: "n1: db web*4; n2: cart", desired: "web=6", want: "n1=0 n2=100"},
+		"half of four":                {args: ", maxShare: {node: 0.5}", assign: "n1: db web; n2: cart", desired: "web=4", want: "n1=100 n2=50"},
+		"not more than half":          {args: ", maxShare: {node: 0.5}", assign: "n1: db web*2; n2: cart", desired: "web=4", want: "n1=0 n2=100"},
+		"half of five, rounded up":    {args: ", maxShare: {node: 0.5}", assign: "n1: db web*2; n2: cart", desired: "web=5", want: "n1=100 n2=50"},
 		"never all":                   {args: ", maxShare: {node: 0.9}", assign: "n1: db web; n2: cart", desired: "web=2", want: "n1=0 n2=100"},
 		"no bound":                    {args: ", maxShare: {node: 1}", assign: "n1: db web*3; n2: cart", desired: "web=4", want: "n1=100 n2=50"},
-		"one is leaving":              {assign: "n1: db web*2; n2: cart web*2", desired: "web=4", want: "n1=100 n2=50"},
+		"one is leaving":              {args: ", maxShare: {node: 0.5}", assign: "n1: db web*2; n2: cart web*2", desired: "web=4", want: "n1=100 n2=50"},
 		"of a zone":                   {args: ", maxShare: {node: 1, zone: 0.5}", assign: "n1@r/a: db; n3@r/a: web; n2@r/b: cart", desired: "web=2", want: "n1=0 n2=100 n3=0"},
 	}
 	for name, test := range cases {

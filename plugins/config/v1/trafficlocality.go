@@ -110,7 +110,7 @@ type Closeness struct {
 // for this workload, so that the loss of one place does not take it down whole. It
 // is no limit: the other plugins may still choose the place.
 type MaxShare struct {
-	// Node is that of a node (default 0.5).
+	// Node is that of a node (default 0.66: two thirds).
 	Node *float64 `json:"node,omitempty"`
 	// Zone is that of a zone (default 1: no bound).
 	Zone *float64 `json:"zone,omitempty"`
@@ -135,7 +135,7 @@ func (a *TrafficLocalityArgs) SetDefaults() {
 	if a.MaxShare == nil {
 		a.MaxShare = &MaxShare{}
 	}
-	pointerDefault(&a.MaxShare.Node, 0.5)
+	pointerDefault(&a.MaxShare.Node, 0.66)
 	pointerDefault(&a.MaxShare.Zone, 1)
 	pointerDefault(&a.ReserveRoom, true)
 	pointerDefault(&a.StaleAfter, metav1.Duration{Duration: 5 * time.Minute})
