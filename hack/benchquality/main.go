@@ -24,6 +24,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
+	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 func main() {
@@ -129,7 +130,9 @@ func (o others) replay(ctx context.Context, set dataset, seeds int) (runs []repl
 	return append(runs, run), err
 }
 
-func replay(ctx context.Context, set dataset, seeds int, o others) ([]replayreport.BenchRow, error) {
+// configured are the built-in runs, and those of the strategy Gain without a bound
+// on a node's share: what the bound costs is the difference.
+func configured() ([]kubesim.Run, error) {
 	var runs []kubesim.Run
 	for _, name := range kubesim.BuiltInNames() {
 		run, _, err := kubesim.BuiltIn(name)
@@ -137,6 +140,24 @@ func replay(ctx context.Context, set dataset, seeds int, o others) ([]replayrepo
 			return nil, err
 		}
 		runs = append(runs, run)
+	}
+	for _, unbound := range []struct {
+		name    string
+		routing configv1.Routing
+	}{{"gain-unbound", configv1.RoutingAuto}, {"gain-fair-load-unbound", configv1.RoutingFairLoad}} {
+		config, err := kubesim.Shipped(map[string]any{"routing": unbound.routing, "maxShare": map[string]any{"node": 1}})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", unbound.name, err)
+		}
+		runs = append(runs, kubesim.Run{Name: unbound.name, Config: config})
+	}
+	return runs, nil
+}
+
+func replay(ctx context.Context, set dataset, seeds int, o others) ([]replayreport.BenchRow, error) {
+	runs, err := configured()
+	if err != nil {
+		return nil, err
 	}
 	results, err := kubesim.Batch{
 		Input: set.input, Order: set.order, Seeds: seeds, First: 1, Parallel: runtime.GOMAXPROCS(0), Now: time.Now,

@@ -50,15 +50,16 @@ func BuiltIn(name string) (run Run, ok bool, err error) {
 		if b.args == nil {
 			run.Config, err = schedulerconfig.Load("")
 		} else {
-			run.Config, err = shipped(b.args)
+			run.Config, err = Shipped(b.args)
 		}
 		return run, true, err
 	}
 	return Run{}, false, nil
 }
 
-// shipped is the shipped configuration with other arguments.
-func shipped(args map[string]any) (*schedulerconfig.Config, error) {
+// Shipped returns the shipped configuration with these arguments of TrafficLocality
+// in place of its own. What they leave out has its default.
+func Shipped(args map[string]any) (*schedulerconfig.Config, error) {
 	data, err := manifests.Base.ReadFile("base/config/scheduler.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("reading the shipped configuration: %w", err)

@@ -10,8 +10,13 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
-// DefaultRun is the name of the run that ratios of a benchmark are relative to.
-const DefaultRun = "default"
+// Runs that others of a benchmark are compared with.
+const (
+	// DefaultRun is the one that ratios are relative to.
+	DefaultRun = "default"
+	// NetMARKSRun is the one that differences are taken to.
+	NetMARKSRun = "netmarks"
+)
 
 // BenchRow is one run on one data set. Shares are between 0 and 1, of the traffic
 // that stays on the node.
@@ -25,6 +30,12 @@ type BenchRow struct {
 	Min      sim.Estimate `json:"min"`
 	Uniform  sim.Estimate `json:"uniform"`
 	SameNode sim.Estimate `json:"sameNode"`
+	// MinAbove is how much Min is above that of NetMARKS with the same seed, as a
+	// mean of differences; UniformAbove and SameNodeAbove likewise. All are null
+	// without a run of that name.
+	MinAbove      *sim.Estimate `json:"minAboveNetMARKS"`
+	UniformAbove  *sim.Estimate `json:"uniformAboveNetMARKS"`
+	SameNodeAbove *sim.Estimate `json:"sameNodeAboveNetMARKS"`
 	// CrossNodeRatio is the traffic between nodes under fair-load routing
 	// relative to the default run, seed by seed; HeadroomRatio is the same of the
 	// headroom. Both are null without a default run, or where that has none.
@@ -37,7 +48,7 @@ type BenchRow struct {
 // BenchRows returns a row for each run of the report, in their order.
 func (r *Report) BenchRows(dataset string) []BenchRow {
 	var rows []BenchRow
-	base := r.run(DefaultRun)
+	base, netmarks := r.run(DefaultRun), r.run(NetMARKSRun)
 	for i := range r.Runs {
 		run := &r.Runs[i]
 		s := run.Summary
@@ -47,6 +58,9 @@ func (r *Report) BenchRows(dataset string) []BenchRow {
 		}
 		if s.Node != nil {
 			row.Min, row.Uniform, row.SameNode = s.Node.FairLoad.LocalShare, s.Node.Uniform.LocalShare, s.Node.SameNode.LocalShare
+			row.MinAbove = above(run, netmarks, func(s Seed) float64 { return s.Node.FairLoad.LocalShare })
+			row.UniformAbove = above(run, netmarks, func(s Seed) float64 { return s.Node.Uniform.LocalShare })
+			row.SameNodeAbove = above(run, netmarks, func(s Seed) float64 { return s.Node.SameNode.LocalShare })
 			row.CrossNodeRatio = ratio(run, base, func(s Seed) float64 { return s.Node.FairLoad.Crossing })
 		}
 		row.HeadroomRatio = ratio(run, base, func(s Seed) float64 { return s.Headroom })
@@ -58,6 +72,25 @@ func (r *Report) BenchRows(dataset string) []BenchRow {
 // ratio is the mean of a figure relative to that of base, seed by seed; nil when
 // there is no base or it has 0 with a seed.
 func ratio(run, base *Run, figure func(Seed) float64) *sim.Estimate {
+	defined := true
+	e := compared(run, base, figure, func(a, b float64) float64 {
+		defined = defined && b != 0
+		return a / b
+	})
+	if !defined {
+		return nil
+	}
+	return e
+}
+
+// above is the mean difference of a figure to that of base, seed by seed; nil when
+// there is no base.
+func above(run, base *Run, figure func(Seed) float64) *sim.Estimate {
+	return compared(run, base, figure, func(a, b float64) float64 { return a - b })
+}
+
+// compared is the mean of what compare returns for each seed; nil without a base.
+func compared(run, base *Run, figure func(Seed) float64, compare func(a, b float64) float64) *sim.Estimate {
 	if base == nil {
 		return nil
 	}
@@ -68,15 +101,12 @@ func ratio(run, base *Run, figure func(Seed) float64) *sim.Estimate {
 		}
 		return out
 	}
-	above, below := paired(values(run.PerSeed), values(base.PerSeed))
-	ratios := make([]float64, min(len(above), len(below)))
-	for i := range ratios {
-		if below[i] == 0 {
-			return nil
-		}
-		ratios[i] = above[i] / below[i]
+	a, b := paired(values(run.PerSeed), values(base.PerSeed))
+	each := make([]float64, min(len(a), len(b)))
+	for i := range each {
+		each[i] = compare(a[i], b[i])
 	}
-	e := sim.NewEstimate(ratios)
+	e := sim.NewEstimate(each)
 	return &e
 }
 
@@ -86,7 +116,7 @@ func ratio(run, base *Run, figure func(Seed) float64) *sim.Estimate {
 func WriteBenchCSV(w io.Writer, rows []BenchRow) error {
 	out := csv.NewWriter(w)
 	header := []string{"dataset", "run", "seeds"}
-	for _, name := range []string{"min", "uniform", "sameNode", "crossNodeRatio", "headroomRatio", "concentration", "unschedulable"} {
+	for _, name := range []string{"min", "uniform", "sameNode", "minAboveNetMARKS", "uniformAboveNetMARKS", "sameNodeAboveNetMARKS", "crossNodeRatio", "headroomRatio", "concentration", "unschedulable"} {
 		header = append(header, name, name+"Interval")
 	}
 	lines := [][]string{header}
@@ -94,7 +124,7 @@ func WriteBenchCSV(w io.Writer, rows []BenchRow) error {
 		row := &rows[i]
 		line := []string{row.Dataset, row.Run, strconv.Itoa(row.Seeds)}
 		for _, e := range []*sim.Estimate{
-			&row.Min, &row.Uniform, &row.SameNode, row.CrossNodeRatio, row.HeadroomRatio, &row.Concentration, &row.Unschedulable,
+			&row.Min, &row.Uniform, &row.SameNode, row.MinAbove, row.UniformAbove, row.SameNodeAbove, row.CrossNodeRatio, row.HeadroomRatio, &row.Concentration, &row.Unschedulable,
 		} {
 			mean, interval := "", ""
 			if e != nil {

@@ -221,6 +221,21 @@ func TestBenchRatios(t *testing.T) {
 	}
 }
 
+func TestBenchDifferences(t *testing.T) {
+	r := &Report{Runs: []Run{run("gain", 60, 80), run(NetMARKSRun, 20, 60)}}
+	want := sim.Estimate{Mean: 0.3, Interval: 12.706 * 0.1, Runs: 2} // 60-20 and 80-60 of 100
+	for _, row := range r.BenchRows("m") {
+		if row.Run == NetMARKSRun {
+			want = sim.Estimate{Runs: 2}
+		}
+		for name, got := range map[string]*sim.Estimate{"min": row.MinAbove, "uniform": row.UniformAbove, "same node": row.SameNodeAbove} {
+			if diff := cmp.Diff(&want, got, cmpopts.EquateApprox(1e-8, 1e-12)); diff != "" {
+				t.Errorf("%s, %s (-want +got):\n%s", row.Run, name, diff)
+			}
+		}
+	}
+}
+
 // TestRowsAddUp reads the JSON of random assignments.
 func TestRowsAddUp(t *testing.T) {
 	for seed := range uint64(50) {
