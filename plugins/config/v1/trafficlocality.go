@@ -82,10 +82,11 @@ type TrafficLocalityArgs struct {
 	SignificantRate *resource.Quantity `json:"significantRate,omitempty"`
 	// MaxShare is how many of a workload's pods may be drawn to one place.
 	MaxShare *MaxShare `json:"maxShare,omitempty"`
-	// ReserveRoom keeps room near their peers for pods that controllers want but
-	// that are not placed yet (default true): a pod that would make less of a node's
-	// room than they is not drawn there, also one without any traffic. NetMARKS keeps
-	// none.
+	// ReserveRoom looks ahead to the pods that controllers want but that are not
+	// placed yet (default true). They draw their peers' pods to where they will match,
+	// and room near their peers is kept for them: a pod that would make less of a
+	// node's room than they is not drawn there, also one without any traffic.
+	// NetMARKS does not look ahead.
 	ReserveRoom *bool `json:"reserveRoom,omitempty"`
 	// StaleAfter is the age of the telemetry from which its influence falls
 	// (default 5m).
