@@ -131,7 +131,7 @@ func (o others) replay(ctx context.Context, set dataset, seeds int) (runs []repl
 }
 
 // configured are the built-in runs, and those of the strategy Gain without a bound
-// on a node's share: what the bound costs is the difference.
+// on the share of a node or a zone: what the bound costs is the difference.
 func configured() ([]kubesim.Run, error) {
 	var runs []kubesim.Run
 	for _, name := range kubesim.BuiltInNames() {
@@ -145,7 +145,7 @@ func configured() ([]kubesim.Run, error) {
 		name    string
 		routing configv1.Routing
 	}{{"gain-unbound", configv1.RoutingAuto}, {"gain-fair-load-unbound", configv1.RoutingFairLoad}} {
-		config, err := kubesim.Shipped(map[string]any{"routing": unbound.routing, "maxShare": map[string]any{"node": 1}})
+		config, err := kubesim.Shipped(map[string]any{"routing": unbound.routing, "maxShare": map[string]any{"node": 1, "zone": 1}})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", unbound.name, err)
 		}

@@ -1,9 +1,12 @@
 package trafficlocality
 
 import (
+	"math"
+	"slices"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
@@ -17,9 +20,9 @@ type gains struct {
 	podRate float64   // bytes per second that one replica exchanges
 }
 
-// gains adds up what one more pod of workload i is worth on every node. The
-// result is valid until the next call.
-func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, now time.Time) gains {
+// gains adds up what one more pod of workload i is worth on every node, candidates
+// and others. The result is valid until the next call.
+func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, candidates []fwk.NodeInfo, now time.Time) gains {
 	own := x.lookup(snap.ID(i))
 	desired, ok := p.replicas.Desired(snap.ID(i), pod)
 	if !ok || desired <= 0 {
@@ -47,7 +50,7 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, n
 			p.levels[l].addSelf(w, desired)
 		}
 	}
-	bySlot, best := p.sumOverLevels(x, p.scorer.limits(desired, total(own)))
+	bySlot, best := p.sumOverLevels(x, p.limits(x, desired, total(own), candidates))
 	return gains{bySlot: bySlot, best: best, podRate: rate / float64(max(desired, 1))}
 }
 
@@ -118,6 +121,19 @@ func (p *Plugin) routing(pod *v1.Pod) affinity.Routing {
 		return p.routes.Of(pod)
 	}
 	return p.scorer.routing
+}
+
+// limits returns how many of a workload's pods draw no more of them to a node and to
+// a zone. Where every candidate is in a place that has so many, as in a cluster of
+// one zone, keeping away from it means nothing, and there is no limit.
+func (p *Plugin) limits(x *index, desired, placed int32, candidates []fwk.NodeInfo) [2]int32 {
+	limits := p.scorer.limits(desired, placed)
+	for l := range p.levels {
+		if at := p.levels[l].position; at < len(limits) && !p.levels[l].below(limits[at], candidates) {
+			limits[at] = math.MaxInt32
+		}
+	}
+	return limits
 }
 
 // sumOverLevels returns the gain on each node, and the highest of them: those
@@ -258,6 +274,20 @@ func (l *levelGains) addSelf(w float64, desired int32) {
 	for _, d := range l.own.domains {
 		l.gains[d] += affinity.SelfGain(w, before(l.own.pods[d], desired))
 	}
+}
+
+// below reports whether a candidate is in no domain that has so many of the workload's
+// pods.
+func (l *levelGains) below(limit int32, candidates []fwk.NodeInfo) bool {
+	if !slices.ContainsFunc(l.own.domains, func(d int32) bool { return l.own.pods[d] >= limit }) {
+		return true
+	}
+	for slot := range l.index.slotsOf(candidates) {
+		if d := l.index.where[slot][l.position]; d == noDomain || l.own.pods[d] < limit {
+			return true
+		}
+	}
+	return false
 }
 
 // before is the pod's own workload in a domain without the pod. The pod is one

@@ -33,7 +33,7 @@ func (c *cluster) gains(p *Plugin, pod *v1.Pod) map[string]float64 {
 	}
 	x := newIndex()
 	x.update(c.nodes())
-	sum := p.gains(snap, i, pod, x, c.now)
+	sum := p.gains(snap, i, pod, x, c.nodes(), c.now)
 	gains := map[string]float64{}
 	for name, slot := range x.slots {
 		gains[name] = sum.bySlot[slot]

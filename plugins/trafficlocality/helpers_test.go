@@ -35,7 +35,7 @@ const (
 
 // allOfIt are arguments under which the plugin's say does not depend on the
 // rate, and only bytes count.
-const allOfIt = "significantRate: 0, requestBytes: 0, maxShare: {node: 1}"
+const allOfIt = "significantRate: 0, requestBytes: 0, maxShare: {node: 1, zone: 1}"
 
 var dataTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 

@@ -1,6 +1,7 @@
 package trafficlocality
 
 import (
+	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -263,25 +264,39 @@ func (x *index) lookup(id flowgraph.WorkloadID) []placement {
 	return x.placed[w]
 }
 
+// slotsOf yields the slots of the candidates that are in the index.
+func (x *index) slotsOf(candidates []fwk.NodeInfo) iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		if len(candidates) == len(x.listed) { // all nodes: no need to look them up
+			for _, slot := range x.order {
+				if !yield(slot) {
+					return
+				}
+			}
+			return
+		}
+		for _, info := range candidates {
+			if slot, ok := x.slots[info.Node().Name]; ok && !yield(slot) {
+				return
+			}
+		}
+	}
+}
+
 // extremes returns the highest and the lowest of the gains, by slot, among the
 // candidates; a candidate that is not in the index gains nothing.
 func (x *index) extremes(gains []float64, candidates []fwk.NodeInfo) (highest, lowest float64) {
-	lowest = math.Inf(1)
 	if len(gains) == 0 {
 		return 0, 0
 	}
-	if len(candidates) == len(x.listed) { // all nodes: no need to look them up
-		for _, slot := range x.order {
-			highest, lowest = max(highest, gains[slot]), min(lowest, gains[slot])
-		}
-		return highest, lowest
+	lowest = math.Inf(1)
+	known := 0
+	for slot := range x.slotsOf(candidates) {
+		highest, lowest = max(highest, gains[slot]), min(lowest, gains[slot])
+		known++
 	}
-	for _, info := range candidates {
-		gain := 0.0
-		if slot, ok := x.slots[info.Node().Name]; ok {
-			gain = gains[slot]
-		}
-		highest, lowest = max(highest, gain), min(lowest, gain)
+	if known < len(candidates) {
+		lowest = min(lowest, 0)
 	}
 	return highest, lowest
 }

@@ -75,7 +75,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 	var gains gains
 	skip := skipNoTraffic
 	if ok {
-		gains, skip = p.gains(snap, i, pod, placed, now), skipNoPeers
+		gains, skip = p.gains(snap, i, pod, placed, nodes, now), skipNoPeers
 	} else {
 		i = -1
 	}

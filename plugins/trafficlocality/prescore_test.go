@@ -1,6 +1,7 @@
 package trafficlocality
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -126,10 +127,11 @@ func TestScores(t *testing.T) {
 // less with cart on n2.
 func TestMaxShare(t *testing.T) {
 	cases := map[string]struct {
-		args    string
-		assign  string
-		desired string
-		want    string
+		args       string
+		assign     string
+		desired    string
+		candidates string
+		want       string
 	}{
 		"one always":                  {assign: "n1: db; n2: cart", desired: "web=1", want: "n1=100 n2=50"},
 		"the second of two elsewhere": {assign: "n1: db web; n2: cart", desired: "web=2", want: "n1=0 n2=100"},
@@ -139,9 +141,14 @@ func TestMaxShare(t *testing.T) {
 		"not more than half":          {args: ", maxShare: {node: 0.5}", assign: "n1: db web*2; n2: cart", desired: "web=4", want: "n1=0 n2=100"},
 		"half of five, rounded up":    {args: ", maxShare: {node: 0.5}", assign: "n1: db web*2; n2: cart", desired: "web=5", want: "n1=100 n2=50"},
 		"never all":                   {args: ", maxShare: {node: 0.9}", assign: "n1: db web; n2: cart", desired: "web=2", want: "n1=0 n2=100"},
-		"no bound":                    {args: ", maxShare: {node: 1}", assign: "n1: db web*3; n2: cart", desired: "web=4", want: "n1=100 n2=50"},
+		"no bound":                    {args: ", maxShare: {node: 1, zone: 1}", assign: "n1: db web*3; n2: cart", desired: "web=4", want: "n1=100 n2=50"},
 		"one is leaving":              {args: ", maxShare: {node: 0.5}", assign: "n1: db web*2; n2: cart web*2", desired: "web=4", want: "n1=100 n2=50"},
 		"of a zone":                   {args: ", maxShare: {node: 1, zone: 0.5}", assign: "n1@r/a: db; n3@r/a: web; n2@r/b: cart", desired: "web=2", want: "n1=0 n2=100 n3=0"},
+		"two thirds of a zone":        {assign: "n1@r/a: db; n3@r/a: web*2; n2@r/b: cart", desired: "web=3", want: "n1=0 n2=100 n3=0"},
+		"the only zone":               {assign: "n1@r/a: db; n3@r/a: web*2; n2@r/a: cart", desired: "web=3", want: "n1=100 n2=50 n3=0"},
+		"the only zone that fits":     {assign: "n1@r/a: db; n3@r/a: web*2; n2@r/b: cart; n4@r/a: cart", desired: "web=3", candidates: "n1 n3 n4", want: "n1=100 n3=0 n4=25"},
+		"beside a node of no zone":    {assign: "n1@r/a: db; n3@r/a: web*2; n2: cart", desired: "web=3", want: "n1=0 n2=100 n3=0"},
+		"the only node that fits":     {assign: "n1: db web; n2: cart", desired: "web=2", candidates: "n1", want: "n1=100"},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -149,7 +156,7 @@ func TestMaxShare(t *testing.T) {
 			c.traffic("web -> db 10MiB/s; web -> cart 5MiB/s")
 			c.assign(test.assign)
 			c.desire(test.desired)
-			if got := c.scoreText(c.pod("web")); got != test.want {
+			if got := c.scoreText(c.pod("web"), strings.Fields(test.candidates)...); got != test.want {
 				t.Errorf("the scores are %s, want %s", got, test.want)
 			}
 		})

@@ -66,7 +66,7 @@ func TestRoomIsKept(t *testing.T) {
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			args := "significantRate: 0, requestBytes: 0, maxShare: {node: 1}"
+			args := "significantRate: 0, requestBytes: 0, maxShare: {node: 1, zone: 1}"
 			if test.args != "" {
 				args += ", " + test.args
 			}

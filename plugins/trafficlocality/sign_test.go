@@ -44,7 +44,7 @@ func (c *cluster) job(name string) *v1.Pod {
 }
 
 func TestSignPod(t *testing.T) {
-	nodeOnly := "routing: Uniform, maxShare: {node: 1}, reserveRoom: false, closeness: {zone: 0, region: 0}"
+	nodeOnly := "routing: Uniform, maxShare: {node: 1, zone: 1}, reserveRoom: false, closeness: {zone: 0, region: 0}"
 	cases := map[string]struct {
 		args string
 		pod  func(*cluster) *v1.Pod
@@ -53,12 +53,12 @@ func TestSignPod(t *testing.T) {
 		"node level and uniform routing":         {args: nodeOnly, want: true},
 		"NetMARKS":                               {args: "strategy: NetMARKS", want: true},
 		"NetMARKS knows no routing":              {args: "strategy: NetMARKS, routing: FairLoad", want: true},
-		"nothing is worth anything":              {args: "routing: Uniform, maxShare: {node: 1}, closeness: {node: 0, zone: 0, region: 0}", want: true},
+		"nothing is worth anything":              {args: "routing: Uniform, maxShare: {node: 1, zone: 1}, closeness: {node: 0, zone: 0, region: 0}", want: true},
 		"every level":                            {args: ""},
 		"node and zone":                          {args: "closeness: {region: 0}"},
 		"the region only":                        {args: "closeness: {zone: 1, region: 1}"},
-		"fair load":                              {args: "routing: FairLoad, maxShare: {node: 1}, closeness: {zone: 0, region: 0}"},
-		"the routing of the cluster":             {args: "maxShare: {node: 1}, closeness: {zone: 0, region: 0}"},
+		"fair load":                              {args: "routing: FairLoad, maxShare: {node: 1, zone: 1}, closeness: {zone: 0, region: 0}"},
+		"the routing of the cluster":             {args: "maxShare: {node: 1, zone: 1}, closeness: {zone: 0, region: 0}"},
 		"a bound on the share of a node":         {args: "routing: Uniform, closeness: {zone: 0, region: 0}"},
 		"traffic with itself":                    {args: nodeOnly, pod: func(c *cluster) *v1.Pod { return c.pod("cart") }},
 		"NetMARKS counts no traffic with itself": {args: "strategy: NetMARKS", pod: func(c *cluster) *v1.Pod { return c.pod("cart") }, want: true},

@@ -113,7 +113,7 @@ type Closeness struct {
 type MaxShare struct {
 	// Node is that of a node (default 0.66: two thirds).
 	Node *float64 `json:"node,omitempty"`
-	// Zone is that of a zone (default 1: no bound).
+	// Zone is that of a zone (default 0.66).
 	Zone *float64 `json:"zone,omitempty"`
 }
 
@@ -137,7 +137,7 @@ func (a *TrafficLocalityArgs) SetDefaults() {
 		a.MaxShare = &MaxShare{}
 	}
 	pointerDefault(&a.MaxShare.Node, 0.66)
-	pointerDefault(&a.MaxShare.Zone, 1)
+	pointerDefault(&a.MaxShare.Zone, 0.66)
 	pointerDefault(&a.ReserveRoom, true)
 	pointerDefault(&a.StaleAfter, metav1.Duration{Duration: 5 * time.Minute})
 	pointerDefault(&a.ExpireAfter, metav1.Duration{Duration: 30 * time.Minute})
