@@ -21,7 +21,7 @@ func (s *suite) testBatching(t *testing.T) {
 		`{"apiVersion":"kubescheduler.config.k8s.io/v1","kind":"PodTopologySpreadArgs","defaultingType":"List"}`)}}
 	locality := func(closeness string) schedulerv1.PluginConfig {
 		return schedulerv1.PluginConfig{Name: "TrafficLocality", Args: runtime.RawExtension{Raw: []byte(
-			`{"apiVersion":"config.vicinity.dev/v1","kind":"TrafficLocalityArgs","routing":"Uniform","maxShare":{"node":1},"reserveRoom":false,"significantRate":"16Ki","closeness":{` + closeness + `}}`)}}
+			`{"apiVersion":"config.vicinity.dev/v1","kind":"TrafficLocalityArgs","routing":"Uniform","maxShare":{"node":1,"zone":1},"reserveRoom":false,"significantRate":"16Ki","closeness":{` + closeness + `}}`)}}
 	}
 	const nodeOnly, everyLevel = `"zone":0,"region":0`, ``
 	cases := []struct {
