@@ -78,9 +78,11 @@ func (s *suite) testRoundtrip(t *testing.T) {
 					t.Errorf("%s prints no %q:\n%s", command, want, out)
 				}
 			}
-			// That one pod may get many calls under the default configuration is no fault.
-			if strings.Contains(strings.ReplaceAll(out, "warning: default: where calls", ""), "warning: ") {
-				t.Errorf("%s warns:\n%s", command, out)
+			for line := range strings.Lines(out) {
+				// With so few pods one may get many calls, in any run; that is no fault.
+				if strings.Contains(line, "warning: ") && !strings.Contains(line, "where calls prefer the same node, one pod gets") {
+					t.Errorf("%s: %s", command, line)
+				}
 			}
 		}
 	})
