@@ -139,10 +139,18 @@ func Gain(routing Routing, w float64, a, b Replicas) float64 {
 	return Local(routing, w, a.plusOne(), b) - Local(routing, w, a, b)
 }
 
-// SelfGain is the gain of one more pod of a workload in a domain for the
-// traffic w that the workload exchanges with itself. Its pairs are always
-// routed uniformly: with x of d replicas there, x(x-1) of d(d-1) ordered pairs
-// stay, so one more pod adds 2x/(d(d-1)).
+// SelfLocal is what stays in a domain of the traffic w that a workload exchanges
+// with itself. Its pairs are always routed uniformly: with x of d replicas there,
+// x(x-1) of d(d-1) ordered pairs stay.
+func SelfLocal(w float64, a Replicas) float64 {
+	if a.Desired < 2 {
+		return 0
+	}
+	x := float64(min(a.Placed, a.Desired))
+	return w * x * (x - 1) / (float64(a.Desired) * float64(a.Desired-1))
+}
+
+// SelfGain is how much more of it stays with one more pod there: w 2x/(d(d-1)).
 func SelfGain(w float64, a Replicas) float64 {
 	if a.Desired < 2 || a.Placed <= 0 || a.Placed >= a.Desired {
 		return 0

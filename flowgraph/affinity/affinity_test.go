@@ -47,6 +47,9 @@ func TestGainsAddUpToAllTraffic(t *testing.T) {
 	}
 	sum := 0.0
 	for x := range int32(4) {
+		if local := SelfLocal(70, Replicas{x, 4}); math.Abs(local-sum) > 1e-9 {
+			t.Errorf("self-flow: %v stays with %d pods, which gained %v", local, x, sum)
+		}
 		sum += SelfGain(70, Replicas{x, 4})
 	}
 	if math.Abs(sum-70) > 1e-9 {

@@ -152,20 +152,14 @@ func (p *placement) near(level locality.Level, node, callee int32, e endpoints) 
 	return float64(l.places[callee][k].pods) / float64(e.count)
 }
 
-// selfLocal is the part of a workload's traffic with itself that stays: x(x-1)
-// of d(d-1) ordered pairs of pods, as in package cut, under every model.
+// selfLocal is the part of a workload's traffic with itself that stays, under every
+// model.
 func (p *placement) selfLocal(workload int32, w float64) (local byLevel) {
-	d := float64(p.c.Workloads[workload].Replicas)
-	if d < 2 {
-		return local
-	}
 	for level := locality.Node; level <= locality.Region; level++ {
-		var sum float64
 		for _, place := range p.at[level].places[workload] {
-			x := float64(place.pods)
-			sum += w * x * (x - 1) / (d * (d - 1))
+			local[level] += affinity.SelfLocal(w, affinity.Replicas{Placed: place.pods, Desired: p.c.Workloads[workload].Replicas})
 		}
-		local[level] = min(sum, w)
+		local[level] = min(local[level], w)
 	}
 	return local
 }

@@ -31,33 +31,42 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, c
 	for l := range p.levels {
 		p.levels[l].start(x, own)
 	}
+	p.links.start(x, own, p.scorer.links.label != "" && x == p.index)
 	var rate float64
 	for j, rates := range snap.Callees(i) {
-		e := edge{w: p.scorer.weight(rates), calls: true, desired: desired}
+		e := edge{w: p.scorer.weight(rates), rates: rates, calls: true, desired: desired}
 		rate += e.w
+		p.links.add(e)
 		p.addEdge(x, peer{j, snap.ID(j)}, e, now)
 	}
 	called := edge{desired: desired, routing: p.routing(pod)}
 	for j, rates := range snap.Callers(i) {
 		e := called
-		e.w = p.scorer.weight(rates)
+		e.w, e.rates = p.scorer.weight(rates), rates
 		rate += e.w
+		p.links.add(e)
 		p.addEdge(x, peer{j, snap.ID(j)}, e, now)
 	}
-	if w := p.scorer.weight(snap.Self(i)); w > 0 && p.scorer.countsSelf() {
+	if self := snap.Self(i); self != (flowgraph.Rates{}) && p.scorer.countsSelf() {
+		w := p.scorer.weight(self)
 		rate += w
+		p.links.addSelf(self, desired)
 		for l := range p.levels {
 			p.levels[l].addSelf(w, desired)
 		}
 	}
 	bySlot, best := p.sumOverLevels(x, p.limits(x, desired, total(own), candidates))
+	if p.links.on {
+		best = p.relieve(snap, x, bySlot, now)
+	}
 	return gains{bySlot: bySlot, best: best, podRate: rate / float64(max(desired, 1))}
 }
 
 // edge is the traffic of the pod's workload with one peer.
 type edge struct {
 	w           float64 // bytes per second
-	calls       bool    // the pod's workload calls the peer, rather than the reverse
+	rates       flowgraph.Rates
+	calls       bool // the pod's workload calls the peer, rather than the reverse
 	routing     affinity.Routing
 	desired     int32 // pods of the pod's workload
 	peerDesired int32
@@ -78,6 +87,7 @@ func (p *Plugin) addEdge(x *index, peer peer, e edge, now time.Time) {
 	for l := range p.levels {
 		p.levels[l].countPeer(places)
 	}
+	p.links.addLocal(p.scorer, e, places)
 	coming := int32(0)
 	if p.scorer.foresees {
 		coming = e.peerDesired - total(places)

@@ -47,6 +47,7 @@ type Plugin struct {
 	wanted []want       // by number in the snapshot
 
 	reserved reservations
+	links    links
 }
 
 // Dependencies are what a process shares between the plugins of its profiles.
@@ -98,7 +99,7 @@ func (p *Plugin) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.index, p.levels, p.bySlot, p.wanted = newIndex(), newLevels(p.scorer), nil, nil
-	p.reserved = newReservations()
+	p.reserved, p.links = newReservations(), newLinks()
 	p.zones = nil
 	if i := slices.IndexFunc(p.levels, func(l levelGains) bool { return l.level == locality.Zone }); i >= 0 {
 		p.zones = &p.levels[i]

@@ -22,6 +22,7 @@ type scorer struct {
 	maxShare        [2]float64 // of a workload's pods, on a node and in a zone
 	foresees        bool       // pods that are wanted, but not placed yet, count
 	reserves        bool       // room is kept for them
+	links           linkBound
 	staleAfter      time.Duration
 	expireAfter     time.Duration
 }
@@ -51,6 +52,9 @@ func newScorer(a *configv1.TrafficLocalityArgs) scorer {
 			s.significantRate = leastRate
 		}
 	}
+	if n := a.NetworkCapacity; n != nil && !s.netmarks {
+		s.links = linkBound{label: n.Label, unit: *n.Unit, share: *n.MaxUtilization}
+	}
 	s.foresees = !s.netmarks && *a.ReserveRoom && s.closeness.Node > 0
 	s.reserves = s.foresees && s.closeness.Step(locality.Node) > 0
 	for i, level := range locality.Levels() {
@@ -74,6 +78,8 @@ func (s scorer) nodeLocal() bool {
 	// score is measured against.
 	// A node that draws no more of the workload's pods may have been the best.
 	unbound := s.maxShare == [2]float64{1, 1}
+	// A node whose network is full may have been too.
+	unbound = unbound && s.links.label == ""
 	// Of room that is kept there is less, or more, elsewhere, and peers that are
 	// expected are so where pods are.
 	return nodeOnly && unbound && !s.foresees && (s.netmarks || !s.auto && s.routing == affinity.Uniform)

@@ -88,6 +88,9 @@ type TrafficLocalityArgs struct {
 	// node's room than they is not drawn there, also one without any traffic.
 	// NetMARKS does not look ahead.
 	ReserveRoom *bool `json:"reserveRoom,omitempty"`
+	// NetworkCapacity bounds what is drawn to a node by what its network takes. It is
+	// off unless it is set. NetMARKS knows none.
+	NetworkCapacity *NetworkCapacity `json:"networkCapacity,omitempty"`
 	// StaleAfter is the age of the telemetry from which its influence falls
 	// (default 5m).
 	StaleAfter *metav1.Duration `json:"staleAfter,omitempty"`
@@ -117,6 +120,20 @@ type MaxShare struct {
 	Zone *float64 `json:"zone,omitempty"`
 }
 
+// NetworkCapacity says how much a node's network takes, and how much of that may be
+// drawn there.
+type NetworkCapacity struct {
+	// Label is the node label with the capacity in each direction, a Kubernetes
+	// quantity in units of Unit. A node that has none, or no quantity, is not bounded.
+	Label string `json:"label"`
+	// Unit is what the label counts, in bits per second (default 1; 1M for megabits).
+	Unit *resource.Quantity `json:"unit,omitempty"`
+	// MaxUtilization is the part of the capacity, in (0,1], up to which pods are drawn
+	// to the node (default 0.8): telemetry knows not all that a node sends and receives,
+	// and nothing of bursts.
+	MaxUtilization *float64 `json:"maxUtilization,omitempty"`
+}
+
 // SetDefaults fills in every field that is not set.
 func (a *TrafficLocalityArgs) SetDefaults() {
 	setDefault(&a.APIVersion, GroupVersion)
@@ -139,6 +156,10 @@ func (a *TrafficLocalityArgs) SetDefaults() {
 	pointerDefault(&a.MaxShare.Node, 0.66)
 	pointerDefault(&a.MaxShare.Zone, 0.66)
 	pointerDefault(&a.ReserveRoom, true)
+	if n := a.NetworkCapacity; n != nil {
+		pointerDefault(&n.Unit, resource.MustParse("1"))
+		pointerDefault(&n.MaxUtilization, 0.8)
+	}
 	pointerDefault(&a.StaleAfter, metav1.Duration{Duration: 5 * time.Minute})
 	pointerDefault(&a.ExpireAfter, metav1.Duration{Duration: 30 * time.Minute})
 }

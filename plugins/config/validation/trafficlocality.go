@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
@@ -32,6 +33,7 @@ func TrafficLocalityArgs(a *v1.TrafficLocalityArgs) field.ErrorList {
 	errs = append(errs, notNegative(a.SignificantRate, field.NewPath("significantRate"))...)
 	errs = append(errs, share(*a.MaxShare.Node, field.NewPath("maxShare", "node"))...)
 	errs = append(errs, share(*a.MaxShare.Zone, field.NewPath("maxShare", "zone"))...)
+	errs = append(errs, networkCapacity(a.NetworkCapacity, field.NewPath("networkCapacity"))...)
 	if a.StaleAfter.Duration <= 0 {
 		errs = append(errs, field.Invalid(field.NewPath("staleAfter"), a.StaleAfter.Duration.String(), "must be greater than 0"))
 	}
@@ -74,6 +76,23 @@ func closeness(c *v1.Closeness, path *field.Path) field.ErrorList {
 			errs = append(errs, field.Invalid(path.Child(level.name), level.value, "must not be greater than that of the nearer level"))
 		}
 		nearer = level.value
+	}
+	return errs
+}
+
+func networkCapacity(n *v1.NetworkCapacity, path *field.Path) field.ErrorList {
+	if n == nil {
+		return nil
+	}
+	errs := share(*n.MaxUtilization, path.Child("maxUtilization"))
+	if n.Unit.Sign() <= 0 {
+		errs = append(errs, field.Invalid(path.Child("unit"), n.Unit.String(), "must be greater than 0"))
+	}
+	if n.Label == "" {
+		return append(errs, field.Required(path.Child("label"), "the node label that has the capacity"))
+	}
+	for _, problem := range content.IsLabelKey(n.Label) {
+		errs = append(errs, field.Invalid(path.Child("label"), n.Label, problem))
 	}
 	return errs
 }

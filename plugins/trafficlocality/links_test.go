@@ -1,0 +1,206 @@
+package trafficlocality
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/kube"
+)
+
+// inBytes has the label "link" count bytes per second, all of which may be used.
+const inBytes = ", networkCapacity: {label: link, unit: 8, maxUtilization: 1}"
+
+// label gives nodes a label, as in "n1=50 n2=80".
+func (c *cluster) label(key, text string) {
+	c.Helper()
+	for _, word := range strings.Fields(text) {
+		name, value, _ := strings.Cut(word, "=")
+		was := c.nodes(name)[0].Node()
+		is := was.DeepCopy()
+		if is.Labels == nil {
+			is.Labels = map[string]string{}
+		}
+		is.Labels[key] = value
+		c.cache.UpdateNode(klog.Background(), was, is)
+	}
+	c.update()
+}
+
+func TestNetworkCapacity(t *testing.T) {
+	// Beside out, a pod of web leaves 100 B/s for db to go out; beside db, 300.
+	const traffic = "web -> db 100B/s; web -> out 300B/s"
+	cases := map[string]struct {
+		args, links, assign, traffic, want string
+	}{
+		"not known":                       {want: "n1=33 n2=0 n3=100"},
+		"room enough":                     {links: "n3=100", want: "n1=33 n2=0 n3=100"},
+		"too little: the next best":       {links: "n3=99", want: "n1=100 n2=0 n3=0"},
+		"both":                            {links: "n1=299 n3=99", want: "skip"},
+		"only what may be used":           {args: ", networkCapacity: {label: link, unit: 8}", links: "n3=124", want: "n1=100 n2=0 n3=0"},
+		"80 % of it by default":           {args: ", networkCapacity: {label: link, unit: 8}", links: "n3=125", want: "n1=33 n2=0 n3=100"},
+		"no quantity is no bound":         {links: "n3=much", want: "n1=33 n2=0 n3=100"},
+		"another label":                   {args: ", networkCapacity: {label: other, unit: 8}", links: "n3=1", want: "n1=33 n2=0 n3=100"},
+		"NetMARKS knows none":             {args: ", strategy: NetMARKS" + inBytes, links: "n3=1", want: "n1=33 n2=0 n3=100"},
+		"what others send counts":         {links: "n3=149", assign: "n1: db; n2: sink; n3: out source", traffic: traffic + "; source -> sink 50B/s", want: "n1=100 n2=0 n3=0"},
+		"what they receive does not":      {links: "n3=149", assign: "n1: db; n2: source; n3: out sink", traffic: traffic + "; source -> sink 50B/s", want: "n1=33 n2=0 n3=100"},
+		"nor what stays":                  {links: "n3=100", assign: "n1: db; n2:; n3: out source sink", traffic: traffic + "; source -> sink 50B/s", want: "n1=33 n2=0 n3=100"},
+		"it was too much already":         {links: "n1=1", traffic: "web -> db 100B/s", want: "n1=100 n2=0 n3=0"},
+		"it takes as much off as it adds": {links: "n1=1", traffic: "db -> web 100B/s; web -> out 100B/s", want: "n1=100 n2=0 n3=100"},
+		"both directions of a call":       {links: "n3=99", traffic: "web -> db 0B/s back 100B/s; web -> out 0B/s back 300B/s", want: "n1=100 n2=0 n3=0"},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			if test.args == "" {
+				test.args = inBytes
+			}
+			if test.assign == "" {
+				test.assign = "n1: db; n2:; n3: out"
+			}
+			if test.traffic == "" {
+				test.traffic = traffic
+			}
+			c := newCluster(t, allOfIt+", reserveRoom: false, routing: Uniform, closeness: {zone: 0, region: 0}"+test.args)
+			c.traffic(test.traffic)
+			c.desire("web=1 db=1 out=1 source=1 sink=1")
+			c.assign(test.assign)
+			c.label("link", test.links)
+			if got := c.scoreText(c.pod("web")); got != test.want {
+				t.Errorf("the scores are %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestLoads: through random placements, departures and snapshots, what the plugin
+// knows of each node's load is the traffic of its pods less that of pairs of pods
+// which are both there.
+func TestLoads(t *testing.T) {
+	random := rand.New(rand.NewPCG(17, 18))
+	compared := 0
+	for range 20 {
+		c, _ := randomCluster(t, random, allOfIt+", reserveRoom: false, routing: Uniform, closeness: {zone: 0, region: 0}"+inBytes, true)
+		for _, info := range c.nodes() {
+			c.label("link", info.Node().Name+"=1T")
+		}
+		for w := range 8 {
+			c.desire(fmt.Sprintf("w%d=60", w)) // more than there will be
+		}
+		for range 30 {
+			name := fmt.Sprintf("w%d", random.IntN(8))
+			switch random.IntN(8) {
+			case 0:
+				node := c.nodes()[random.IntN(10)]
+				if pods := node.GetPods(); len(pods) > 0 {
+					if err := c.cache.RemovePod(klog.Background(), pods[0].GetPod()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			case 1:
+				var edges []flowgraph.Edge
+				for e := range c.store.Load().Edges() {
+					e.SentBytesPerSecond *= random.Float64()
+					edges = append(edges, e)
+				}
+				c.store.Publish(flowgraph.NewSnapshot(c.store.Load().Generation()+1, dataTime, edges))
+			default:
+				c.place(c.pod(name), c.nodes()[random.IntN(10)].Node().Name)
+			}
+			c.update()
+			c.scores(c.pod(name), c.nodes())
+			snap := c.store.Load()
+			for _, info := range c.nodes() {
+				slot := c.plugin.index.slots[info.Node().Name]
+				if int(slot) >= len(c.plugin.links.bySlot) {
+					continue
+				}
+				l := &c.plugin.links.bySlot[slot]
+				if l.snapshot != snap.Generation() || l.pods != info.GetGeneration() {
+					continue
+				}
+				want := c.countLoad(snap, slot)
+				if math.Abs(l.load.out-want.out) > 1e-6*want.out+1e-3 || math.Abs(l.load.in-want.in) > 1e-6*want.in+1e-3 {
+					t.Fatalf("%s: %+v, want %+v", info.Node().Name, l.load, want)
+				}
+				compared++
+			}
+		}
+	}
+	if compared < 1000 {
+		t.Errorf("only %d loads were compared", compared)
+	}
+}
+
+// countLoad goes from pod to pod.
+func (c *cluster) countLoad(snap *flowgraph.Snapshot, slot int32) (sum traffic) {
+	var pods []*v1.Pod
+	for _, p := range c.plugin.index.nodes[slot].pods {
+		if p.workload != noWorkload {
+			pods = append(pods, p.pod)
+		}
+	}
+	desired := func(id flowgraph.WorkloadID, pod *v1.Pod) float64 {
+		n, _ := c.plugin.replicas.Desired(id, pod)
+		return float64(n)
+	}
+	for edge := range snap.Edges() {
+		for _, p := range pods {
+			id := kube.WorkloadOf(p)
+			d := desired(id, p)
+			if id == edge.From {
+				sum.out += edge.SentBytesPerSecond / d
+				sum.in += edge.ReceivedBytesPerSecond / d
+			}
+			if id == edge.To {
+				sum.out += edge.ReceivedBytesPerSecond / d
+				sum.in += edge.SentBytesPerSecond / d
+			}
+			for _, q := range pods {
+				other := kube.WorkloadOf(q)
+				if p == q || id != edge.From || other != edge.To {
+					continue
+				}
+				pairs := d * desired(other, q)
+				if id == other {
+					pairs = d * (d - 1)
+				}
+				sum.out -= edge.BytesPerSecond() / pairs
+				sum.in -= edge.BytesPerSecond() / pairs
+			}
+		}
+	}
+	return sum
+}
+
+// TestPodsGoWhereTheNetworkHasRoom: replicas arrive one after the other, beside
+// kube-scheduler's own plugins.
+func TestPodsGoWhereTheNetworkHasRoom(t *testing.T) {
+	for links, want := range map[string]int{"": 6, "n1=5M": 2} { // 2 MB/s of each pod leave, in this direction
+		c := newCluster(t, "")
+		c.traffic("web -> db 60MB/s; web -> out 12MB/s")
+		c.desire("web=6 db=1 out=1")
+		c.assign("n1: db; n2: out; n3:; n4:")
+		c.label("link", links)
+		fw := c.profileWith(c.dependencies(), allOfIt+", routing: Uniform, closeness: {zone: 0, region: 0}"+inBytes)
+		on := map[string]int{}
+		for range 6 {
+			pod := c.pod("web")
+			best := bestNode(c.totals(fw, pod))
+			if best == "" {
+				t.Fatalf("%q: a pod has nowhere to go", links)
+			}
+			on[best]++
+			c.place(pod, best)
+			c.update()
+		}
+		if on["n1"] != want {
+			t.Errorf("%q: the pods are on %v, want %d on n1", links, on, want)
+		}
+	}
+}
