@@ -57,6 +57,7 @@ func benchCluster(b *testing.B, nodeCount int) *cluster {
 	for i := range nodeCount {
 		n := randomNode(random, i)
 		n.Status.Allocatable[v1.ResourcePods] = resource.MustParse("1000")
+		n.Labels["link"] = "10G"
 		c.cache.AddNode(klog.Background(), n)
 	}
 	for i := range benchPods - nodeCount*benchAgents {
@@ -126,6 +127,37 @@ func BenchmarkPreScore(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkNetworkCapacity is PreScore with a bound on the nodes' networks: after the
+// first look at the loads, and at first, as after each new snapshot.
+func BenchmarkNetworkCapacity(b *testing.B) {
+	for _, known := range []bool{true, false} {
+		b.Run(fmt.Sprintf("known=%v", known), func(b *testing.B) {
+			benchEach(b, func(b *testing.B, c *cluster, candidates []fwk.NodeInfo) {
+				p := c.newPlugin("networkCapacity: {label: link}")
+				pods := make([]*v1.Pod, 64)
+				for i := range pods {
+					pods[i] = c.benchPod(i)
+				}
+				state := framework.NewCycleState()
+				for range 100 {
+					for _, pod := range pods {
+						p.PreScore(b.Context(), state, pod, candidates)
+					}
+				}
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					if !known {
+						clear(p.links.bySlot)
+					}
+					if status := p.PreScore(b.Context(), state, pods[i%len(pods)], candidates); !status.IsSuccess() {
+						b.Fatal(status)
+					}
+				}
+			})
+		})
+	}
 }
 
 // BenchmarkReserve is PreScore while a whole cluster comes up: every hundredth or

@@ -1,6 +1,7 @@
 package trafficlocality
 
 import (
+	"slices"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -33,8 +34,10 @@ type links struct {
 	local  levelGains // of nodes: what of the next pod's traffic stays there
 	adds   traffic    // that the next pod exchanges
 
-	counts  []int32 // pods on one node, by workload in the snapshot
-	present []int32 // workloads that are there
+	totals   []traffic // of each workload in the snapshot
+	snapshot uint64    // generation
+	counts   []int32   // pods on one node, by workload in the snapshot
+	present  []int32   // workloads that are there
 }
 
 // link is the network of one node.
@@ -114,13 +117,14 @@ func (l *links) addSelf(r flowgraph.Rates, desired int32) {
 
 // mostLoads is how many nodes' loads are added up in one cycle. Those of the others
 // are as they were before, or not known, which is no bound.
-const mostLoads = 128
+const mostLoads = 32
 
 // relieve takes the gains from nodes whose network the pod would load beyond the bound,
 // and returns the highest that is left. A pod that takes more off the network, by being
 // near its peers, than it adds is welcome everywhere.
 func (p *Plugin) relieve(snap *flowgraph.Snapshot, x *index, bySlot []float64, now time.Time) (best float64) {
 	l := &p.links
+	l.addUp(snap)
 	for len(l.bySlot) < len(bySlot) {
 		l.bySlot = append(l.bySlot, link{})
 	}
@@ -170,26 +174,39 @@ func (p *Plugin) load(snap *flowgraph.Snapshot, x *index, slot int32, now time.T
 	for _, i := range l.present {
 		own, _ := p.there(snap, x, int(i), now)
 		share := own.Share()
+		sum.out += share * l.totals[i].out
+		sum.in += share * l.totals[i].in
 		for j, r := range snap.Callees(int(i)) {
-			sum.calls(r, share)
 			if l.counts[j] > 0 {
 				callee, routing := p.there(snap, x, j, now)
 				sum.stays(affinity.Local(routing, r.BytesPerSecond(), own, callee))
 			}
 		}
-		for _, r := range snap.Callers(int(i)) {
-			sum.called(r, share)
-		}
-		if self := snap.Self(int(i)); self != (flowgraph.Rates{}) {
-			sum.calls(self, share)
-			sum.called(self, share)
-			sum.stays(affinity.SelfLocal(self.BytesPerSecond(), own))
-		}
+		sum.stays(affinity.SelfLocal(snap.Self(int(i)).BytesPerSecond(), own))
 	}
 	for _, i := range l.present {
 		l.counts[i] = 0
 	}
 	return sum
+}
+
+// addUp fills in what workloads exchange, anew for each snapshot.
+func (l *links) addUp(snap *flowgraph.Snapshot) {
+	if l.snapshot == snap.Generation() {
+		return
+	}
+	l.snapshot = snap.Generation()
+	l.totals = slices.Grow(l.totals[:0], snap.Len())[:snap.Len()]
+	clear(l.totals)
+	for i := range l.totals {
+		for j, r := range snap.Callees(i) {
+			l.totals[i].calls(r, 1)
+			l.totals[j].called(r, 1)
+		}
+		self := snap.Self(i)
+		l.totals[i].calls(self, 1)
+		l.totals[i].called(self, 1)
+	}
 }
 
 // look counts the pods of a node by workload.
