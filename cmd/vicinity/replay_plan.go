@@ -1,11 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
@@ -69,6 +71,27 @@ func planRuns(in *replayInput, o replayOptions) (*replayPlan, error) {
 		}
 	}
 	return p, p.chooseBaseline()
+}
+
+// learnBandwidth has the nodes' network capacity measured against, by the label of the
+// first configuration that names one.
+func (p *replayPlan) learnBandwidth(in *replayInput) error {
+	for _, run := range p.replayed {
+		profiles, err := run.Config.TrafficLocality()
+		if err != nil {
+			return fmt.Errorf("%s: %w", run.From, err)
+		}
+		for _, args := range profiles {
+			if args.NetworkCapacity == nil {
+				continue
+			}
+			for i, node := range in.replayable.Nodes {
+				in.replayable.Cluster.Nodes[i].Bandwidth = kube.Bandwidth(node, args.NetworkCapacity.Label, *args.NetworkCapacity.Unit)
+			}
+			return nil
+		}
+	}
+	return nil
 }
 
 // chooseBaseline puts the run that the others are compared with in front.

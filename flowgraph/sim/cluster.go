@@ -30,6 +30,9 @@ type Node struct {
 	Allocatable Resources
 	// MaxPods is how many pods it takes.
 	MaxPods int32
+	// Bandwidth is what its network takes in each direction, in bytes per second; 0
+	// when that is not known.
+	Bandwidth float64
 }
 
 // Workload is a controller and the pods that it wants.

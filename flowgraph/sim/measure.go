@@ -65,6 +65,7 @@ type Outcome struct {
 	Placed, Missing int
 	Balance
 	Spread
+	Links Links
 }
 
 // LevelOutcome is the traffic that stays within the domains of a level. A node
@@ -110,7 +111,7 @@ func (o *Outcome) Crossing(level locality.Level, m Model) float64 {
 // workload and node.
 func Measure(c *Cluster, assigned [][]int32) *Outcome {
 	ends, p := resolve(c), place(c, assigned)
-	o := &Outcome{Balance: balance(c, assigned), Spread: spread(p)}
+	o := &Outcome{Balance: balance(c, assigned), Spread: spread(p), Links: p.links(ends)}
 	for w, nodes := range assigned {
 		o.Placed += len(nodes)
 		o.Missing += max(int(c.Workloads[w].Replicas)-len(nodes), 0)

@@ -34,6 +34,10 @@ type Figures[T any] struct {
 	// a node (maxSkew 3) or a zone (maxSkew 5) with too many of its pods.
 	NodesOverSkew T `json:"nodesOverSkew"`
 	ZonesOverSkew T `json:"zonesOverSkew"`
+	// BusiestLink is the largest part of a node's network capacity that is used in
+	// either direction, as the Services are routed. It is missing where no run's
+	// configuration says which label has the capacity, and no node has that.
+	BusiestLink *T `json:"busiestLink,omitempty"`
 	// Placed is the number of pods with a node at the end, Missing how many more
 	// were wanted, and Unschedulable how many fitted nowhere when they arrived:
 	// in a rollout their predecessor stays.
@@ -108,8 +112,10 @@ func (f *Figures[T]) cells() []*T {
 		&f.BusiestEndpoint, &f.CPUDeviation, &f.MemoryDeviation, &f.Headroom,
 		&f.Concentrated, &f.Concentration, &f.NodesOverSkew, &f.ZonesOverSkew,
 		&f.Placed, &f.Missing, &f.Unschedulable)
-	if f.CrossZonePerMonth != nil {
-		cells = append(cells, f.CrossZonePerMonth)
+	for _, optional := range []*T{f.CrossZonePerMonth, f.BusiestLink} {
+		if optional != nil {
+			cells = append(cells, optional)
+		}
 	}
 	return cells
 }
@@ -125,6 +131,9 @@ func estimateEach(like *Figures[float64], estimate func(cell int) sim.Estimate) 
 	}
 	if like.CrossZonePerMonth != nil {
 		f.CrossZonePerMonth = &sim.Estimate{}
+	}
+	if like.BusiestLink != nil {
+		f.BusiestLink = &sim.Estimate{}
 	}
 	for i, cell := range f.cells() {
 		e := estimate(i)
@@ -167,6 +176,9 @@ func figuresOf(o *sim.Outcome, unschedulable int, pricePerGB float64) Figures[fl
 			*level.model(m) = Traffic[float64]{l.Local[m], o.LocalShare(l.Level, m), o.Crossing(l.Level, m)}
 		}
 		*f.level(l.Level) = level
+	}
+	if o.Links.Known > 0 {
+		f.BusiestLink = &o.Links.Busiest
 	}
 	if f.Zone != nil && pricePerGB > 0 {
 		perMonth := (f.Zone.Configured.Crossing - o.External) * secondsPerMonth / bytesPerGB * pricePerGB

@@ -31,6 +31,9 @@ func (r *Report) writeMeanings(out io.Writer) {
 		{"BUSIEST", "load of the busiest pod under SAME-NODE, relative to its fair share"},
 		{"UNSCHEDULABLE", "pods that fitted nowhere"},
 	}...)
+	if r.linked() {
+		t.add("BUSIEST LINK %", "the most that any node's network carries in one direction, CONFIGURED, of its capacity")
+	}
 	if slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Timing != nil }) {
 		t.add("DECISION, P50, P99", "time of one scheduling decision: mean and percentiles")
 	}

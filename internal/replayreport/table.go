@@ -156,6 +156,10 @@ func (run *Run) saved() string {
 func (r *Report) writeNodes(out io.Writer) {
 	timed := slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Timing != nil })
 	header := []string{"NODES", "CPU-DEV", "MEM-DEV", "HEADROOM", "CONCENTRATED %", "OVER-SKEW", "BUSIEST", "UNSCHEDULABLE"}
+	linked := r.linked()
+	if linked {
+		header = append(header, "BUSIEST LINK %")
+	}
 	if timed {
 		header = append(header, "DECISION", "P50", "P99")
 	}
@@ -165,6 +169,9 @@ func (r *Report) writeNodes(out io.Writer) {
 		row := []string{
 			show.Printable(run.Name), number(s.CPUDeviation, 1), number(s.MemoryDeviation, 1), countOf(s.Headroom),
 			share(s.Concentration), countOf(run.overSkew()), number(s.BusiestEndpoint, 2), countOf(s.Unschedulable),
+		}
+		if linked {
+			row = append(row, share(*s.BusiestLink))
 		}
 		switch {
 		case run.Timing != nil:
@@ -176,6 +183,9 @@ func (r *Report) writeNodes(out io.Writer) {
 	}
 	t.write(out)
 }
+
+// linked reports whether the capacity of the nodes' networks is known.
+func (r *Report) linked() bool { return r.Runs[0].Summary.BusiestLink != nil }
 
 // overSkew is the estimate of the sum of both counts.
 func (run *Run) overSkew() sim.Estimate {

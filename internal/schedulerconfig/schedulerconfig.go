@@ -18,6 +18,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 	"sigs.k8s.io/yaml"
 
+	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
 
@@ -80,6 +81,25 @@ func Parse(file string, data []byte) (*Config, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return &Config{Scheduler: scheduler, LeaseName: strings.TrimSpace(written.LeaderElection.ResourceName), off: off}, nil
+}
+
+// TrafficLocality returns the plugin's arguments in each profile that has any, with
+// defaults. Its errors name the field and the rule.
+func (c *Config) TrafficLocality() ([]*configv1.TrafficLocalityArgs, error) {
+	var all []*configv1.TrafficLocalityArgs
+	for _, profile := range c.Scheduler.Profiles {
+		for _, plugin := range profile.PluginConfig {
+			if plugin.Name != trafficlocality.Name {
+				continue
+			}
+			args, err := trafficlocality.DecodeArgs(plugin.Args)
+			if err != nil {
+				return nil, fmt.Errorf("profile %s: %s: %w", profile.SchedulerName, configv1.TrafficLocalityArgsKind, err)
+			}
+			all = append(all, args)
+		}
+	}
+	return all, nil
 }
 
 // checkWeights refuses negative weights, which kube-scheduler lets pass, and

@@ -57,14 +57,14 @@ func TestArgsErrors(t *testing.T) {
 			}
 		})
 	}
-	if _, err := decodeArgs(&v1.Pod{}); err == nil {
+	if _, err := DecodeArgs(&v1.Pod{}); err == nil {
 		t.Error("arguments of a foreign type pass")
 	}
 }
 
 func TestArgs(t *testing.T) {
 	for name, obj := range map[string]runtime.Object{"none": nil, "empty": rawArgs("")} {
-		args, err := decodeArgs(obj)
+		args, err := DecodeArgs(obj)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -72,7 +72,7 @@ func TestArgs(t *testing.T) {
 			t.Errorf("%s: the defaults are %+v", name, args)
 		}
 	}
-	args, err := decodeArgs(rawArgs(`"apiVersion": "config.vicinity.dev/v1", "kind": "TrafficLocalityArgs", "routing": "FairLoad", "closeness": {"zone": 0, "region": 0}`))
+	args, err := DecodeArgs(rawArgs(`"apiVersion": "config.vicinity.dev/v1", "kind": "TrafficLocalityArgs", "routing": "FairLoad", "closeness": {"zone": 0, "region": 0}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ type Dependencies struct {
 // the field and the rule.
 func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) {
 	return func(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
-		args, err := decodeArgs(obj)
+		args, err := DecodeArgs(obj)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", configv1.TrafficLocalityArgsKind, err)
 		}
@@ -106,9 +106,10 @@ func (p *Plugin) reset() {
 	}
 }
 
-// decodeArgs reads the raw arguments that kube-scheduler hands to a plugin
-// whose kind it does not know; nil means defaults.
-func decodeArgs(obj runtime.Object) (*configv1.TrafficLocalityArgs, error) {
+// DecodeArgs reads the raw arguments that kube-scheduler hands to a plugin
+// whose kind it does not know, fills in the defaults, and checks them; nil means
+// defaults. Its errors name the field and the rule.
+func DecodeArgs(obj runtime.Object) (*configv1.TrafficLocalityArgs, error) {
 	args := &configv1.TrafficLocalityArgs{}
 	switch raw := obj.(type) {
 	case nil:

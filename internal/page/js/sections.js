@@ -18,6 +18,7 @@ function figureRows(report) {
     { name: "Workloads with all pods on one node", of: (f) => f.concentrated, format: number },
     { name: "Over the preferred skew, nodes", of: (f) => f.nodesOverSkew, format: number },
     { name: "Over the preferred skew, zones", of: (f) => f.zonesOverSkew, format: number },
+    { name: "Busiest node\u2019s network, of its capacity", of: (f) => f.busiestLink, format: percent },
     { name: "Pods that fitted nowhere", of: (f) => f.unschedulable, format: number },
     { name: "Pods without a node", of: (f) => f.missing, format: number },
   ]).filter((row) => report.runs.some((run) => row.of(run.summary)));
