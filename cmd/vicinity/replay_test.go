@@ -105,6 +105,43 @@ func TestReplayWrittenInput(t *testing.T) {
 	}
 }
 
+// TestReplayBusiestLink: the cluster file's nodes have the label, and a configuration
+// names it.
+func TestReplayBusiestLink(t *testing.T) {
+	dir := t.TempDir()
+	succeed(t, "replay", "mesh:chain-replicas", "--write", dir)
+	edges, cluster, config := filepath.Join(dir, "edges.csv"), filepath.Join(dir, "cluster.json"), filepath.Join(dir, "bounded.yaml")
+	objects, err := os.ReadFile(cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cluster, strings.ReplaceAll(string(objects), `"kubernetes.io/hostname":`, `"network": "10", "kubernetes.io/hostname":`))
+	write(t, config, "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles:\n"+
+		"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 5}]}}, "+
+		"pluginConfig: [{name: TrafficLocality, args: {networkCapacity: {label: network, unit: 1M}}}]}\n")
+	args := []string{"replay", edges, "--cluster", cluster, "--seeds", "2", "--run", "default"}
+	if out := succeed(t, args...); strings.Contains(out, "BUSIEST LINK") {
+		t.Errorf("nobody named the label:\n%s", out)
+	}
+	args = append(args, "--scheduler-config", config)
+	if out := succeed(t, args...); !strings.Contains(out, "BUSIEST LINK %") {
+		t.Errorf("no network in\n%s", out)
+	}
+	var got struct {
+		Runs []struct {
+			Summary struct{ BusiestLink struct{ Mean float64 } }
+		}
+	}
+	if err := json.Unmarshal([]byte(succeed(t, append(args, "-o", "json")...)), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range got.Runs {
+		if used := run.Summary.BusiestLink.Mean; !(used > 0.01 && used < 100) {
+			t.Errorf("%v of the busiest network is used", used)
+		}
+	}
+}
+
 func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
