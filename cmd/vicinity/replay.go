@@ -183,6 +183,9 @@ func runReplay(ctx context.Context, s streams, now func() time.Time, input strin
 	if err != nil {
 		return err
 	}
+	if err := plan.learnLevels(in.replayable); err != nil {
+		return err
+	}
 	if err := plan.learnBandwidth(in); err != nil {
 		return err
 	}

@@ -101,7 +101,11 @@ func newFollowed(in *timedInput, o replayOptions) (*followed, error) {
 	if len(f.routes) > 0 {
 		assume = f.assume
 	}
-	f.history, err = kube.NewHistory(assume)
+	if f.history, err = kube.NewHistory(assume); err != nil {
+		return nil, err
+	}
+	scale, err := plan.scale()
+	f.history.SetScale(scale)
 	return f, err
 }
 
@@ -144,6 +148,9 @@ func (f *followed) report(result *kubesim.Followed, seeds int) (*replayreport.Re
 	end, warnings, err := f.history.Now(true)
 	if err != nil {
 		return nil, fmt.Errorf("at the end: %w", err)
+	}
+	if err := f.plan.learnLevels(end); err != nil {
+		return nil, err
 	}
 	end.Cluster.Edges = result.Mean
 	in := &replayInput{name: f.in.name, replayable: end, warnings: f.in.warnings()}

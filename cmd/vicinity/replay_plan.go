@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
@@ -71,6 +72,33 @@ func planRuns(in *replayInput, o replayOptions) (*replayPlan, error) {
 		}
 	}
 	return p, p.chooseBaseline()
+}
+
+// scale returns the levels that node labels tell in any of the configurations.
+func (p *replayPlan) scale() (locality.Scale, error) {
+	var configs []*schedulerconfig.Config
+	for _, run := range p.replayed {
+		if _, err := run.Config.TrafficLocality(); err != nil {
+			return nil, fmt.Errorf("%s: %w", run.From, err)
+		}
+		configs = append(configs, run.Config)
+	}
+	scale, err := schedulerconfig.Scale(configs...)
+	if err != nil {
+		return nil, fmt.Errorf("the configurations of the runs: %w; replay them one by one", err)
+	}
+	return scale, nil
+}
+
+// learnLevels has traffic measured at the levels that any of the configurations names.
+func (p *replayPlan) learnLevels(r *kube.Replayable) (err error) {
+	if r.Cluster.Scale, err = p.scale(); err != nil {
+		return err
+	}
+	for i, node := range r.Nodes {
+		r.Cluster.Nodes[i].Labels = kube.ValuesOf(node, r.Cluster.Scale)
+	}
+	return nil
 }
 
 // learnBandwidth has the nodes' network capacity measured against, by the label of the

@@ -134,7 +134,7 @@ func (in *replayInput) route(workloads []int, r route) (others []flowgraph.Workl
 	want := r.routing()
 	for _, i := range workloads {
 		w := &in.replayable.Cluster.Workloads[i]
-		w.Routing = routes.Of(in.replayable.Templates[i])
+		routes.Route(w, in.replayable.Templates[i])
 		if w.Routing != want {
 			others = append(others, w.ID)
 		}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // routedJSON is what these tests read of a report.
@@ -141,7 +145,8 @@ func TestThePluginSeesTheRoutes(t *testing.T) {
 }
 
 // TestThePluginSeesDestinationRules: a rule for all Services that prefers the node
-// has pods placed as PreferSameNode has.
+// has pods placed as PreferSameNode has, and one that keeps all calls in their zones as
+// PreferSameZone.
 func TestThePluginSeesDestinationRules(t *testing.T) {
 	dir := t.TempDir()
 	config, edges, cluster := filepath.Join(dir, "auto.yaml"), filepath.Join(dir, "edges.csv"), filepath.Join(dir, "cluster.json")
@@ -153,17 +158,40 @@ func TestThePluginSeesDestinationRules(t *testing.T) {
 		runs := replayed(t, args...).Runs
 		return runs[len(runs)-1].Summary.Node.Configured.LocalBytesPerSecond.Mean
 	}
-	plain, near := local(), local("--route", "all=PreferSameNode")
+	plain, near, zone := local(), local("--route", "all=PreferSameNode"), local("--route", "all=PreferSameZone")
 	written, err := os.ReadFile(cluster)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, cluster, string(written)+`{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
-		"metadata": {"namespace": "istio-system", "name": "all"}, "spec": {"host": "*.local", "trafficPolicy": {"outlierDetection": {},
-		"loadBalancer": {"localityLbSetting": {"failoverPriority": ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]}}}}}`)
-	if ruled := local(); ruled != near || ruled == plain {
-		t.Errorf("with the rule %v stay on their nodes, want %v as with PreferSameNode; without either it is %v", ruled, near, plain)
+	for setting, want := range map[string]float64{
+		`{"failoverPriority": ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]}`: near,
+		`{"distribute": [` + allToThemselves(t, written) + `]}`:                           zone,
+	} {
+		write(t, cluster, string(written)+`{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+			"metadata": {"namespace": "istio-system", "name": "all"}, "spec": {"host": "*.local", "trafficPolicy": {"outlierDetection": {},
+			"loadBalancer": {"localityLbSetting": `+setting+`}}}}`)
+		if ruled := local(); ruled != want || ruled == plain {
+			t.Errorf("%s: %v stay on their nodes, want %v as with a trafficDistribution; without either it is %v", setting, ruled, want, plain)
+		}
 	}
+}
+
+// allToThemselves is an entry of Istio's distribute for each zone in a cluster file.
+func allToThemselves(t *testing.T, cluster []byte) string {
+	t.Helper()
+	objects, _, err := kube.ReadObjects(bytes.NewReader(cluster), "the cluster")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, _, err := objects.Cluster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries []string
+	for _, node := range read.Cluster.Nodes {
+		entries = append(entries, fmt.Sprintf(`{"from": "%[1]s/%[2]s", "to": {"%[1]s/%[2]s": 100}}`, node.Region, node.Zone))
+	}
+	return strings.Join(entries, ", ")
 }
 
 func TestReplayRouteErrors(t *testing.T) {

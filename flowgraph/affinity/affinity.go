@@ -37,31 +37,68 @@ const (
 	// and else divides it evenly over all: Istio's failoverPriority of
 	// kubernetes.io/hostname alone.
 	SameNodeOrAny
+	// firstZoneShare is ZoneShare(0); those of 1 to 100 percent follow it.
+	firstZoneShare
 )
+
+// allPercent is all calls.
+const allPercent = 100
+
+// ZoneShare keeps so many percent of a caller's calls in its zone, and divides them
+// evenly over the endpoints there and the others evenly over those elsewhere: Istio's
+// distribute. Where one side has no endpoints, all go to the other.
+func ZoneShare(percent int) Routing {
+	return firstZoneShare + Routing(min(max(percent, 0), allPercent))
+}
+
+// Kept splits the calls of a ZoneShare: a part of them prefers the caller's zone, as
+// near does, and the others leave it. Of other routings it is all calls, and r itself.
+func (r Routing) Kept() (near Routing, part float64) {
+	if percent := r.percent(); percent <= allPercent {
+		return SameZone, float64(percent) / allPercent
+	}
+	return r, 1
+}
+
+// percent is what ZoneShare was given, and more than all for other routings.
+func (r Routing) percent() int {
+	if r < firstZoneShare {
+		return allPercent + 1
+	}
+	return int(r - firstZoneShare)
+}
 
 // Least returns the routing that prefers no more than both do: what is certain
 // where it is not known which of two counts. It is not for FairLoad.
 func Least(r, other Routing) Routing {
-	prefers := func(level locality.Level) bool { return r.Prefers(level) && other.Prefers(level) }
+	near, _ := r.Kept()
+	otherNear, _ := other.Kept()
+	prefers := func(level locality.Level) bool { return near.Prefers(level) && otherNear.Prefers(level) }
 	switch {
 	case prefers(locality.Node) && prefers(locality.Zone):
 		return SameNode
 	case prefers(locality.Node):
 		return SameNodeOrAny
 	case prefers(locality.Zone):
+		if percent := min(r.percent(), other.percent()); percent <= allPercent {
+			return ZoneShare(percent)
+		}
 		return SameZone
 	default:
 		return Uniform
 	}
 }
 
-// Prefers reports whether a call stays within the caller's domain of a level when
+// Prefers reports whether every call stays within the caller's domain of a level when
 // an endpoint is there. Where it does not, but does at a wider level, calls are
-// divided evenly over the endpoints in the wider domain.
+// divided evenly over the endpoints in the wider domain. Of the levels of node
+// labels, only FairLoad prefers those that are nearer than the zone.
 func (r Routing) Prefers(level locality.Level) bool {
 	switch r {
-	case FairLoad, SameNode:
+	case FairLoad:
 		return level != locality.Remote
+	case SameNode:
+		return level == locality.Node || level >= locality.Zone
 	case SameZone:
 		return level >= locality.Zone
 	case SameNodeOrAny:
@@ -84,9 +121,11 @@ func (r Routing) String() string {
 		return "SameZone"
 	case SameNodeOrAny:
 		return "SameNodeOrAny"
-	default:
-		return fmt.Sprintf("Routing(%d)", int(r))
 	}
+	if percent := r.percent(); percent <= allPercent {
+		return fmt.Sprintf("ZoneShare(%d)", percent)
+	}
+	return fmt.Sprintf("Routing(%d)", int(r))
 }
 
 // Replicas is how many pods a workload has in a domain, and how many it wants

@@ -85,10 +85,28 @@ func TestInfluenceAndSignificance(t *testing.T) {
 }
 
 func TestLeastPrefersWhatBothDo(t *testing.T) {
-	all := []Routing{Uniform, SameNode, SameZone, SameNodeOrAny}
+	all := []Routing{Uniform, SameNode, SameZone, SameNodeOrAny, ZoneShare(0), ZoneShare(70), ZoneShare(80), ZoneShare(100)}
+	kept := func(r Routing) float64 { // in the zone
+		near, part := r.Kept()
+		if !near.Prefers(locality.Zone) {
+			return -1 // no more than anywhere
+		}
+		return part
+	}
 	for _, r := range all {
+		if Least(r, r) != r {
+			t.Errorf("the least of %v and itself is %v", r, Least(r, r))
+		}
 		for _, other := range all {
 			least := Least(r, other)
+			if want := min(kept(r), kept(other)); kept(least) != want {
+				t.Errorf("the least of %v and %v is %v, which keeps %v in the zone, want %v", r, other, least, kept(least), want)
+			}
+			for _, third := range all {
+				if a, b := Least(least, third), Least(r, Least(other, third)); a != b {
+					t.Errorf("the least of %v, %v and %v is %v or %v", r, other, third, a, b)
+				}
+			}
 			for _, level := range []locality.Level{locality.Node, locality.Zone} {
 				if want := r.Prefers(level) && other.Prefers(level); least.Prefers(level) != want {
 					t.Errorf("the least of %v and %v is %v, which prefers %v: %v", r, other, least, level, !want)
@@ -97,6 +115,29 @@ func TestLeastPrefersWhatBothDo(t *testing.T) {
 			if Least(other, r) != least {
 				t.Errorf("the least of %v and %v depends on their order", r, other)
 			}
+		}
+	}
+}
+
+func TestZoneShare(t *testing.T) {
+	for _, c := range []struct {
+		percent int
+		near    Routing
+		part    float64
+		name    string
+	}{
+		{-1, SameZone, 0, "ZoneShare(0)"}, {0, SameZone, 0, "ZoneShare(0)"}, {1, SameZone, 0.01, "ZoneShare(1)"},
+		{80, SameZone, 0.8, "ZoneShare(80)"}, {99, SameZone, 0.99, "ZoneShare(99)"},
+		{100, SameZone, 1, "ZoneShare(100)"}, {101, SameZone, 1, "ZoneShare(100)"},
+	} {
+		r := ZoneShare(c.percent)
+		if near, part := r.Kept(); near != c.near || part != c.part || r.String() != c.name {
+			t.Errorf("ZoneShare(%d): %v of the calls are routed by %v, as %v; want %v, %v, %s", c.percent, part, near, r, c.part, c.near, c.name)
+		}
+	}
+	for _, r := range []Routing{Uniform, FairLoad, SameNode, SameZone, SameNodeOrAny, firstZoneShare + allPercent + 1} {
+		if near, part := r.Kept(); near != r || part != 1 {
+			t.Errorf("%v: %v of the calls are routed by %v", r, part, near)
 		}
 	}
 }

@@ -80,9 +80,9 @@ func (t Traffic) Share() float64 {
 // Measure returns the traffic of a snapshot under an assignment and a routing,
 // at one level. Under Uniform and FairLoad it is the sum over the edges of
 // w (xa/da)(xb/db), or of w min(xa/da, xb/db), over all domains (package
-// affinity). Under SameNode, SameNodeOrAny and SameZone calls are followed from each caller to
-// the endpoints that it prefers. A self-flow is counted once, and divided evenly
-// under every routing.
+// affinity). Under the others calls are followed from each caller to the endpoints
+// that they go to. A self-flow is counted once, and divided evenly under every
+// routing.
 func Measure(snap *flowgraph.Snapshot, a *Assignment, routing affinity.Routing, level locality.Level) Traffic {
 	var t Traffic
 	for e := range snap.Edges() {
@@ -99,7 +99,7 @@ func Measure(snap *flowgraph.Snapshot, a *Assignment, routing affinity.Routing, 
 
 // follows reports whether calls are followed from each caller.
 func follows(routing affinity.Routing) bool {
-	return routing == affinity.SameNode || routing == affinity.SameZone || routing == affinity.SameNodeOrAny
+	return routing != affinity.Uniform && routing != affinity.FairLoad
 }
 
 func local(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing, level locality.Level) float64 {
@@ -122,31 +122,42 @@ func local(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing,
 // preferred is the part of an edge's calls that stay within the level when each
 // caller divides its own evenly over the endpoints that it prefers (KEP-3015):
 // those on its node or else in its zone, as far as the routing prefers the levels,
-// else all that are wanted. An edge has equal parts for all callers.
+// else all that are wanted. Those that it sends out of its zone it divides evenly
+// over all that are wanted elsewhere. An edge has equal parts for all callers.
 func preferred(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing, level locality.Level) float64 {
+	routing, kept := routing.Kept()
 	callers := max(a.desiredOf(e.From), a.within(locality.Remote, locality.Locality{}, e.From))
+	all := max(a.desiredOf(e.To), a.within(locality.Remote, locality.Locality{}, e.To))
 	var sum float64
 	for caller, n := range a.placed[e.From] {
-		widest := locality.Remote // the level at which endpoints are preferred
+		widest, endpoints := locality.Remote, all // the level at which endpoints are preferred
 		switch {
 		case routing.Prefers(locality.Node) && a.within(locality.Node, caller, e.To) > 0:
 			widest = locality.Node
 		case routing.Prefers(locality.Zone) && a.within(locality.Zone, caller, e.To) > 0:
 			widest = locality.Zone
 		}
-		endpoints := a.within(widest, caller, e.To)
-		if widest == locality.Remote {
-			endpoints = max(endpoints, a.desiredOf(e.To))
+		if widest != locality.Remote {
+			endpoints = a.within(widest, caller, e.To)
 		}
-		var near int32
+		var near, far int32
 		for at, m := range a.placed[e.To] {
-			if shared(level, caller, at) && shared(widest, caller, at) {
+			switch {
+			case !shared(level, caller, at):
+			case shared(widest, caller, at):
 				near += m
+			default:
+				far += m
 			}
 		}
+		stays := 0.0
 		if near > 0 {
-			sum += w * float64(n) / float64(callers) * float64(near) / float64(endpoints)
+			stays = float64(near) / float64(endpoints)
 		}
+		if kept < 1 && widest != locality.Remote && endpoints < all {
+			stays = kept*stays + (1-kept)*float64(far)/float64(all-endpoints)
+		}
+		sum += w * float64(n) / float64(callers) * stays
 	}
 	return sum
 }

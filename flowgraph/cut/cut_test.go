@@ -54,6 +54,10 @@ func TestMeasure(t *testing.T) {
 		"zone, same zone": {affinity.SameZone, locality.Zone, 100 + 10},
 		// As by same node: nobody has to look further.
 		"zone, same node or any": {affinity.SameNodeOrAny, locality.Zone, 100 + 10},
+		// Each caller sends a fifth to the zone of the other.
+		"node, 80 % in the zone":   {affinity.ZoneShare(80), locality.Node, 20 + 40},
+		"zone, 80 % in the zone":   {affinity.ZoneShare(80), locality.Zone, 80 + 10},
+		"region, 80 % in the zone": {affinity.ZoneShare(80), locality.Region, 130},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

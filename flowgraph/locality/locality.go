@@ -6,21 +6,22 @@ package locality
 
 import "fmt"
 
-// Level is a kind of topology domain, from the nearest to the widest.
+// Level is a kind of topology domain: the wider, the greater. Between Node, Zone
+// and Region, and beyond, there are levels for node labels ([Level.Labelled]).
 type Level int
 
 const (
 	// Remote is the zero Level: two nodes that share no domain.
-	Remote Level = iota
+	Remote Level = 0
 	// Node says that both ends run on one node.
-	Node
+	Node Level = 1
 	// Zone says that both ends run in one zone.
-	Zone
+	Zone = Node + 1 + MaxLabels
 	// Region says that both ends run in one region.
-	Region
+	Region = Zone + 1 + MaxLabels
 )
 
-// Levels lists the levels that are domains, the nearest first.
+// Levels lists the levels that are domains in every cluster, the nearest first.
 func Levels() []Level { return []Level{Node, Zone, Region} }
 
 // String returns the level's name as it stands in config files and reports.

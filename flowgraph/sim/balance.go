@@ -3,8 +3,6 @@ package sim
 import (
 	"math"
 	"slices"
-
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // Balance is how evenly the nodes are used.
@@ -108,15 +106,15 @@ const (
 
 func spread(p *placement) Spread {
 	s := Spread{
-		NodesOverSkew: p.overSkew(locality.Node, nodeMaxSkew),
-		ZonesOverSkew: p.overSkew(locality.Zone, zoneMaxSkew),
+		NodesOverSkew: p.overSkew(atNode, nodeMaxSkew),
+		ZonesOverSkew: p.overSkew(p.zone, zoneMaxSkew),
 	}
 	for w, nodes := range p.assigned {
 		if p.c.Workloads[w].Fixed || len(nodes) < 2 {
 			continue
 		}
 		s.MultiReplica++
-		if len(p.at[locality.Node].places[w]) == 1 {
+		if len(p.at[atNode].places[w]) == 1 {
 			s.Concentrated++
 		}
 	}
@@ -125,14 +123,14 @@ func spread(p *placement) Spread {
 
 // overSkew counts the pairs of a workload and a domain that has over maxSkew
 // pods of it more than the domain with the fewest.
-func (p *placement) overSkew(level locality.Level, maxSkew int32) int {
+func (p *placement) overSkew(level int, maxSkew int32) int {
 	var over int
 	for w, places := range p.at[level].places {
 		if p.c.Workloads[w].Fixed || len(places) == 0 {
 			continue
 		}
 		var fewest int32
-		if len(places) == p.at[level].domains {
+		if len(places) == len(p.at[level].domains) {
 			fewest = slices.MinFunc(places, func(a, b tally) int { return int(a.pods - b.pods) }).pods
 		}
 		for _, p := range places {

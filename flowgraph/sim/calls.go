@@ -1,18 +1,15 @@
 package sim
 
-import (
-	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-)
+import "github.com/vicinity-sched/vicinity/flowgraph/affinity"
 
 // Called is what becomes of the calls to one workload. Rates are bytes per second
 // in both directions.
 type Called struct {
 	// Total is all calls to the workload, also its own and those from outside.
 	Total float64
-	// Local is the part of them that stays within the domains of a level, by
-	// locality.Level; Remote has none.
-	Local [locality.Region + 1]float64
+	// Local is the part of them that stays within the domains of a level, by its
+	// position in the levels of Cluster.Scale.
+	Local [maxLevels]float64
 	// Busiest is the load of the busiest pod, as in Hotspot; 0 when nothing is
 	// called.
 	Busiest float64

@@ -23,11 +23,12 @@ type Change struct {
 func (c Change) Gained() float64 { return c.After - c.Before }
 
 // Changes returns what two assignments of a cluster make of each edge and of
-// each workload at a level, under a model, those that change most first. A
+// each workload at a level of its scale, under a model, those that change most first. A
 // workload's traffic is that of all its edges; a self-flow counts once.
 func Changes(c *Cluster, before, after [][]int32, level locality.Level, m Model) (edges, workloads []Change) {
 	ends := resolve(c)
 	was, is := place(c, before), place(c, after)
+	at := slices.Index(is.levels, level)
 	byWorkload := make([]Change, len(c.Workloads))
 	for i, e := range c.Edges {
 		if ends[i].from < 0 || ends[i].to < 0 {
@@ -35,7 +36,7 @@ func Changes(c *Cluster, before, after [][]int32, level locality.Level, m Model)
 		}
 		w := e.BytesPerSecond()
 		routing := m.routing(c.Workloads[ends[i].to].Routing)
-		then, now := was.local(routing, ends[i], w, nil)[level], is.local(routing, ends[i], w, nil)[level]
+		then, now := was.local(routing, ends[i], w, nil)[at], is.local(routing, ends[i], w, nil)[at]
 		edges = append(edges, Change{From: e.From, To: e.To, Total: w, Before: then, After: now})
 		for _, end := range slices.Compact([]int32{ends[i].from, ends[i].to}) {
 			sum := &byWorkload[end]

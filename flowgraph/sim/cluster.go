@@ -26,6 +26,9 @@ type Resources struct {
 // Node is a machine.
 type Node struct {
 	locality.Locality
+	// Labels are its values of the labels of Cluster.Scale, by their position
+	// there, "" where it has none. They are replaced, never written.
+	Labels []string
 	// Allocatable is what pods can have of it.
 	Allocatable Resources
 	// MaxPods is how many pods it takes.
@@ -44,6 +47,9 @@ type Workload struct {
 	Requests Resources
 	// Routing is how calls to it are divided over its pods, as its Service says.
 	Routing affinity.Routing
+	// Shares says by zone what a Routing that is a ZoneShare sums up; nil where it is
+	// that of all zones.
+	Shares Shares
 	// Fixed workloads are not placed anew: their pods stay where the cluster
 	// has them (DaemonSets, for example).
 	Fixed bool
@@ -51,6 +57,8 @@ type Workload struct {
 
 // Cluster is what a replay starts from.
 type Cluster struct {
+	// Scale is the levels at which traffic is measured.
+	Scale     locality.Scale
 	Nodes     []Node
 	Workloads []Workload
 	// Assigned is the assignment that was found, by the positions of workload

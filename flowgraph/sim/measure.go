@@ -137,13 +137,7 @@ func Measure(c *Cluster, assigned [][]int32) *Outcome {
 			sums[m].add(&local)
 		}
 	}
-	for _, level := range p.known() {
-		l := LevelOutcome{Level: level}
-		for m := range sums {
-			l.Local[m] = sums[m][level]
-		}
-		o.Levels = append(o.Levels, l)
-	}
+	o.Levels = p.outcomes(func(m Model, position int) float64 { return sums[m][position] })
 	o.Hotspot = hottest(p.busiest(loads))
 	return o
 }

@@ -74,13 +74,13 @@ func countHeadroom(c *Cluster, assigned [][]int32) int64 {
 func countSkew(c *Cluster, assigned [][]int32, level locality.Level, maxSkew int) (over int) {
 	for w, nodes := range assigned {
 		counts := map[string]int{}
-		for _, n := range c.Nodes {
-			if d := n.Domain(level); d != "" {
+		for n := range c.Nodes {
+			if d := domainOf(c, int32(n), level); d != "" {
 				counts[d] = 0
 			}
 		}
 		for _, n := range nodes {
-			if d := c.Nodes[n].Domain(level); d != "" {
+			if d := domainOf(c, n, level); d != "" {
 				counts[d]++
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // TestPreferredEndpoints has web (4 pods, 20 bytes/s to db each) on the nodes
@@ -29,6 +28,10 @@ func TestPreferredEndpoints(t *testing.T) {
 		"same node without a zone":         {routing: affinity.SameNode, db: []int32{3, 3}, node: 20, zone: 0, region: 80, busiest: 1},
 		"same zone without a zone":         {routing: affinity.SameZone, db: []int32{2, 3}, node: 20 + 10, zone: 20, region: 80, busiest: (20 + 30 + 5) / 45.0},
 		"same node or any":                 {routing: affinity.SameNodeOrAny, db: []int32{1, 2}, node: 40, zone: 40 + 10, region: 80, busiest: 1},
+		"80 % in the zone":                 {routing: affinity.ZoneShare(80), db: []int32{0, 2}, node: 32, zone: 16 + 16 + 16, region: 80, busiest: (16 + 16 + 4 + 10 + 5) / 45.0},
+		"80 %, and none elsewhere":         {routing: affinity.ZoneShare(80), db: []int32{0, 1}, node: 20, zone: 40, region: 80, busiest: 1},
+		"80 % of two in the zone":          {routing: affinity.ZoneShare(80), db: []int32{0, 1, 3}, node: 16 + 20.0/3, zone: 32, region: 32 + 40.0/3, secondRegion: true, busiest: (16 + 40.0/3 + 10.0/3) / 45.0},
+		"none in the zone":                 {routing: affinity.ZoneShare(0), db: []int32{0, 2}, node: 0, zone: 0, region: 80, busiest: (20 + 20 + 10 + 5) / 45.0},
 		"same zone where no zone is known": {routing: affinity.SameZone, db: []int32{0, 1}, node: 20, zone: 0, region: 80, noZone: true, busiest: 1},
 	}
 	for name, tc := range cases {
@@ -44,7 +47,7 @@ func TestPreferredEndpoints(t *testing.T) {
 			}
 			c.Workloads[1].Routing = tc.routing
 			p := place(c, [][]int32{{0, 1, 2, 3}, tc.db})
-			if diff := cmp.Diff(byLevel{0, tc.node, tc.zone, tc.region}, p.local(tc.routing, pair{0, 1}, 80, nil), about()); diff != "" {
+			if diff := cmp.Diff(byLevel{tc.node, tc.zone, tc.region}, p.local(tc.routing, pair{0, 1}, 80, nil), about()); diff != "" {
 				t.Errorf("what stays (-want +got):\n%s", diff)
 			}
 			if db := Calls(c, p.assigned, configured(c))[1]; !near(db.Busiest, tc.busiest) {
@@ -59,7 +62,7 @@ func TestPreferredEndpoints(t *testing.T) {
 func TestPreferencesAgreeWithSingleCalls(t *testing.T) {
 	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
 		for w := range c.Workloads {
-			c.Workloads[w].Routing = []affinity.Routing{affinity.SameNode, affinity.SameZone}[rng.IntN(2)]
+			c.Workloads[w].Routing = []affinity.Routing{affinity.SameNode, affinity.SameZone, affinity.ZoneShare(rng.IntN(101))}[rng.IntN(3)]
 			assigned[w] = append(assigned[w], assigned[w][:rng.IntN(len(assigned[w])+1)]...)
 		}
 		p, ends := place(c, assigned), resolve(c)
@@ -69,9 +72,9 @@ func TestPreferencesAgreeWithSingleCalls(t *testing.T) {
 			}
 			routing := c.Workloads[ends[i].to].Routing
 			got := p.local(routing, ends[i], e.BytesPerSecond(), nil)
-			for _, level := range locality.Levels() {
-				if want := podsLocal(c, assigned, e, level, routing); !near(got[level], want) {
-					t.Errorf("%s to %s, %v, %v: %v stay, want %v", e.From, e.To, routing, level, got[level], want)
+			for k, level := range p.levels {
+				if want := podsLocal(c, assigned, e, level, routing); !near(got[k], want) {
+					t.Errorf("%s to %s, %v, %v: %v stay, want %v", e.From, e.To, routing, level, got[k], want)
 				}
 			}
 		}

@@ -1,7 +1,5 @@
 package sim
 
-import "github.com/vicinity-sched/vicinity/flowgraph/locality"
-
 // Hotspot is the pods of one workload on one node that have most to do. That of
 // an Outcome is when every Service prefers the same node (affinity.SameNode).
 type Hotspot struct {
@@ -34,7 +32,7 @@ func (p *placement) busiest(loads []load) []Hotspot {
 			continue
 		}
 		fair := loads[w].total / float64(p.c.Workloads[w].Replicas)
-		for k, place := range p.at[locality.Node].places[w] {
+		for k, place := range p.at[atNode].places[w] {
 			if each := p.each(int32(w), k, &loads[w]) / fair; each > hotspots[w].Load {
 				hotspots[w] = Hotspot{Workload: int32(w), Node: place.domain, Load: each}
 			}
@@ -45,9 +43,9 @@ func (p *placement) busiest(loads []load) []Hotspot {
 
 // load is the traffic that reaches the pods of a workload.
 type load struct {
-	// near is divided over the pods of one node or one zone: by level, at the
-	// position of its tally. Both are nil while there is none.
-	near [locality.Zone + 1][]float64
+	// node and zone are divided over the pods of one node and of one zone, at the
+	// position of its tally. Both are nil while there is neither.
+	node, zone []float64
 	// all is divided over all pods: also what comes from outside the cluster, from
 	// pods that are not placed, and from the workload itself.
 	all float64
@@ -62,26 +60,43 @@ func (l *load) addAll(calls float64) {
 	}
 }
 
-// addNear adds calls that go to some pods of a workload.
-func (p *placement) addNear(l *load, workload int32, e endpoints, calls float64) {
-	if l.near[e.level] == nil {
-		for level := locality.Node; level <= locality.Zone; level++ {
-			l.near[level] = make([]float64, len(p.at[level].places[workload]))
-		}
+// addNear adds calls that go to some pods of a workload, and returns what of them
+// is not to be added to all.
+func (p *placement) addNear(l *load, workload int32, e endpoints, calls float64) float64 {
+	if l.node == nil {
+		l.node = make([]float64, len(p.at[atNode].places[workload]))
+		l.zone = make([]float64, len(p.at[p.zone].places[workload]))
 	}
-	l.near[e.level][e.place] += calls
+	near := l.zone
+	if e.level == atNode {
+		near = l.node
+	}
+	if !e.outside {
+		near[e.place] += calls
+		return calls
+	}
+	// Each of the others gets as much as if there were more calls for all, of which
+	// those in the domain get none.
+	within := float64(p.at[e.level].places[workload][e.place].pods)
+	others := float64(len(p.assigned[workload])) - within
+	if others == 0 { // they are missing
+		near[e.place] += calls
+		return calls
+	}
+	near[e.place] -= calls * within / others
+	return -calls * within / others
 }
 
 // each is what each pod of a workload has to do at one of its places on a node.
 func (p *placement) each(workload int32, k int, l *load) float64 {
-	place := p.at[locality.Node].places[workload][k]
+	place := p.at[atNode].places[workload][k]
 	sum := l.all / float64(len(p.assigned[workload]))
-	if l.near[locality.Node] == nil {
+	if l.node == nil {
 		return sum
 	}
-	sum += l.near[locality.Node][k] / float64(place.pods)
-	if z, found := p.at[locality.Zone].find(place.domain, workload); found {
-		sum += l.near[locality.Zone][z] / float64(p.at[locality.Zone].places[workload][z].pods)
+	sum += l.node[k] / float64(place.pods)
+	if z, found := p.at[p.zone].find(place.domain, workload); found {
+		sum += l.zone[z] / float64(p.at[p.zone].places[workload][z].pods)
 	}
 	return sum
 }

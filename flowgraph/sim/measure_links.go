@@ -2,7 +2,6 @@ package sim
 
 import (
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // Links is how far the networks of the nodes are used, as calls are divided under
@@ -51,7 +50,7 @@ func (p *placement) remote(ends pair, w float64, calling, called func(node int32
 	share := func(workload int32, place tally) float64 {
 		return w * float64(place.pods) / float64(p.wanted(workload))
 	}
-	at := &p.at[locality.Node]
+	at := &p.at[atNode]
 	if ends.from == ends.to && ends.from >= 0 {
 		for _, place := range at.places[ends.from] {
 			a := affinity.Replicas{Placed: place.pods, Desired: p.wanted(ends.from)}
@@ -83,7 +82,7 @@ func (p *placement) remote(ends pair, w float64, calling, called func(node int32
 // staying is what stays of an edge on each node that has pods of both ends. What
 // reaches the callee's pods, from anywhere, is added to its load.
 func (p *placement) staying(ends pair, w float64, to *load) map[int32]float64 {
-	routing, at := p.c.Workloads[ends.to].Routing, &p.at[locality.Node]
+	routing, at := p.c.Workloads[ends.to].Routing, &p.at[atNode]
 	stays := map[int32]float64{}
 	if routing == affinity.Uniform || routing == affinity.FairLoad {
 		to.addAll(w)
@@ -96,9 +95,12 @@ func (p *placement) staying(ends pair, w float64, to *load) map[int32]float64 {
 	}
 	p.preferredLocal(routing, ends, w, to)
 	for _, caller := range at.places[ends.from] {
-		e := p.choose(routing, caller.domain, ends.to)
 		calls := w * float64(caller.pods) / float64(p.wanted(ends.from))
-		stays[caller.domain] = calls * p.near(locality.Node, caller.domain, ends.to, e)
+		for _, e := range p.choose(routing, caller.domain, ends.to) {
+			if e.part > 0 {
+				stays[caller.domain] += calls * e.part * p.near(atNode, caller.domain, ends.to, e)
+			}
+		}
 	}
 	return stays
 }

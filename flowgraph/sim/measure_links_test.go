@@ -71,7 +71,7 @@ func TestLinksCarryWhatCrosses(t *testing.T) {
 			w := e.BytesPerSecond()
 			var calling, called float64
 			p.remote(ends[i], w, func(_ int32, w float64) { calling += w }, func(_ int32, w float64) { called += w })
-			want := w - p.underModels(ends[i], w, nil)[Configured][locality.Node]
+			want := w - p.underModels(ends[i], w, nil)[Configured][atNode]
 			if math.Abs(calling-want) > 1e-9*w || math.Abs(called-want) > 1e-9*w {
 				t.Fatalf("seed %d, %s to %s, %v: %v are called elsewhere and %v come from elsewhere, want %v", seed, e.From, e.To, c.Workloads[ends[i].to].Routing, calling, called, want)
 			}

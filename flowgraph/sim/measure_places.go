@@ -11,8 +11,30 @@ import (
 type placement struct {
 	c        *Cluster
 	assigned [][]int32
-	// at is by level, and empty for Remote.
-	at [locality.Region + 1]levelPlaces
+	scale
+	// at is by position of the level.
+	at []levelPlaces
+}
+
+// scale is the levels of a cluster by position, the nearest first.
+type scale struct {
+	levels []locality.Level
+	// zone is the position of Zone; that of Node is atNode.
+	zone int
+}
+
+const (
+	// atNode is the position of the level Node, which is nearer than all others.
+	atNode = 0
+	// nowhere is the position of no level.
+	nowhere = -1
+	// maxLevels is how many levels there are at most.
+	maxLevels = 3 + locality.MaxLabels
+)
+
+func scaleOf(c *Cluster) scale {
+	levels := c.Scale.Levels()
+	return scale{levels, slices.Index(levels, locality.Zone)}
 }
 
 // levelPlaces is where the pods are at one level.
@@ -20,8 +42,9 @@ type levelPlaces struct {
 	// domainOf is by node, negative where its domain is unknown. At the level
 	// Node it is the node's position.
 	domainOf []int32
-	// domains is how many domains there are.
-	domains int
+	// domains are the keys of the domains, by number, without those of wider levels
+	// that labels tell (locality.Locality.Domain).
+	domains []string
 	// places is each workload's pods by domain.
 	places [][]tally
 }
@@ -30,17 +53,29 @@ type levelPlaces struct {
 type tally struct{ domain, pods int32 }
 
 func place(c *Cluster, assigned [][]int32) *placement {
-	p := &placement{c: c, assigned: assigned}
-	for _, level := range locality.Levels() {
-		domainOf, domains := domainsOf(c.Nodes, level)
-		p.at[level] = levelPlaces{domainOf, domains, tallies(assigned, domainOf)}
+	p := &placement{c: c, assigned: assigned, scale: scaleOf(c)}
+	for _, l := range domains(c) {
+		l.places = tallies(assigned, l.domainOf)
+		p.at = append(p.at, l)
 	}
 	return p
 }
 
-// known returns the levels at which any node has a domain, the nearest first.
-func (p *placement) known() []locality.Level {
-	return slices.DeleteFunc(locality.Levels(), func(l locality.Level) bool { return p.at[l].domains == 0 })
+// outcomes returns what stays at the levels at which any node has a domain, the
+// nearest first.
+func (p *placement) outcomes(local func(m Model, position int) float64) []LevelOutcome {
+	var outcomes []LevelOutcome
+	for k, level := range p.levels {
+		if len(p.at[k].domains) == 0 {
+			continue
+		}
+		l := LevelOutcome{Level: level}
+		for _, m := range Models() {
+			l.Local[m] = local(m, k)
+		}
+		outcomes = append(outcomes, l)
+	}
+	return outcomes
 }
 
 // wanted is how many pods a workload wants, or has during a rollout.
@@ -54,25 +89,31 @@ func (l *levelPlaces) find(node, workload int32) (k int, found bool) {
 	return slices.BinarySearchFunc(l.places[workload], l.domainOf[node], func(t tally, domain int32) int { return cmp.Compare(t.domain, domain) })
 }
 
-// domainsOf numbers the domains of a level: one number for each node, negative
-// where its domain is unknown.
-func domainsOf(nodes []Node, level locality.Level) (domainOf []int32, domains int) {
-	numbers := map[string]int32{}
-	domainOf = make([]int32, len(nodes))
-	for i, n := range nodes {
-		key := n.Domain(level)
-		if key == "" {
-			domainOf[i] = -1
-			continue
-		}
-		number, ok := numbers[key]
-		if !ok {
-			number = int32(len(numbers))
-			numbers[key] = number
-		}
-		domainOf[i] = number
+// domains numbers the domains of each level, by position, and leaves the places
+// empty.
+func domains(c *Cluster) []levelPlaces {
+	levels := c.Scale.Levels()
+	all := make([]levelPlaces, len(levels))
+	numbers := make([]map[string]int32, len(all))
+	for k := range all {
+		all[k].domainOf, numbers[k] = make([]int32, len(c.Nodes)), map[string]int32{}
 	}
-	return domainOf, len(numbers)
+	for i, n := range c.Nodes {
+		for k, key := range c.Scale.Domains(n.Locality, n.Labels) {
+			if key == "" {
+				all[k].domainOf[i] = -1
+				continue
+			}
+			number, ok := numbers[k][key]
+			if !ok {
+				number = int32(len(numbers[k]))
+				numbers[k][key] = number
+				all[k].domains = append(all[k].domains, n.Domain(levels[k]))
+			}
+			all[k].domainOf[i] = number
+		}
+	}
+	return all
 }
 
 // tallies counts each workload's pods by domain, ordered by domain.

@@ -15,10 +15,19 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
+// rackAndHall has a level between node and zone, and one between zone and region.
+func rackAndHall() locality.Scale {
+	return locality.Scale{{Level: locality.Node.Labelled(0), Key: "rack"}, {Level: locality.Zone.Labelled(0), Key: "hall"}}
+}
+
 // randomCluster has nodes in zones of regions that nest, some of them unknown,
-// and edges of which some are self-flows and some lead outside.
+// in every other cluster racks and halls, and edges of which some are self-flows
+// and some lead outside.
 func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *Cluster {
 	c := &Cluster{}
+	if rng.IntN(2) == 0 {
+		c.Scale = rackAndHall()
+	}
 	zones := 1 + rng.IntN(4)
 	for n := range nodes {
 		zone := rng.IntN(zones)
@@ -26,16 +35,21 @@ func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *Cl
 		if rng.IntN(10) == 0 {
 			at.Zone = ""
 		}
+		var labels []string
+		for range c.Scale {
+			labels = append(labels, []string{"", "1", "1", "2"}[rng.IntN(4)])
+		}
 		c.Nodes = append(c.Nodes, Node{
-			Locality: at, MaxPods: int32(5 + rng.IntN(200)),
+			Locality: at, Labels: labels, MaxPods: int32(5 + rng.IntN(200)),
 			Allocatable: Resources{MilliCPU: int64(1000 + rng.IntN(9000)), Memory: int64(1000 + rng.IntN(9000))},
 		})
 	}
 	for w := range workloads {
 		c.Workloads = append(c.Workloads, Workload{
 			ID:       flowgraph.WorkloadID{Namespace: "x", Name: fmt.Sprintf("w%d", w)},
-			Replicas: int32(1 + rng.IntN(maxReplicas)), Routing: affinity.Routing(rng.IntN(5)), Fixed: rng.IntN(8) == 0,
+			Replicas: int32(1 + rng.IntN(maxReplicas)), Routing: randomRouting(rng), Fixed: rng.IntN(8) == 0,
 			Requests: Resources{MilliCPU: int64(rng.IntN(400)), Memory: int64(rng.IntN(400))},
+			Shares:   randomShares(rng, zones),
 		})
 	}
 	seen := map[[2]int]bool{}
@@ -58,6 +72,34 @@ func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *Cl
 		}})
 	}
 	return c
+}
+
+func randomRouting(rng *rand.Rand) affinity.Routing {
+	all := []affinity.Routing{
+		affinity.Uniform, affinity.FairLoad, affinity.SameNode, affinity.SameZone, affinity.SameNodeOrAny, affinity.ZoneShare(rng.IntN(101)),
+	}
+	return all[rng.IntN(len(all))]
+}
+
+// randomShares leaves out some zones, as callers and as their endpoints.
+func randomShares(rng *rand.Rand, zones int) Shares {
+	if rng.IntN(2) == 0 {
+		return nil
+	}
+	shares := Shares{}
+	for from := range zones {
+		if rng.IntN(4) == 0 {
+			continue
+		}
+		to := map[string]uint32{}
+		for zone := range zones {
+			if rng.IntN(3) > 0 {
+				to[fmt.Sprintf("r%d/z%d", zone/2, zone)] = uint32(1 + rng.IntN(99))
+			}
+		}
+		shares[fmt.Sprintf("r%d/z%d", from/2, from)] = to
+	}
+	return shares
 }
 
 // randomAssignment leaves some pods without a node. It prefers few nodes, so
@@ -102,7 +144,9 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 		at := cut.NewAssignment(desired)
 		for w, nodes := range assigned {
 			for _, n := range nodes {
-				at.Add(c.Workloads[w].ID, c.Nodes[n].Locality, 1)
+				// Zones are told apart within halls.
+				node := &c.Nodes[n]
+				at.Add(c.Workloads[w].ID, locality.Locality{Node: node.Node, Zone: domainOf(c, n, locality.Zone), Region: node.Region}, 1)
 			}
 		}
 		o := Measure(c, assigned)
@@ -115,12 +159,13 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 				}
 			}
 		}
-		for _, routing := range []affinity.Routing{affinity.SameZone, affinity.SameNodeOrAny} {
+		for _, routing := range []affinity.Routing{affinity.SameZone, affinity.SameNodeOrAny, affinity.ZoneShare(80), affinity.ZoneShare(0)} {
 			for w := range c.Workloads {
-				c.Workloads[w].Routing = routing
+				c.Workloads[w].Routing, c.Workloads[w].Shares = routing, nil // the cut knows none
 			}
 			o = Measure(c, assigned)
-			for _, l := range o.Levels {
+			for _, level := range locality.Levels() {
+				l, _ := o.Level(level)
 				if want := cut.Measure(c.traffic(), at, routing, l.Level); !near(l.Local[Configured], want.Local) {
 					t.Errorf("%v, %v: %v stay, want %+v", l.Level, routing, l.Local[Configured], want)
 				}
@@ -133,7 +178,7 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 func TestMeasureAgreesWithPods(t *testing.T) {
 	eachRandom(t, func(t *testing.T, _ *rand.Rand, c *Cluster, assigned [][]int32) {
 		o := Measure(c, assigned)
-		for _, level := range locality.Levels() {
+		for _, level := range c.Scale.Levels() {
 			var sameNode, configured float64
 			for _, e := range c.Edges {
 				sameNode += podsLocal(c, assigned, e, level, affinity.SameNode)
@@ -173,7 +218,7 @@ func podsLocal(c *Cluster, assigned [][]int32, e flowgraph.Edge, level locality.
 	dFrom, dTo := float64(c.Workloads[from].Replicas), float64(c.Workloads[to].Replicas)
 	room := map[string]float64{} // what callees of a domain still take, for fair load
 	for _, n := range assigned[to] {
-		room[c.Nodes[n].Domain(level)] += w / dTo
+		room[domainOf(c, n, level)] += w / dTo
 	}
 	var sum float64
 	for i, a := range assigned[from] {
@@ -187,22 +232,23 @@ func podsLocal(c *Cluster, assigned [][]int32, e flowgraph.Edge, level locality.
 		case from == to && dFrom > 1:
 			sum += w / dFrom * endpoints / (dFrom - 1)
 		case from == to:
-		case routing == affinity.SameNode || routing == affinity.SameZone || routing == affinity.SameNodeOrAny:
-			chosen, of := chosenBy(c, routing, a, assigned[to], c.Workloads[to].Replicas)
-			for _, b := range chosen {
-				if together(a, b) {
-					sum += w / max(dFrom, float64(len(assigned[from]))) / of
-				}
-			}
 		case routing == affinity.FairLoad:
 			if endpoints == 0 {
 				continue
 			}
-			taken := min(w/dFrom, room[c.Nodes[a].Domain(level)])
-			room[c.Nodes[a].Domain(level)] -= taken
+			taken := min(w/dFrom, room[domainOf(c, a, level)])
+			room[domainOf(c, a, level)] -= taken
 			sum += taken
-		default:
+		case routing == affinity.Uniform:
 			sum += w / dFrom * endpoints / dTo
+		default:
+			for _, chosen := range chosenBy(c, routing, a, assigned[to], to, c.Workloads[to].Replicas) {
+				for _, b := range chosen.nodes {
+					if together(a, b) {
+						sum += w / max(dFrom, float64(len(assigned[from]))) * chosen.part / chosen.of
+					}
+				}
+			}
 		}
 	}
 	return sum
@@ -210,27 +256,92 @@ func podsLocal(c *Cluster, assigned [][]int32, e flowgraph.Edge, level locality.
 
 // share reports whether two nodes share a domain of a level.
 func share(c *Cluster, level locality.Level, a, b int32) bool {
-	d := c.Nodes[a].Domain(level)
-	return d != "" && d == c.Nodes[b].Domain(level)
+	d := domainOf(c, a, level)
+	return d != "" && d == domainOf(c, b, level)
 }
 
-// chosenBy returns the nodes of the endpoints that a caller's calls go to, and by
-// how many they are divided, where the routing prefers a level.
-func chosenBy(c *Cluster, routing affinity.Routing, caller int32, endpoints []int32, wanted int32) (chosen []int32, of float64) {
+// domainOf returns the values of a level and of all wider ones, "" when that of the
+// level is unknown.
+func domainOf(c *Cluster, n int32, level locality.Level) string {
+	node := &c.Nodes[n]
+	if level == locality.Node {
+		return node.Node
+	}
+	values := map[locality.Level]string{locality.Zone: node.Zone, locality.Region: node.Region}
+	for i, label := range c.Scale {
+		values[label.Level] = node.Labels[i]
+	}
+	if values[level] == "" {
+		return ""
+	}
+	var domain string
+	for wider := level; wider <= locality.Region; wider++ {
+		domain += values[wider] + "|"
+	}
+	return domain
+}
+
+// chosen is endpoints that a part of a caller's calls is divided over.
+type chosen struct {
+	nodes []int32
+	of    float64 // how many they are divided by
+	part  float64
+}
+
+// chosenBy returns the endpoints that a caller's calls go to, where the routing
+// prefers a level.
+func chosenBy(c *Cluster, routing affinity.Routing, caller int32, endpoints []int32, callee int, wanted int32) []chosen {
+	all := float64(max(int(wanted), len(endpoints)))
 	preferred := map[affinity.Routing][]locality.Level{
 		affinity.SameNode: {locality.Node, locality.Zone}, affinity.SameZone: {locality.Zone}, affinity.SameNodeOrAny: {locality.Node},
 	}
-	for _, level := range preferred[routing] {
-		for _, b := range endpoints {
-			if share(c, level, caller, b) {
-				chosen = append(chosen, b)
-			}
-		}
-		if len(chosen) > 0 {
-			return chosen, float64(len(chosen))
+	percent := 100.0
+	if _, err := fmt.Sscanf(routing.String(), "ZoneShare(%f)", &percent); err == nil {
+		preferred[routing] = []locality.Level{locality.Zone}
+		if shares := c.Workloads[callee].Shares; shares != nil {
+			percent = percentOf(c, shares[c.Nodes[caller].Domain(locality.Zone)], caller, endpoints)
 		}
 	}
-	return endpoints, float64(max(int(wanted), len(endpoints)))
+	for _, level := range preferred[routing] {
+		var here, elsewhere []int32
+		for _, b := range endpoints {
+			if share(c, level, caller, b) {
+				here = append(here, b)
+			} else {
+				elsewhere = append(elsewhere, b)
+			}
+		}
+		n := float64(len(here))
+		switch {
+		case n == 0:
+		case percent < 0:
+			return []chosen{{endpoints, all, 1}}
+		case percent == 100 || n == all:
+			return []chosen{{here, n, 1}}
+		default:
+			return []chosen{{here, n, percent / 100}, {elsewhere, all - n, 1 - percent/100}}
+		}
+	}
+	return []chosen{{endpoints, all, 1}}
+}
+
+// percentOf is what a caller's zone keeps of its calls by these shares, when only the
+// zones of the endpoints count; negative when none of them does.
+func percentOf(c *Cluster, to map[string]uint32, caller int32, endpoints []int32) float64 {
+	of := map[string]float64{}
+	for _, b := range endpoints {
+		if zone := c.Nodes[b].Domain(locality.Zone); zone != "" {
+			of[zone] = float64(to[zone])
+		}
+	}
+	var sum float64
+	for _, share := range of {
+		sum += share
+	}
+	if sum == 0 {
+		return -1
+	}
+	return 100 * of[c.Nodes[caller].Domain(locality.Zone)] / sum
 }
 
 // busiestPod hands out the calls of each pod that there should be, and returns
@@ -262,11 +373,13 @@ func busiestPod(c *Cluster, assigned [][]int32, to int, routing affinity.Routing
 		}
 		callers := max(int(c.Workloads[from].Replicas), len(assigned[from]))
 		for i := range callers {
-			var chosen []int32
-			if i < len(assigned[from]) {
-				chosen, _ = chosenBy(c, routing, assigned[from][i], nodes, 0)
+			if i >= len(assigned[from]) {
+				give(w/float64(callers), nil)
+				continue
 			}
-			give(w/float64(callers), chosen)
+			for _, chosen := range chosenBy(c, routing, assigned[from][i], nodes, to, 0) {
+				give(w/float64(callers)*chosen.part, chosen.nodes)
+			}
 		}
 	}
 	if total == 0 || len(nodes) == 0 {
@@ -281,6 +394,9 @@ func TestWiderLevelsKeepMore(t *testing.T) {
 			if c.Nodes[i].Zone == "" { // a node without a zone does not nest
 				c.Nodes[i].Zone = "z0"
 				c.Nodes[i].Region = "r0"
+			}
+			for k, value := range c.Nodes[i].Labels {
+				c.Nodes[i].Labels[k] = value + "x"
 			}
 		}
 		for w := range assigned { // a rollout has more pods than are wanted

@@ -4,7 +4,6 @@ import (
 	"iter"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // Part is the part of an edge's traffic that goes between two nodes.
@@ -64,7 +63,7 @@ func (p *placement) portions(workload int32) []portion {
 	}
 	var all []portion
 	wanted := p.wanted(workload)
-	for _, t := range p.at[locality.Node].places[workload] {
+	for _, t := range p.at[atNode].places[workload] {
 		all = append(all, portion{t.domain, float64(t.pods) / float64(wanted)})
 	}
 	if missing := wanted - int32(len(p.assigned[workload])); missing > 0 {
@@ -113,7 +112,7 @@ func (p *placement) evenLocal(ends pair, w float64) map[int32]float64 {
 		return nil
 	}
 	local, sum := map[int32]float64{}, 0.0
-	places := p.at[locality.Node].places
+	places := p.at[atNode].places
 	meet(places[ends.from], places[ends.to], func(caller, callee tally) {
 		a := affinity.Replicas{Placed: caller.pods, Desired: p.c.Workloads[ends.from].Replicas}
 		b := affinity.Replicas{Placed: callee.pods, Desired: p.c.Workloads[ends.to].Replicas}
@@ -141,41 +140,50 @@ func (p *placement) preferredParts(routing affinity.Routing, ends pair, w float6
 	var parts []Part
 	all := p.portions(ends.to)
 	for _, a := range p.portions(ends.from) {
-		calls := w * a.part
-		chosen := endpoints{level: locality.Remote}
+		chosen := [2]endpoints{{part: 1, level: nowhere, count: p.wanted(ends.to), none: nowhere}}
 		if a.node != Anywhere {
 			chosen = p.choose(routing, a.node, ends.to)
 		}
-		if chosen.level == locality.Remote {
-			for _, b := range all {
-				parts = append(parts, Part{a.node, b.node, calls * b.part})
+		for _, e := range chosen {
+			if e.part == 0 {
+				continue
 			}
-			continue
-		}
-		domainOf := p.at[chosen.level].domainOf
-		for _, t := range p.at[locality.Node].places[ends.to] {
-			if domainOf[t.domain] == domainOf[a.node] {
-				parts = append(parts, Part{a.node, t.domain, calls * float64(t.pods) / float64(chosen.count)})
+			each := w * a.part * e.part / float64(e.count) * float64(p.wanted(ends.to))
+			for _, b := range all {
+				if p.among(a.node, b.node, e) {
+					parts = append(parts, Part{a.node, b.node, each * b.part})
+				}
 			}
 		}
 	}
 	return parts
 }
 
+// among reports whether pods on a node are among the endpoints for calls from
+// another one.
+func (p *placement) among(caller, node int32, e endpoints) bool {
+	if e.level == nowhere {
+		return true
+	}
+	domainOf := p.at[e.level].domainOf
+	together := node != Anywhere && domainOf[node] == domainOf[caller]
+	return together != e.outside
+}
+
 // fairParts fills the fair shares of the endpoints on the caller's node, then of
-// those in its zone, then in its region, and then of all others.
+// those at the next wider level, and so on, and then of all others.
 func (p *placement) fairParts(ends pair, w float64) []Part {
 	var parts []Part
 	callers, room, left := p.shares(ends.from), p.shares(ends.to), 1.0
-	for _, level := range append(locality.Levels(), locality.Remote) {
+	for k := range len(p.levels) + 1 {
 		domain := func(node int32) int32 {
 			switch {
-			case level == locality.Remote:
+			case k == len(p.levels):
 				return 0
 			case node == Anywhere:
 				return -1
 			}
-			return p.at[level].domainOf[node]
+			return p.at[k].domainOf[node]
 		}
 		met := matched(callers, room, domain)
 		sum := 0.0

@@ -70,14 +70,14 @@ func TestPartsAddUp(t *testing.T) {
 		}
 		o := Measure(c, assigned)
 		for _, m := range Models() {
-			var local byLevel
+			local := map[locality.Level]float64{}
 			edges := make([]float64, len(c.Edges))
 			for i, part := range Parts(c, assigned, m) {
 				if part.BytesPerSecond <= 0 {
 					t.Errorf("%v: a part of %v", m, part)
 				}
 				edges[i] += part.BytesPerSecond
-				for _, l := range locality.Levels() {
+				for _, l := range c.Scale.Levels() {
 					if part.From != Anywhere && part.To != Anywhere && share(c, l, part.From, part.To) {
 						local[l] += part.BytesPerSecond
 					}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // Step is what happens in a cluster between two moments.
@@ -108,6 +107,7 @@ func NewTimeline(o TimelineOptions) *Timeline {
 	t := &Timeline{o: o}
 	t.grow()
 	t.meter = newMeter(o.Cluster, t.count)
+	t.curve.zone = t.meter.places.zone
 	return t
 }
 
@@ -154,7 +154,7 @@ func (t *Timeline) Step(ctx context.Context, s *Step) error {
 	}
 	kept := t.meter.end(t.began)
 	t.course.To = s.At
-	t.curve.add(s, kept, t.placed, t.nodes(), t.meter.places.at[locality.Zone].domains > 0)
+	t.curve.add(s, kept, t.placed, t.nodes(), len(t.meter.places.at[t.curve.zone].domains) > 0)
 	return nil
 }
 

@@ -2,8 +2,6 @@ package sim
 
 import (
 	"time"
-
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // Moment is a mean over some time that ends At, gaps left out.
@@ -25,6 +23,7 @@ const maxMoments = 300
 type curve struct {
 	stretches []stretch
 	each      int // how many steps make a stretch
+	zone      int // the position of the level Zone
 }
 
 // stretch is the sum over some steps.
@@ -80,9 +79,9 @@ func (c *curve) moments() []Moment {
 		}
 		kept := &s.sums.kept[Configured]
 		m := Moment{At: s.at, BytesPerSecond: s.sums.total / seconds, Pods: s.pods, Nodes: s.nodes}
-		m.CrossNode = max(s.sums.total-kept[locality.Node], 0) / seconds
+		m.CrossNode = max(s.sums.total-kept[atNode], 0) / seconds
 		if s.zones {
-			m.CrossZone = max(s.sums.total-kept[locality.Zone], 0) / seconds
+			m.CrossZone = max(s.sums.total-kept[c.zone], 0) / seconds
 		}
 		all = append(all, m)
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // meter adds up over time what stays of the traffic. Which part of an edge stays
@@ -61,7 +60,8 @@ type sums struct {
 
 func newMeter(c *Cluster, pods func(int32) ([]int32, int32)) *meter {
 	m := &meter{pods: pods, edges: map[edgeKey]*measured{}, lookup: map[flowgraph.WorkloadID]int32{}}
-	m.places.c = &m.c
+	m.c.Scale = c.Scale
+	m.places.c, m.places.scale, m.places.at = &m.c, scaleOf(c), domains(&m.c)
 	m.sync(c)
 	return m
 }
@@ -86,12 +86,12 @@ func (m *meter) begin(s *Step, c *Cluster) error {
 
 // sync takes over the nodes and workloads.
 func (m *meter) sync(c *Cluster) {
-	if !slices.EqualFunc(m.c.Nodes, c.Nodes, func(a, b Node) bool { return a.Locality == b.Locality }) {
-		moved := !slices.EqualFunc(m.c.Nodes, c.Nodes[:min(len(m.c.Nodes), len(c.Nodes))], func(a, b Node) bool { return a.Locality == b.Locality })
+	same := func(a, b Node) bool { return a.Locality == b.Locality && slices.Equal(a.Labels, b.Labels) }
+	if !slices.EqualFunc(m.c.Nodes, c.Nodes, same) {
+		moved := !slices.EqualFunc(m.c.Nodes, c.Nodes[:min(len(m.c.Nodes), len(c.Nodes))], same)
 		m.c.Nodes = slices.Clone(c.Nodes)
-		for _, level := range locality.Levels() {
-			l := &m.places.at[level]
-			l.domainOf, l.domains = domainsOf(m.c.Nodes, level)
+		for k, l := range domains(&m.c) {
+			m.places.at[k].domainOf, m.places.at[k].domains = l.domainOf, l.domains
 		}
 		if moved {
 			for w := range m.c.Workloads {
@@ -102,8 +102,8 @@ func (m *meter) sync(c *Cluster) {
 	for w := len(m.c.Workloads); w < len(c.Workloads); w++ {
 		m.c.Workloads = append(m.c.Workloads, c.Workloads[w])
 		m.places.assigned = append(m.places.assigned, nil)
-		for _, level := range locality.Levels() {
-			m.places.at[level].places = append(m.places.at[level].places, nil)
+		for k := range m.places.at {
+			m.places.at[k].places = append(m.places.at[k].places, nil)
 		}
 		m.of, m.touched = append(m.of, nil), append(m.touched, false)
 		m.lookup[c.Workloads[w].ID] = int32(w)
@@ -111,8 +111,8 @@ func (m *meter) sync(c *Cluster) {
 		m.known(c.Workloads[w].ID)
 	}
 	for w := range m.c.Workloads {
-		if m.c.Workloads[w].Routing != c.Workloads[w].Routing {
-			m.c.Workloads[w].Routing = c.Workloads[w].Routing
+		if was, is := &m.c.Workloads[w], &c.Workloads[w]; was.Routing != is.Routing || !was.Shares.equal(is.Shares) {
+			was.Routing, was.Shares = is.Routing, is.Shares
 			m.touch(int32(w))
 		}
 	}
@@ -182,8 +182,8 @@ func (m *meter) refresh() {
 		nodes, recorded := m.pods(w)
 		m.places.assigned[w] = nodes
 		m.c.Workloads[w].Replicas = max(recorded, int32(len(nodes)))
-		for _, level := range locality.Levels() {
-			l := &m.places.at[level]
+		for k := range m.places.at {
+			l := &m.places.at[k]
 			l.places[w] = tallied(nodes, l.domainOf)
 		}
 	}
@@ -254,12 +254,8 @@ func (s *sums) add(other *sums) {
 func (m *meter) report(c *Course) {
 	c.Observed = m.window.observed
 	seconds := cmp.Or(m.window.observed.Seconds(), 1)
-	c.Total, c.External, c.Levels = m.window.total/seconds, m.window.external/seconds, nil
-	for _, level := range m.places.known() {
-		l := LevelOutcome{Level: level}
-		for model := range m.window.kept {
-			l.Local[model] = min(m.window.kept[model][level]/seconds, c.Total)
-		}
-		c.Levels = append(c.Levels, l)
-	}
+	c.Total, c.External = m.window.total/seconds, m.window.external/seconds
+	c.Levels = m.places.outcomes(func(model Model, position int) float64 {
+		return min(m.window.kept[model][position]/seconds, c.Total)
+	})
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // churn makes up a recording: nodes that come and go and change their zone, pods
@@ -29,7 +29,7 @@ func newChurn(seed uint64) *churn {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	all := randomCluster(rng, 2+rng.IntN(6), 2+rng.IntN(6), 12, 4)
 	return &churn{
-		rng: rng, c: &Cluster{Nodes: all.Nodes[:1], Workloads: all.Workloads[:1]}, edges: all,
+		rng: rng, c: &Cluster{Scale: all.Scale, Nodes: all.Nodes[:1], Workloads: all.Workloads[:1]}, edges: all,
 		up: map[int32]bool{}, pods: map[Pod]int32{}, idle: map[Pod]bool{}, next: map[int32]int32{},
 	}
 }
@@ -44,8 +44,14 @@ func (c *churn) grow() {
 	if c.rng.IntN(5) == 0 {
 		c.c.Nodes[c.rng.IntN(len(c.c.Nodes))].Zone = fmt.Sprint("z", c.rng.IntN(3))
 	}
+	if n := &c.c.Nodes[c.rng.IntN(len(c.c.Nodes))]; c.rng.IntN(5) == 0 && len(n.Labels) > 0 {
+		n.Labels = append([]string{fmt.Sprint(c.rng.IntN(3))}, n.Labels[1:]...)
+	}
 	if c.rng.IntN(5) == 0 {
-		c.c.Workloads[c.rng.IntN(len(c.c.Workloads))].Routing = affinity.Routing(c.rng.IntN(4))
+		c.c.Workloads[c.rng.IntN(len(c.c.Workloads))].Routing = randomRouting(c.rng)
+	}
+	if c.rng.IntN(5) == 0 {
+		c.c.Workloads[c.rng.IntN(len(c.c.Workloads))].Shares = randomShares(c.rng, 4)
 	}
 }
 
@@ -89,7 +95,7 @@ func (c *churn) event(at time.Time) (Event, bool) {
 // measured is how the cluster is measured when what stands for the pods of the
 // recording is placed like this.
 func (c *churn) measured(placed map[Pod]int32) (*Cluster, [][]int32) {
-	m := &Cluster{Nodes: c.c.Nodes, Workloads: slices.Clone(c.c.Workloads), Edges: c.edges.Edges}
+	m := &Cluster{Scale: c.c.Scale, Nodes: c.c.Nodes, Workloads: slices.Clone(c.c.Workloads), Edges: c.edges.Edges}
 	assigned := make([][]int32, len(m.Workloads))
 	for pod, node := range placed {
 		if c.pods[pod] != Anywhere && !c.idle[pod] {
@@ -188,7 +194,7 @@ func standing(t *testing.T, timeline *Timeline, placer *fewest) map[Pod]int32 {
 // reference adds up Measure.
 type reference struct {
 	seconds, total float64
-	kept           [modelCount]byLevel
+	kept           [modelCount]map[locality.Level]float64
 }
 
 func (r *reference) add(c *churn, placed map[Pod]int32, s *Step, seconds float64) {
@@ -201,6 +207,9 @@ func (r *reference) add(c *churn, placed map[Pod]int32, s *Step, seconds float64
 	r.total += seconds * o.Total
 	for _, l := range o.Levels {
 		for model, local := range l.Local {
+			if r.kept[model] == nil {
+				r.kept[model] = map[locality.Level]float64{}
+			}
 			r.kept[model][l.Level] += seconds * local
 		}
 	}

@@ -59,10 +59,10 @@ type LoadBalancer struct {
 
 // LocalitySetting is Istio's LocalityLoadBalancerSetting.
 type LocalitySetting struct {
-	Enabled          *bool      `json:"enabled,omitempty"`
-	Distribute       []Presence `json:"distribute,omitempty"`
-	Failover         []Presence `json:"failover,omitempty"`
-	FailoverPriority []string   `json:"failoverPriority,omitempty"`
+	Enabled          *bool           `json:"enabled,omitempty"`
+	Distribute       []LocalityShare `json:"distribute,omitempty"`
+	Failover         []Presence      `json:"failover,omitempty"`
+	FailoverPriority []string        `json:"failoverPriority,omitempty"`
 }
 
 // Presence stands for an object of which it counts only that it is there.
@@ -120,10 +120,9 @@ func merged(rules []*DestinationRule) DestinationRuleSpec {
 	return spec
 }
 
-// routing returns how calls to a Service are divided under the rule: of its ports
-// and of the rule's subsets, the one that keeps the least, as the telemetry tells
-// neither. configured is what the Service says of itself.
-func (s DestinationRuleSpec) routing(service *corev1.Service, configured affinity.Routing) affinity.Routing {
+// choices are what decides for calls to a Service under the rule: of each of its ports,
+// for all endpoints and for each of the rule's subsets. The telemetry tells neither.
+func (s DestinationRuleSpec) choices(service *corev1.Service) []choice {
 	ports := []int64{0} // of a Service without ports, the rule's for all ports
 	if len(service.Spec.Ports) > 0 {
 		ports = ports[:0]
@@ -131,15 +130,15 @@ func (s DestinationRuleSpec) routing(service *corev1.Service, configured affinit
 			ports = append(ports, int64(p.Port))
 		}
 	}
-	least := affinity.SameNode
+	var all []choice
 	for _, port := range ports {
 		whole := choice{}.overlaid(s.TrafficPolicy, port)
-		least = affinity.Least(least, whole.routing(configured))
+		all = append(all, whole)
 		for _, subset := range s.Subsets {
-			least = affinity.Least(least, whole.overlaid(subset.TrafficPolicy, port).routing(configured))
+			all = append(all, whole.overlaid(subset.TrafficPolicy, port))
 		}
 	}
-	return least
+	return all
 }
 
 // choice is what decides for one port.
@@ -170,25 +169,28 @@ func (c choice) overlaid(p *TrafficPolicy, port int64) choice {
 
 // routing follows Istio's order: the rule's setting, what the Service says, and
 // the mesh's default, which is failover by locality where outliers are detected.
-// Weights (distribute) and zone-aware balancing have no counterpart here.
+// Zone-aware balancing has no counterpart here.
 func (c choice) routing(configured affinity.Routing) affinity.Routing {
 	switch {
 	case c.balancer != nil && c.balancer.ZoneAwareLbSetting != nil:
 		return affinity.Uniform
 	case c.balancer != nil && c.balancer.LocalityLbSetting != nil:
-		if c.outliers == nil {
-			return affinity.Uniform
-		}
-		return c.balancer.LocalityLbSetting.routing()
+		return c.balancer.LocalityLbSetting.routing(c.outliers != nil)
 	case configured != affinity.Uniform || c.outliers == nil:
 		return configured
 	}
 	return affinity.SameZone
 }
 
-func (s *LocalitySetting) routing() affinity.Routing {
+// routing is what the setting prefers. Shares need no detection of outliers; without
+// it proxies prefer nothing else, as they would never know when to fail over.
+func (s *LocalitySetting) routing(detectsOutliers bool) affinity.Routing {
 	switch {
-	case s.Enabled != nil && !*s.Enabled, len(s.Distribute) > 0:
+	case s.Enabled != nil && !*s.Enabled:
+		return affinity.Uniform
+	case len(s.Distribute) > 0:
+		return byShares(s.Distribute)
+	case !detectsOutliers:
 		return affinity.Uniform
 	case len(s.FailoverPriority) > 0:
 		return byPriority(s.FailoverPriority, len(s.Failover) > 0)

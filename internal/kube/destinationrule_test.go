@@ -56,7 +56,10 @@ func TestDestinationRule(t *testing.T) {
 		"the policy Local before all":   {"internalTrafficPolicy: Local", toAny, affinity.SameNode},
 		"an empty setting":              {"", locally("{}"), affinity.SameZone},
 		"failover":                      {"", locally("{failover: [{from: a, to: b}]}"), affinity.SameZone},
-		"weights":                       {"", locally("{distribute: [{from: a/*, to: {a/*: 80, b/*: 20}}]}"), affinity.Uniform},
+		"shares":                        {"trafficDistribution: PreferSameNode", locally("{distribute: [{from: r/a/*, to: {r/a/*: 80, r/b/*: 20}}]}"), affinity.ZoneShare(80)},
+		"shares, switched off":          {"", locally("{enabled: false, distribute: [{from: r/a, to: {r/a: 80, r/b: 20}}]}"), affinity.Uniform},
+		"shares need no outliers":       {"", "{host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: 80, r/b: 20}}]}}}}", affinity.ZoneShare(80)},
+		"shares and less":               {"", "{host: web, trafficPolicy: {" + outliers + "}, subsets: [{name: v1, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: 80, r/b: 20}}]}}}}]}", affinity.ZoneShare(80)},
 		"zone-aware":                    {"trafficDistribution: PreferSameZone", "{host: web, trafficPolicy: {loadBalancer: {zoneAwareLbSetting: {}}, " + outliers + "}}", affinity.Uniform},
 		"priority: node":                {"", locally("{failoverPriority: [kubernetes.io/hostname]}"), affinity.SameNodeOrAny},
 		"priority: zone":                {"", locally("{failoverPriority: [topology.kubernetes.io/zone]}"), affinity.SameZone},
@@ -210,7 +213,7 @@ func TestDestinationRulesInAClusterFile(t *testing.T) {
 // FuzzDestinationRule reads anything as the spec of a rule. No rule has calls
 // prefer more than its settings of node and zone may.
 func FuzzDestinationRule(f *testing.F) {
-	for _, spec := range []string{toZone, toNode, toAny, locally("{distribute: [{from: a, to: {a: 100}}]}"), `{host: "*", subsets: [{}, {}]}`, "{host: web, trafficPolicy: {portLevelSettings: [{}]}}"} {
+	for _, spec := range []string{toZone, toNode, toAny, locally("{distribute: [{from: a/b, to: {a/b: 80, a: 20}}]}"), `{host: "*", subsets: [{}, {}]}`, "{host: web, trafficPolicy: {portLevelSettings: [{}]}}"} {
 		text, err := yaml.YAMLToJSON([]byte(spec))
 		if err != nil {
 			f.Fatal(err)
@@ -234,8 +237,11 @@ func FuzzDestinationRule(f *testing.F) {
 		if got.Prefers(locality.Node) && !bytes.Contains(read, []byte(corev1.LabelHostname)) {
 			t.Errorf("%v without a priority of the node", got)
 		}
-		if got != affinity.Uniform && !bytes.Contains(read, []byte("outlierDetection")) {
+		if got != affinity.Uniform && !bytes.Contains(read, []byte("outlierDetection")) && !bytes.Contains(read, []byte("distribute")) {
 			t.Errorf("%v without outlierDetection", got)
+		}
+		if got == affinity.SameNode && !bytes.Contains(read, []byte("failoverPriority")) {
+			t.Errorf("%v without failoverPriority", got)
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -101,6 +102,10 @@ func NewHistory(assume func(*corev1.Service) *corev1.Service) (*History, error) 
 	h.routes, err = NewRoutes(core, h.rules, AllSettings())
 	return h, err
 }
+
+// SetScale has nodes carry the labels that tell levels. It is for before the first
+// change.
+func (h *History) SetScale(scale locality.Scale) { h.all.Cluster.Scale = scale }
 
 // Replayable is all that there has been by now: nodes and workloads keep their
 // positions, also those that are gone. It changes with Apply. It has no Objects.
@@ -252,6 +257,7 @@ func (h *History) node(node *corev1.Node, change recording.ChangeType) error {
 	if err != nil {
 		return err
 	}
+	has.Labels = ValuesOf(node, h.all.Cluster.Scale)
 	if has.Allocatable.MilliCPU == 0 || has.Allocatable.Memory == 0 || has.MaxPods == 0 {
 		h.note("a node without allocatable cpu, memory or pods counts as not there")
 		h.roomless[key] = true

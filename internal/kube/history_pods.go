@@ -137,7 +137,7 @@ func (h *History) end() (Happened, error) {
 		}
 	}
 	for _, w := range h.changed {
-		h.all.Cluster.Workloads[w].Routing = h.routes.Of(h.all.Templates[w])
+		h.routes.Route(&h.all.Cluster.Workloads[w], h.all.Templates[w])
 	}
 	h.reroute, h.changed = false, nil
 	return h.happened, nil
@@ -165,7 +165,7 @@ func (h *History) route() error {
 		h.happened.Objects = append(h.happened.Objects, ObjectChange{Object: service})
 	}
 	for w, template := range h.all.Templates {
-		h.all.Cluster.Workloads[w].Routing = h.routes.Of(template)
+		h.routes.Route(&h.all.Cluster.Workloads[w], template)
 	}
 	return nil
 }

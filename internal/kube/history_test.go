@@ -206,6 +206,7 @@ func TestHistoryRoutingByRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	const rule = `{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":{"namespace":"x","name":"web"},"spec":{"host":"web","trafficPolicy":{"outlierDetection":{}}}}`
+	const shares = `{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":{"namespace":"x","name":"web"},"spec":{"host":"web","trafficPolicy":{"loadBalancer":{"localityLbSetting":{"distribute":[{"from":"r/a","to":{"r/a":80,"r/b":20}}]}}}}}`
 	const plain = `{"apiVersion":"v1","kind":"Service","metadata":{"namespace":"x","name":"web"},"spec":{"selector":{"app":"web"}}}`
 	steps := []struct {
 		change string
@@ -214,6 +215,7 @@ func TestHistoryRoutingByRules(t *testing.T) {
 		{"+" + recordedPodText("web", "web-1-a", "n0", ""), affinity.Uniform},
 		{"+" + plain, affinity.Uniform},
 		{"+" + rule, affinity.SameZone},
+		{"~" + shares, affinity.ZoneShare(80)},
 		{"-" + rule, affinity.Uniform},
 		{`+{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x","annotations":{"networking.istio.io/traffic-distribution":"PreferClose"}}}`, affinity.SameZone},
 		{`~{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x"}}`, affinity.Uniform},
@@ -222,8 +224,9 @@ func TestHistoryRoutingByRules(t *testing.T) {
 		if _, err := h.Apply([]recording.Change{change(i+1, s.change)}); err != nil {
 			t.Fatal(err)
 		}
-		if got := h.Replayable().Cluster.Workloads[0].Routing; got != s.want {
-			t.Errorf("step %d: routing %s, want %s", i, got, s.want)
+		got := h.Replayable().Cluster.Workloads[0]
+		if byZone := got.Shares != nil; got.Routing != s.want || byZone != (s.want == affinity.ZoneShare(80)) {
+			t.Errorf("step %d: routing %s, %v, want %s", i, got.Routing, got.Shares, s.want)
 		}
 	}
 }

@@ -136,7 +136,8 @@ func (t *translation) group() map[flowgraph.WorkloadID][]*corev1.Pod {
 // workload adds one, with at least one pod.
 func (t *translation) workload(id flowgraph.WorkloadID, pods []*corev1.Pod) error {
 	template, variants := templateOf(id, pods)
-	w := sim.Workload{ID: id, Fixed: isFixed(pods[0]), Routing: t.routing(id, template)}
+	w := sim.Workload{ID: id, Fixed: isFixed(pods[0])}
+	t.route(&w, template)
 	wants, err := t.controllers.desired(id, pods)
 	if err != nil {
 		return err

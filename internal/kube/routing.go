@@ -12,8 +12,8 @@ import (
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // trafficDistribution is Istio's name for the field of a Service, from before there
@@ -136,13 +136,14 @@ func (by services) of(pod *corev1.Pod) []*corev1.Service {
 	return found
 }
 
-// routing returns how calls to a workload are divided.
-func (t *translation) routing(id flowgraph.WorkloadID, template *corev1.Pod) affinity.Routing {
-	routing, differ := t.leastLocal(t.services.of(template))
+// route fills in how calls to a workload are divided.
+func (t *translation) route(w *sim.Workload, template *corev1.Pod) {
+	services := t.services.of(template)
+	routing, differ := t.leastLocal(services)
 	if differ {
-		t.notes.add("the Services of a workload differ in how calls to them are divided; that which keeps less is assumed", id.String())
+		t.notes.add("the Services of a workload differ in how calls to them are divided; that which keeps less is assumed", w.ID.String())
 	}
-	return routing
+	w.Routing, w.Shares = routing, t.shares(services)
 }
 
 // leastLocal returns how calls are divided by the one of a workload's Services
@@ -158,6 +159,15 @@ func (s surroundings) leastLocal(services []*corev1.Service) (least affinity.Rou
 		least = affinity.Least(least, routing)
 	}
 	return least, differ
+}
+
+// shares returns where the calls from each zone go where a workload has one Service, and
+// a rule of Istio's says it; nil else.
+func (s surroundings) shares(services []*corev1.Service) sim.Shares {
+	if len(services) != 1 || !s.settings.DestinationRules {
+		return nil
+	}
+	return s.rules.shares(services[0])
 }
 
 // Routes tells how calls to workloads are divided, by an informer's Services and
@@ -206,6 +216,18 @@ func NewRoutes(core coreinformers.Interface, rules *DestinationRules, settings S
 // Of returns how calls to the workload of a pod are divided. Of Services that
 // differ it takes the one that keeps less.
 func (r Routes) Of(pod *corev1.Pod) affinity.Routing {
+	routing, _ := r.leastLocal(r.servicesOf(pod))
+	return routing
+}
+
+// Route fills in how calls to a workload are divided, given a pod of it.
+func (r Routes) Route(w *sim.Workload, pod *corev1.Pod) {
+	services := r.servicesOf(pod)
+	w.Routing, _ = r.leastLocal(services)
+	w.Shares = r.shares(services)
+}
+
+func (r Routes) servicesOf(pod *corev1.Pod) []*corev1.Service {
 	var found []*corev1.Service
 	for key, value := range pod.Labels {
 		// The only error is that of an index that does not exist.
@@ -216,8 +238,7 @@ func (r Routes) Of(pod *corev1.Pod) affinity.Routing {
 			}
 		}
 	}
-	routing, _ := r.leastLocal(found)
-	return routing
+	return found
 }
 
 // matches reports whether labels have all of a selector's.

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // istioRoot is Istio's root namespace, whose rules hold for all others.
@@ -75,17 +76,46 @@ func RulesAmong(objects []runtime.Object) (*DestinationRules, error) {
 func (d *DestinationRules) Put(c ObjectChange) error { return c.Into(*d.byHost.Load()) }
 
 // routing returns how calls to a Service are divided where rules cover it, and
-// else what the Service itself says. Which rule counts depends on who calls: the
-// one in the caller's namespace before that in the Service's before that in the
-// root namespace. Those that hold for some callers only are therefore taken
-// together with that which holds for the others, and what keeps the least counts.
+// else what the Service itself says, which is configured. Of all that may decide,
+// what keeps the least counts.
 func (d *DestinationRules) routing(service *corev1.Service, configured affinity.Routing) affinity.Routing {
-	if d == nil || service.Annotations[rulesOfService] == ignored {
+	choices := d.choices(service)
+	if len(choices) == 0 {
 		return configured
+	}
+	least := affinity.SameNode
+	for _, c := range choices {
+		least = affinity.Least(least, c.routing(configured))
+	}
+	return least
+}
+
+// shares returns where the calls to a Service go from each zone, if all that may
+// decide say the same; nil else.
+func (d *DestinationRules) shares(service *corev1.Service) sim.Shares {
+	choices := d.choices(service)
+	for i := range choices {
+		if !slices.EqualFunc(choices[i].shares(), choices[0].shares(), LocalityShare.equal) {
+			return nil
+		}
+	}
+	if len(choices) == 0 {
+		return nil
+	}
+	return zoneShares(choices[0].shares())
+}
+
+// choices are what may decide for calls to a Service; none where no rule covers it.
+// Which rule counts depends on who calls: the one in the caller's namespace before
+// that in the Service's before that in the root namespace. Those that hold for some
+// callers only are therefore taken together with that which holds for the others.
+func (d *DestinationRules) choices(service *corev1.Service) []choice {
+	if d == nil || service.Annotations[rulesOfService] == ignored {
+		return nil
 	}
 	store := d.byHost.Load()
 	if store == nil {
-		return configured
+		return nil
 	}
 	var own, root, some []*DestinationRule
 	for _, host := range hostsOf(service) {
@@ -105,15 +135,17 @@ func (d *DestinationRules) routing(service *corev1.Service, configured affinity.
 		}
 		own, root = firstOf(own, ownHere), firstOf(root, rootHere)
 	}
-	least := configured
+	var choices []choice
 	if all := firstOf(own, root); len(all) > 0 {
 		slices.SortFunc(all, olderFirst)
-		least = merged(all).routing(service, configured)
+		choices = merged(all).choices(service)
+	} else if len(some) > 0 {
+		choices = []choice{{}} // what the Service says
 	}
 	for _, r := range some {
-		least = affinity.Least(least, r.Spec.routing(service, configured))
+		choices = append(choices, r.Spec.choices(service)...)
 	}
-	return least
+	return choices
 }
 
 // hostsOf returns the hosts of rules that cover a Service, the most specific

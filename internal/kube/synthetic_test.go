@@ -3,6 +3,7 @@ package kube
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
@@ -33,8 +34,8 @@ func TestSyntheticIsReadBack(t *testing.T) {
 			Locality:    LocalityOf(r.Nodes[i]),
 			Allocatable: sim.Resources{MilliCPU: room.Cpu().MilliValue(), Memory: room.Memory().Value()}, MaxPods: int32(room.Pods().Value()),
 		}
-		if got != n {
-			t.Errorf("node %d is %+v, want %+v", i, got, n)
+		if diff := cmp.Diff(n, got); diff != "" {
+			t.Errorf("node %d (-want +got):\n%s", i, diff)
 		}
 	}
 	apps := informers.NewSharedInformerFactory(nil, 0).Apps().V1()

@@ -132,3 +132,13 @@ func LocalityOf(node *corev1.Node) locality.Locality {
 		Region: node.Labels[corev1.LabelTopologyRegion],
 	}
 }
+
+// ValuesOf returns a node's values of the labels of a scale, by their position
+// there, "" where it has none.
+func ValuesOf(node *corev1.Node, scale locality.Scale) []string {
+	values := make([]string, len(scale))
+	for i, label := range scale {
+		values[i] = node.Labels[label.Key]
+	}
+	return values
+}

@@ -85,6 +85,7 @@ func (r *Report) Advise(settable []bool, names ...string) {
 type outlook struct {
 	run     *Run
 	price   float64
+	levels  []locality.Level // by position in what stays
 	now     []sim.Called
 	options map[affinity.Routing][]sim.Called
 }
@@ -108,7 +109,7 @@ func distribution(r affinity.Routing) string {
 
 func newOutlook(run *Run, price float64) outlook {
 	c := run.samples[0].Cluster
-	o := outlook{run: run, options: map[affinity.Routing][]sim.Called{}}
+	o := outlook{run: run, levels: c.Scale.Levels(), options: map[affinity.Routing][]sim.Called{}}
 	if run.Summary.Zone != nil {
 		o.price = price
 	}
@@ -131,8 +132,8 @@ func meanCalls(samples []Sample, routing func(int32) affinity.Routing) []sim.Cal
 		for w, called := range calls {
 			mean[w].Total = called.Total
 			mean[w].Busiest += called.Busiest / n
-			for level, local := range called.Local {
-				mean[w].Local[level] += local / n
+			for at, local := range called.Local {
+				mean[w].Local[at] += local / n
 			}
 		}
 	}
@@ -166,7 +167,8 @@ func advise(c *sim.Cluster, w int, outlooks []outlook) Advice {
 func (o *outlook) saving(w int, routing affinity.Routing) Saving {
 	now, then := o.now[w], o.options[routing][w]
 	gained := func(level locality.Level) float64 {
-		if v := then.Local[level] - now.Local[level]; v > negligible*now.Total || v < -negligible*now.Total {
+		at := slices.Index(o.levels, level)
+		if v := then.Local[at] - now.Local[at]; v > negligible*now.Total || v < -negligible*now.Total {
 			return rounded(v)
 		}
 		return 0

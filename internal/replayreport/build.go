@@ -41,7 +41,11 @@ func NewSample(c *sim.Cluster, result *sim.Result) Sample {
 func NewRun(name, config string, samples []Sample, pricePerGB float64, timing bool) Run {
 	r := Run{Name: name, Config: config, samples: samples}
 	for _, s := range samples {
-		seed := Seed{Figures: figuresOf(s.Outcome, s.Unschedulable, pricePerGB)}
+		var scale locality.Scale
+		if s.Cluster != nil {
+			scale = s.Cluster.Scale
+		}
+		seed := Seed{Figures: figuresOf(s.Outcome, scale, s.Unschedulable, pricePerGB)}
 		if busiest := s.Outcome.Hotspot; s.Cluster != nil && busiest.Workload != sim.Anywhere {
 			w := workload(s.Cluster.Workloads[busiest.Workload].ID)
 			seed.BusiestWorkload, seed.BusiestNode = &w, s.Cluster.Nodes[busiest.Node].Node
@@ -139,6 +143,12 @@ func (r *Report) finished() *Report {
 	}
 	if f.Runs == nil {
 		f.Runs = []Run{}
+	}
+	if len(f.Runs) > 0 && len(f.Runs[0].Summary.Labelled) > 0 {
+		scale := f.Runs[0].Summary.scale()
+		for _, l := range scale.Levels() {
+			f.Levels = append(f.Levels, scale.Name(l))
+		}
 	}
 	f.Warnings = append(append([]string{}, r.Warnings...), f.warnings()...)
 	return &f

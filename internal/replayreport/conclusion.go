@@ -10,16 +10,18 @@ import (
 )
 
 // writeConclusion writes what a reader takes home: how much less or more each run
-// has between nodes and zones than the baseline, and what it costs.
+// has between nodes, zones and what labels tell than the baseline, and what it costs.
 func (r *Report) writeConclusion(out io.Writer) {
 	baseline := r.run(r.Baseline)
 	if baseline == nil || len(r.Runs) < 2 {
 		return
 	}
-	levels := []locality.Level{locality.Node}
-	header := []string{"AGAINST " + show.Printable(r.Baseline), "CROSS-NODE"}
-	if baseline.Summary.Zone != nil {
-		levels, header = append(levels, locality.Zone), append(header, "CROSS-ZONE")
+	var levels []locality.Level
+	header := []string{"AGAINST " + show.Printable(r.Baseline)}
+	for _, l := range baseline.Summary.scale().Levels() {
+		if l != locality.Region && *baseline.Summary.level(l) != nil {
+			levels, header = append(levels, l), append(header, "CROSS-"+r.upper(l))
+		}
 	}
 	priced := baseline.Summary.CrossZonePerMonth != nil
 	if priced {

@@ -15,6 +15,9 @@ type Figures[T any] struct {
 	Node   *Level[T] `json:"node"`
 	Zone   *Level[T] `json:"zone"`
 	Region *Level[T] `json:"region"`
+	// Labelled is the traffic at the levels that node labels tell, the nearest
+	// first: those that a run's configuration names and any node has.
+	Labelled []Labelled[T] `json:"labelled,omitempty"`
 	// BusiestEndpoint is what the busiest pod gets when every caller calls the
 	// endpoints on its own node first, relative to its fair share: 1 is even.
 	BusiestEndpoint T `json:"busiestEndpoint"`
@@ -60,6 +63,15 @@ type Level[T any] struct {
 	SameNode   Traffic[T] `json:"sameNode"`
 }
 
+// Labelled is the traffic at the boundaries of a level that a node label tells.
+type Labelled[T any] struct {
+	// Label is the label's key.
+	Label string `json:"label"`
+	*Level[T]
+
+	level locality.Level
+}
+
 // Traffic is what stays within the domains of a level, and what crosses their
 // boundaries: together all traffic. What has an end outside the cluster crosses.
 type Traffic[T any] struct {
@@ -89,16 +101,33 @@ func (f *Figures[T]) level(l locality.Level) **Level[T] {
 		return &f.Node
 	case locality.Zone:
 		return &f.Zone
-	default:
+	case locality.Region:
 		return &f.Region
+	default:
+		for i := range f.Labelled {
+			if f.Labelled[i].level == l {
+				return &f.Labelled[i].Level
+			}
+		}
+		none := (*Level[T])(nil)
+		return &none
 	}
+}
+
+// scale has the levels that node labels tell.
+func (f *Figures[T]) scale() locality.Scale {
+	var scale locality.Scale
+	for _, l := range f.Labelled {
+		scale = append(scale, locality.Label{Level: l.level, Key: l.Label})
+	}
+	return scale
 }
 
 // cells returns all figures that are there, in an order that depends on nothing
 // but which these are.
 func (f *Figures[T]) cells() []*T {
 	var cells []*T
-	for _, l := range locality.Levels() {
+	for _, l := range f.scale().Levels() {
 		level := *f.level(l)
 		if level == nil {
 			continue
@@ -124,7 +153,10 @@ func (f *Figures[T]) cells() []*T {
 // numbered as cells are.
 func estimateEach(like *Figures[float64], estimate func(cell int) sim.Estimate) Figures[sim.Estimate] {
 	var f Figures[sim.Estimate]
-	for _, l := range locality.Levels() {
+	for _, label := range like.scale() {
+		f.Labelled = append(f.Labelled, Labelled[sim.Estimate]{Label: label.Key, level: label.Level})
+	}
+	for _, l := range like.scale().Levels() {
 		if *like.level(l) != nil {
 			*f.level(l) = &Level[sim.Estimate]{}
 		}
@@ -161,14 +193,20 @@ func column(seeds []Seed, cell int) []float64 {
 	return values
 }
 
-// figuresOf puts an outcome into the form of a report.
-func figuresOf(o *sim.Outcome, unschedulable int, pricePerGB float64) Figures[float64] {
+// figuresOf puts an outcome into the form of a report. The scale has the names of
+// its levels.
+func figuresOf(o *sim.Outcome, scale locality.Scale, unschedulable int, pricePerGB float64) Figures[float64] {
 	f := Figures[float64]{
 		BusiestEndpoint: o.Hotspot.Load,
 		CPUDeviation:    o.CPUDeviation, MemoryDeviation: o.MemoryDeviation, Headroom: float64(o.Headroom),
 		Concentrated: float64(o.Concentrated), Concentration: float64(o.Concentrated) / float64(max(o.MultiReplica, 1)),
 		NodesOverSkew: float64(o.NodesOverSkew), ZonesOverSkew: float64(o.ZonesOverSkew),
 		Placed: float64(o.Placed), Missing: float64(o.Missing), Unschedulable: float64(unschedulable),
+	}
+	for _, label := range scale {
+		if _, known := o.Level(label.Level); known {
+			f.Labelled = append(f.Labelled, Labelled[float64]{Label: label.Key, level: label.Level})
+		}
 	}
 	for _, l := range o.Levels {
 		level := &Level[float64]{}

@@ -3,6 +3,7 @@ package replayreport
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // columns is a table of text whose columns are as wide as their widest cell: the
@@ -82,4 +84,11 @@ func milliseconds(seconds float64) string {
 	return fmt.Sprintf("%.2f ms", seconds*float64(time.Second/time.Millisecond))
 }
 
-func upper(l locality.Level) string { return strings.ToUpper(l.String()) }
+// upper is the name of a level at the head of a table: the key of its label, or NODE,
+// ZONE or REGION.
+func (r *Report) upper(l locality.Level) string {
+	if slices.Contains(locality.Levels(), l) {
+		return strings.ToUpper(l.String())
+	}
+	return show.Printable(r.Runs[0].Summary.scale().Name(l))
+}

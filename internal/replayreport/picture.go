@@ -142,7 +142,7 @@ func (a *artist) picture(s *Sample) picture {
 		for _, change := range all.workloads {
 			workloads[a.workloadAt[change.From]] = rounded(change.After)
 		}
-		name := strings.ToLower(level.String())
+		name := a.c.Scale.Name(level)
 		p.EdgeLocal[name], p.WorkloadLocal[name] = edges, workloads
 	}
 	a.traffic(s, &p)

@@ -39,6 +39,9 @@ type Report struct {
 	// Baseline is the name of the run that the differences and changes of all
 	// others are against; empty: there are none.
 	Baseline string `json:"baseline,omitempty"`
+	// Levels names all levels, the nearest first, where there are others than node,
+	// zone and region.
+	Levels []string `json:"levels,omitempty"`
 	// Runs are in the order in which they were asked for.
 	Runs []Run `json:"runs"`
 	// RoutingAdvice ranks the workloads whose Services would save something with

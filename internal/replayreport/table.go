@@ -92,10 +92,10 @@ func (c columns) left() columns {
 	return c
 }
 
-// shownLevels are those at which traffic can differ: regions only when there is
-// traffic between them.
+// shownLevels are those at which traffic can differ, the nearest first: regions
+// only when there is traffic between them.
 func (r *Report) shownLevels() []locality.Level {
-	return slices.DeleteFunc(locality.Levels(), func(l locality.Level) bool {
+	return slices.DeleteFunc(r.Runs[0].Summary.scale().Levels(), func(l locality.Level) bool {
 		return !slices.ContainsFunc(r.Runs, func(run Run) bool {
 			level := *run.Summary.level(l)
 			return level != nil && (l != locality.Region || level.Uniform.Crossing.Mean > r.Input.ExternalBytesPerSecond)
@@ -111,7 +111,7 @@ func shownModels() []sim.Model {
 func (r *Report) writeLevel(out io.Writer, l locality.Level) {
 	priced := l == locality.Zone && r.Runs[0].Summary.CrossZonePerMonth != nil
 	saved := priced && r.run(r.Baseline) != nil
-	header := []string{"CROSS-" + upper(l), "CONFIGURED", "%", "UNIFORM", "%", "FAIR-LOAD", "%", "SAME-NODE", "%"}
+	header := []string{"CROSS-" + r.upper(l), "CONFIGURED", "%", "UNIFORM", "%", "FAIR-LOAD", "%", "SAME-NODE", "%"}
 	if priced {
 		header = append(header, "COST/MONTH")
 	}

@@ -18,6 +18,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 	"sigs.k8s.io/yaml"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
@@ -81,6 +82,22 @@ func Parse(file string, data []byte) (*Config, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return &Config{Scheduler: scheduler, LeaseName: strings.TrimSpace(written.LeaderElection.ResourceName), off: off}, nil
+}
+
+// Scale returns the levels that node labels tell in any profile of any of the
+// configurations. It is an error when these are too many, or differ in their order.
+func Scale(configs ...*Config) (locality.Scale, error) {
+	var scales []locality.Scale
+	for _, c := range configs {
+		profiles, err := c.TrafficLocality()
+		if err != nil {
+			return nil, err
+		}
+		for _, args := range profiles {
+			scales = append(scales, trafficlocality.ScaleOf(args))
+		}
+	}
+	return locality.Merge(scales...)
 }
 
 // TrafficLocality returns the plugin's arguments in each profile that has any, with

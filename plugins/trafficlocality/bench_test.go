@@ -241,7 +241,7 @@ func BenchmarkIndexUpdate(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		x := newIndex()
+		x := c.newIndex()
 		x.update(candidates)
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {

@@ -92,13 +92,27 @@ func (p *Plugin) addEdge(x *index, peer peer, e edge, now time.Time) {
 	if p.scorer.foresees {
 		coming = e.peerDesired - total(places)
 	}
+	e, leaving := e.split()
 	for l := range p.levels {
 		level := &p.levels[l]
 		level.addEdge(p.scorer, e, p.zones)
+		if leaving.w > 0 && level.level > locality.Zone {
+			level.addEdge(p.scorer, leaving, p.zones)
+		}
 		if coming > 0 && level.step > 0 {
 			level.expect(e, coming)
 		}
 	}
+}
+
+// split returns what of the edge may stay in the zone, and what leaves it whatever is
+// there: of this no more is assumed than that it reaches all endpoints alike.
+func (e edge) split() (staying, leaving edge) {
+	near, part := e.routing.Kept()
+	staying, leaving = e, e
+	staying.routing, staying.w = near, e.w*part
+	leaving.routing, leaving.w = affinity.Uniform, e.w*(1-part)
+	return staying, leaving
 }
 
 // complete fills in how many pods the peer wants that runs at the given places and,
@@ -139,7 +153,7 @@ func (p *Plugin) routing(pod *v1.Pod) affinity.Routing {
 func (p *Plugin) limits(x *index, desired, placed int32, candidates []fwk.NodeInfo) [2]int32 {
 	limits := p.scorer.limits(desired, placed)
 	for l := range p.levels {
-		if at := p.levels[l].position; at < len(limits) && !p.levels[l].below(limits[at], candidates) {
+		if at := p.levels[l].bound; at >= 0 && !p.levels[l].below(limits[at], candidates) {
 			limits[at] = math.MaxInt32
 		}
 	}
@@ -150,20 +164,11 @@ func (p *Plugin) limits(x *index, desired, placed int32, candidates []fwk.NodeIn
 // of its domains, each by what a byte is worth more there than at the next
 // wider level; none where as many of the workload's pods are as the limits say.
 func (p *Plugin) sumOverLevels(x *index, limits [2]int32) (bySlot []float64, best float64) {
-	p.bySlot = resized(p.bySlot, len(x.where))
-	for slot, domains := range x.where {
-		var sum float64
-		full := false
-		for l := range p.levels {
-			level := &p.levels[l]
-			if d := domains[level.position]; d != noDomain {
-				sum += level.step * level.gains[d]
-				full = full || level.position < len(limits) && level.own.pods[d] >= limits[level.position]
-			}
-		}
-		if full {
-			continue
-		}
+	p.bySlot = resized(p.bySlot, len(x.nodes))
+	for l := range p.levels {
+		p.levels[l].addTo(p.bySlot, limits)
+	}
+	for slot, sum := range p.bySlot {
 		p.bySlot[slot] = max(sum, 0)
 		best = max(best, sum)
 	}
@@ -216,9 +221,7 @@ func total(places []placement) int32 {
 // levelGains adds up the gains of one pod at the domains of one level. It is
 // used for one pod after the other, so that its slices are made once.
 type levelGains struct {
-	level    locality.Level
-	position int     // of the level in index.where
-	step     float64 // what a byte is worth more here than at the next wider level
+	scoredLevel
 
 	index *index
 	gains []float64 // by domain number, without step
@@ -230,7 +233,7 @@ type levelGains struct {
 func newLevels(s scorer) []levelGains {
 	levels := make([]levelGains, 0, len(s.levels))
 	for _, level := range s.levels {
-		levels = append(levels, levelGains{level: level, position: int(level) - 1, step: s.closeness.Step(level)})
+		levels = append(levels, levelGains{scoredLevel: level})
 	}
 	return levels
 }
@@ -269,13 +272,35 @@ func (l *levelGains) addEdge(s scorer, e edge, zones *levelGains) {
 // divide has calls divided over the callee's pods in the zone of a node instead of
 // over all, the pod itself included where it is called.
 func (l *levelGains) divide(calls bool, slot int32, own, peer *affinity.Replicas) {
-	zone := l.index.where[slot][l.position]
+	zone := l.index.where[l.position][slot]
 	switch {
 	case zone == noDomain:
 	case calls:
 		peer.Desired = l.peer.pods[zone]
 	default:
 		own.Desired = l.own.pods[zone] + 1
+	}
+}
+
+// addTo adds the level's part to the gains on each node, which becomes less than
+// nothing where the limits are reached.
+func (l *levelGains) addTo(bySlot []float64, limits [2]int32) {
+	step := l.step
+	if step == 0 {
+		clear(l.gains)
+		step = 1
+	}
+	if l.bound >= 0 {
+		for _, d := range l.own.domains {
+			if l.own.pods[d] >= limits[l.bound] {
+				l.gains[d] = math.Inf(-1)
+			}
+		}
+	}
+	for slot, d := range l.index.where[l.position] {
+		if d != noDomain {
+			bySlot[slot] += step * l.gains[d]
+		}
 	}
 }
 
@@ -293,7 +318,7 @@ func (l *levelGains) below(limit int32, candidates []fwk.NodeInfo) bool {
 		return true
 	}
 	for slot := range l.index.slotsOf(candidates) {
-		if d := l.index.where[slot][l.position]; d == noDomain || l.own.pods[d] < limit {
+		if d := l.index.where[l.position][slot]; d == noDomain || l.own.pods[d] < limit {
 			return true
 		}
 	}
@@ -324,7 +349,7 @@ func (t *tally) count(places []placement, position int, x *index, domains int) {
 		t.pods, t.at = append(t.pods, 0), append(t.at, 0)
 	}
 	for _, place := range places {
-		d := x.where[place.at][position]
+		d := x.where[position][place.at]
 		if d == noDomain {
 			continue
 		}

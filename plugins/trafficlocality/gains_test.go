@@ -31,7 +31,7 @@ func (c *cluster) gains(p *Plugin, pod *v1.Pod) map[string]float64 {
 	if !ok {
 		return nil
 	}
-	x := newIndex()
+	x := newIndex(p.scorer.topology)
 	x.update(c.nodes())
 	sum := p.gains(snap, i, pod, x, c.nodes(), c.now)
 	gains := map[string]float64{}
@@ -80,6 +80,7 @@ func randomCluster(t *testing.T, random *rand.Rand, args string, selfFlow bool) 
 	assignment := cut.NewAssignment(desired)
 	for i := range nodeCount {
 		n := node(fmt.Sprintf("n%d", i), []string{"", "r1", "r2"}[random.IntN(3)], []string{"", "a", "b"}[random.IntN(3)])
+		c.label(n, random)
 		c.cache.AddNode(klog.Background(), n)
 		for range random.IntN(6) {
 			w := random.IntN(workloadCount)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,16 @@ const (
 // allOfIt are arguments under which the plugin's say does not depend on the
 // rate, and only bytes count.
 const allOfIt = "significantRate: 0, requestBytes: 0, maxShare: {node: 1, zone: 1}"
+
+// rackLabel and hallLabel are node labels for levels of their own.
+const (
+	rackLabel = "example.com/rack"
+	hallLabel = "example.com/hall"
+)
+
+// rackAndHall are arguments with a level between node and zone, and one between
+// zone and region.
+const rackAndHall = "levels: [{label: " + rackLabel + ", closeness: 0.75}, {label: " + hallLabel + ", closeness: 0.25}]"
 
 var dataTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -86,6 +97,9 @@ func (c *cluster) newPlugin(args string) *Plugin {
 	}
 	return p.(*Plugin)
 }
+
+// newIndex returns an empty index for the levels of the plugin.
+func (c *cluster) newIndex() *index { return newIndex(c.plugin.scorer.topology) }
 
 func rawArgs(fields string) runtime.Object {
 	return &runtime.Unknown{Raw: []byte("{" + fields + "}")}
@@ -149,8 +163,8 @@ func workload(name string) flowgraph.WorkloadID {
 	return flowgraph.WorkloadID{Namespace: namespace, Name: name}
 }
 
-// assign adds the nodes and pods of e.g. "n1@r/a: web db*2 old(terminating); n2:":
-// node name, region and zone, then workloads with the number of their pods.
+// assign adds the nodes and pods of e.g. "n1@r/a: web db*2 old(terminating); n2@r/a/1:; n3:":
+// node name, region, zone and rack, then workloads with the number of their pods.
 func (c *cluster) assign(text string) {
 	c.Helper()
 	for _, part := range split(text, ";") {
@@ -159,8 +173,13 @@ func (c *cluster) assign(text string) {
 			c.Fatalf("not a node: %q", part)
 		}
 		name, place, _ := strings.Cut(strings.TrimSpace(position), "@")
-		region, zone, _ := strings.Cut(place, "/")
-		c.cache.AddNode(klog.Background(), node(name, region, zone))
+		region, place, _ := strings.Cut(place, "/")
+		zone, rack, _ := strings.Cut(place, "/")
+		n := node(name, region, zone)
+		if rack != "" {
+			n.Labels[rackLabel] = rack
+		}
+		c.cache.AddNode(klog.Background(), n)
 		for _, word := range strings.Fields(pods) {
 			for _, pod := range c.parsePods(word) {
 				c.place(pod, name)
@@ -179,6 +198,15 @@ func node(name, region, zone string) *v1.Node {
 		n.Label(v1.LabelTopologyZone, zone)
 	}
 	return n.Obj()
+}
+
+// label gives a node random values of the labels that the plugin knows, or none.
+func (c *cluster) label(n *v1.Node, random *rand.Rand) {
+	for _, label := range c.plugin.scorer.topology {
+		if value := []string{"", "1", "2"}[random.IntN(3)]; value != "" {
+			metav1.SetMetaDataLabel(&n.ObjectMeta, label.Key, value)
+		}
+	}
 }
 
 // parsePods reads "db", "db*3" or "db*3(terminating)".

@@ -15,18 +15,11 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
-// levelCount is the number of levels that are domains; level l has position
-// l-1 in arrays of this length.
-const levelCount = int(locality.Region)
-
 // noDomain marks a node whose domain at a level is unknown.
 const noDomain int32 = -1
 
 // noWorkload marks a pod that takes no part in any workload's traffic.
 const noWorkload int32 = -1
-
-// nowhere is the position of a node of which nothing is known.
-var nowhere = [levelCount]int32{noDomain, noDomain, noDomain} //nolint:gochecknoglobals // nothing changes it; Go has no constant arrays
 
 // index says how many pods of each workload run on which node, assumed pods
 // included. It follows the scheduler's own view of the nodes: a NodeInfo whose
@@ -37,14 +30,15 @@ var nowhere = [levelCount]int32{noDomain, noDomain, noDomain} //nolint:gocheckno
 // One goroutine writes it. The map slots is replaced, never written, so that a
 // scoring state may go on reading the one that it was made with.
 type index struct {
-	slots  map[string]int32    // node name -> slot
-	nodes  []indexedNode       // by slot
-	where  [][levelCount]int32 // domain numbers, by slot
-	free   []int32             // slots of nodes that are gone
-	listed []fwk.NodeInfo      // the last list
-	order  []int32             // slots of the last list
+	scale  locality.Scale
+	slots  map[string]int32 // node name -> slot
+	nodes  []indexedNode    // by slot
+	where  [][]int32        // domain numbers, by position of the level and slot
+	free   []int32          // slots of nodes that are gone
+	listed []fwk.NodeInfo   // the last list
+	order  []int32          // slots of the last list
 
-	domains   [levelCount]numbering[string]   // domain keys; a user is a node
+	domains   []numbering[string]             // domain keys, by position of the level; a user is a node
 	workloads numbering[flowgraph.WorkloadID] // a user is a pod
 	placed    [][]placement                   // by workload number
 	touched   []flowgraph.WorkloadID          // whose placements have changed
@@ -70,10 +64,11 @@ type placement struct {
 	pod   *v1.Pod // one of them
 }
 
-func newIndex() *index {
-	x := &index{slots: map[string]int32{}, workloads: newNumbering[flowgraph.WorkloadID]()}
-	for level := range x.domains {
-		x.domains[level] = newNumbering[string]()
+func newIndex(scale locality.Scale) *index {
+	x := &index{scale: scale, slots: map[string]int32{}, workloads: newNumbering[flowgraph.WorkloadID]()}
+	for range scale.Levels() {
+		x.domains = append(x.domains, newNumbering[string]())
+		x.where = append(x.where, nil)
 	}
 	return x
 }
@@ -129,7 +124,9 @@ func (x *index) newSlot() int32 {
 		return slot
 	}
 	x.nodes = append(x.nodes, indexedNode{generation: -1})
-	x.where = append(x.where, nowhere)
+	for i := range x.where {
+		x.where[i] = append(x.where[i], noDomain)
+	}
 	return int32(len(x.nodes) - 1)
 }
 
@@ -140,19 +137,19 @@ func (x *index) setNode(slot int32, node *v1.Node) {
 		return
 	}
 	x.altered = x.altered || alters(n.node, node)
-	was := x.where[slot]
-	n.node, x.where[slot] = node, nowhere
+	n.node = node
+	keys := make([]string, len(x.domains))
 	if node != nil {
-		at := kube.LocalityOf(node)
-		for _, level := range locality.Levels() {
-			if key := at.Domain(level); key != "" {
-				x.where[slot][level-1] = x.domains[level-1].use(key)
-			}
-		}
+		keys = x.scale.Domains(kube.LocalityOf(node), kube.ValuesOf(node, x.scale))
 	}
-	for level, d := range was { // last, so that a domain that stays keeps its number
-		if d != noDomain {
-			x.domains[level].release(d)
+	for i, domains := range x.where {
+		was := domains[slot]
+		domains[slot] = noDomain
+		if keys[i] != "" {
+			domains[slot] = x.domains[i].use(keys[i])
+		}
+		if was != noDomain { // last, so that a domain that stays keeps its number
+			x.domains[i].release(was)
 		}
 	}
 }

@@ -23,7 +23,7 @@ type indexView struct {
 	Pods    map[string]map[string]int32          // by workload and node
 	Domains map[string]map[locality.Level]string // by node
 	// Known are the workloads and the domains that the index has numbers for.
-	Known [1 + levelCount]int
+	Known []int
 }
 
 func viewOf(x *index) indexView {
@@ -37,15 +37,15 @@ func viewOf(x *index) indexView {
 	}
 	for name, slot := range x.slots {
 		v.Domains[name] = map[locality.Level]string{}
-		for _, level := range locality.Levels() {
-			if d := x.where[slot][level-1]; d != noDomain {
-				v.Domains[name][level] = x.domains[level-1].keys[d]
+		for i, level := range x.scale.Levels() {
+			if d := x.where[i][slot]; d != noDomain {
+				v.Domains[name][level] = x.domains[i].keys[d]
 			}
 		}
 	}
-	v.Known[0] = len(x.workloads.numbers)
-	for level := range x.domains {
-		v.Known[1+level] = len(x.domains[level].numbers)
+	v.Known = append(v.Known, len(x.workloads.numbers))
+	for _, domains := range x.domains {
+		v.Known = append(v.Known, len(domains.numbers))
 	}
 	return v
 }
@@ -96,6 +96,7 @@ func (c *churn) newPod() *v1.Pod {
 
 func (c *churn) newNode(name string) *v1.Node {
 	n := node(name, []string{"", "r1", "r2"}[c.random.IntN(3)], []string{"", "a", "b", "c"}[c.random.IntN(4)])
+	c.label(n, c.random)
 	c.nodes[name] = n
 	return n
 }
@@ -150,8 +151,9 @@ func (c *churn) step() {
 
 func TestIndexFollowsTheCache(t *testing.T) {
 	for seed := range uint64(20) {
-		c := &churn{cluster: newCluster(t, ""), random: rand.New(rand.NewPCG(seed, 7)), nodes: map[string]*v1.Node{}}
-		x := newIndex()
+		args := []string{"", rackAndHall}[seed%2]
+		c := &churn{cluster: newCluster(t, args), random: rand.New(rand.NewPCG(seed, 7)), nodes: map[string]*v1.Node{}}
+		x := c.newIndex()
 		generations := map[string]int64{}
 		scans := 0
 		for round := range 200 {
@@ -178,7 +180,7 @@ func TestIndexFollowsTheCache(t *testing.T) {
 				t.Fatalf("seed %d, round %d: the pods of %d nodes were looked at, %d nodes changed", seed, round, scans, wantScans)
 			}
 
-			fresh := newIndex()
+			fresh := c.newIndex()
 			fresh.update(c.cluster.nodes())
 			if diff := cmp.Diff(viewOf(fresh), viewOf(x)); diff != "" {
 				t.Fatalf("seed %d, round %d: a fresh index and this one differ (-fresh, +this):\n%s", seed, round, diff)
@@ -195,7 +197,7 @@ func TestIndexFollowsTheCache(t *testing.T) {
 func TestIndexOfANodeThatComesBackUnchanged(t *testing.T) {
 	c := newCluster(t, "")
 	c.assign("n1@r/a: web; n2@r/b: db*2 cart; n3: db")
-	x, fresh := newIndex(), newIndex()
+	x, fresh := c.newIndex(), c.newIndex()
 	x.update(c.nodes())
 	x.update(c.nodes("n1", "n2"))
 	x.update(c.nodes())

@@ -72,7 +72,7 @@ func (t *traffic) stays(bytes float64) {
 }
 
 func newLinks() links {
-	return links{local: levelGains{level: locality.Node, position: int(locality.Node) - 1, step: 1}}
+	return links{local: levelGains{scoredLevel: scoredLevel{level: locality.Node, step: 1}}}
 }
 
 // start begins with another pod, whose workload runs at the given places.
@@ -134,7 +134,7 @@ func (p *Plugin) relieve(snap *flowgraph.Snapshot, x *index, bySlot []float64, n
 			continue
 		}
 		adds := l.adds
-		adds.stays(l.local.gains[x.where[slot][l.local.position]])
+		adds.stays(l.local.gains[x.where[l.local.position][slot]])
 		if (adds.out > 0 || adds.in > 0) && p.full(snap, x, int32(slot), adds, &left, now) {
 			bySlot[slot] = 0
 			continue

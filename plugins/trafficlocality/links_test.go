@@ -17,8 +17,8 @@ import (
 // inBytes has the label "link" count bytes per second, all of which may be used.
 const inBytes = ", networkCapacity: {label: link, unit: 8, maxUtilization: 1}"
 
-// label gives nodes a label, as in "n1=50 n2=80".
-func (c *cluster) label(key, text string) {
+// setLabels gives nodes a label, as in "n1=50 n2=80".
+func (c *cluster) setLabels(key, text string) {
 	c.Helper()
 	for _, word := range strings.Fields(text) {
 		name, value, _ := strings.Cut(word, "=")
@@ -70,7 +70,7 @@ func TestNetworkCapacity(t *testing.T) {
 			c.traffic(test.traffic)
 			c.desire("web=1 db=1 out=1 source=1 sink=1")
 			c.assign(test.assign)
-			c.label("link", test.links)
+			c.setLabels("link", test.links)
 			if got := c.scoreText(c.pod("web")); got != test.want {
 				t.Errorf("the scores are %s, want %s", got, test.want)
 			}
@@ -87,7 +87,7 @@ func TestLoads(t *testing.T) {
 	for range 20 {
 		c, _ := randomCluster(t, random, allOfIt+", reserveRoom: false, routing: Uniform, closeness: {zone: 0, region: 0}"+inBytes, true)
 		for _, info := range c.nodes() {
-			c.label("link", info.Node().Name+"=1T")
+			c.setLabels("link", info.Node().Name+"=1T")
 		}
 		for w := range 8 {
 			c.desire(fmt.Sprintf("w%d=60", w)) // more than there will be
@@ -186,7 +186,7 @@ func TestPodsGoWhereTheNetworkHasRoom(t *testing.T) {
 		c.traffic("web -> db 60MB/s; web -> out 12MB/s")
 		c.desire("web=6 db=1 out=1")
 		c.assign("n1: db; n2: out; n3:; n4:")
-		c.label("link", links)
+		c.setLabels("link", links)
 		fw := c.profileWith(c.dependencies(), allOfIt+", routing: Uniform, closeness: {zone: 0, region: 0}"+inBytes)
 		on := map[string]int{}
 		for range 6 {

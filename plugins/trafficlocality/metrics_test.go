@@ -51,7 +51,7 @@ func TestExtremesAreThoseOfTheCandidates(t *testing.T) {
 	c := newCluster(t, "")
 	c.assign("n1:; n2:; n3:; n4:")
 	nodes := c.nodes("n1", "n2", "n3", "n4")
-	x := newIndex()
+	x := c.newIndex()
 	x.update(nodes)
 	x.update(nodes[:3]) // the slot of n4 is free
 	gains := make([]float64, len(nodes))

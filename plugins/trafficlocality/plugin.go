@@ -98,7 +98,7 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 func (p *Plugin) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.index, p.levels, p.bySlot, p.wanted = newIndex(), newLevels(p.scorer), nil, nil
+	p.index, p.levels, p.bySlot, p.wanted = newIndex(p.scorer.topology), newLevels(p.scorer), nil, nil
 	p.reserved, p.links = newReservations(), newLinks()
 	p.zones = nil
 	if i := slices.IndexFunc(p.levels, func(l levelGains) bool { return l.level == locality.Zone }); i >= 0 {

@@ -67,7 +67,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 	placed, reserves := p.index, p.scorer.reserves
 	if state.IsPodGroupSchedulingCycle() {
 		// Pods that a group cycle assumes leave the generations as they were.
-		placed, reserves = newIndex(), false
+		placed, reserves = newIndex(p.scorer.topology), false
 	}
 	placed.update(all)
 	p.reserved.refresh(p.replicas, now)
@@ -88,7 +88,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 	if gains.best > best {
 		p.metrics.peersNotScored()
 	}
-	out := &scoreState{slots: placed.slots, scores: make([]uint8, len(placed.where))}
+	out := &scoreState{slots: placed.slots, scores: make([]uint8, len(placed.nodes))}
 	switch {
 	case best > 0:
 		scale := p.scorer.scale(best, gains.podRate, mean, influence)

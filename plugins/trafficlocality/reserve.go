@@ -57,7 +57,7 @@ type offer struct {
 func newReservations() reservations {
 	return reservations{
 		of:    map[int32][]int32{},
-		level: levelGains{level: locality.Node, position: int(locality.Node) - 1, step: 1},
+		level: levelGains{scoredLevel: scoredLevel{level: locality.Node, step: 1}},
 	}
 }
 
@@ -76,7 +76,7 @@ const mostPromises = 128
 // reserve brings the promises to the state of the index.
 func (p *Plugin) reserve(snap *flowgraph.Snapshot, x *index, now time.Time) {
 	r := &p.reserved
-	for len(r.bySlot) < len(x.where) {
+	for len(r.bySlot) < len(x.nodes) {
 		r.bySlot = append(r.bySlot, nil)
 	}
 	touched, moved := x.takeTouched()
@@ -320,7 +320,7 @@ func (p *Plugin) cede(workload int, pod *v1.Pod, gains *gains, meanRate float64)
 		}
 		if say := p.taken(slot, workload, pod, size, gain, meanRate); say > 0 {
 			if others == nil {
-				others = make([]float64, len(p.index.where))
+				others = make([]float64, len(p.index.nodes))
 			}
 			others[slot] = say
 			if gains.bySlot != nil {

@@ -80,7 +80,7 @@ func TestPanicsBecomeSkip(t *testing.T) {
 			if got := c.scoreText(c.pod("web")); got != want {
 				t.Errorf("the scores are %s afterwards, want %s", got, want)
 			}
-			fresh := newIndex()
+			fresh := c.newIndex()
 			fresh.update(nodes)
 			if diff := cmp.Diff(viewOf(fresh), viewOf(c.plugin.index)); diff != "" {
 				t.Errorf("a fresh index and the plugin's differ (-fresh, +plugin's):\n%s", diff)

@@ -15,8 +15,8 @@ type scorer struct {
 	netmarks        bool
 	auto            bool             // the routing is read from the cluster
 	routing         affinity.Routing // of every callee, unless auto
-	closeness       locality.Closeness
-	levels          []locality.Level // those with a positive step or a bound
+	topology        locality.Scale
+	levels          []scoredLevel
 	requestBytes    float64
 	significantRate float64    // negative: by the graph
 	maxShare        [2]float64 // of a workload's pods, on a node and in a zone
@@ -30,13 +30,14 @@ type scorer struct {
 func newScorer(a *configv1.TrafficLocalityArgs) scorer {
 	s := scorer{
 		netmarks:        a.Strategy == configv1.StrategyNetMARKS,
-		closeness:       locality.Closeness{Node: *a.Closeness.Node, Zone: *a.Closeness.Zone, Region: *a.Closeness.Region},
 		requestBytes:    a.RequestBytes.AsApproximateFloat64(),
 		significantRate: -1,
 		maxShare:        [2]float64{*a.MaxShare.Node, *a.MaxShare.Zone},
 		staleAfter:      a.StaleAfter.Duration,
 		expireAfter:     a.ExpireAfter.Duration,
 	}
+	var closeness []float64
+	s.topology, closeness = scaleOf(a)
 	if a.SignificantRate != nil {
 		s.significantRate = a.SignificantRate.AsApproximateFloat64()
 	}
@@ -45,7 +46,7 @@ func newScorer(a *configv1.TrafficLocalityArgs) scorer {
 		s.routing = affinity.FairLoad
 	}
 	if s.netmarks { // as published
-		s.closeness = locality.Closeness{Node: 1}
+		s.topology, closeness = nil, []float64{1, 0, 0}
 		s.requestBytes = 0
 		s.maxShare = [2]float64{1, 1}
 		if a.SignificantRate == nil {
@@ -55,13 +56,9 @@ func newScorer(a *configv1.TrafficLocalityArgs) scorer {
 	if n := a.NetworkCapacity; n != nil && !s.netmarks {
 		s.links = linkBound{label: n.Label, unit: *n.Unit, share: *n.MaxUtilization}
 	}
-	s.foresees = !s.netmarks && *a.ReserveRoom && s.closeness.Node > 0
-	s.reserves = s.foresees && s.closeness.Step(locality.Node) > 0
-	for i, level := range locality.Levels() {
-		if s.closeness.Step(level) > 0 || i < len(s.maxShare) && s.maxShare[i] < 1 {
-			s.levels = append(s.levels, level)
-		}
-	}
+	s.levels = scored(s.topology, closeness, s.maxShare)
+	s.foresees = !s.netmarks && *a.ReserveRoom && closeness[0] > 0
+	s.reserves = s.foresees && len(s.levels) > 0 && s.levels[0].level == locality.Node && s.levels[0].step > 0
 	return s
 }
 
@@ -73,7 +70,7 @@ func (s scorer) influence(age time.Duration) float64 {
 // nodeLocal reports whether a pod that lands on a node changes the score of
 // that node at most.
 func (s scorer) nodeLocal() bool {
-	nodeOnly := len(s.levels) == 0 || len(s.levels) == 1 && s.levels[0] == locality.Node
+	nodeOnly := len(s.levels) == 0 || len(s.levels) == 1 && s.levels[0].level == locality.Node
 	// Under FairLoad the own pods count, and the best node's gain is what every
 	// score is measured against.
 	// A node that draws no more of the workload's pods may have been the best.

@@ -45,6 +45,7 @@ type figures struct {
 	Node, Zone        map[string]traffic
 	CrossZonePerMonth estimate
 	BusiestEndpoint   estimate
+	Labelled          []struct{ Uniform, Configured traffic }
 }
 
 type traffic struct {
@@ -395,6 +396,54 @@ func TestOneRun(t *testing.T) {
 	}
 	if n := evaluate[int](p, `document.querySelectorAll("svg.picture").length`); n != 1 {
 		t.Errorf("%d pictures, want one", n)
+	}
+	p.quiet()
+}
+
+// TestLabelledLevels chooses a level that a node label tells.
+func TestLabelledLevels(t *testing.T) {
+	dir := t.TempDir()
+	vicinity(t, "replay", "mesh:heavy-tailed,size=60", "--write", dir)
+	path := filepath.Join(dir, "cluster.json")
+	objects, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := -1
+	racks := strings.Split(string(objects), `"kubernetes.io/hostname":`)
+	for i := range racks[1:] {
+		n++
+		racks[i+1] = fmt.Sprintf(`"example.com/rack": "rack-%d", "kubernetes.io/hostname":`, n%6) + racks[i+1]
+	}
+	config := filepath.Join(dir, "racks.yaml")
+	text := "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles:\n" +
+		"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 5}]}}, " +
+		"pluginConfig: [{name: TrafficLocality, args: {levels: [{label: example.com/rack, closeness: 0.8}]}}]}\n"
+	for file, content := range map[string]string{path: strings.Join(racks, ""), config: text} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"replay", filepath.Join(dir, "edges.csv"), "--cluster", path, "--order", "random", "--seeds", "2", "--run", "default", "--scheduler-config", config}
+	r := decode[report](t, vicinity(t, append(args, "-o", "json")...))
+	p := show(t, vicinity(t, append(args, "-o", "html")...), desktop)
+	p.choose("Level", "example.com/rack")
+	for _, run := range r.Runs {
+		p.choose("Run", run.Name)
+		for _, model := range []string{"uniform", "configured"} {
+			p.choose("Routing", model)
+			if len(run.Summary.Labelled) != 1 {
+				t.Fatalf("%s: %d levels of labels", run.Name, len(run.Summary.Labelled))
+			}
+			of := map[string]traffic{"uniform": run.Summary.Labelled[0].Uniform, "configured": run.Summary.Labelled[0].Configured}
+			want := percent(of[model].LocalShare.Mean)
+			if got := p.text("h1"); !strings.Contains(got, want) || !strings.Contains(got, "in its example.com/rack") {
+				t.Errorf("%s, %s: the headline is %q, want %s", run.Name, model, got, want)
+			}
+			if got := p.text(`[data-figure="example.com/rack.localShare"]`); !strings.Contains(got, want) {
+				t.Errorf("%s, %s: the tile is %q, want %s", run.Name, model, got, want)
+			}
+		}
 	}
 	p.quiet()
 }

@@ -60,6 +60,9 @@ func (s *suite) testPrediction(t *testing.T) {
 		{"outlierDetection", `null`, `"outlierDetection": {"interval": "1s"}`},
 		{"failoverPriority of the node", `null`, setting + `{"failoverPriority": ["kubernetes.io/hostname"]}}`},
 		{"failoverPriority of zone and node", `null`, setting + `{"failoverPriority": ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]}}`},
+		{"distribute, 80 % in the zone", `null`, setting + distribute([]int{80, 10, 10}, []int{10, 80, 10}, []int{10, 10, 80}) + `}`},
+		{"distribute, another share for each zone", `"PreferSameZone"`, setting + distribute([]int{90, 5, 5}, []int{30, 40, 30}) + `}`},
+		{"distribute without outlierDetection", `"PreferSameZone"`, `"loadBalancer": {"localityLbSetting": ` + distribute([]int{20, 40, 40}, []int{40, 20, 40}, []int{40, 40, 20}) + `}`},
 	}
 	least, most := 1.0, 0.0
 	for _, policy := range policies {
@@ -78,6 +81,21 @@ func (s *suite) testPrediction(t *testing.T) {
 	if most-least < 0.2 {
 		t.Errorf("the policies keep %.1f to %.1f %% local: the comparison says little", 100*least, 100*most)
 	}
+}
+
+// distribute says by the sandbox's zones, in their order, in percent where the calls
+// from one zone after the other go.
+func distribute(shares ...[]int) string {
+	zones := []string{"region-1/zone-a/*", "region-1/zone-b/*", "region-1/zone-c"}
+	var entries []string
+	for from := range shares {
+		var to []string
+		for i, percent := range shares[from] {
+			to = append(to, fmt.Sprintf("%q: %d", zones[i], percent))
+		}
+		entries = append(entries, fmt.Sprintf(`{"from": %q, "to": {%s}}`, zones[from], strings.Join(to, ", ")))
+	}
+	return `{"distribute": [` + strings.Join(entries, ", ") + `]}`
 }
 
 // newPrediction deploys an application of a front end, a fan-out behind it and

@@ -50,6 +50,22 @@ const levelWords = {
   region: { local: "in its region", crossing: "between regions", stays: "stays in a region", domain: "region" },
 };
 
+// adoptLabels has the levels that node labels tell stand beside node, zone and region,
+// under the keys of their labels, and gives them words.
+function adoptLabels(report) {
+  for (const run of report.runs) {
+    for (const figures of [run.summary, run.difference, ...(run.perSeed ?? [])]) {
+      for (const level of figures?.labelled ?? []) figures[level.label] = level;
+    }
+  }
+  for (const { label } of report.runs[0]?.summary.labelled ?? []) {
+    levelWords[label] = { local: `in its ${label}`, crossing: `between ${label}`, stays: `stays in a ${label}`, domain: label };
+  }
+}
+
+// levelNames are those of all levels, the nearest first.
+const levelNames = (report) => report.levels ?? ["node", "zone", "region"];
+
 const modelWords = {
   configured: "as the Services say",
   uniform: "evenly over all endpoints",

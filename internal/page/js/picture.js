@@ -133,7 +133,7 @@ function drawBoxes(scene, form) {
       svg("rect", { class: "frame", x: x + 0.5, y: y + 0.5, width: width - 1, height: height - 1, rx: form.labels ? 6 : 3 }),
       form.labels ? svg("text", { x: x + 8, y: y + 15 }, fitted(box.name, width - 16)) : null,
       svg("rect", { class: "local", x: x + 4, y: y + height - 6, width: local, height: 3 }),
-      svg("rect", { class: "crossing", x: x + 4 + local, y: y + height - 6, width: bar - local, height: 3 }));
+      svg("rect", { class: "crossing", x: x + 4 + local, y: y + height - 6, width: Math.max(bar - local, 0), height: 3 }));
   });
 }
 

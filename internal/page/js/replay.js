@@ -4,6 +4,7 @@ function replayPage(data, page) {
   const { report } = data;
   const base = (report.runs.length > 1 && report.runs.find((run) => run.name === report.baseline)) || null;
   if (!report.runs.length) return replace(page.main, el("h1", {}, "Nothing was replayed."), basis(data));
+  adoptLabels(report);
   const levels = levelsOf(data);
   const state = { run: chosenRun(report, base).name, level: "node", model: "configured" };
   const run = () => report.runs.find((r) => r.name === state.run);
@@ -40,8 +41,8 @@ function replayPage(data, page) {
 // levelsOf are the levels at which there is more than one domain.
 function levelsOf({ report, cluster }) {
   const domains = { node: (n) => n.name, zone: (n) => n.region + "/" + n.zone, region: (n) => n.region };
-  const several = (level) => !cluster || level === "node" || new Set(cluster.nodes.map(domains[level])).size > 1;
-  return Object.keys(domains).filter((level) => report.runs.some((run) => run.summary[level]) && several(level));
+  const several = (level) => !cluster || level === "node" || !domains[level] || new Set(cluster.nodes.map(domains[level])).size > 1;
+  return levelNames(report).filter((level) => report.runs.some((run) => run.summary[level]) && several(level));
 }
 
 // chosenRun is that of the shipped profile, or else the one that keeps most on its
@@ -63,7 +64,7 @@ function replayControls(report, levels, state, set, listeners) {
   return [
     el("span", { class: "brand" }, "Vicinity"),
     runs,
-    levels.length > 1 ? choice("Level", levels.map((level) => ({ value: level, text: level[0].toUpperCase() + level.slice(1) })), state.level, (level) => set({ level })) : null,
+    levels.length > 1 ? choice("Level", levels.map((level) => ({ value: level, text: !["node", "zone", "region"].includes(level) ? level : level[0].toUpperCase() + level.slice(1) })), state.level, (level) => set({ level })) : null,
     select("Routing", Object.keys(modelNames).map((model) => ({ value: model, text: modelNames[model] })), state.model, (model) => set({ model })),
   ];
 }
@@ -77,7 +78,7 @@ function changesSection(run, base) {
 function timelineSection(report, base, run, state, live) {
   if (!report.runs.some((r) => r.timeline?.length)) return null;
   const draw = () => {
-    const key = state.level === "node" ? "crossNodeBytesPerSecond" : "crossZoneBytesPerSecond";
+    const key = state.level === "zone" || state.level === "region" ? "crossZoneBytesPerSecond" : "crossNodeBytesPerSecond";
     const names = [base?.name ?? "before", run().name];
     const [before, after] = [base && base !== run() ? base.timeline ?? [] : [], run().timeline ?? []];
     if (!before.length && !after.length) return el("p", {}, "This run has no timeline.");

@@ -4,7 +4,7 @@
 function figureRows(report) {
   const rows = [];
   const has = (level) => report.runs.some((run) => run.summary[level]);
-  for (const level of ["node", "zone", "region"].filter(has)) {
+  for (const level of levelNames(report).filter(has)) {
     for (const model of Object.keys(modelNames)) {
       rows.push({ name: `Crossing ${levelWords[level].crossing.replace("between ", "")}: ${modelNames[model].toLowerCase()}`, of: (f) => f[level]?.[model].crossingBytesPerSecond, format: rate });
     }

@@ -179,10 +179,10 @@ func (m *Mesh) call(call Call, dt time.Duration, clients map[flowgraph.WorkloadI
 	}
 	from, _ := name(call.From)
 	for _, client := range clients[from] {
-		chosen := m.divide(service, client.at, places)
-		share := amount(requests / float64(len(clients[from])) / float64(len(chosen)))
-		for _, i := range chosen {
-			m.counters.between(client, servers[i], target, call.Protocol, share)
+		for i, part := range m.divide(service, client.at, places) {
+			if part > 0 {
+				m.counters.between(client, servers[i], target, call.Protocol, amount(requests/float64(len(clients[from]))*part))
+			}
 		}
 	}
 }

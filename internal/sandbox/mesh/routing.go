@@ -9,18 +9,30 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
-// divide returns the endpoints, by position, among which a client at a locality
-// divides its calls to a Service evenly; none when they have nowhere to go.
-func (m *Mesh) divide(service *corev1.Service, client locality.Locality, endpoints []locality.Locality) []int {
+// divide returns what part of its calls to a Service a client at a locality sends to
+// each endpoint, by position; all are 0 when they have nowhere to go.
+func (m *Mesh) divide(service *corev1.Service, client locality.Locality, endpoints []locality.Locality) []float64 {
 	if p := service.Spec.InternalTrafficPolicy; p != nil && *p == corev1.ServiceInternalTrafficPolicyLocal {
-		return within(locality.Node, client, endpoints)
+		return evenly(within(locality.Node, client, endpoints), len(endpoints))
 	}
 	distribution := distributionOf(service)
 	rule := m.rules[flowgraph.WorkloadID{Namespace: service.Namespace, Name: service.Name}]
-	if labels, decides := failover(rule, distribution != ""); decides {
-		return nearest(labels, client, endpoints)
+	if entries := distribute(rule); len(entries) > 0 {
+		return weighted(entries, client, endpoints)
 	}
-	return choose(distribution, client, endpoints)
+	if labels, decides := failover(rule, distribution != ""); decides {
+		return evenly(nearest(labels, client, endpoints), len(endpoints))
+	}
+	return evenly(choose(distribution, client, endpoints), len(endpoints))
+}
+
+// evenly divides calls over some of n endpoints.
+func evenly(chosen []int, n int) []float64 {
+	parts := make([]float64, n)
+	for _, i := range chosen {
+		parts[i] = 1 / float64(len(chosen))
+	}
+	return parts
 }
 
 // distributionOf returns the preference that a Service has in its field or in
@@ -62,6 +74,10 @@ func choose(distribution string, client locality.Locality, endpoints []locality.
 			return at
 		}
 	}
+	return everywhere(endpoints)
+}
+
+func everywhere(endpoints []locality.Locality) []int {
 	all := make([]int, len(endpoints))
 	for i := range all {
 		all[i] = i

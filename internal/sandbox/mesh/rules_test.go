@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -40,6 +39,10 @@ func TestDivide(t *testing.T) {
 		"the Service before these":     {rule: `{"host": "db", "trafficPolicy": {` + outliers + `}}`, distribution: "PreferSameNode", want: node},
 		"fully named":                  {rule: `{"host": "db.shop.svc.cluster.local", "trafficPolicy": {` + outliers + `}}`, want: zone},
 		"of another Service":           {rule: `{"host": "web", "trafficPolicy": {` + outliers + `}}`, want: all},
+		"shares before the Service":    {rule: `{"host": "db", "trafficPolicy": {"loadBalancer": {"localityLbSetting": {"distribute": [{"from": "*", "to": {"*": 100}}]}}}}`, distribution: "PreferSameNode", endpoints: "n1@a n3@b", want: []int{0, 1}},
+		"shares, switched off":         {rule: `{"host": "db", "trafficPolicy": {"loadBalancer": {"localityLbSetting": {"enabled": false, "distribute": [{"from": "*", "to": {"x": 100}}]}}}}`, want: all},
+		"shares for nobody":            {rule: `{"host": "db", "trafficPolicy": {"loadBalancer": {"localityLbSetting": {"distribute": [{"from": "*", "to": {"x": 100}}]}}}}`},
+		"shares, the policy Local":     {rule: `{"host": "db", "trafficPolicy": {"loadBalancer": {"localityLbSetting": {"distribute": [{"from": "*", "to": {"*": 100}}]}}}}`, local: true, want: node},
 		"switched off":                 {rule: `{"host": "db", "trafficPolicy": {` + outliers + `, "loadBalancer": {"localityLbSetting": {"enabled": false}}}}`, distribution: "PreferSameNode", want: all},
 		"without outliers":             {rule: `{"host": "db", "trafficPolicy": {"loadBalancer": {"localityLbSetting": {"enabled": true}}}}`, distribution: "PreferSameNode", want: all},
 		"a setting":                    {rule: `{"host": "db", "trafficPolicy": {` + outliers + `, "loadBalancer": {"localityLbSetting": {"enabled": true}}}}`, want: zone},
@@ -74,7 +77,7 @@ func TestDivide(t *testing.T) {
 			for _, e := range strings.Fields(places) {
 				where = append(where, at(e))
 			}
-			if diff := cmp.Diff(c.want, m.divide(s, at("n1@a"), where), cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(evenly(c.want, len(where)), m.divide(s, at("n1@a"), where)); diff != "" {
 				t.Errorf("chosen endpoints (-want +got):\n%s", diff)
 			}
 		})

@@ -71,6 +71,11 @@ type TrafficLocalityArgs struct {
 	// Closeness is what a byte is worth that stays within a level. NetMARKS
 	// looks at nodes only.
 	Closeness *Closeness `json:"closeness,omitempty"`
+	// Cost says the same by what a byte costs; it stands in the place of Closeness.
+	Cost *Cost `json:"cost,omitempty"`
+	// Levels are those of node labels, five at most, beside node, zone and region.
+	// Which level is nearer follows from their closeness, or their cost.
+	Levels []Level `json:"levels,omitempty"`
 	// RequestBytes is the number of bytes that one request counts beside its
 	// own size, so that many small calls have weight (default 1Ki). NetMARKS
 	// counts bytes only.
@@ -109,6 +114,36 @@ type Closeness struct {
 	Region *float64 `json:"region,omitempty"`
 }
 
+// Cost is what a byte costs whose ends share a level and no nearer one, in any
+// unit, not less than at the nearer level. A byte's closeness is the part of the
+// cost of a remote one that it saves: (remote - cost) / remote.
+type Cost struct {
+	// Node is the cost of a byte that stays on the node (default 0).
+	Node *float64 `json:"node,omitempty"`
+	// Zone is the cost of a byte that leaves the node and stays in the zone.
+	Zone *float64 `json:"zone,omitempty"`
+	// Region is the cost of a byte that leaves the zone and stays in the region.
+	Region *float64 `json:"region,omitempty"`
+	// Remote is the cost of a byte that leaves the region, more than 0.
+	Remote *float64 `json:"remote,omitempty"`
+}
+
+// Closeness is the closeness of a level with some cost.
+func (c *Cost) Closeness(cost float64) float64 { return (*c.Remote - cost) / *c.Remote }
+
+// Level is a level whose domains are the nodes with one value of a label, within
+// the domains of the wider levels.
+type Level struct {
+	// Label is the label's key.
+	Label string `json:"label"`
+	// Closeness is what a byte is worth that stays within the level: more than 0,
+	// less than that of the node, and unlike that of any other level.
+	Closeness *float64 `json:"closeness,omitempty"`
+	// Cost is what a byte costs whose ends share the level and no nearer one; it
+	// stands in the place of Closeness where Cost does for the other levels.
+	Cost *float64 `json:"cost,omitempty"`
+}
+
 // MaxShare is the share of a workload's pods, each in (0,1], up to which a node or
 // a zone draws more of them; one pod always. Beyond it the traffic there has no say
 // for this workload, so that the loss of one place does not take it down whole. It
@@ -143,12 +178,16 @@ func (a *TrafficLocalityArgs) SetDefaults() {
 	if a.Routing == RoutingAuto && a.Honours == nil {
 		a.Honours = Settings()
 	}
-	if a.Closeness == nil {
-		a.Closeness = &Closeness{}
+	if a.Cost != nil {
+		pointerDefault(&a.Cost.Node, 0)
+	} else {
+		if a.Closeness == nil {
+			a.Closeness = &Closeness{}
+		}
+		pointerDefault(&a.Closeness.Node, 1)
+		pointerDefault(&a.Closeness.Zone, 0.5)
+		pointerDefault(&a.Closeness.Region, 0.1)
 	}
-	pointerDefault(&a.Closeness.Node, 1)
-	pointerDefault(&a.Closeness.Zone, 0.5)
-	pointerDefault(&a.Closeness.Region, 0.1)
 	pointerDefault(&a.RequestBytes, resource.MustParse("1Ki"))
 	if a.MaxShare == nil {
 		a.MaxShare = &MaxShare{}

@@ -28,7 +28,7 @@ func TrafficLocalityArgs(a *v1.TrafficLocalityArgs) field.ErrorList {
 		errs = append(errs, field.NotSupported(field.NewPath("routing"), a.Routing, routings))
 	}
 	errs = append(errs, honours(a, field.NewPath("honours"))...)
-	errs = append(errs, closeness(a.Closeness, field.NewPath("closeness"))...)
+	errs = append(errs, levels(a)...)
 	errs = append(errs, notNegative(a.RequestBytes, field.NewPath("requestBytes"))...)
 	errs = append(errs, notNegative(a.SignificantRate, field.NewPath("significantRate"))...)
 	errs = append(errs, share(*a.MaxShare.Node, field.NewPath("maxShare", "node"))...)
@@ -58,24 +58,6 @@ func honours(a *v1.TrafficLocalityArgs, path *field.Path) field.ErrorList {
 		if !slices.Contains(v1.Settings(), s) {
 			errs = append(errs, field.NotSupported(path.Index(i), s, v1.Settings()))
 		}
-	}
-	return errs
-}
-
-func closeness(c *v1.Closeness, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	nearer := 1.0
-	for _, level := range []struct {
-		name  string
-		value float64
-	}{{"node", *c.Node}, {"zone", *c.Zone}, {"region", *c.Region}} {
-		switch {
-		case !(level.value >= 0 && level.value <= 1):
-			errs = append(errs, field.Invalid(path.Child(level.name), level.value, "must be between 0 and 1"))
-		case level.value > nearer:
-			errs = append(errs, field.Invalid(path.Child(level.name), level.value, "must not be greater than that of the nearer level"))
-		}
-		nearer = level.value
 	}
 	return errs
 }
