@@ -164,22 +164,7 @@ func (a *Anonymizer) affinity(all *corev1.Affinity) {
 			a.nodeTerm(&n.PreferredDuringSchedulingIgnoredDuringExecution[i].Preference)
 		}
 	}
-	var terms []*corev1.PodAffinityTerm
-	add := func(required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm) {
-		for i := range required {
-			terms = append(terms, &required[i])
-		}
-		for i := range preferred {
-			terms = append(terms, &preferred[i].PodAffinityTerm)
-		}
-	}
-	if p := all.PodAffinity; p != nil {
-		add(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution)
-	}
-	if p := all.PodAntiAffinity; p != nil {
-		add(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution)
-	}
-	for _, term := range terms {
+	for _, term := range podTerms(all) {
 		term.TopologyKey = a.labelKey(term.TopologyKey)
 		a.selector(term.LabelSelector)
 		a.selector(term.NamespaceSelector)

@@ -79,13 +79,10 @@ func generatesNames(owner *metav1.OwnerReference) bool {
 	return false
 }
 
-// templateOwner cuts the pod template's hash off a ReplicaSet's name. The first
-// label that the name ends with decides.
+// templateOwner cuts the pod template's hash off a ReplicaSet's name.
 func templateOwner(replicaSet string, labels map[string]string) string {
-	for _, label := range [...]string{appsv1.DefaultDeploymentUniqueLabelKey, rolloutHashLabel} {
-		if hash := labels[label]; hash != "" && strings.HasSuffix(replicaSet, hash) {
-			return strings.TrimSuffix(replicaSet, "-"+hash)
-		}
+	if label, ok := hashLabel(replicaSet, labels); ok {
+		return strings.TrimSuffix(replicaSet, "-"+labels[label])
 	}
 	return replicaSet
 }

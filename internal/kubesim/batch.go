@@ -71,7 +71,7 @@ func (b Batch) Run(ctx context.Context, runs []Run) ([][]*sim.Result, error) {
 func (b Batch) replay(ctx context.Context, run Run, seed uint64) (*sim.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends what the framework has started
-	placer, err := New(ctx, b.Input, Options{Config: run.Config, Profile: run.Profile, Now: b.Now})
+	placer, err := New(ctx, b.Input, Options{Config: run.Config, Profile: run.Profile, Rollout: b.Order == sim.Rollout, Now: b.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
@@ -43,5 +45,16 @@ func (p *Placer) RemoveNode(node int32) error {
 // Advance implements sim.ClusterPlacer.
 func (p *Placer) Advance(now time.Time) { p.at = now }
 
-// Change takes over a change of what scheduler plugins look up.
-func (p *Placer) Change(c kube.ObjectChange) error { return p.engine.put(c) }
+// Change takes over a change of what scheduler plugins look up. What a ReplicaSet is
+// holds for that of the next rollout too.
+func (p *Placer) Change(c kube.ObjectChange) error {
+	if err := p.engine.put(c); err != nil {
+		return err
+	}
+	if rs, ok := c.Object.(*appsv1.ReplicaSet); ok && p.rollout {
+		if next := kube.NextReplicaSet(rs); next != nil {
+			return p.engine.put(kube.ObjectChange{Object: next, Deleted: c.Deleted})
+		}
+	}
+	return nil
+}

@@ -38,6 +38,9 @@ type Options struct {
 	// Profile is the schedulerName of the profile that places all pods; empty:
 	// the first profile.
 	Profile string
+	// Rollout says that pods for which a node is chosen are those that a rollout
+	// brings: of another ReplicaSet than the others of their workload.
+	Rollout bool
 	// Now is the clock by which decisions are timed. It has no part in them.
 	Now func() time.Time
 }
@@ -65,6 +68,7 @@ func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
 	}
 	p := &Placer{
 		input: in, now: o.Now, logger: logger, store: flowgraph.NewStore(),
+		rollout: o.Rollout, next: map[int32]nextTemplate{},
 		position: make(map[string]int32, len(in.Nodes)), placed: map[sim.Pod]*corev1.Pod{},
 		there: map[int32]*corev1.Node{}, at: sim.Clock(),
 		engine: engine{cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot()},
@@ -84,7 +88,7 @@ func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
 	shared := informers.NewSharedInformerFactory(nil, 0)
 	p.engine.objects, p.engine.rules = shared, rules
 	for _, object := range in.Objects {
-		if err := p.engine.put(kube.ObjectChange{Object: object}); err != nil {
+		if err := p.Change(kube.ObjectChange{Object: object}); err != nil {
 			return nil, err
 		}
 	}

@@ -32,11 +32,16 @@ type Placer struct {
 	logger klog.Logger
 	engine engine
 
-	position map[string]int32 // of a node, by name
+	rollout  bool
+	next     map[int32]nextTemplate // by workload
+	position map[string]int32       // of a node, by name
 	placed   map[sim.Pod]*corev1.Pod
 	there    map[int32]*corev1.Node // by position, as the cache has them
 	at       time.Time              // the replay's clock, by which traffic ages
 }
+
+// nextTemplate is what the pods are made from that a rollout brings.
+type nextTemplate struct{ of, template *corev1.Pod }
 
 var _ sim.ClusterPlacer = (*Placer)(nil)
 
@@ -45,7 +50,7 @@ func (p *Placer) Place(ctx context.Context, pod sim.Pod, node int32) (sim.Decisi
 	if p.placed[pod] != nil {
 		return sim.Decision{}, errors.New("it is placed already")
 	}
-	object, err := p.newPod(pod)
+	object, err := p.newPod(pod, p.rollout && node == sim.Anywhere)
 	if err != nil {
 		return sim.Decision{}, err
 	}
@@ -62,16 +67,30 @@ func (p *Placer) Place(ctx context.Context, pod sim.Pod, node int32) (sim.Decisi
 	return sim.Decision{Node: p.position[name], Took: p.now().Sub(began)}, err
 }
 
-// newPod makes a pod from its workload's template. What is behind pointers is
-// shared: no plugin writes to a pod.
-func (p *Placer) newPod(pod sim.Pod) (*corev1.Pod, error) {
+// newPod makes a pod from its workload's template, or from that of the next rollout.
+// What is behind pointers is shared: no plugin writes to a pod.
+func (p *Placer) newPod(pod sim.Pod, next bool) (*corev1.Pod, error) {
 	if int(pod.Workload) >= len(p.input.Templates) || p.input.Templates[pod.Workload] == nil {
 		return nil, errors.New("its workload has no template")
 	}
-	object := *p.input.Templates[pod.Workload]
+	template := p.input.Templates[pod.Workload]
+	if next {
+		template = p.nextOf(pod.Workload, template)
+	}
+	object := *template
 	object.Name = fmt.Sprintf("%s-%d", object.Name, pod.Ordinal)
 	object.UID = types.UID(fmt.Sprintf("%d/%d", pod.Workload, pod.Ordinal))
 	return &object, nil
+}
+
+// nextOf returns the template of a workload after its rollout.
+func (p *Placer) nextOf(workload int32, template *corev1.Pod) *corev1.Pod {
+	if n, known := p.next[workload]; known && n.of == template {
+		return n.template
+	}
+	n := nextTemplate{of: template, template: kube.NextPod(template)}
+	p.next[workload] = n
+	return n.template
 }
 
 func (p *Placer) assume(pod sim.Pod, object *corev1.Pod, node string) error {

@@ -51,7 +51,13 @@ func newPlacer(t testing.TB, c *sim.Cluster, config *schedulerconfig.Config) *Pl
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(t.Context(), kube.Synthetic(c), Options{Config: config, Now: stopped})
+	return newPlacerWith(t, c, Options{Config: config})
+}
+
+func newPlacerWith(t testing.TB, c *sim.Cluster, o Options) *Placer {
+	t.Helper()
+	o.Now = stopped
+	p, err := New(t.Context(), kube.Synthetic(c), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +91,7 @@ func replay(t testing.TB, c *sim.Cluster, order sim.Order, seed uint64, config *
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := sim.Run(t.Context(), c, events, newPlacer(t, c, config))
+	result, err := sim.Run(t.Context(), c, events, newPlacerWith(t, c, Options{Config: config, Rollout: order == sim.Rollout}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +162,7 @@ func TestSameSeedSameResult(t *testing.T) {
 	}
 }
 
-func TestRolloutKeepsTheNumberOfPods(t *testing.T) {
+func TestRollout(t *testing.T) {
 	c := pairs(6)
 	c.Assigned = replay(t, c, sim.Random, 1, configOf(t, 0, "")).Assigned
 	got := replay(t, c, sim.Rollout, 1, configOf(t, 5, ""))
@@ -164,12 +170,26 @@ func TestRolloutKeepsTheNumberOfPods(t *testing.T) {
 		t.Errorf("%d pods are unschedulable", got.Unschedulable)
 	}
 	for w, nodes := range got.Assigned {
-		if len(nodes) != 2 {
-			t.Errorf("%s ends with %d pods, want 2", c.Workloads[w].ID, len(nodes))
+		if len(nodes) != 2 || nodes[0] == nodes[1] {
+			t.Errorf("%s ends with pods on the nodes %v, want two nodes", c.Workloads[w].ID, nodes)
 		}
 	}
 	if before, after := localShare(c, c.Assigned), localShare(c, got.Assigned); after < before+0.1 {
 		t.Errorf("the rollout takes the local share from %.2f to %.2f", before, after)
+	}
+}
+
+// TestRolloutBringsANewReplicaSet has kube-scheduler's default constraints spread a
+// rollout's pods as they do in a cluster: among themselves, whatever is there of the
+// ReplicaSet before.
+func TestRolloutBringsANewReplicaSet(t *testing.T) {
+	c := pairs(3)
+	c.Edges, c.Workloads = nil, c.Workloads[:1]
+	c.Nodes[0].Allocatable = sim.Resources{MilliCPU: 400_000, Memory: 1 << 45} // by far the least allocated
+	c.Assigned = [][]int32{{0, 1}}
+	got := replay(t, c, sim.Rollout, 1, configOf(t, 0, ""))
+	if first, second := got.Assigned[0][0], got.Assigned[0][1]; first != 0 || second == 0 {
+		t.Errorf("the pods go to the nodes %d and %d, want node 0 and another", first, second)
 	}
 }
 

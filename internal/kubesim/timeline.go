@@ -108,7 +108,7 @@ func (f *following) begin(ctx context.Context, runs []Run) error {
 	for _, run := range runs {
 		var timelines []*sim.Timeline
 		for s := range f.Seeds {
-			placer, err := New(ctx, f.History.Replayable(), Options{Config: run.Config, Profile: run.Profile, Now: f.Now})
+			placer, err := New(ctx, f.History.Replayable(), Options{Config: run.Config, Profile: run.Profile, Rollout: f.Order == sim.Rollout, Now: f.Now})
 			if err != nil {
 				return fmt.Errorf("run %s: %w", run.Name, err)
 			}

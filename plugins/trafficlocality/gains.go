@@ -11,6 +11,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // gains is what one more pod of a workload is worth.
@@ -23,15 +24,17 @@ type gains struct {
 // gains adds up what one more pod of workload i is worth on every node, candidates
 // and others. The result is valid until the next call.
 func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, candidates []fwk.NodeInfo, now time.Time) gains {
-	own := x.lookup(snap.ID(i))
+	all := x.lookup(snap.ID(i))
 	desired, ok := p.replicas.Desired(snap.ID(i), pod)
 	if !ok || desired <= 0 {
-		desired = total(own) + 1
+		desired = total(all) + 1
 	}
+	// A rollout ends the pods of other revisions.
+	own := ofRevision(all, kube.RevisionOf(pod))
 	for l := range p.levels {
 		p.levels[l].start(x, own)
 	}
-	p.links.start(x, own, p.scorer.links.label != "" && x == p.index)
+	p.links.start(x, all, p.scorer.links.label != "" && x == p.index)
 	var rate float64
 	for j, rates := range snap.Callees(i) {
 		e := edge{w: p.scorer.weight(rates), rates: rates, calls: true, desired: desired}

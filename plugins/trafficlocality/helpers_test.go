@@ -32,6 +32,7 @@ import (
 const (
 	namespace    = "shop"
 	templateHash = "6f7d9"
+	olderHash    = "5b8c4"
 )
 
 // allOfIt are arguments under which the plugin's say does not depend on the
@@ -209,6 +210,13 @@ func (c *cluster) label(n *v1.Node, random *rand.Rand) {
 	}
 }
 
+// outdate makes a pod one of its Deployment's ReplicaSet before the last rollout.
+func outdate(pod *v1.Pod) {
+	pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey] = olderHash
+	owner := &pod.OwnerReferences[0]
+	owner.Name = strings.TrimSuffix(owner.Name, templateHash) + olderHash
+}
+
 // parsePods reads "db", "db*3" or "db*3(terminating)".
 func (c *cluster) parsePods(word string) []*v1.Pod {
 	word, state, _ := strings.Cut(word, "(")
@@ -227,6 +235,8 @@ func (c *cluster) parsePods(word string) []*v1.Pod {
 			pods[i].Status.Phase = v1.PodSucceeded
 		case "failed)":
 			pods[i].Status.Phase = v1.PodFailed
+		case "old)":
+			outdate(pods[i])
 		case "":
 		default:
 			c.Fatalf("unknown state %q", state)

@@ -57,11 +57,12 @@ type indexedPod struct {
 	workload int32 // noWorkload when the pod is no peer of any
 }
 
-// placement is the pods of one workload on one node.
+// placement is the pods of one workload and revision on one node.
 type placement struct {
-	at    int32 // the node's slot
-	count int32
-	pod   *v1.Pod // one of them
+	at       int32 // the node's slot
+	count    int32
+	revision string  // kube.RevisionOf
+	pod      *v1.Pod // one of them
 }
 
 func newIndex(scale locality.Scale) *index {
@@ -188,10 +189,11 @@ func (x *index) add(slot int32, pod *v1.Pod) indexedPod {
 	for int(w) >= len(x.placed) {
 		x.placed = append(x.placed, nil)
 	}
-	if place := placeAt(x.placed[w], slot); place != nil {
+	revision := kube.RevisionOf(pod)
+	if place := placeAt(x.placed[w], slot, revision); place != nil {
 		place.count++
 	} else {
-		x.placed[w] = append(x.placed[w], placement{at: slot, count: 1, pod: pod})
+		x.placed[w] = append(x.placed[w], placement{at: slot, count: 1, revision: revision, pod: pod})
 	}
 	return indexedPod{pod: pod, workload: w}
 }
@@ -204,7 +206,8 @@ func (x *index) remove(slot int32, was indexedPod) {
 		return
 	}
 	x.touch(x.workloads.keys[w])
-	place := placeAt(x.placed[w], slot)
+	revision := kube.RevisionOf(was.pod)
+	place := placeAt(x.placed[w], slot, revision)
 	place.count--
 	switch {
 	case place.count == 0:
@@ -214,7 +217,8 @@ func (x *index) remove(slot int32, was indexedPod) {
 		x.placed[w] = x.placed[w][:last]
 	case place.pod == was.pod: // another has to stand for the workload
 		pods := x.nodes[slot].pods
-		place.pod = pods[slices.IndexFunc(pods, func(p indexedPod) bool { return p.workload == w })].pod
+		alike := func(p indexedPod) bool { return p.workload == w && kube.RevisionOf(p.pod) == revision }
+		place.pod = pods[slices.IndexFunc(pods, alike)].pod
 	}
 	x.workloads.release(w)
 }
@@ -243,9 +247,9 @@ func alters(was, is *v1.Node) bool {
 		!equality.Semantic.DeepEqual(was.Status.Allocatable, is.Status.Allocatable)
 }
 
-func placeAt(places []placement, slot int32) *placement {
+func placeAt(places []placement, slot int32, revision string) *placement {
 	for i := range places {
-		if places[i].at == slot {
+		if places[i].at == slot && places[i].revision == revision {
 			return &places[i]
 		}
 	}
@@ -259,6 +263,15 @@ func (x *index) lookup(id flowgraph.WorkloadID) []placement {
 		return nil
 	}
 	return x.placed[w]
+}
+
+// ofRevision returns the places of one revision.
+func ofRevision(places []placement, revision string) []placement {
+	others := func(p placement) bool { return p.revision != revision }
+	if !slices.ContainsFunc(places, others) {
+		return places
+	}
+	return slices.DeleteFunc(slices.Clone(places), others)
 }
 
 // slotsOf yields the slots of the candidates that are in the index.

@@ -20,7 +20,7 @@ import (
 
 // indexView is what an index says, free of the numbers it uses.
 type indexView struct {
-	Pods    map[string]map[string]int32          // by workload and node
+	Pods    map[string]map[string]int32          // by workload, and node with revision
 	Domains map[string]map[locality.Level]string // by node
 	// Known are the workloads and the domains that the index has numbers for.
 	Known []int
@@ -31,7 +31,7 @@ func viewOf(x *index) indexView {
 	for id := range x.workloads.numbers {
 		pods := map[string]int32{}
 		for _, place := range x.lookup(id) {
-			pods[x.nodes[place.at].node.Name] += place.count
+			pods[x.nodes[place.at].node.Name+" "+place.revision] += place.count
 		}
 		v.Pods[id.String()] = pods
 	}
@@ -91,7 +91,11 @@ func (c *churn) newPod() *v1.Pod {
 		c.made++
 		name = fmt.Sprintf("once%d", c.made)
 	}
-	return c.pod(name)
+	pod := c.pod(name)
+	if c.random.IntN(3) == 0 {
+		outdate(pod)
+	}
+	return pod
 }
 
 func (c *churn) newNode(name string) *v1.Node {
@@ -237,8 +241,8 @@ func checkPods(t *testing.T, x *index, infos []fwk.NodeInfo) {
 	}
 	for id := range x.workloads.numbers {
 		for _, place := range x.lookup(id) {
-			if !live[place.pod] || kube.WorkloadOf(place.pod) != id {
-				t.Fatalf("%v is represented by the pod %v that is gone", id, place.pod)
+			if !live[place.pod] || kube.WorkloadOf(place.pod) != id || kube.RevisionOf(place.pod) != place.revision {
+				t.Fatalf("%v of revision %q is represented by the pod %v, which is gone or another's", id, place.revision, place.pod)
 			}
 		}
 	}

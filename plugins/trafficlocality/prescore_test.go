@@ -74,6 +74,10 @@ func TestScores(t *testing.T) {
 			args: nodeOnly, traffic: "web -> db 10MiB/s",
 			assign: "n1: db; n2: db*5(terminating) db(succeeded) db(failed)", want: "n1=100 n2=0",
 		},
+		"the share of pods that a rollout ends is free": {
+			args: fairLoad, traffic: "web -> db 100B/s; web -> cart 100B/s",
+			assign: "n1: db web(old); n2: cart web", desired: "web=2 db=2 cart=2", want: "n1=100 n2=0",
+		},
 		"a rollout's surplus peers do not count": {
 			args: nodeOnly, traffic: "web -> db 100B/s; web -> cart 100B/s",
 			assign: "n1: db*3; n2: cart", desired: "db=2 cart=1", want: "n1=100 n2=100",
@@ -143,6 +147,8 @@ func TestMaxShare(t *testing.T) {
 		"never all":                   {args: ", maxShare: {node: 0.9}", assign: "n1: db web; n2: cart", desired: "web=2", want: "n1=0 n2=100"},
 		"no bound":                    {args: ", maxShare: {node: 1, zone: 1}", assign: "n1: db web*3; n2: cart", desired: "web=4", want: "n1=100 n2=50"},
 		"one is leaving":              {args: ", maxShare: {node: 0.5}", assign: "n1: db web*2; n2: cart web*2", desired: "web=4", want: "n1=100 n2=50"},
+		"those that a rollout ends":   {assign: "n1: db web*2(old); n2: cart", desired: "web=2", want: "n1=100 n2=50"},
+		"one that a rollout brought":  {assign: "n1: db web; n2: cart web(old)", desired: "web=2", want: "n1=0 n2=100"},
 		"of a zone":                   {args: ", maxShare: {node: 1, zone: 0.5}", assign: "n1@r/a: db; n3@r/a: web; n2@r/b: cart", desired: "web=2", want: "n1=0 n2=100 n3=0"},
 		"two thirds of a zone":        {assign: "n1@r/a: db; n3@r/a: web*2; n2@r/b: cart", desired: "web=3", want: "n1=0 n2=100 n3=0"},
 		"the only zone":               {assign: "n1@r/a: db; n3@r/a: web*2; n2@r/a: cart", desired: "web=3", want: "n1=100 n2=50 n3=0"},
