@@ -9,27 +9,30 @@ import (
 // where one workload is placed after the other, but not where they are mixed.
 const foresight = 0.25
 
-// expect adds what the pods of a peer that are wanted, but not placed yet, will make
-// the next pod gain in one domain more than in another. The peer is the one that was
-// counted.
+// expect adds what the pods of a peer that are still to come will make the next pod
+// gain in one domain more than in another. The peer is the one that was counted, and
+// coming how many of its pods are wanted and not placed.
 func (l *levelGains) expect(e edge, coming int32) {
-	if e.routing.Prefers(l.level) {
+	switch {
+	case !e.routing.Prefers(l.level):
+		l.expectAlike(e)
+	case coming > 0:
 		l.expectMatching(e, coming)
-	} else {
-		l.expectAlike(e, coming)
 	}
 }
 
 // expectAlike is for calls that are divided over all endpoints: the more pods of the
-// workload are in a domain, the more of the peer's are expected there.
-func (l *levelGains) expectAlike(e edge, coming int32) {
+// workload are in a domain, the more of the peer's are expected there. Those that are
+// placed count like those that are not: they will be replaced sooner or later, and
+// where a few pods are near each other the rest gathers only if it looks that far.
+func (l *levelGains) expectAlike(e edge) {
 	var own int32
 	for _, d := range l.own.domains {
 		own += l.own.pods[d]
 	}
 	for _, d := range l.own.domains {
-		come := float64(coming) * float64(l.own.pods[d]) / float64(own)
-		l.gains[d] += foresight * e.w * come / (float64(e.desired) * float64(e.peerDesired))
+		share := float64(l.own.pods[d]) / float64(own)
+		l.gains[d] += foresight * e.w * share / float64(e.desired)
 	}
 }
 

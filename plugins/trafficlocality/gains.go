@@ -73,6 +73,7 @@ type edge struct {
 	routing     affinity.Routing
 	desired     int32 // pods of the pod's workload
 	peerDesired int32
+	replaced    bool // the peer's pods, sooner or later, where the scheduler chooses
 }
 
 // peer is a workload at the other end of an edge.
@@ -91,10 +92,6 @@ func (p *Plugin) addEdge(x *index, peer peer, e edge, now time.Time) {
 		p.levels[l].countPeer(places)
 	}
 	p.links.addLocal(p.scorer, e, places)
-	coming := int32(0)
-	if p.scorer.foresees {
-		coming = e.peerDesired - total(places)
-	}
 	e, leaving := e.split()
 	for l := range p.levels {
 		level := &p.levels[l]
@@ -102,8 +99,8 @@ func (p *Plugin) addEdge(x *index, peer peer, e edge, now time.Time) {
 		if leaving.w > 0 && level.level > locality.Zone {
 			level.addEdge(p.scorer, leaving, p.zones)
 		}
-		if coming > 0 && level.step > 0 {
-			level.expect(e, coming)
+		if p.scorer.foresees && e.replaced && level.step > 0 {
+			level.expect(e, e.peerDesired-total(places))
 		}
 	}
 }
@@ -118,8 +115,9 @@ func (e edge) split() (staying, leaving edge) {
 	return staying, leaving
 }
 
-// complete fills in how many pods the peer wants that runs at the given places and,
-// if it is called, how its calls are divided. It reports whether there are such pods,
+// complete fills in how many pods the peer wants that runs at the given places,
+// whether they are replaced (those of a DaemonSet stay on their nodes; of others it is
+// not known) and, if it is called, how its calls are divided. It reports whether there are such pods,
 // or will be.
 func (p *Plugin) complete(e *edge, peer peer, places []placement, now time.Time) bool {
 	var pod *v1.Pod
@@ -133,6 +131,7 @@ func (p *Plugin) complete(e *edge, peer peer, places []placement, now time.Time)
 		return false
 	}
 	asked := p.wants(peer, pod, now)
+	e.replaced = asked.pods > 0
 	if e.peerDesired = asked.pods; e.peerDesired <= 0 {
 		e.peerDesired = total(places)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestScores(t *testing.T) {
-	nodeOnly := allOfIt + ", closeness: {node: 1, zone: 0, region: 0}"
+	nodeOnly := allOfIt + ", reserveRoom: false, closeness: {node: 1, zone: 0, region: 0}"
 	fairLoad := nodeOnly + ", routing: FairLoad"
 	netmarks := "strategy: NetMARKS, significantRate: 0"
 	cases := map[string]struct {
@@ -158,7 +158,7 @@ func TestMaxShare(t *testing.T) {
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t, "significantRate: 0, requestBytes: 0, routing: Uniform, closeness: {zone: 0.000001, region: 0}"+test.args)
+			c := newCluster(t, "significantRate: 0, requestBytes: 0, reserveRoom: false, routing: Uniform, closeness: {zone: 0.000001, region: 0}"+test.args)
 			c.traffic("web -> db 10MiB/s; web -> cart 5MiB/s")
 			c.assign(test.assign)
 			c.desire(test.desired)

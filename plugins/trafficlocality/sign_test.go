@@ -58,6 +58,7 @@ func TestSignPod(t *testing.T) {
 		"node and zone":                          {args: "closeness: {region: 0}"},
 		"the region only":                        {args: "closeness: {zone: 1, region: 1}"},
 		"racks":                                  {args: nodeOnly + ", levels: [{label: " + rackLabel + ", closeness: 0.5}]"},
+		"pods that come are expected":            {args: "routing: Uniform, maxShare: {node: 1, zone: 1}, closeness: {zone: 0, region: 0}"},
 		"fair load":                              {args: "routing: FairLoad, maxShare: {node: 1, zone: 1}, closeness: {zone: 0, region: 0}"},
 		"the routing of the cluster":             {args: "maxShare: {node: 1, zone: 1}, closeness: {zone: 0, region: 0}"},
 		"a bound on the share of a node":         {args: "routing: Uniform, closeness: {zone: 0, region: 0}"},
