@@ -31,6 +31,7 @@ DATASET ?=
 SEEDS   ?= 5
 OUTPUT  ?= csv
 ONLY    ?=
+PROFILE ?= manifests/profiles/latency.yaml
 
 DECISIONS ?= 10000
 
@@ -136,16 +137,16 @@ bench: ## Run every benchmark.
 	go test -run '^$$' -bench . -benchmem ./flowgraph/... ./plugins/... ./internal/kubesim
 
 .PHONY: bench-quality
-bench-quality: ## Replay clusters under each built-in configuration, one row each (DATASET=M3.json, SEEDS=5, OUTPUT=csv or json, ONLY=mesh:star).
-	go run ./hack/benchquality -seeds=$(SEEDS) -output=$(OUTPUT) -only='$(ONLY)' $(if $(DATASET),-dataset=$(DATASET))
+bench-quality: ## Replay clusters under variants of a profile, one row each (DATASET=M3.json, SEEDS=5, OUTPUT=csv or json, ONLY=mesh:star, PROFILE=manifests/profiles/cost.yaml).
+	go run ./hack/benchquality -profile='$(PROFILE)' -seeds=$(SEEDS) -output=$(OUTPUT) -only='$(ONLY)' $(if $(DATASET),-dataset=$(DATASET))
 
 # The peers need another version of Kubernetes, which is why they are a program.
 .PHONY: bench-peers
-bench-peers: ## The same beside the NetworkOverhead plugin of scheduler-plugins, built from test/peers (DATASET, SEEDS, OUTPUT, ONLY).
+bench-peers: ## The same beside the NetworkOverhead plugin of scheduler-plugins, built from test/peers (DATASET, SEEDS, OUTPUT, ONLY, PROFILE).
 	@mkdir -p bin
 	go -C test/peers test ./...
 	go -C test/peers build -o $(CURDIR)/bin/peers .
-	go run ./hack/benchquality -seeds=$(SEEDS) -output=$(OUTPUT) -only='$(ONLY)' -peers=$(CURDIR)/bin/peers $(if $(DATASET),-dataset=$(DATASET))
+	go run ./hack/benchquality -profile='$(PROFILE)' -seeds=$(SEEDS) -output=$(OUTPUT) -only='$(ONLY)' -peers=$(CURDIR)/bin/peers $(if $(DATASET),-dataset=$(DATASET))
 
 .PHONY: fidelity
 fidelity: ## Compare 10,000 decisions of the running scheduler with what replay says (DECISIONS=10000).

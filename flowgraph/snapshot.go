@@ -34,6 +34,8 @@ type Snapshot struct {
 	self []selfFlow // ordered by workload
 
 	exchanged float64
+
+	capacity map[string]float64 // of networks, by node; shared with other snapshots
 }
 
 // bytes32 halves the memory of the rates in bytes; 24 bits of precision are far
@@ -149,6 +151,10 @@ func (s *Snapshot) EdgeCount() int { return len(s.to) + len(s.self) }
 // Exchanged is what all workloads exchange with others, in bytes per second and in
 // both directions, each edge counted at both of its ends.
 func (s *Snapshot) Exchanged() float64 { return s.exchanged }
+
+// NetworkCapacity returns what the network of a node takes in each direction, in bytes
+// per second; 0 when that is not known.
+func (s *Snapshot) NetworkCapacity(node string) float64 { return s.capacity[node] }
 
 // ID returns the id of workload i, 0 <= i < Len().
 func (s *Snapshot) ID(i int) WorkloadID { return s.ids[i] }

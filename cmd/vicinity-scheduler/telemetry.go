@@ -41,7 +41,7 @@ func (l telemetryLoop) guarded(ctx context.Context) (err error) {
 	return l.run(ctx)
 }
 
-// sourceNames returns what the configuration calls its sources.
+// sourceNames returns what the configuration calls its sources, in metrics.
 func sourceNames(cfg *configv1.TelemetryConfiguration) []string {
 	if cfg == nil {
 		return nil
@@ -49,6 +49,9 @@ func sourceNames(cfg *configv1.TelemetryConfiguration) []string {
 	var names []string
 	for _, s := range cfg.Sources {
 		names = append(names, s.Name)
+	}
+	if cfg.NodeNetworks != nil {
+		names = append(names, configv1.NodeNetworksName)
 	}
 	return names
 }

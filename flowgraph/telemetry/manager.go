@@ -25,7 +25,11 @@ const (
 type Options struct {
 	// Sources are queried in this order. Their names are unique.
 	Sources []Source
-	Querier Querier
+	// Networks, when set, is queried after them. What it says of the nodes' networks
+	// goes into the next snapshot and counts until it says something else; whether it
+	// succeeds is no question of how old the traffic is.
+	Networks Source
+	Querier  Querier
 	// Graph smooths the flows. The Manager becomes its owner.
 	Graph *flowgraph.Graph
 	// Store receives a snapshot after every round in which a source succeeded.
@@ -62,8 +66,8 @@ type Observer interface {
 type Manager struct {
 	options Options
 
-	round  sync.Mutex // held for a whole round; guards states and options.Graph
-	states []*sourceState
+	round  sync.Mutex     // held for a whole round; guards states and options.Graph
+	states []*sourceState // of the sources, and of networks last
 
 	mu     sync.Mutex // guards status
 	status Status
@@ -72,7 +76,7 @@ type Manager struct {
 // sourceState is what the Manager knows of one source.
 type sourceState struct {
 	source Source
-	flows  []flowgraph.Flow // of the last success
+	seen   Observation // of the last success
 	status SourceStatus
 }
 
@@ -89,7 +93,7 @@ func NewManager(o Options) (*Manager, error) {
 	}
 	m := &Manager{options: o}
 	names := map[string]bool{}
-	for _, s := range o.Sources {
+	for _, s := range m.sources() {
 		if names[s.Name()] {
 			return nil, fmt.Errorf("telemetry: two sources have the name %q", s.Name())
 		}
@@ -98,6 +102,14 @@ func NewManager(o Options) (*Manager, error) {
 	}
 	m.status = m.statusNow(time.Time{}, 0)
 	return m, nil
+}
+
+// sources returns all that are queried, in their order.
+func (m *Manager) sources() []Source {
+	if m.options.Networks == nil {
+		return m.options.Sources
+	}
+	return append(slices.Clip(m.options.Sources), m.options.Networks)
 }
 
 // Run refreshes at once and then on the interval until ctx ends. A failed round
@@ -125,7 +137,7 @@ func (m *Manager) Refresh(ctx context.Context) error {
 	at := m.options.Now()
 	var errs []error
 	succeeded := 0
-	for _, s := range m.states {
+	for i, s := range m.states {
 		err := m.collect(ctx, s, at)
 		if ctx.Err() != nil {
 			// The end of ctx is not a failure of the source.
@@ -133,6 +145,10 @@ func (m *Manager) Refresh(ctx context.Context) error {
 		}
 		if err != nil {
 			errs = append(errs, err)
+			continue
+		}
+		if i == len(m.options.Sources) {
+			m.options.Graph.SetNetworkCapacity(s.seen.NetworkCapacity)
 			continue
 		}
 		succeeded++
@@ -153,7 +169,7 @@ func (m *Manager) Refresh(ctx context.Context) error {
 }
 
 // collect asks one source and keeps its flows only when every query succeeded
-// and there is traffic: no data is not zero traffic.
+// and they say something: no data is not zero traffic.
 func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) error {
 	began := m.options.Now()
 	seen, err := ask(ctx, s.source, m.options.Querier, at)
@@ -164,7 +180,7 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 	s.status.Duration = m.options.Now().Sub(began)
 	if err == nil {
 		s.status.Series, s.status.Flows, s.status.LeftOut = seen.Series, len(seen.Flows), seen.LeftOut
-		if len(seen.Flows) == 0 {
+		if len(seen.Flows) == 0 && len(seen.NetworkCapacity) == 0 {
 			err = seen.empty()
 		}
 	}
@@ -174,7 +190,7 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 		s.status.Failures++
 		return err
 	}
-	s.flows = seen.Flows
+	s.seen = seen
 	s.status.LastSuccess, s.status.Err, s.status.Failures = at, nil, 0
 	return nil
 }
@@ -182,9 +198,9 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 // merge merges the flows that the sources saw last.
 func (m *Manager) merge(at time.Time) []flowgraph.Flow {
 	var seen [][]flowgraph.Flow
-	for _, s := range m.states {
-		if len(m.states) == 1 || at.Sub(s.status.LastSuccess) <= holdIntervals*m.options.Interval {
-			seen = append(seen, s.flows)
+	for _, s := range m.states[:len(m.options.Sources)] {
+		if len(m.options.Sources) == 1 || at.Sub(s.status.LastSuccess) <= holdIntervals*m.options.Interval {
+			seen = append(seen, s.seen.Flows)
 		}
 	}
 	return merge(seen)
@@ -214,7 +230,7 @@ type Status struct {
 	Generation uint64
 	// InvalidFlows is how many flows of the round the graph refused.
 	InvalidFlows int
-	// Sources are in the order of Options.Sources.
+	// Sources are in the order of Options.Sources, then that of Options.Networks.
 	Sources []SourceStatus
 }
 

@@ -28,6 +28,7 @@ var errDown = errors.New("down")
 type fakeSource struct {
 	name  string
 	flows []flowgraph.Flow
+	links map[string]float64 // of nodes
 	err   error
 	until time.Time // err ends then, unless it is zero
 	wait  bool      // until ctx ends
@@ -49,6 +50,9 @@ func (f *fakeSource) Collect(ctx context.Context, _ Querier, at time.Time) (Obse
 	}
 	if f.err != nil && (f.until.IsZero() || at.Before(f.until)) {
 		return Observation{Flows: f.flows}, f.err
+	}
+	if f.links != nil {
+		return Observation{NetworkCapacity: f.links}, nil
 	}
 	flows := slices.Clone(f.flows)
 	for i := range flows {
@@ -265,6 +269,51 @@ func TestPanickingSourceIsAFailedOne(t *testing.T) {
 	broken.panic, broken.flows = nil, []flowgraph.Flow{flow(api, db, 100, 0)}
 	if err := m.Refresh(t.Context()); err != nil {
 		t.Errorf("after the panic: %v", err)
+	}
+}
+
+// TestNetworks: what the networks take counts until something else is said, and says
+// nothing of how old the traffic is.
+func TestNetworks(t *testing.T) {
+	traffic := &fakeSource{name: "mesh", flows: []flowgraph.Flow{flow(web, api, 1, 0)}}
+	networks := &fakeSource{name: "networks", links: map[string]float64{"n1": 100}}
+	c := &clock{time.Unix(1000, 0)}
+	store := flowgraph.NewStore()
+	m, err := NewManager(Options{
+		Sources: []Source{traffic}, Networks: networks, Querier: nobody{}, Graph: flowgraph.NewGraph(flowgraph.Options{}), Store: store,
+		Interval: time.Minute, Now: c.now, Random: func() float64 { return 0.5 },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := []struct {
+		name           string
+		traffic, links error
+		capacity       float64
+		want           float64 // in the store
+		wantAt         int64   // of the store's traffic
+	}{
+		{"both", nil, nil, 100, 100, 1000},
+		{"the networks fail", nil, errDown, 200, 100, 1060},
+		{"the traffic fails", errDown, nil, 300, 100, 1060},
+		{"what was said meanwhile", nil, errDown, 400, 300, 1180},
+		{"both again", nil, nil, 500, 500, 1240},
+	}
+	for _, step := range steps {
+		traffic.err, networks.err, networks.links = step.traffic, step.links, map[string]float64{"n1": step.capacity}
+		err := m.Refresh(t.Context())
+		if (err != nil) != (step.traffic != nil || step.links != nil) {
+			t.Errorf("%s: the error is %v", step.name, err)
+		}
+		snap := store.Load()
+		if got := snap.NetworkCapacity("n1"); got != step.want || snap.At().Unix() != step.wantAt || snap.NetworkCapacity("n2") != 0 {
+			t.Errorf("%s: n1 has %v at %d, want %v at %d", step.name, got, snap.At().Unix(), step.want, step.wantAt)
+		}
+		sources := m.Status().Sources
+		if len(sources) != 2 || sources[1].Name != "networks" || !errors.Is(sources[1].Err, step.links) {
+			t.Errorf("%s: the status is %+v", step.name, sources)
+		}
+		c.t = c.t.Add(time.Minute)
 	}
 }
 

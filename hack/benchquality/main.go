@@ -1,5 +1,5 @@
-// Command benchquality replays several clusters under the built-in
-// configurations and prints one row for each: how good Vicinity's placement is,
+// Command benchquality replays several clusters under variants of a profile file
+// and prints one row for each: how good Vicinity's placement is,
 // in numbers. It is behind "make bench-quality".
 package main
 
@@ -24,6 +24,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
+	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
@@ -46,6 +47,7 @@ type dataset struct {
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags := flag.NewFlagSet("benchquality", flag.ContinueOnError)
 	path := flags.String("dataset", "", "a published cluster of ByteDance (M3.json), beside the generated ones")
+	profile := flags.String("profile", "manifests/profiles/latency.yaml", "the scheduler's configuration that the runs are variants of")
 	seeds := flags.Int("seeds", 5, "replays of each run")
 	only := flags.String("only", "", "a part of the names of the data sets to replay, such as mesh:star; all by default")
 	output := flags.String("output", "csv", "csv or json")
@@ -56,6 +58,10 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	}
 	if *seeds < 1 || *output != "csv" && *output != "json" {
 		return fmt.Errorf("-seeds must be positive and -output csv or json")
+	}
+	runs, err := configured(*profile)
+	if err != nil {
+		return err
 	}
 	sets, err := datasets(*path)
 	if err != nil {
@@ -71,7 +77,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	var rows []replayreport.BenchRow
 	for _, set := range sets {
 		began := time.Now()
-		more, err := replay(ctx, set, *seeds, o)
+		more, err := replay(ctx, set, runs, *seeds, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", set.name, err)
 		}
@@ -130,35 +136,41 @@ func (o others) replay(ctx context.Context, set dataset, seeds int) (runs []repl
 	return append(runs, run), err
 }
 
-// configured are the built-in runs, and those of the strategy Gain without a bound
-// on the share of a node or a zone: what the bound costs is the difference.
-func configured() ([]kubesim.Run, error) {
-	var runs []kubesim.Run
-	for _, name := range kubesim.BuiltInNames() {
-		run, _, err := kubesim.BuiltIn(name)
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, run)
+// configured are the runs: kube-scheduler's default, and a profile file with each
+// strategy and routing, with its own bound on the share of a node or a zone and
+// without one. What the bound costs is the difference; NetMARKS has none as published.
+func configured(profile string) ([]kubesim.Run, error) {
+	defaults, err := schedulerconfig.Load("")
+	if err != nil {
+		return nil, err
 	}
-	for _, unbound := range []struct {
-		name    string
-		routing configv1.Routing
-	}{{"gain-unbound", configv1.RoutingAuto}, {"gain-fair-load-unbound", configv1.RoutingFairLoad}} {
-		config, err := kubesim.Shipped(map[string]any{"routing": unbound.routing, "maxShare": map[string]any{"node": 1, "zone": 1}})
+	data, err := os.ReadFile(profile)
+	if err != nil {
+		return nil, fmt.Errorf("reading the profile: %w", err)
+	}
+	runs := []kubesim.Run{{Name: replayreport.DefaultRun, From: "kube-scheduler's default configuration", Config: defaults}}
+	unbound := map[string]any{"node": 1, "zone": 1}
+	for _, run := range []struct {
+		name string
+		args map[string]any
+	}{
+		{replayreport.NetMARKSRun, map[string]any{"strategy": configv1.StrategyNetMARKS, "maxShare": unbound}},
+		{"netmarks-bound", map[string]any{"strategy": configv1.StrategyNetMARKS}},
+		{"gain", map[string]any{"strategy": configv1.StrategyGain}},
+		{"gain-fair-load", map[string]any{"strategy": configv1.StrategyGain, "routing": configv1.RoutingFairLoad}},
+		{"gain-unbound", map[string]any{"strategy": configv1.StrategyGain, "maxShare": unbound}},
+		{"gain-fair-load-unbound", map[string]any{"strategy": configv1.StrategyGain, "routing": configv1.RoutingFairLoad, "maxShare": unbound}},
+	} {
+		config, err := kubesim.WithArgs(profile, data, run.args)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", unbound.name, err)
+			return nil, fmt.Errorf("run %s: %w", run.name, err)
 		}
-		runs = append(runs, kubesim.Run{Name: unbound.name, Config: config})
+		runs = append(runs, kubesim.Run{Name: run.name, From: profile, Config: config})
 	}
 	return runs, nil
 }
 
-func replay(ctx context.Context, set dataset, seeds int, o others) ([]replayreport.BenchRow, error) {
-	runs, err := configured()
-	if err != nil {
-		return nil, err
-	}
+func replay(ctx context.Context, set dataset, runs []kubesim.Run, seeds int, o others) ([]replayreport.BenchRow, error) {
 	results, err := kubesim.Batch{
 		Input: set.input, Order: set.order, Seeds: seeds, First: 1, Parallel: runtime.GOMAXPROCS(0), Now: time.Now,
 	}.Run(ctx, runs)

@@ -1,14 +1,15 @@
 package kubesim
 
 import (
-	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/manifests"
+	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
 
 // DefaultRun is the name of the run with kube-scheduler's default configuration.
@@ -57,30 +58,46 @@ func BuiltIn(name string) (run Run, ok bool, err error) {
 	return Run{}, false, nil
 }
 
-// Shipped returns the shipped configuration with these arguments of TrafficLocality
-// in place of its own. What they leave out has its default.
+// Shipped returns the shipped configuration with these arguments of TrafficLocality.
 func Shipped(args map[string]any) (*schedulerconfig.Config, error) {
 	data, err := manifests.Base.ReadFile("base/config/scheduler.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("reading the shipped configuration: %w", err)
 	}
+	return WithArgs("the shipped configuration", data, args)
+}
+
+// WithArgs returns the configuration of the named file with these arguments of
+// TrafficLocality in its first profile, in place of those of the same names there.
+func WithArgs(file string, data []byte, args map[string]any) (*schedulerconfig.Config, error) {
 	var whole map[string]any
 	if err := yaml.Unmarshal(data, &whole); err != nil {
-		return nil, fmt.Errorf("reading the shipped configuration: %w", err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	profiles, ok := whole["profiles"].([]any)
-	if !ok || len(profiles) == 0 {
-		return nil, errors.New("the shipped configuration has no profile")
+	profiles, _ := whole["profiles"].([]any)
+	if len(profiles) == 0 {
+		return nil, fmt.Errorf("%s: there is no profile", file)
 	}
 	profile, ok := profiles[0].(map[string]any)
 	if !ok {
-		return nil, errors.New("the shipped profile is not a map")
+		return nil, fmt.Errorf("%s: profiles[0]: is no map", file)
 	}
 	full := map[string]any{"apiVersion": "config.vicinity.dev/v1", "kind": "TrafficLocalityArgs"}
-	maps.Copy(full, args)
-	profile["pluginConfig"] = []any{map[string]any{"name": "TrafficLocality", "args": full}}
-	if data, err = yaml.Marshal(whole); err != nil {
-		return nil, fmt.Errorf("changing the shipped configuration: %w", err)
+	plugins, _ := profile["pluginConfig"].([]any)
+	isOurs := func(config any) bool {
+		plugin, ok := config.(map[string]any)
+		return ok && plugin["name"] == trafficlocality.Name
 	}
-	return schedulerconfig.Parse("the shipped configuration", data)
+	if i := slices.IndexFunc(plugins, isOurs); i >= 0 {
+		if own, ok := plugins[i].(map[string]any)["args"].(map[string]any); ok {
+			maps.Copy(full, own)
+		}
+	}
+	maps.Copy(full, args)
+	profile["pluginConfig"] = append(slices.DeleteFunc(plugins, isOurs), map[string]any{"name": trafficlocality.Name, "args": full})
+	data, err := yaml.Marshal(whole)
+	if err != nil {
+		return nil, fmt.Errorf("changing %s: %w", file, err)
+	}
+	return schedulerconfig.Parse(file, data)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/istio"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/nodenetwork"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promapi"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
@@ -30,6 +31,7 @@ func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, observer teleme
 	}
 	manager, err := telemetry.NewManager(telemetry.Options{
 		Sources:  sources,
+		Networks: networks(cfg),
 		Querier:  client,
 		Graph:    flowgraph.NewGraph(GraphOptions(cfg)),
 		Store:    store,
@@ -70,6 +72,15 @@ func newSource(s v1.TelemetrySource) (telemetry.Source, error) {
 		})
 	}
 	return nil, fmt.Errorf("type %q is not supported", s.Type)
+}
+
+// networks returns the source for what the networks of nodes take, nil when none is
+// configured.
+func networks(cfg *v1.TelemetryConfiguration) telemetry.Source {
+	if cfg.NodeNetworks == nil {
+		return nil
+	}
+	return nodenetwork.New(v1.NodeNetworksName, cfg.NodeNetworks.Query, cfg.NodeNetworks.Label)
 }
 
 // Client returns the client of the configured Prometheus. It does not connect.

@@ -28,6 +28,7 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 	cfg := &v1.TelemetryConfiguration{
 		Prometheus: v1.Prometheus{URL: server.URL},
 		Sources:    []v1.TelemetrySource{{Type: v1.SourceIstioSidecar, Window: &metav1.Duration{Duration: 2 * time.Minute}, Selector: `job="a"`, Cluster: "east"}},
+		NodeNetworks: &v1.NodeNetworks{Query: "links", Label: "source_workload"},
 	}
 	cfg.SetDefaults()
 	store := flowgraph.NewStore()
@@ -48,7 +49,10 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 	if len(got) != 1 || got[0].From.String() != "shop/web" || got[0].To.String() != "shop/api" || got[0].Rates != want {
 		t.Errorf("edges = %v, want one of %v", got, want)
 	}
-	if len(queries) != 5 || !strings.Contains(queries[0], `job="a"}[120s]`) {
+	if capacity := store.Load().NetworkCapacity("web"); capacity != 3 {
+		t.Errorf("the network takes %v, want 3", capacity)
+	}
+	if len(queries) != 6 || queries[5] != "links" || !strings.Contains(queries[0], `job="a"}[120s]`) {
 		t.Errorf("queries = %q", queries)
 	}
 }

@@ -63,6 +63,7 @@ prometheus:
   maxSeries: 7
 sources:
 - {type: istio-sidecar, name: istio, window: 2m, cluster: east, selector: 'job="envoy"'}
+nodeNetworks: {query: node_network_speed_bytes, label: instance}
 `,
 			want: &v1.TelemetryConfiguration{
 				TypeMeta: meta,
@@ -77,6 +78,7 @@ sources:
 				Sources: []v1.TelemetrySource{{
 					Type: "istio-sidecar", Name: "istio", Window: duration(2 * time.Minute), Cluster: "east", Selector: `job="envoy"`,
 				}},
+				NodeNetworks: &v1.NodeNetworks{Query: "node_network_speed_bytes", Label: "instance"},
 			},
 		},
 	}
@@ -104,7 +106,7 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"no prometheus":     {header, "prometheus.url: Required value"},
 		"unknown type":      {ok + "sources: [{type: istioo}]", `sources[0].type: Unsupported value: "istioo": supported values: "istio-sidecar"`},
 		"unknown field":     {ok + "sources: [{type: istio-sidecar, windows: 1m}]", "sources[0].windows: Forbidden: unknown field; known here are cluster, name, recorded, selector, type, window"},
-		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, halfLife, interval, kind, prometheus, retainFor, sources; intervall: Forbidden: "},
+		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, halfLife, interval, kind, nodeNetworks, prometheus, retainFor, sources; intervall: Forbidden: "},
 		"wrong case":        {ok + "Interval: 1s", "Interval: Forbidden: unknown field"},
 		"repeated field":    {ok + "interval: 1s\ninterval: 2s", `key "interval" already set in map`},
 		"bad duration":      {ok + "halfLife: 2 minutes", `halfLife: Invalid value: "2 minutes": time: unknown unit`},
@@ -121,6 +123,9 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"uneven window":     {ok + "sources: [{type: istio-sidecar, window: 60100ms}]", "must be whole seconds"},
 		"same name":         {ok + "sources: [{type: istio-sidecar}, {type: istio-sidecar}]", `sources[1].name: Duplicate value: "istio-sidecar"`},
 		"bad selector":      {ok + "sources: [{type: istio-sidecar, selector: a}]", `sources[0].selector: Invalid value: "a"`},
+		"no query":          {ok + "nodeNetworks: {label: node}", "nodeNetworks.query: Required value: PromQL"},
+		"not a label":       {ok + "nodeNetworks: {query: a, label: a-b}", `nodeNetworks.label: Invalid value: "a-b": must be the name of a label`},
+		"taken name":        {ok + "nodeNetworks: {query: a}\nsources: [{type: istio-sidecar, name: node-networks}]", `sources[0].name: Invalid value: "node-networks": is what nodeNetworks is called`},
 		"URL with password": {header + "prometheus: {url: 'http://u:hunter2@p'}", "prometheus.url: Forbidden: must not hold credentials"},
 		"half a cert":       {header + "prometheus: {url: 'http://p', tls: {certFile: a}}", "prometheus.tls: Required value: certFile and keyFile"},
 		"half basic auth":   {header + "prometheus: {url: 'http://p', basicAuth: {username: a}}", "prometheus.basicAuth.passwordFile: Required value"},

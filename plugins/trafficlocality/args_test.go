@@ -23,7 +23,6 @@ func TestArgsErrors(t *testing.T) {
 		"expires before it ages":   {"staleAfter: 10m, expireAfter: 5m", []string{"expireAfter", "greater than staleAfter"}},
 		"no share of a node":       {"maxShare: {node: 0}", []string{"maxShare.node", "greater than 0"}},
 		"more than all in a zone":  {"maxShare: {zone: 1.5}", []string{"maxShare.zone", "at most 1"}},
-		"no label of a capacity":   {"networkCapacity: {unit: 1M}", []string{"networkCapacity.label", "node label"}},
 		"not a label":              {"networkCapacity: {label: a b}", []string{"networkCapacity.label", `"a b"`}},
 		"no unit":                  {"networkCapacity: {label: a, unit: 0}", []string{"networkCapacity.unit", "greater than 0"}},
 		"more than the network":    {"networkCapacity: {label: a, maxUtilization: 1.2}", []string{"networkCapacity.maxUtilization", "at most 1"}},

@@ -34,7 +34,7 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, c
 	for l := range p.levels {
 		p.levels[l].start(x, own)
 	}
-	p.links.start(x, all, p.scorer.links.label != "" && x == p.index)
+	p.links.start(x, all, p.scorer.links.on && x == p.index)
 	var rate float64
 	for j, rates := range snap.Callees(i) {
 		e := edge{w: p.scorer.weight(rates), rates: rates, calls: true, desired: desired}

@@ -15,14 +15,19 @@ import (
 
 // linkBound says up to which load of a node's network pods are drawn there.
 type linkBound struct {
-	label string // of nodes, "" for no bound
+	on    bool
+	label string // of nodes, "" for what the telemetry says alone
 	unit  resource.Quantity
 	share float64
 }
 
 // of returns the bound for a node in bytes per second in each direction, 0 for none.
-func (b linkBound) of(node *v1.Node) float64 {
-	return b.share * kube.Bandwidth(node, b.label, b.unit)
+func (b linkBound) of(node *v1.Node, snap *flowgraph.Snapshot) float64 {
+	capacity := kube.Bandwidth(node, b.label, b.unit)
+	if capacity == 0 {
+		capacity = snap.NetworkCapacity(node.Name)
+	}
+	return b.share * capacity
 }
 
 // links is what the pods of each node exchange with other nodes, beside what its
@@ -42,11 +47,12 @@ type links struct {
 
 // link is the network of one node.
 type link struct {
-	node     *v1.Node // that bound is of
-	bound    float64  // bytes per second in each direction, 0 for none
-	pods     int64    // generation of the node whose pods the load is of
-	snapshot uint64   // generation
-	load     traffic
+	node    *v1.Node // that bound is of
+	boundBy uint64   // generation of the snapshot that it is by
+	bound   float64  // bytes per second in each direction, 0 for none
+	load    traffic
+	pods    int64  // generation of the node whose pods the load is of
+	loadBy  uint64 // generation of the snapshot that it is by
 }
 
 // traffic is bytes per second in each direction.
@@ -149,13 +155,16 @@ func (p *Plugin) relieve(snap *flowgraph.Snapshot, x *index, bySlot []float64, n
 func (p *Plugin) full(snap *flowgraph.Snapshot, x *index, slot int32, adds traffic, left *int, now time.Time) bool {
 	l, n := &p.links.bySlot[slot], &x.nodes[slot]
 	if l.node != n.node {
-		*l = link{node: n.node, bound: p.scorer.links.of(n.node)}
+		*l = link{node: n.node}
+	}
+	if l.boundBy != snap.Generation() {
+		l.bound, l.boundBy = p.scorer.links.of(n.node, snap), snap.Generation()
 	}
 	if l.bound == 0 {
 		return false
 	}
-	if known := l.snapshot == snap.Generation() && l.pods == n.generation; !known && *left > 0 {
-		l.load, l.snapshot, l.pods = p.load(snap, x, slot, now), snap.Generation(), n.generation
+	if known := l.loadBy == snap.Generation() && l.pods == n.generation; !known && *left > 0 {
+		l.load, l.loadBy, l.pods = p.load(snap, x, slot, now), snap.Generation(), n.generation
 		*left--
 	}
 	return adds.out > 0 && l.load.out+adds.out > l.bound || adds.in > 0 && l.load.in+adds.in > l.bound

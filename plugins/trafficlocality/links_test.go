@@ -33,11 +33,29 @@ func (c *cluster) setLabels(key, text string) {
 	c.update()
 }
 
+// measure says what the telemetry knows of the networks, beside the traffic.
+func (c *cluster) measure(capacity map[string]float64) {
+	c.Helper()
+	g := flowgraph.NewGraph(flowgraph.Options{})
+	var flows []flowgraph.Flow
+	for e := range c.store.Load().Edges() {
+		flows = append(flows, flowgraph.Flow{From: e.From, To: e.To, Rates: e.Rates, ObservedAt: e.ObservedAt})
+	}
+	g.SetNetworkCapacity(capacity)
+	for g.Observe(dataTime, flows); ; {
+		if snap := g.Snapshot(); snap.Generation() > c.store.Load().Generation() {
+			c.store.Publish(snap)
+			return
+		}
+	}
+}
+
 func TestNetworkCapacity(t *testing.T) {
 	// Beside out, a pod of web leaves 100 B/s for db to go out; beside db, 300.
 	const traffic = "web -> db 100B/s; web -> out 300B/s"
 	cases := map[string]struct {
 		args, links, assign, traffic, want string
+		measured                           map[string]float64 // by the telemetry
 	}{
 		"not known":                       {want: "n1=33 n2=0 n3=100"},
 		"room enough":                     {links: "n3=100", want: "n1=33 n2=0 n3=100"},
@@ -53,6 +71,12 @@ func TestNetworkCapacity(t *testing.T) {
 		"nor what stays":                  {links: "n3=100", assign: "n1: db; n2:; n3: out source sink", traffic: traffic + "; source -> sink 50B/s", want: "n1=33 n2=0 n3=100"},
 		"it was too much already":         {links: "n1=1", traffic: "web -> db 100B/s", want: "n1=100 n2=0 n3=0"},
 		"it takes as much off as it adds": {links: "n1=1", traffic: "db -> web 100B/s; web -> out 100B/s", want: "n1=100 n2=0 n3=100"},
+		"by the telemetry":                {args: ", networkCapacity: {maxUtilization: 1}", measured: map[string]float64{"n3": 99}, want: "n1=100 n2=0 n3=0"},
+		"enough by the telemetry":         {args: ", networkCapacity: {}", measured: map[string]float64{"n3": 125}, want: "n1=33 n2=0 n3=100"},
+		"that of another node":            {args: ", networkCapacity: {}", measured: map[string]float64{"n2": 1}, want: "n1=33 n2=0 n3=100"},
+		"the label comes first":           {links: "n3=100", measured: map[string]float64{"n3": 1}, want: "n1=33 n2=0 n3=100"},
+		"a node without the label":        {links: "n1=1000", measured: map[string]float64{"n1": 1, "n3": 1}, want: "n1=100 n2=0 n3=0"},
+		"nobody asks for it":              {args: ", strategy: Gain", measured: map[string]float64{"n3": 1}, want: "n1=33 n2=0 n3=100"},
 		"both directions of a call":       {links: "n3=99", traffic: "web -> db 0B/s back 100B/s; web -> out 0B/s back 300B/s", want: "n1=100 n2=0 n3=0"},
 	}
 	for name, test := range cases {
@@ -71,10 +95,29 @@ func TestNetworkCapacity(t *testing.T) {
 			c.desire("web=1 db=1 out=1 source=1 sink=1")
 			c.assign(test.assign)
 			c.setLabels("link", test.links)
+			c.measure(test.measured)
 			if got := c.scoreText(c.pod("web")); got != test.want {
 				t.Errorf("the scores are %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// TestNetworkCapacityIsFollowed: what the telemetry says of a node's network counts from
+// the next pod on.
+func TestNetworkCapacityIsFollowed(t *testing.T) {
+	c := newCluster(t, allOfIt+", reserveRoom: false, routing: Uniform, closeness: {zone: 0, region: 0}, networkCapacity: {maxUtilization: 1}")
+	c.traffic("web -> db 100B/s; web -> out 300B/s")
+	c.desire("web=1 db=1 out=1")
+	c.assign("n1: db; n2:; n3: out")
+	for _, step := range []struct {
+		n3   float64
+		want string
+	}{{99, "n1=100 n2=0 n3=0"}, {100, "n1=33 n2=0 n3=100"}, {99, "n1=100 n2=0 n3=0"}, {0, "n1=33 n2=0 n3=100"}} {
+		c.measure(map[string]float64{"n3": step.n3})
+		if got := c.scoreText(c.pod("web")); got != step.want {
+			t.Errorf("n3 takes %v: the scores are %s, want %s", step.n3, got, step.want)
+		}
 	}
 }
 
@@ -121,7 +164,7 @@ func TestLoads(t *testing.T) {
 					continue
 				}
 				l := &c.plugin.links.bySlot[slot]
-				if l.snapshot != snap.Generation() || l.pods != info.GetGeneration() {
+				if l.loadBy != snap.Generation() || l.pods != info.GetGeneration() {
 					continue
 				}
 				want := c.countLoad(snap, slot)

@@ -1,6 +1,7 @@
 package trafficlocality
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,7 @@ func TestScores(t *testing.T) {
 // less with cart on n2.
 func TestMaxShare(t *testing.T) {
 	cases := map[string]struct {
+		strategy   string // Gain under uniform routing by default
 		args       string
 		assign     string
 		desired    string
@@ -154,11 +156,14 @@ func TestMaxShare(t *testing.T) {
 		"the only zone":               {assign: "n1@r/a: db; n3@r/a: web*2; n2@r/a: cart", desired: "web=3", want: "n1=100 n2=50 n3=0"},
 		"the only zone that fits":     {assign: "n1@r/a: db; n3@r/a: web*2; n2@r/b: cart; n4@r/a: cart", desired: "web=3", candidates: "n1 n3 n4", want: "n1=100 n3=0 n4=25"},
 		"beside a node of no zone":    {assign: "n1@r/a: db; n3@r/a: web*2; n2: cart", desired: "web=3", want: "n1=0 n2=100 n3=0"},
+		"NetMARKS has none":           {strategy: "strategy: NetMARKS", assign: "n1: db web; n2: cart", desired: "web=2", want: "n1=100 n2=50"},
+		"NetMARKS with one":           {strategy: "strategy: NetMARKS", args: ", maxShare: {node: 0.66}", assign: "n1: db web; n2: cart", desired: "web=2", want: "n1=0 n2=100"},
+		"NetMARKS with one of a zone": {strategy: "strategy: NetMARKS", args: ", maxShare: {zone: 0.5}", assign: "n1@r/a: db; n3@r/a: web; n2@r/b: cart", desired: "web=2", want: "n1=0 n2=100 n3=0"},
 		"the only node that fits":     {assign: "n1: db web; n2: cart", desired: "web=2", candidates: "n1", want: "n1=100"},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t, "significantRate: 0, requestBytes: 0, reserveRoom: false, routing: Uniform, closeness: {zone: 0.000001, region: 0}"+test.args)
+			c := newCluster(t, "significantRate: 0, requestBytes: 0, reserveRoom: false, closeness: {zone: 0.000001, region: 0}, "+cmp.Or(test.strategy, "routing: Uniform")+test.args)
 			c.traffic("web -> db 10MiB/s; web -> cart 5MiB/s")
 			c.assign(test.assign)
 			c.desire(test.desired)

@@ -48,13 +48,12 @@ func newScorer(a *configv1.TrafficLocalityArgs) scorer {
 	if s.netmarks { // as published
 		s.topology, closeness = nil, []float64{1, 0, 0}
 		s.requestBytes = 0
-		s.maxShare = [2]float64{1, 1}
 		if a.SignificantRate == nil {
 			s.significantRate = leastRate
 		}
 	}
 	if n := a.NetworkCapacity; n != nil && !s.netmarks {
-		s.links = linkBound{label: n.Label, unit: *n.Unit, share: *n.MaxUtilization}
+		s.links = linkBound{on: true, label: n.Label, unit: *n.Unit, share: *n.MaxUtilization}
 	}
 	s.levels = scored(s.topology, closeness, s.maxShare)
 	s.foresees = !s.netmarks && *a.ReserveRoom && closeness[0] > 0
@@ -76,7 +75,7 @@ func (s scorer) nodeLocal() bool {
 	// A node that draws no more of the workload's pods may have been the best.
 	unbound := s.maxShare == [2]float64{1, 1}
 	// A node whose network is full may have been too.
-	unbound = unbound && s.links.label == ""
+	unbound = unbound && !s.links.on
 	// Of room that is kept there is less, or more, elsewhere, and peers that are
 	// expected are so where pods are.
 	return nodeOnly && unbound && !s.foresees && (s.netmarks || !s.auto && s.routing == affinity.Uniform)

@@ -62,6 +62,7 @@ func TestSignPod(t *testing.T) {
 		"fair load":                              {args: "routing: FairLoad, maxShare: {node: 1, zone: 1}, closeness: {zone: 0, region: 0}"},
 		"the routing of the cluster":             {args: "maxShare: {node: 1, zone: 1}, closeness: {zone: 0, region: 0}"},
 		"a bound on the share of a node":         {args: "routing: Uniform, closeness: {zone: 0, region: 0}"},
+		"a bound that the telemetry says":        {args: nodeOnly + ", networkCapacity: {}"},
 		"a bound on a node's network":            {args: nodeOnly + ", networkCapacity: {label: link}"},
 		"traffic with itself":                    {args: nodeOnly, pod: func(c *cluster) *v1.Pod { return c.pod("cart") }},
 		"NetMARKS counts no traffic with itself": {args: "strategy: NetMARKS", pod: func(c *cluster) *v1.Pod { return c.pod("cart") }, want: true},

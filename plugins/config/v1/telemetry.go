@@ -26,6 +26,10 @@ type TelemetryConfiguration struct {
 	// Sources are what to query (default one of type istio-sidecar). Where
 	// several see the same traffic, the largest rate counts.
 	Sources []TelemetrySource `json:"sources,omitempty"`
+	// NodeNetworks says what the networks of nodes take, for profiles that bound what
+	// is drawn to a node by it (networkCapacity of TrafficLocalityArgs). It is not asked
+	// unless it is set.
+	NodeNetworks *NodeNetworks `json:"nodeNetworks,omitempty"`
 }
 
 // Prometheus is a server with the HTTP API of Prometheus: Prometheus itself,
@@ -68,6 +72,19 @@ type TLS struct {
 type BasicAuth struct {
 	Username     string `json:"username"`
 	PasswordFile string `json:"passwordFile"`
+}
+
+// NodeNetworksName is what NodeNetworks is called in metrics and messages, beside the
+// names of the sources.
+const NodeNetworksName = "node-networks"
+
+// NodeNetworks is a query for what the networks of nodes take.
+type NodeNetworks struct {
+	// Query is PromQL that yields an instant vector of bytes per second in each
+	// direction. Of several values for a node the largest counts.
+	Query string `json:"query"`
+	// Label has the node's name (default "node").
+	Label string `json:"label,omitempty"`
 }
 
 // SourceType names a kind of telemetry source.

@@ -19,6 +19,9 @@ func (c *TelemetryConfiguration) SetDefaults() {
 	if len(c.Sources) == 0 {
 		c.Sources = []TelemetrySource{{Type: SourceIstioSidecar}}
 	}
+	if c.NodeNetworks != nil {
+		setDefault(&c.NodeNetworks.Label, "node")
+	}
 	for i := range c.Sources {
 		s := &c.Sources[i]
 		setDefault(&s.Name, string(s.Type))

@@ -149,9 +149,9 @@ type Level struct {
 // for this workload, so that the loss of one place does not take it down whole. It
 // is no limit: the other plugins may still choose the place.
 type MaxShare struct {
-	// Node is that of a node (default 0.66: two thirds).
+	// Node is that of a node (default 0.66: two thirds; 1 with NetMARKS, as published).
 	Node *float64 `json:"node,omitempty"`
-	// Zone is that of a zone (default 0.66).
+	// Zone is that of a zone (default as of a node).
 	Zone *float64 `json:"zone,omitempty"`
 }
 
@@ -159,8 +159,10 @@ type MaxShare struct {
 // drawn there.
 type NetworkCapacity struct {
 	// Label is the node label with the capacity in each direction, a Kubernetes
-	// quantity in units of Unit. A node that has none, or no quantity, is not bounded.
-	Label string `json:"label"`
+	// quantity in units of Unit. For a node that has none, or no quantity, and without a
+	// label here, what the telemetry says counts (nodeNetworks of
+	// TelemetryConfiguration); of which neither says anything is not bounded.
+	Label string `json:"label,omitempty"`
 	// Unit is what the label counts, in bits per second (default 1; 1M for megabits).
 	Unit *resource.Quantity `json:"unit,omitempty"`
 	// MaxUtilization is the part of the capacity, in (0,1], up to which pods are drawn
@@ -192,8 +194,12 @@ func (a *TrafficLocalityArgs) SetDefaults() {
 	if a.MaxShare == nil {
 		a.MaxShare = &MaxShare{}
 	}
-	pointerDefault(&a.MaxShare.Node, 0.66)
-	pointerDefault(&a.MaxShare.Zone, 0.66)
+	most := 0.66
+	if a.Strategy == StrategyNetMARKS {
+		most = 1 // as published
+	}
+	pointerDefault(&a.MaxShare.Node, most)
+	pointerDefault(&a.MaxShare.Zone, most)
 	pointerDefault(&a.ReserveRoom, true)
 	if n := a.NetworkCapacity; n != nil {
 		pointerDefault(&n.Unit, resource.MustParse("1"))

@@ -6,7 +6,10 @@ package validation
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/prometheus/common/model"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -37,7 +40,8 @@ func TelemetryConfiguration(c *v1.TelemetryConfiguration) field.ErrorList {
 		errs = append(errs, atLeast(field.NewPath("retainFor"), c.RetainFor, c.Interval.Duration)...)
 	}
 	errs = append(errs, validatePrometheus(field.NewPath("prometheus"), &c.Prometheus)...)
-	return append(errs, validateSources(field.NewPath("sources"), c.Sources)...)
+	errs = append(errs, validateSources(field.NewPath("sources"), c.Sources)...)
+	return append(errs, validateNodeNetworks(field.NewPath("nodeNetworks"), c)...)
 }
 
 func atLeast(path *field.Path, d *metav1.Duration, least time.Duration) field.ErrorList {
@@ -108,6 +112,26 @@ func validateSources(path *field.Path, sources []v1.TelemetrySource) field.Error
 		}
 		if err := istio.ValidateSelector(s.Selector); err != nil {
 			errs = append(errs, field.Invalid(at.Child("selector"), s.Selector, err.Error()))
+		}
+	}
+	return errs
+}
+
+func validateNodeNetworks(path *field.Path, c *v1.TelemetryConfiguration) field.ErrorList {
+	n := c.NodeNetworks
+	if n == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	if strings.TrimSpace(n.Query) == "" {
+		errs = append(errs, field.Required(path.Child("query"), "PromQL for the bytes per second that nodes' networks take"))
+	}
+	if !model.LegacyValidation.IsValidLabelName(n.Label) {
+		errs = append(errs, field.Invalid(path.Child("label"), n.Label, "must be the name of a label in Prometheus: letters, digits and underscores, no digit first"))
+	}
+	for i, s := range c.Sources {
+		if s.Name == v1.NodeNetworksName {
+			errs = append(errs, field.Invalid(field.NewPath("sources").Index(i).Child("name"), s.Name, "is what nodeNetworks is called"))
 		}
 	}
 	return errs

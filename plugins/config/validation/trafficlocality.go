@@ -71,7 +71,7 @@ func networkCapacity(n *v1.NetworkCapacity, path *field.Path) field.ErrorList {
 		errs = append(errs, field.Invalid(path.Child("unit"), n.Unit.String(), "must be greater than 0"))
 	}
 	if n.Label == "" {
-		return append(errs, field.Required(path.Child("label"), "the node label that has the capacity"))
+		return errs // what the telemetry says counts
 	}
 	for _, problem := range content.IsLabelKey(n.Label) {
 		errs = append(errs, field.Invalid(path.Child("label"), n.Label, problem))
