@@ -115,8 +115,8 @@ func TestExchanged(t *testing.T) {
 		{From: cart, To: db, Rates: Rates{SentBytesPerSecond: 100, RequestsPerSecond: 1000}},
 		{From: db, To: db, Rates: Rates{SentBytesPerSecond: 1000}},
 	})
-	if got := s.Exchanged(); got != 260 {
-		t.Errorf("the workloads exchange %v B/s, want 260", got)
+	if got, want := s.Exchanged(), (Rates{SentBytesPerSecond: 220, ReceivedBytesPerSecond: 40, RequestsPerSecond: 2000}); got != want {
+		t.Errorf("the workloads exchange %v, want %v", got, want)
 	}
 }
 

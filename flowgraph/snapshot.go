@@ -33,7 +33,7 @@ type Snapshot struct {
 
 	self []selfFlow // ordered by workload
 
-	exchanged float64
+	exchanged Rates
 
 	capacity map[string]float64 // of networks, by node; shared with other snapshots
 }
@@ -82,7 +82,7 @@ func newSnapshot(generation uint64, at time.Time, edges []Edge) *Snapshot {
 		s.to = append(s.to, place.to)
 		s.bytes = append(s.bytes, bytes32{float32(e.SentBytesPerSecond), float32(e.ReceivedBytesPerSecond)})
 		s.requests = append(s.requests, toBfloat16(e.RequestsPerSecond))
-		s.exchanged += 2 * e.BytesPerSecond()
+		s.exchanged = s.exchanged.add(e.Rates).add(e.Rates)
 		s.rowStart[place.from+1]++
 		s.inStart[place.to+1]++
 	}
@@ -148,9 +148,9 @@ func (s *Snapshot) Len() int { return len(s.ids) }
 // EdgeCount is the number of edges, self-flows included.
 func (s *Snapshot) EdgeCount() int { return len(s.to) + len(s.self) }
 
-// Exchanged is what all workloads exchange with others, in bytes per second and in
-// both directions, each edge counted at both of its ends.
-func (s *Snapshot) Exchanged() float64 { return s.exchanged }
+// Exchanged is what all workloads exchange with others, each edge counted at both of
+// its ends.
+func (s *Snapshot) Exchanged() Rates { return s.exchanged }
 
 // NetworkCapacity returns what the network of a node takes in each direction, in bytes
 // per second; 0 when that is not known.

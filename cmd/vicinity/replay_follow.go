@@ -113,7 +113,7 @@ func newFollowed(in *timedInput, o replayOptions) (*followed, error) {
 func (f *followed) assume(s *corev1.Service) *corev1.Service {
 	for _, r := range f.routes {
 		if f.concerns(r, s) {
-			s = r.apply(s)
+			s = r.assume(s)
 		}
 	}
 	return s

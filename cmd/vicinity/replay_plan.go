@@ -110,11 +110,12 @@ func (p *replayPlan) learnBandwidth(in *replayInput) error {
 			return fmt.Errorf("%s: %w", run.From, err)
 		}
 		for _, args := range profiles {
-			if args.NetworkCapacity == nil {
+			capacity := args.NetworkCapacity
+			if capacity == nil || capacity.Label == "" {
 				continue
 			}
 			for i, node := range in.replayable.Nodes {
-				in.replayable.Cluster.Nodes[i].Bandwidth = kube.Bandwidth(node, args.NetworkCapacity.Label, *args.NetworkCapacity.Unit)
+				in.replayable.Cluster.Nodes[i].Bandwidth = kube.Bandwidth(node, capacity.Label, *capacity.Unit)
 			}
 			return nil
 		}

@@ -61,12 +61,19 @@ func parseRoute(arg string) (route, error) {
 	return route{arg, service, policy}, nil
 }
 
-// apply changes a Service. Its internalTrafficPolicy and annotations (Istio has
-// one for the same purpose, also of Namespaces) give way to the policy;
-// DestinationRules do not.
+// assume changes a Service to the policy, to which DestinationRules for it give way.
+func (r route) assume(s *corev1.Service) *corev1.Service {
+	changed := r.apply(s)
+	kube.IgnoreRules(changed)
+	return changed
+}
+
+// apply changes a Service to the policy. What else it or its Namespace says of the same
+// gives way; DestinationRules do not.
 func (r route) apply(s *corev1.Service) *corev1.Service {
 	changed := s.DeepCopy()
-	changed.Annotations, changed.Spec.InternalTrafficPolicy, changed.Spec.TrafficDistribution = nil, nil, nil
+	delete(changed.Annotations, kube.TrafficDistributionAnnotation)
+	changed.Spec.InternalTrafficPolicy, changed.Spec.TrafficDistribution = nil, nil
 	if r.policy != anyPolicy {
 		changed.Spec.TrafficDistribution = &r.policy
 	} else {
@@ -98,8 +105,7 @@ func (in *replayInput) assumeOne(r route) error {
 	}
 	var affected []int // positions of workloads
 	for _, i := range chosen {
-		changed := r.apply(in.replayable.Objects[i].(*corev1.Service))
-		kube.IgnoreRules(changed)
+		changed := r.assume(in.replayable.Objects[i].(*corev1.Service))
 		in.replayable.Objects[i] = changed
 		affected = append(affected, in.selectedBy(changed)...)
 	}

@@ -265,6 +265,48 @@ func TestReplayAdvice(t *testing.T) {
 	}
 }
 
+// TestReplayAdviceAgainstRules: where a DestinationRule says that calls go to any
+// endpoint no trafficDistribution is of use, but where the rule does not count.
+func TestReplayAdviceAgainstRules(t *testing.T) {
+	edges, cluster := shopFiles(t)
+	data, err := os.ReadFile(cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rule = `
+---
+{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {namespace: shop, name: db},
+ spec: {host: db, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: false}}}}}
+`
+	ignoring := strings.Replace(string(data), "name: db}", "name: db, annotations: {vicinity.dev/destination-rules: Ignore}}", 1)
+	if ignoring == string(data) {
+		t.Fatal("there is no Service db")
+	}
+	for name, test := range map[string]struct {
+		cluster string
+		route   string
+		want    bool // for db
+	}{
+		"no rule":             {string(data), "", true},
+		"a rule":              {string(data) + rule, "", false},
+		"it does not count":   {ignoring + rule, "", true},
+		"it gives way itself": {string(data) + rule, "shop/db=Any", true},
+	} {
+		write(t, cluster, test.cluster)
+		args := []string{edges, "--cluster", cluster, "--run", "recorded"}
+		if test.route != "" {
+			args = append(args, "--route", test.route)
+		}
+		advised := false
+		for _, a := range replayed(t, args...).RoutingAdvice {
+			advised = advised || a.Workload.Name == "db"
+		}
+		if advised != test.want {
+			t.Errorf("%s: advice for db: %v, want %v", name, advised, test.want)
+		}
+	}
+}
+
 // TestReplayRoutesComeBeforeIstio has a DestinationRule switch off for db what the
 // Namespace's annotation asks for.
 func TestReplayRoutesComeBeforeIstio(t *testing.T) {

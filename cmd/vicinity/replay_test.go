@@ -123,6 +123,15 @@ func TestReplayBusiestLink(t *testing.T) {
 	if out := succeed(t, args...); strings.Contains(out, "BUSIEST LINK") {
 		t.Errorf("nobody named the label:\n%s", out)
 	}
+	// One that leaves it to the telemetry names no label.
+	measured := filepath.Join(dir, "measured.yaml")
+	write(t, measured, "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles:\n"+
+		"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 5}]}}, "+
+		"pluginConfig: [{name: TrafficLocality, args: {networkCapacity: {}}}]}\n")
+	args = append(args, "--scheduler-config", measured)
+	if out := succeed(t, args...); strings.Contains(out, "BUSIEST LINK") {
+		t.Errorf("nobody named the label:\n%s", out)
+	}
 	args = append(args, "--scheduler-config", config)
 	if out := succeed(t, args...); !strings.Contains(out, "BUSIEST LINK %") {
 		t.Errorf("no network in\n%s", out)

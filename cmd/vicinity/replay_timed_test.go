@@ -15,6 +15,8 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
@@ -206,13 +208,22 @@ func TestReplayRecordingWithoutEnd(t *testing.T) {
 
 // TestReplayRoutesOfRecording assumes other Services.
 func TestReplayRoutesOfRecording(t *testing.T) {
-	path := record(t, filepath.Join(t.TempDir(), "shop"), aRecording())
-	plain, _ := replayTimed(t, "--run", "recorded", path)
-	for _, route := range []string{"all=PreferSameNode", "shop/w1=PreferSameNode"} {
-		got, _ := replayTimed(t, "--run", "recorded", path, "--route", route)
-		if len(got.Assumed) != 1 || got.Runs[0].Summary.Node.Configured.LocalShare.Mean <= plain.Runs[0].Summary.Node.Configured.LocalShare.Mean ||
-			got.Runs[0].Summary.Node.Uniform != plain.Runs[0].Summary.Node.Uniform {
-			t.Errorf("%s: %+v, without %+v", route, got.Runs[0].Summary.Node, plain.Runs[0].Summary.Node)
+	ruled := aRecording()
+	ruled.More = []runtime.Object{&unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": map[string]any{"namespace": "istio-system", "name": "all"},
+		"spec": map[string]any{"host": "*.local", "trafficPolicy": map[string]any{
+			"loadBalancer": map[string]any{"localityLbSetting": map[string]any{"enabled": false}},
+		}},
+	}}}
+	for name, o := range map[string]recordingtest.Options{"shop": aRecording(), "against a DestinationRule": ruled} {
+		path := record(t, filepath.Join(t.TempDir(), "shop"), o)
+		plain, _ := replayTimed(t, "--run", "recorded", path)
+		for _, route := range []string{"all=PreferSameNode", "shop/w1=PreferSameNode"} {
+			got, _ := replayTimed(t, "--run", "recorded", path, "--route", route)
+			if len(got.Assumed) != 1 || got.Runs[0].Summary.Node.Configured.LocalShare.Mean <= plain.Runs[0].Summary.Node.Configured.LocalShare.Mean ||
+				got.Runs[0].Summary.Node.Uniform != plain.Runs[0].Summary.Node.Uniform {
+				t.Errorf("%s: %s: %+v, without %+v", name, route, got.Runs[0].Summary.Node, plain.Runs[0].Summary.Node)
+			}
 		}
 	}
 }

@@ -180,7 +180,7 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 	s.status.Duration = m.options.Now().Sub(began)
 	if err == nil {
 		s.status.Series, s.status.Flows, s.status.LeftOut = seen.Series, len(seen.Flows), seen.LeftOut
-		if len(seen.Flows) == 0 && len(seen.NetworkCapacity) == 0 {
+		if seen.isEmpty() {
 			err = seen.empty()
 		}
 	}

@@ -52,7 +52,7 @@ func (f *fakeSource) Collect(ctx context.Context, _ Querier, at time.Time) (Obse
 		return Observation{Flows: f.flows}, f.err
 	}
 	if f.links != nil {
-		return Observation{NetworkCapacity: f.links}, nil
+		return Observation{NetworkCapacity: f.links, Series: 3, LeftOut: map[Reason]LeftOut{Invalid: {Series: 3 - len(f.links)}}}, nil
 	}
 	flows := slices.Clone(f.flows)
 	for i := range flows {
@@ -314,6 +314,15 @@ func TestNetworks(t *testing.T) {
 			t.Errorf("%s: the status is %+v", step.name, sources)
 		}
 		c.t = c.t.Add(time.Minute)
+	}
+	networks.links = map[string]float64{}
+	err = m.Refresh(t.Context())
+	status := m.Status().Sources[1]
+	if FailureOf(err) != Empty || !strings.Contains(err.Error(), "no node's network capacity in 3 series: 3 invalid") || status.LeftOut[Invalid].Series != 3 {
+		t.Errorf("an answer that names no node: %v, %+v", err, status)
+	}
+	if got := store.Load().NetworkCapacity("n1"); got != 500 {
+		t.Errorf("after that n1 has %v, want 500", got)
 	}
 }
 

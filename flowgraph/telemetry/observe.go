@@ -53,7 +53,10 @@ func ask(ctx context.Context, source Source, q Querier, at time.Time) (seen Obse
 	return source.Collect(ctx, q, at)
 }
 
-// empty is the error of an observation without flows.
+// isEmpty reports whether an observation says nothing.
+func (o Observation) isEmpty() bool { return len(o.Flows) == 0 && len(o.NetworkCapacity) == 0 }
+
+// empty is the error of an observation that says nothing.
 func (o Observation) empty() error {
 	var leftOut []string
 	for _, reason := range Reasons() {
@@ -61,7 +64,11 @@ func (o Observation) empty() error {
 			leftOut = append(leftOut, fmt.Sprintf("%d %s", n, reason))
 		}
 	}
-	err := fmt.Errorf("there is no traffic between workloads in %d series", o.Series)
+	what := "traffic between workloads"
+	if o.NetworkCapacity != nil {
+		what = "node's network capacity"
+	}
+	err := fmt.Errorf("there is no %s in %d series", what, o.Series)
 	if len(leftOut) > 0 {
 		err = fmt.Errorf("%w: %s", err, strings.Join(leftOut, ", "))
 	}

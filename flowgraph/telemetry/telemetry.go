@@ -72,7 +72,8 @@ type Observation struct {
 	// Flows has at most one flow for each pair of From and To.
 	Flows []flowgraph.Flow
 	// NetworkCapacity is what the network of each node takes in each direction, in
-	// bytes per second by the node's name, from a source of Options.Networks.
+	// bytes per second by the node's name; nil unless the source is for that
+	// (Options.Networks).
 	NetworkCapacity map[string]float64
 	// Series is how many series the queries returned.
 	Series int

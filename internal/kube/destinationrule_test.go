@@ -154,7 +154,7 @@ func TestPrecedenceOfDestinationRules(t *testing.T) {
 func TestSettings(t *testing.T) {
 	service := &corev1.Service{}
 	service.Namespace, service.Name = "shop", "web"
-	service.Annotations = map[string]string{trafficDistribution: "PreferSameZone"}
+	service.Annotations = map[string]string{TrafficDistributionAnnotation: "PreferSameZone"}
 	node := corev1.ServiceTrafficDistributionPreferSameNode
 	service.Spec.TrafficDistribution = &node
 	rules, err := RulesAmong([]runtime.Object{rule(t, "shop", "web", 1, locally("{failoverPriority: [kubernetes.io/hostname]}"))})

@@ -15,7 +15,7 @@ import (
 // objects.
 func recordedAnnotations() [6]string {
 	return [...]string{
-		trafficDistribution,
+		TrafficDistributionAnnotation,
 		corev1.AnnotationTopologyMode,
 		corev1.DeprecatedAnnotationTopologyAwareHints,
 		corev1.MirrorPodAnnotationKey,

@@ -34,7 +34,7 @@ func (o *Objects) Cluster() (*Replayable, []Warning, error) {
 	}
 	annotations := map[string]string{}
 	for _, n := range o.Namespaces {
-		annotations[n.Name] = n.Annotations[trafficDistribution]
+		annotations[n.Name] = n.Annotations[TrafficDistributionAnnotation]
 	}
 	t.surroundings = surroundings{AllSettings(), rules, func(namespace string) string { return annotations[namespace] }}
 	if err := t.nodes(); err != nil {

@@ -91,7 +91,7 @@ func TestRoutesOfAFilledStore(t *testing.T) {
 func TestRoutesOfAnAnnotatedNamespace(t *testing.T) {
 	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
 	err := core.Namespaces().Informer().GetIndexer().Add(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: "shop", Annotations: map[string]string{trafficDistribution: "PreferSameZone"},
+		Name: "shop", Annotations: map[string]string{TrafficDistributionAnnotation: "PreferSameZone"},
 	}})
 	if err != nil {
 		t.Fatal(err)

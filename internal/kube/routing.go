@@ -16,9 +16,9 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
-// trafficDistribution is Istio's name for the field of a Service, from before there
+// TrafficDistributionAnnotation is Istio's name for the field of a Service, from before there
 // was one. The field counts when it is set.
-const trafficDistribution = "networking.istio.io/traffic-distribution"
+const TrafficDistributionAnnotation = "networking.istio.io/traffic-distribution"
 
 // Settings are what may say how calls are divided. Which of them count depends on
 // the proxies that divide.
@@ -61,7 +61,7 @@ func (s surroundings) routing(service *corev1.Service) affinity.Routing {
 		routing = distributed(*spec.TrafficDistribution)
 	}
 	if s.settings.Annotation && routing == affinity.Uniform {
-		annotation := service.Annotations[trafficDistribution]
+		annotation := service.Annotations[TrafficDistributionAnnotation]
 		if annotation == "" && s.annotation != nil {
 			annotation = s.annotation(service.Namespace)
 		}
@@ -76,7 +76,7 @@ func (s surroundings) routing(service *corev1.Service) affinity.Routing {
 // PreferNothing has a Service say by Istio's annotation that calls are divided
 // evenly, so that the annotation of its Namespace does not count.
 func PreferNothing(service *corev1.Service) {
-	metav1.SetMetaDataAnnotation(&service.ObjectMeta, trafficDistribution, "Any")
+	metav1.SetMetaDataAnnotation(&service.ObjectMeta, TrafficDistributionAnnotation, "Any")
 }
 
 func distributed(distribution string) affinity.Routing {
@@ -191,7 +191,7 @@ func NewRoutes(core coreinformers.Interface, rules *DestinationRules, settings S
 		if err != nil {
 			return "" // there is none
 		}
-		return namespace.Annotations[trafficDistribution]
+		return namespace.Annotations[TrafficDistributionAnnotation]
 	}}}
 	if _, ok := routes.services.GetIndexers()[servicesByLabel]; ok {
 		return routes, nil

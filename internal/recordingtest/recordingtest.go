@@ -35,6 +35,8 @@ type Options struct {
 	Seed                  uint64
 	// WithoutObjects leaves all objects out.
 	WithoutObjects bool
+	// More are further objects, there from the beginning to the end.
+	More []runtime.Object
 }
 
 // Write makes up a recording. Every node has a zone of three; rates rise and fall
@@ -140,7 +142,7 @@ func (g *generator) begin() error {
 			return err
 		}
 	}
-	for _, object := range g.of.Objects {
+	for _, object := range slices.Concat(g.of.Objects, g.More) {
 		if err := g.change(recording.Added, object); err != nil {
 			return err
 		}

@@ -26,8 +26,8 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 	}))
 	defer server.Close()
 	cfg := &v1.TelemetryConfiguration{
-		Prometheus: v1.Prometheus{URL: server.URL},
-		Sources:    []v1.TelemetrySource{{Type: v1.SourceIstioSidecar, Window: &metav1.Duration{Duration: 2 * time.Minute}, Selector: `job="a"`, Cluster: "east"}},
+		Prometheus:   v1.Prometheus{URL: server.URL},
+		Sources:      []v1.TelemetrySource{{Type: v1.SourceIstioSidecar, Window: &metav1.Duration{Duration: 2 * time.Minute}, Selector: `job="a"`, Cluster: "east"}},
 		NodeNetworks: &v1.NodeNetworks{Query: "links", Label: "source_workload"},
 	}
 	cfg.SetDefaults()

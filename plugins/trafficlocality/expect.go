@@ -32,7 +32,7 @@ func (l *levelGains) expectAlike(e edge) {
 	}
 	for _, d := range l.own.domains {
 		share := float64(l.own.pods[d]) / float64(own)
-		l.gains[d] += foresight * e.w * share / float64(e.desired)
+		l.expected[d] += foresight * e.w * share / float64(e.desired)
 	}
 }
 
@@ -62,7 +62,7 @@ func (l *levelGains) expectMatching(e edge, coming int32) {
 func (l *levelGains) addExpected(d int32, e edge, coming affinity.Coming, anywhere float64) {
 	own, peer := l.counted(d, e)
 	more := affinity.Expected(e.w, own, peer, coming) - affinity.Gain(affinity.FairLoad, e.w, own, peer)
-	l.gains[d] += foresight * (more - anywhere)
+	l.expected[d] += foresight * (more - anywhere)
 }
 
 // counted is the pod's own workload in a domain, without the pod, and the peer.

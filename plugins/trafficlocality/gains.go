@@ -205,11 +205,11 @@ func (p *Plugin) wants(peer peer, pod *v1.Pod, now time.Time) want {
 	return *last
 }
 
-// meanRate is what a pod exchanges on the average, in bytes per second, of the
-// pods that controllers want: of those that run the number is not known while a
+// meanRate is what a pod exchanges with others on the average, in bytes per second, of
+// the pods that controllers want: of those that run the number is not known while a
 // cluster fills.
-func (r *reservations) meanRate(snap *flowgraph.Snapshot) float64 {
-	return snap.Exchanged() / float64(max(r.demand.Total(), 1))
+func (r *reservations) meanRate(snap *flowgraph.Snapshot, requestBytes float64) float64 {
+	return snap.Exchanged().Weight(requestBytes) / float64(max(r.demand.Total(), 1))
 }
 
 func total(places []placement) int32 {
@@ -225,11 +225,12 @@ func total(places []placement) int32 {
 type levelGains struct {
 	scoredLevel
 
-	index *index
-	gains []float64 // by domain number, without step
-	at    []int32   // by domain number, for the user
-	own   tally     // of the pod's workload
-	peer  tally     // of one peer at a time
+	index    *index
+	gains    []float64 // by domain number, without step
+	expected []float64 // likewise: of pods that are still to come, or less than nothing
+	at       []int32   // by domain number, for the user
+	own      tally     // of the pod's workload
+	peer     tally     // of one peer at a time
 }
 
 func newLevels(s scorer) []levelGains {
@@ -244,7 +245,7 @@ func newLevels(s scorer) []levelGains {
 func (l *levelGains) start(x *index, own []placement) {
 	l.index = x
 	size := x.domains[l.position].size()
-	l.gains = resized(l.gains, size)
+	l.gains, l.expected = resized(l.gains, size), resized(l.expected, size)
 	for len(l.at) < size {
 		l.at = append(l.at, 0)
 	}
@@ -301,7 +302,7 @@ func (l *levelGains) addTo(bySlot []float64, limits [2]int32) {
 	}
 	for slot, d := range l.index.where[l.position] {
 		if d != noDomain {
-			bySlot[slot] += step * l.gains[d]
+			bySlot[slot] += step * (l.gains[d] + l.expected[d])
 		}
 	}
 }

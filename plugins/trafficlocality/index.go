@@ -41,6 +41,7 @@ type index struct {
 	domains   []numbering[string]             // domain keys, by position of the level; a user is a node
 	workloads numbering[flowgraph.WorkloadID] // a user is a pod
 	placed    [][]placement                   // by workload number
+	watched   bool                            // somebody takes what follows
 	touched   []flowgraph.WorkloadID          // whose placements have changed
 	altered   bool                            // a node has
 }
@@ -190,7 +191,13 @@ func (x *index) add(slot int32, pod *v1.Pod) indexedPod {
 		x.placed = append(x.placed, nil)
 	}
 	revision := kube.RevisionOf(pod)
-	if place := placeAt(x.placed[w], slot, revision); place != nil {
+	var place *placement
+	if slices.ContainsFunc(x.nodes[slot].pods, func(p indexedPod) bool { return p.workload == w }) {
+		// Otherwise it is the first one there: a DaemonSet has a place on every node,
+		// among which it is not to be looked for.
+		place = placeAt(x.placed[w], slot, revision)
+	}
+	if place != nil {
 		place.count++
 	} else {
 		x.placed[w] = append(x.placed[w], placement{at: slot, count: 1, revision: revision, pod: pod})
@@ -223,8 +230,11 @@ func (x *index) remove(slot int32, was indexedPod) {
 	x.workloads.release(w)
 }
 
-// touch notes that a workload's placements change.
+// touch notes that a workload's placements change, where somebody takes it.
 func (x *index) touch(id flowgraph.WorkloadID) {
+	if !x.watched {
+		return
+	}
 	if last := len(x.touched) - 1; last < 0 || x.touched[last] != id {
 		x.touched = append(x.touched, id)
 	}

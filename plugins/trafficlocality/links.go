@@ -1,6 +1,7 @@
 package trafficlocality
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -36,6 +37,7 @@ func (b linkBound) of(node *v1.Node, snap *flowgraph.Snapshot) float64 {
 type links struct {
 	on     bool // for this pod
 	bySlot []link
+	drawn  []int32    // slots where this pod gains something, and whose bound is known
 	local  levelGains // of nodes: what of the next pod's traffic stays there
 	adds   traffic    // that the next pod exchanges
 
@@ -121,8 +123,10 @@ func (l *links) addSelf(r flowgraph.Rates, desired int32) {
 	l.local.addSelf(r.BytesPerSecond(), desired)
 }
 
-// mostLoads is how many nodes' loads are added up in one cycle. Those of the others
-// are as they were before, or not known, which is no bound.
+// mostLoads is how many nodes' loads are added up in one cycle, of those that were not
+// known and of those that may have changed each, where the pod would gain the most.
+// The others are as they were before, or not known yet, which is no bound: those that
+// are looked at never become less, so that all are known after some cycles.
 const mostLoads = 32
 
 // relieve takes the gains from nodes whose network the pod would load beyond the bound,
@@ -134,38 +138,57 @@ func (p *Plugin) relieve(snap *flowgraph.Snapshot, x *index, bySlot []float64, n
 	for len(l.bySlot) < len(bySlot) {
 		l.bySlot = append(l.bySlot, link{})
 	}
-	left := mostLoads
+	l.drawn = l.drawn[:0]
 	for slot, gain := range bySlot {
-		if gain <= 0 {
-			continue
+		if gain > 0 && p.bound(snap, x, int32(slot)) > 0 {
+			l.drawn = append(l.drawn, int32(slot))
 		}
+	}
+	slices.SortFunc(l.drawn, func(a, b int32) int { return cmp.Or(cmp.Compare(bySlot[b], bySlot[a]), cmp.Compare(a, b)) })
+	left := budget{unknown: mostLoads, changed: mostLoads}
+	for _, slot := range l.drawn {
 		adds := l.adds
 		adds.stays(l.local.gains[x.where[l.local.position][slot]])
-		if (adds.out > 0 || adds.in > 0) && p.full(snap, x, int32(slot), adds, &left, now) {
+		if (adds.out > 0 || adds.in > 0) && p.full(snap, x, slot, adds, &left, now) {
 			bySlot[slot] = 0
-			continue
 		}
+	}
+	for _, gain := range bySlot {
 		best = max(best, gain)
 	}
 	return best
 }
 
-// full reports whether a node's network has no room for so much more. left is how many
-// loads may still be added up.
-func (p *Plugin) full(snap *flowgraph.Snapshot, x *index, slot int32, adds traffic, left *int, now time.Time) bool {
+// bound returns what the network of a node may carry, 0 where that is not known.
+func (p *Plugin) bound(snap *flowgraph.Snapshot, x *index, slot int32) float64 {
+	l, node := &p.links.bySlot[slot], x.nodes[slot].node
+	switch {
+	case node == nil:
+		return 0
+	case l.node == nil || l.node.Name != node.Name: // a slot is used again
+		*l = link{}
+	case l.node == node && l.boundBy == snap.Generation():
+		return l.bound
+	}
+	l.node, l.boundBy, l.bound = node, snap.Generation(), p.scorer.links.of(node, snap)
+	return l.bound
+}
+
+// budget is how many loads may still be added up.
+type budget struct{ unknown, changed int }
+
+// full reports whether a node's network has no room for so much more.
+func (p *Plugin) full(snap *flowgraph.Snapshot, x *index, slot int32, adds traffic, left *budget, now time.Time) bool {
 	l, n := &p.links.bySlot[slot], &x.nodes[slot]
-	if l.node != n.node {
-		*l = link{node: n.node}
-	}
-	if l.boundBy != snap.Generation() {
-		l.bound, l.boundBy = p.scorer.links.of(n.node, snap), snap.Generation()
-	}
-	if l.bound == 0 {
-		return false
-	}
-	if known := l.loadBy == snap.Generation() && l.pods == n.generation; !known && *left > 0 {
-		l.load, l.loadBy, l.pods = p.load(snap, x, slot, now), snap.Generation(), n.generation
-		*left--
+	if l.loadBy != snap.Generation() || l.pods != n.generation {
+		of := &left.changed
+		if l.loadBy == 0 {
+			of = &left.unknown
+		}
+		if *of > 0 {
+			l.load, l.loadBy, l.pods = p.load(snap, x, slot, now), snap.Generation(), n.generation
+			*of--
+		}
 	}
 	return adds.out > 0 && l.load.out+adds.out > l.bound || adds.in > 0 && l.load.in+adds.in > l.bound
 }

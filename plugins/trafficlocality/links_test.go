@@ -121,6 +121,29 @@ func TestNetworkCapacityIsFollowed(t *testing.T) {
 	}
 }
 
+// TestEveryLoadIsKnownInTime: where a new snapshot comes before each pod, the loads of
+// more nodes than are added up in a cycle are known after some.
+func TestEveryLoadIsKnownInTime(t *testing.T) {
+	const nodes = 5 * mostLoads
+	c := newCluster(t, allOfIt+", reserveRoom: false, routing: Uniform"+inBytes)
+	assign, links := "", ""
+	for i := range nodes {
+		assign += fmt.Sprintf("n%03d@r/z: db;", i)
+		links += fmt.Sprintf("n%03d=1000 ", i)
+	}
+	c.assign(assign + "last@r/z: db source; away@r/y: sink out")
+	c.setLabels("link", links+"last=1000")
+	c.desire(fmt.Sprintf("web=1 db=%d out=1 source=1 sink=1", nodes+1))
+	for range nodes/mostLoads + 2 {
+		c.traffic("web -> db 100B/s; web -> out 90B/s; source -> sink 5000B/s")
+		c.scores(c.pod("web"), c.nodes())
+	}
+	scores := c.scores(c.pod("web"), c.nodes())
+	if scores["last"] != 0 || scores["n000"] == 0 {
+		t.Errorf("the node whose network is full scores %d, another %d", scores["last"], scores["n000"])
+	}
+}
+
 // TestLoads: through random placements, departures and snapshots, what the plugin
 // knows of each node's load is the traffic of its pods less that of pairs of pods
 // which are both there.

@@ -17,6 +17,7 @@ func TestScoreSpread(t *testing.T) {
 		assign     string
 		candidates []string
 		age        time.Duration
+		room       bool      // is kept for web, of which another pod takes too much
 		want       []float64 // of each cycle
 	}{
 		"a peer on one node":            {assign: "n1: db; n2:", want: []float64{100}},
@@ -25,6 +26,7 @@ func TestScoreSpread(t *testing.T) {
 		"data that have lost half":      {assign: "n1: db; n2:", age: 10 * time.Minute, want: []float64{50}},
 		"all alike have the full score": {assign: "n1: db; n2: db", want: []float64{0}},
 		"skipped":                       {assign: "n1:; n2:"},
+		"room that is kept":             {assign: "n1: db; n2:", room: true, want: []float64{100}},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -34,7 +36,12 @@ func TestScoreSpread(t *testing.T) {
 			c.traffic("web -> db 1MiB/s")
 			c.assign(test.assign)
 			c.now = dataTime.Add(test.age)
-			c.scores(c.pod("web"), c.nodes(test.candidates...))
+			pod := c.pod("web")
+			if test.room {
+				c.want("web", 1, c.sized("web", "60"))
+				pod = c.sized("none", "8")
+			}
+			c.scores(pod, c.nodes(test.candidates...))
 			if diff := cmp.Diff(test.want, seen.values); diff != "" {
 				t.Errorf("spreads (-want +got):\n%s", diff)
 			}

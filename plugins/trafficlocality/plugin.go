@@ -99,6 +99,7 @@ func (p *Plugin) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.index, p.levels, p.bySlot, p.wanted = newIndex(p.scorer.topology), newLevels(p.scorer), nil, nil
+	p.index.watched = p.scorer.reserves
 	p.reserved, p.links = newReservations(), newLinks()
 	p.zones = nil
 	if i := slices.IndexFunc(p.levels, func(l levelGains) bool { return l.level == locality.Zone }); i >= 0 {

@@ -70,8 +70,8 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 		placed, reserves = newIndex(p.scorer.topology), false
 	}
 	placed.update(all)
-	p.reserved.refresh(p.replicas, now)
-	mean := p.reserved.meanRate(snap)
+	p.reserved.refresh(p.replicas, now, p.scorer.reserves)
+	mean := p.reserved.meanRate(snap, p.scorer.requestBytes)
 	var gains gains
 	skip := skipNoTraffic
 	if ok {
@@ -98,8 +98,11 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo)
 		p.metrics.scored(points(best, scale), points(worst, scale))
 	case others != nil:
 		for slot, say := range others {
-			out.scores[slot] = points(1-say*influence, maxScore)
+			others[slot] = 1 - say*influence
+			out.scores[slot] = points(others[slot], maxScore)
 		}
+		best, worst = placed.extremes(others, nodes)
+		p.metrics.scored(points(best, maxScore), points(worst, maxScore))
 	default:
 		return nil, skip
 	}

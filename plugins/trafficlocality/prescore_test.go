@@ -146,6 +146,7 @@ func TestMaxShare(t *testing.T) {
 		"half of four":                {args: ", maxShare: {node: 0.5}", assign: "n1: db web; n2: cart", desired: "web=4", want: "n1=100 n2=50"},
 		"not more than half":          {args: ", maxShare: {node: 0.5}", assign: "n1: db web*2; n2: cart", desired: "web=4", want: "n1=0 n2=100"},
 		"half of five, rounded up":    {args: ", maxShare: {node: 0.5}", assign: "n1: db web*2; n2: cart", desired: "web=5", want: "n1=100 n2=50"},
+		"0.34 of 150 are 51":          {args: ", maxShare: {node: 0.34}", assign: "n1: db web*51; n2: cart", desired: "web=150", want: "n1=0 n2=100"},
 		"never all":                   {args: ", maxShare: {node: 0.9}", assign: "n1: db web; n2: cart", desired: "web=2", want: "n1=0 n2=100"},
 		"no bound":                    {args: ", maxShare: {node: 1, zone: 1}", assign: "n1: db web*3; n2: cart", desired: "web=4", want: "n1=100 n2=50"},
 		"one is leaving":              {args: ", maxShare: {node: 0.5}", assign: "n1: db web*2; n2: cart web*2", desired: "web=4", want: "n1=100 n2=50"},

@@ -61,12 +61,17 @@ func newReservations() reservations {
 	}
 }
 
-// refresh reads what controllers want, if that is old.
-func (r *reservations) refresh(replicas kube.Replicas, now time.Time) {
+// refresh reads what controllers want, if that is old. What has changed is kept for
+// reserve, where room is promised.
+func (r *reservations) refresh(replicas kube.Replicas, now time.Time, promises bool) {
 	if !r.at.IsZero() && now.Sub(r.at).Abs() < wantFor {
 		return
 	}
-	r.changed, r.at = append(r.changed, r.demand.Read(replicas)...), now
+	changed := r.demand.Read(replicas)
+	r.at = now
+	if promises {
+		r.changed = append(r.changed, changed...)
+	}
 }
 
 // mostPromises is how many workloads are looked at again in one cycle. A cluster of
@@ -277,7 +282,15 @@ func (p *Plugin) offer(x *index, peer peer, e edge, now time.Time) {
 	}
 }
 
-// taken reports for a pod with the given gain on a node how much say the pods have
+// gainOnNode is what the pod whose gains were added up last gains on a node by the peers
+// that are there, as promises count it: neither by those in its zone or region nor by
+// those that are expected.
+func (p *Plugin) gainOnNode(slot int32) float64 {
+	level := &p.levels[0] // of nodes, where room is kept
+	return max(level.gains[p.index.where[level.position][slot]], 0)
+}
+
+// taken reports for a pod with the given gain on a node, by gainOnNode, how much say the pods have
 // that make more of the room there, from 0 to 1; 0 when there is room for all.
 func (p *Plugin) taken(slot int32, workload int, pod *v1.Pod, size room, gain float64, meanRate float64) float64 {
 	promised := p.reserved.bySlot[slot]
@@ -314,11 +327,14 @@ func (p *Plugin) cede(workload int, pod *v1.Pod, gains *gains, meanRate float64)
 	size := requestsOf(pod)
 	best := 0.0
 	for _, slot := range p.index.order {
-		var gain float64
+		var gain, onNode float64
 		if gains.bySlot != nil {
 			gain = gains.bySlot[slot]
 		}
-		if say := p.taken(slot, workload, pod, size, gain, meanRate); say > 0 {
+		if gain > 0 {
+			onNode = p.gainOnNode(slot)
+		}
+		if say := p.taken(slot, workload, pod, size, onNode, meanRate); say > 0 {
 			if others == nil {
 				others = make([]float64, len(p.index.nodes))
 			}

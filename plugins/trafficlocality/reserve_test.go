@@ -88,6 +88,62 @@ func TestRoomIsKept(t *testing.T) {
 	}
 }
 
+// TestRoomIsKeptByWhatIsGainedOnTheNode has rates that differ little, and zones: what a
+// pod gains by being in a zone, or by pods that are expected, does not count against
+// what is promised on a node, nor against the pod.
+func TestRoomIsKeptByWhatIsGainedOnTheNode(t *testing.T) {
+	const nodes = "n1@r/a: db; n2@r/a: cart; n3@r/b:"
+	for _, closeness := range []string{"", "closeness: {zone: 0, region: 0}, ", "closeness: {node: 1, zone: 0.95, region: 0.2}, "} {
+		for name, test := range map[string]struct {
+			traffic string
+			kept    bool // from the other pod
+		}{
+			"one that gains more on the node":      {"job -> db 150MiB/s", false},
+			"one that gains less":                  {"job -> db 90MiB/s", true},
+			"one whose peer is in the zone":        {"job -> cart 1GiB/s", true},
+			"one whose peer is expected":           {"job -> db 90MiB/s; job -> cart 20MiB/s", true},
+			"one that gains more, and in the zone": {"job -> db 110MiB/s; job -> cart 50MiB/s", false},
+		} {
+			c := newCluster(t, closeness+"significantRate: 0, requestBytes: 0, maxShare: {node: 1, zone: 1}")
+			c.traffic("web -> db 100MiB/s; " + test.traffic)
+			c.assign(nodes)
+			c.place(c.sized("filler", "48"), "n1")
+			c.update()
+			c.want("web", 1, c.sized("web", "12"))
+			c.want("job", 1, c.sized("job", "12"))
+			if got := c.scores(c.sized("job", "12"), c.nodes())["n1"]; (got == 0) != test.kept {
+				t.Errorf("%s%s: n1 scores %d, want room to be kept there: %v", closeness, name, got, test.kept)
+			}
+		}
+	}
+}
+
+// TestNothingIsRememberedInVain: where no room is kept nobody takes what has changed.
+func TestNothingIsRememberedInVain(t *testing.T) {
+	for _, args := range []string{"", "reserveRoom: false", "strategy: NetMARKS", "cost: {node: 0, zone: 0, region: 1, remote: 2}"} {
+		c := newCluster(t, args)
+		c.traffic("web -> db 1MiB/s")
+		c.assign("n1: db; n2:")
+		for i := range 50 {
+			pods := []*v1.Pod{c.place(c.pod("web"), "n2"), c.place(c.pod("cart"), "n2")}
+			c.want("web", int32(i), c.pod("web"))
+			c.update()
+			c.now = c.now.Add(wantFor)
+			c.scores(c.pod("web"), c.nodes())
+			for _, pod := range pods {
+				if err := c.cache.RemovePod(klog.Background(), pod); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.update()
+		}
+		c.scores(c.pod("web"), c.nodes())
+		if touched, changed := len(c.plugin.index.touched), len(c.plugin.reserved.changed); touched > 4 || changed > 2 {
+			t.Errorf("%q: %d placements and %d wishes are remembered", args, touched, changed)
+		}
+	}
+}
+
 func TestRoomIsKeptAsFarAsTheTrafficIsSignificant(t *testing.T) {
 	c := newCluster(t, "significantRate: 1Mi, requestBytes: 0")
 	c.traffic("web -> db 1MiB/s")

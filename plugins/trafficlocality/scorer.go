@@ -91,7 +91,7 @@ func (s scorer) limits(desired, placed int32) (limits [2]int32) {
 	for i, share := range s.maxShare {
 		limits[i] = math.MaxInt32
 		if share < 1 {
-			limits[i] = max(1, min(int32(math.Ceil(share*float64(desired))), desired-1)) + leaving
+			limits[i] = max(1, min(int32(math.Ceil(share*float64(desired)-1e-9)), desired-1)) + leaving
 		}
 	}
 	return limits

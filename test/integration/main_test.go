@@ -45,6 +45,7 @@ func TestIntegration(t *testing.T) {
 	}{
 		{"configuration", s.testConfiguration},
 		{"placement by weight", s.testPlacementByWeight},
+		{"network capacity", s.testNetworkCapacity},
 		{"rolling update", s.testRollingUpdate},
 		{"scheduler names", s.testSchedulerNames},
 		{"graph", s.testGraph},

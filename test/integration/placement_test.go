@@ -9,9 +9,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
+	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // filler takes three quarters of a node, so that every other plugin prefers the
@@ -61,6 +63,47 @@ func (s *suite) testPlacementByWeight(t *testing.T) {
 	}
 	if n, err := scheduler.metric("vicinity_panics_recovered_total"); err != nil || n != 0 {
 		t.Errorf("recovered panics: %v, %v", n, err)
+	}
+}
+
+// testNetworkCapacity places web, most of whose traffic is with db, where Prometheus
+// says that the network of db's node takes next to nothing.
+func (s *suite) testNetworkCapacity(t *testing.T) {
+	o := s.options(t, "network-capacity")
+	bounded := *o.config.Profiles[0].DeepCopy()
+	name := "bounded"
+	bounded.SchedulerName = &name
+	o.config.Profiles = append(o.config.Profiles, bounded)
+	for i, args := range []string{"", `"networkCapacity":{},`} {
+		one := startOptions{config: &schedulerv1.KubeSchedulerConfiguration{Profiles: o.config.Profiles[i : i+1]}}
+		one.byOwnRate(args)
+	}
+	o.telemetry = func(c *configv1.TelemetryConfiguration) {
+		c.NodeNetworks = &configv1.NodeNetworks{Query: `label_replace(vector(1), "node", "zone-b-2", "", "")`}
+	}
+	a := s.newApp(t)
+	scheduler := s.start(t, o)
+	calls := []mesh.Call{a.call("web", "db"), a.call("web", "cart"), a.call("web", "auth")}
+	calls[0].RequestsPerSecond *= 1.4
+	for peer, node := range map[string]string{"db": "zone-b-2", "cart": "zone-a-1", "auth": "zone-c-1"} {
+		a.deploy(t, workload{name: peer, node: node})
+	}
+	a.deploy(t, workload{name: "web", node: "zone-c-2"})
+	s.box.Mesh.SetCalls(calls)
+	scheduler.sees(t, a, "web", "db")
+	scheduler.sees(t, a, "web", "auth")
+	if n, err := scheduler.metric("vicinity_telemetry_refreshes_total", "result=success", "source="+configv1.NodeNetworksName); err != nil || n < 2 {
+		t.Errorf("%v refreshes of the networks have succeeded: %v", n, err)
+	}
+	for _, c := range []struct {
+		scheduler string
+		beside    bool
+	}{{"vicinity", true}, {"bounded", false}} {
+		a.deploy(t, workload{name: "web", node: "zone-c-2"})
+		a.deploy(t, workload{name: "web", scheduler: c.scheduler})
+		if got := a.nodesOf(t, "web"); (got == "zone-b-2") != c.beside {
+			t.Errorf("%s places web on %s, which db's node zone-b-2 should be: %v", c.scheduler, got, c.beside)
+		}
 	}
 }
 

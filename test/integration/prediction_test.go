@@ -54,6 +54,8 @@ func (s *suite) testPrediction(t *testing.T) {
 	const setting = `"outlierDetection": {"interval": "1s"}, "loadBalancer": {"localityLbSetting": `
 	policies := []struct{ name, service, rule string }{
 		{"uniform", `null`, ``},
+		{"Istio's annotation", annotated + `"PreferSameNode"`, ``},
+		{"PreferClose", `"PreferClose"`, ``},
 		{"PreferSameZone", `"PreferSameZone"`, ``},
 		{"PreferSameNode", `"PreferSameNode"`, ``},
 		{"a DestinationRule against it", `"PreferSameNode"`, setting + `{"enabled": false}}`},
@@ -211,6 +213,10 @@ func (p *prediction) schedulerReadsRules(t *testing.T) {
 	scheduler.process.Stop()
 }
 
+// annotated stands before a trafficDistribution that Istio's annotation has, in the
+// place of the field.
+const annotated = "annotation: "
+
 // set gives all Services a trafficDistribution, in JSON, and a DestinationRule with
 // a traffic policy, "" for none.
 func (p *prediction) set(t *testing.T, distribution, policy string) {
@@ -219,13 +225,18 @@ func (p *prediction) set(t *testing.T, distribution, policy string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	field, annotation := distribution, "null"
+	if value, ok := strings.CutPrefix(distribution, annotated); ok {
+		field, annotation = "null", value
+	}
+	patch := fmt.Sprintf(`{"metadata": {"annotations": {"networking.istio.io/traffic-distribution": %s}}, "spec": {"trafficDistribution": %s}}`, annotation, field)
 	all := p.dynamic.Resource(rules()).Namespace(p.namespace)
 	if err := all.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, service := range services.Items {
 		_, err := p.client.CoreV1().Services(p.namespace).Patch(t.Context(), service.Name, types.MergePatchType,
-			[]byte(`{"spec": {"trafficDistribution": `+distribution+`}}`), metav1.PatchOptions{})
+			[]byte(patch), metav1.PatchOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -198,7 +198,7 @@ func (c *scheduler) sees(t *testing.T, a *app, from, to string) {
 	t.Helper()
 	a.hasTraffic(t, a, from, to)
 	refreshes := func() (float64, error) {
-		return c.metric("vicinity_telemetry_refreshes_total", "result=success")
+		return c.metric("vicinity_telemetry_refreshes_total", "result=success", "source=istio-sidecar")
 	}
 	before, err := refreshes()
 	if err != nil {

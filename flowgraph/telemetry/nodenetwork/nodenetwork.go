@@ -5,7 +5,6 @@ package nodenetwork
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
@@ -50,10 +49,6 @@ func (s *Source) Collect(ctx context.Context, q telemetry.Querier, at time.Time)
 	})
 	if err != nil {
 		return telemetry.Observation{}, err
-	}
-	if len(seen.NetworkCapacity) == 0 {
-		return telemetry.Observation{}, &telemetry.QueryError{Failure: telemetry.Empty, Err: fmt.Errorf(
-			"none of %d series has a positive number of bytes per second and a node's name in the label %q", seen.Series, s.label)}
 	}
 	if invalid.Series > 0 {
 		seen.LeftOut = map[telemetry.Reason]telemetry.LeftOut{telemetry.Invalid: invalid}

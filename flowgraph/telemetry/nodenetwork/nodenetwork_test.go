@@ -34,11 +34,11 @@ func TestCollect(t *testing.T) {
 		"by the name of the node":  {byName, "nodename", map[string]float64{"n1": 1.25e9}, 3, 1, ""},
 		"added up":                 {"sum by (nodename) (" + byName + " > 0)", "nodename", map[string]float64{"n1": 1.375e9}, 1, 0, ""},
 		"in other units":           {"max by (nodename) (" + byName + ") / 8 > 0", "nodename", map[string]float64{"n1": 1.25e9 / 8}, 1, 0, ""},
-		"another label":            {byName, "node", nil, 0, 0, `none of 3 series has a positive number of bytes per second and a node's name in the label "node"`},
-		"no capacity of any":       {"node_network_speed_bytes < 0", "instance", nil, 0, 0, "none of 1 series"},
-		"no series":                {"nothing", "node", nil, 0, 0, "none of 0 series"},
-		"no number":                {"node_network_speed_bytes * NaN", "instance", nil, 0, 0, "none of 4 series"},
-		"without end":              {"node_network_speed_bytes / 0", "instance", nil, 0, 0, "none of 4 series"},
+		"another label":            {byName, "node", map[string]float64{}, 3, 3, ""},
+		"no capacity of any":       {"node_network_speed_bytes < 0", "instance", map[string]float64{}, 1, 1, ""},
+		"no series":                {"nothing", "node", map[string]float64{}, 0, 0, ""},
+		"no number":                {"node_network_speed_bytes * NaN", "instance", map[string]float64{}, 4, 4, ""},
+		"without end":              {"node_network_speed_bytes / 0", "instance", map[string]float64{}, 4, 4, ""},
 		"a query that is no query": {"max by", "node", nil, 0, 0, "query capacity: parsing"},
 	}
 	for name, test := range cases {
