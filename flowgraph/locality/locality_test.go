@@ -34,17 +34,3 @@ func TestLevelOf(t *testing.T) {
 		})
 	}
 }
-
-func TestClosenessStepsAddUp(t *testing.T) {
-	c := Closeness{Node: 1, Zone: 0.5, Region: 0.125}
-	sum := 0.0
-	for _, l := range []Level{Region, Zone, Node} {
-		sum += c.Step(l)
-		if sum != c.Of(l) {
-			t.Errorf("steps up to %v add up to %v, want %v", l, sum, c.Of(l))
-		}
-	}
-	if c.Of(Remote) != 0 || c.Step(Remote) != 0 {
-		t.Error("a remote byte is worth something")
-	}
-}

@@ -169,7 +169,7 @@ func meaningOfFailure(f telemetry.Failure) string {
 	case telemetry.TooLarge:
 		return "The answer exceeds a limit (`prometheus.maxBodyBytes`, `prometheus.maxSeries`)."
 	case telemetry.Empty:
-		return "The answers name no pair of workloads, not even one that exchanges nothing: nothing is scraped, Prometheus has lost its data, its clock differs, a selector or a recording rule is wrong. `vicinity graph` explains it."
+		return "The answers name no pair of workloads, not even one that exchanges nothing: nothing is scraped, Prometheus has lost its data, its clock differs, a selector or a recording rule is wrong. `vicinity graph` explains it. Of the source `node-networks`: no node has a capacity."
 	case telemetry.BadAnswer:
 		return "The answer is not one of Prometheus' API: another service, a redirect, broken JSON."
 	case telemetry.Panicked:
