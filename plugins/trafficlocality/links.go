@@ -123,10 +123,10 @@ func (l *links) addSelf(r flowgraph.Rates, desired int32) {
 	l.local.addSelf(r.BytesPerSecond(), desired)
 }
 
-// mostLoads is how many nodes' loads are added up in one cycle, of those that were not
-// known and of those that may have changed each, where the pod would gain the most.
-// The others are as they were before, or not known yet, which is no bound: those that
-// are looked at never become less, so that all are known after some cycles.
+// mostLoads is how many nodes' loads are added up in one cycle, where the pod would gain
+// the most: so many that were not known, and so many that may have changed. The others
+// are as they were before, or not known yet, which is no bound. What is known is kept, so
+// that all are after some cycles.
 const mostLoads = 32
 
 // relieve takes the gains from nodes whose network the pod would load beyond the bound,
