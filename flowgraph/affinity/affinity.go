@@ -178,6 +178,17 @@ func Gain(routing Routing, w float64, a, b Replicas) float64 {
 	return Local(routing, w, a.plusOne(), b) - Local(routing, w, a, b)
 }
 
+// NewlyServed is how much more of an edge's calls stays in a domain that they prefer
+// when one pod of the callee is added there: w xa/da, what the caller's pods there call,
+// for the first one, and 0 for others. It knows no bound: the first one may have more to
+// do than its share.
+func NewlyServed(w float64, caller, callee Replicas) float64 {
+	if callee.Placed > 0 {
+		return 0
+	}
+	return w * caller.Share()
+}
+
 // SelfLocal is what stays in a domain of the traffic w that a workload exchanges
 // with itself. Its pairs are always routed uniformly: with x of d replicas there,
 // x(x-1) of d(d-1) ordered pairs stay.

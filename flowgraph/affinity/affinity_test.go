@@ -34,6 +34,19 @@ func TestGain(t *testing.T) {
 	}
 }
 
+// TestNewlyServed: it is the increase of Local for the callee.
+func TestNewlyServed(t *testing.T) {
+	for x := range int32(4) {
+		for y := range int32(4) {
+			caller, callee := Replicas{x, 3}, Replicas{y, 5}
+			want := Local(SameNode, 70, caller, callee.plusOne()) - Local(SameNode, 70, caller, callee)
+			if got := NewlyServed(70, caller, callee); math.Abs(got-want) > 1e-9 {
+				t.Errorf("with %d of 3 callers and %d endpoints: %v, want %v", x, y, got, want)
+			}
+		}
+	}
+}
+
 func TestGainsAddUpToAllTraffic(t *testing.T) {
 	for _, routing := range []Routing{Uniform, FairLoad} {
 		b := Replicas{3, 3}

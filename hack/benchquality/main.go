@@ -158,8 +158,10 @@ func configured(profile string) ([]kubesim.Run, error) {
 		{"netmarks-bound", map[string]any{"strategy": configv1.StrategyNetMARKS}},
 		{"gain", map[string]any{"strategy": configv1.StrategyGain}},
 		{"gain-fair-load", map[string]any{"strategy": configv1.StrategyGain, "routing": configv1.RoutingFairLoad}},
+		{"gain-same-node", map[string]any{"strategy": configv1.StrategyGain, "routing": configv1.RoutingSameNode}},
 		{"gain-unbound", map[string]any{"strategy": configv1.StrategyGain, "maxShare": unbound}},
 		{"gain-fair-load-unbound", map[string]any{"strategy": configv1.StrategyGain, "routing": configv1.RoutingFairLoad, "maxShare": unbound}},
+		{"gain-same-node-unbound", map[string]any{"strategy": configv1.StrategyGain, "routing": configv1.RoutingSameNode, "maxShare": unbound}},
 	} {
 		config, err := kubesim.WithArgs(profile, data, run.args)
 		if err != nil {

@@ -24,6 +24,8 @@ func TestConfigured(t *testing.T) {
 		"netmarks-bound":         {configv1.StrategyNetMARKS, configv1.RoutingAuto, 0.34, 0.5},
 		"gain":                   {configv1.StrategyGain, configv1.RoutingAuto, 0.34, 0.5},
 		"gain-fair-load":         {configv1.StrategyGain, configv1.RoutingFairLoad, 0.34, 0.5},
+		"gain-same-node":         {configv1.StrategyGain, configv1.RoutingSameNode, 0.34, 0.5},
+		"gain-same-node-unbound": {configv1.StrategyGain, configv1.RoutingSameNode, 1, 1},
 		"gain-unbound":           {configv1.StrategyGain, configv1.RoutingAuto, 1, 1},
 		"gain-fair-load-unbound": {configv1.StrategyGain, configv1.RoutingFairLoad, 1, 1},
 	}

@@ -268,7 +268,7 @@ func (l *levelGains) addEdge(s scorer, e edge, zones *levelGains) {
 		if inZone {
 			zones.divide(e.calls, l.peer.at[d], &own, &peer)
 		}
-		l.gains[d] += s.gain(e.w, own, peer, prefers)
+		l.gains[d] += s.gain(e, own, peer, prefers)
 	}
 }
 

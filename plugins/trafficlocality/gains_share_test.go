@@ -69,7 +69,7 @@ func TestGainsOfTheShareAreWhatTheCutGains(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	positive := 0
 	for range 200 {
-		closeness := locality.Closeness{Node: 1, Zone: random.Float64()}
+		closeness := closeness{Node: 1, Zone: random.Float64()}
 		args := fmt.Sprintf("%s, reserveRoom: false, closeness: {zone: %g, region: 0}", allOfIt, closeness.Zone)
 		c, assignment := randomCluster(t, random, args, false)
 		percent := 1 + random.IntN(99)
@@ -93,7 +93,7 @@ func TestGainsOfTheShareAreWhatTheCutGains(t *testing.T) {
 				move := cut.Move{Workload: snap.ID(i), To: at}
 				var want float64
 				for _, level := range locality.Levels() {
-					want += closeness.Step(level) * cut.Delta(snap, assignment, move, affinity.ZoneShare(percent), level)
+					want += closeness.step(level) * cut.Delta(snap, assignment, move, affinity.ZoneShare(percent), level)
 				}
 				if math.Abs(got[at.Node]-want) > 1e-6*want+1e-3 {
 					t.Fatalf("%d %%, %+v: %v gains %v, the cut %v", percent, closeness, move, got[at.Node], want)

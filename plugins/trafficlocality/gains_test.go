@@ -103,6 +103,14 @@ func randomCluster(t *testing.T, random *rand.Rand, args string, selfFlow bool) 
 	return c, assignment
 }
 
+// closeness is what a byte is worth that stays at a level.
+type closeness struct{ Node, Zone, Region float64 }
+
+// step is what one is worth more there than at the next wider level.
+func (c closeness) step(level locality.Level) float64 {
+	return map[locality.Level]float64{locality.Node: c.Node - c.Zone, locality.Zone: c.Zone - c.Region, locality.Region: c.Region}[level]
+}
+
 // TestGainsAreWhatTheCutGains: the gain of a node is the traffic that stays
 // closer once the pod is there, as package cut measures it, each level by the
 // step of its closeness.
@@ -112,7 +120,7 @@ func TestGainsAreWhatTheCutGains(t *testing.T) {
 	for _, routing := range []affinity.Routing{affinity.Uniform, affinity.FairLoad} {
 		for range 60 {
 			zone := random.Float64()
-			closeness := locality.Closeness{Node: 1, Zone: zone, Region: zone * float64(random.IntN(3)) / 2}
+			closeness := closeness{Node: 1, Zone: zone, Region: zone * float64(random.IntN(3)) / 2}
 			args := fmt.Sprintf("%s, reserveRoom: false, routing: %s, closeness: {zone: %g, region: %g}", allOfIt, routing, closeness.Zone, closeness.Region)
 			c, assignment := randomCluster(t, random, args, true)
 			snap := c.store.Load()
@@ -123,7 +131,7 @@ func TestGainsAreWhatTheCutGains(t *testing.T) {
 					move := cut.Move{Workload: id, To: kube.LocalityOf(info.Node())}
 					var want float64
 					for _, level := range locality.Levels() {
-						want += closeness.Step(level) * cut.Delta(snap, assignment, move, routing, level)
+						want += closeness.step(level) * cut.Delta(snap, assignment, move, routing, level)
 					}
 					// The cut is a difference of sums over the whole graph.
 					if math.Abs(got[move.To.Node]-want) > 1e-6*want+1e-3 {
@@ -141,11 +149,13 @@ func TestGainsAreWhatTheCutGains(t *testing.T) {
 	}
 }
 
-// TestGainsFollowTheRouting: where the Services of all callees prefer the node,
-// the gains are those of FairLoad; where none says anything, those of Uniform.
+// TestGainsFollowTheRouting: where the Services of all callees prefer the node, the
+// gains are those of SameNode; where none says anything, those of Uniform.
 func TestGainsFollowTheRouting(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
-	for distribution, routing := range map[string]string{v1.ServiceTrafficDistributionPreferSameNode: "FairLoad", "": "Uniform"} {
+	for distribution, routing := range map[string]string{
+		v1.ServiceTrafficDistributionPreferSameNode: "SameNode", v1.ServiceTrafficDistributionPreferSameZone: "SameZone", "": "Uniform",
+	} {
 		for range 30 {
 			c, _ := randomCluster(t, random, allOfIt, true)
 			for i := range 8 {
@@ -186,13 +196,43 @@ func TestGainsWithinTheZone(t *testing.T) {
 	c.route("web", v1.ServiceTrafficDistributionPreferSameZone)
 	c.traffic("db -> web 120B/s")
 	got = c.gains(c.plugin, c.pod("web"))
-	// The first endpoint in a zone takes the calls of all db there, as far as its
-	// fair share of 60 B/s reaches, and is the only one to divide them over.
-	want = map[string]float64{"n1": 0.5*60 + 0.5*60, "n2": 0.5*30 + 0.5*60, "n3": 0.5*30 + 0.5*30}
+	// The first endpoint in a zone takes the calls of all db there, and is the only
+	// one to divide them over.
+	want = map[string]float64{"n1": 0.5*60 + 0.5*90, "n2": 0.5*30 + 0.5*90, "n3": 0.5*30 + 0.5*30}
 	for node, w := range want {
 		if math.Abs(got[node]-w) > 1e-9 {
 			t.Errorf("called, %s gains %v B/s, want %v", node, got[node], w)
 		}
+	}
+}
+
+// TestGainsOfAnEndpoint adds an endpoint of web, which is called by db. Where calls
+// prefer the node the first one there takes all that is called on it, and another takes
+// as much off the first as that has more than its fair share of 30 B/s.
+func TestGainsOfAnEndpoint(t *testing.T) {
+	cases := map[string]struct {
+		routing, assign string
+		want            map[string]float64
+	}{
+		"the first":            {"SameNode", "n1: db*3; n2: db; n3:", map[string]float64{"n1": 90, "n2": 30}},
+		"a second":             {"SameNode", "n1: db*3 web; n2: db; n3:", map[string]float64{"n1": 30, "n2": 30}},
+		"one too many":         {"SameNode", "n1: db*2 web*2; n2: db*2; n3:", map[string]float64{"n2": 60}},
+		"the first, fair load": {"FairLoad", "n1: db*3; n2: db; n3:", map[string]float64{"n1": 30, "n2": 30}},
+		"the first, uniform":   {"Uniform", "n1: db*3; n2: db; n3:", map[string]float64{"n1": 22.5, "n2": 7.5}},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, allOfIt+", reserveRoom: false, closeness: {zone: 0, region: 0}, routing: "+test.routing)
+			c.assign(test.assign)
+			c.desire("web=4 db=4")
+			c.traffic("db -> web 120B/s")
+			got := c.gains(c.plugin, c.pod("web"))
+			for _, node := range []string{"n1", "n2", "n3"} {
+				if math.Abs(got[node]-test.want[node]) > 1e-9 {
+					t.Errorf("%s gains %v B/s, want %v", node, got[node], test.want[node])
+				}
+			}
+		})
 	}
 }
 

@@ -265,7 +265,7 @@ func (p *Plugin) offer(x *index, peer peer, e edge, now time.Time) {
 	l.countPeer(places)
 	for _, d := range l.peer.domains {
 		own, peer := l.counted(d, e)
-		gain := p.scorer.gain(e.w, own, peer, prefers)
+		gain := p.scorer.gain(e, own, peer, prefers)
 		if gain <= 0 {
 			continue
 		}

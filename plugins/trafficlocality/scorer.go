@@ -42,9 +42,11 @@ func newScorer(a *configv1.TrafficLocalityArgs) scorer {
 		s.significantRate = a.SignificantRate.AsApproximateFloat64()
 	}
 	s.auto = !s.netmarks && a.Routing == configv1.RoutingAuto
-	if a.Routing == configv1.RoutingFairLoad {
-		s.routing = affinity.FairLoad
-	}
+	s.routing = map[configv1.Routing]affinity.Routing{
+		configv1.RoutingFairLoad: affinity.FairLoad,
+		configv1.RoutingSameNode: affinity.SameNode,
+		configv1.RoutingSameZone: affinity.SameZone,
+	}[a.Routing] // Uniform otherwise
 	if s.netmarks { // as published
 		s.topology, closeness = nil, []float64{1, 0, 0}
 		s.requestBytes = 0
@@ -100,15 +102,20 @@ func (s scorer) limits(desired, placed int32) (limits [2]int32) {
 // gain is what one more pod of the workload a in a domain is worth for one
 // edge with the peer b, in bytes per second. Where calls prefer the domain, they
 // count as far as the fair share of the endpoints there reaches: beyond it these
-// would have more to do than the others, and attract no more.
-func (s scorer) gain(w float64, a, b affinity.Replicas, prefers bool) float64 {
+// would have more to do than the others, and attract no more callers. Where there is
+// no endpoint yet, all that is called there counts for the first one.
+func (s scorer) gain(e edge, a, b affinity.Replicas, prefers bool) float64 {
 	switch {
 	case s.netmarks:
-		return affinity.NetMARKS(w, b)
-	case prefers:
-		return affinity.Gain(affinity.FairLoad, w, a, b)
+		return affinity.NetMARKS(e.w, b)
+	case !prefers:
+		return affinity.Gain(affinity.Uniform, e.w, a, b)
 	}
-	return affinity.Gain(affinity.Uniform, w, a, b)
+	gain := affinity.Gain(affinity.FairLoad, e.w, a, b)
+	if !e.calls && e.routing != affinity.FairLoad {
+		gain = max(gain, affinity.NewlyServed(e.w, b, a))
+	}
+	return gain
 }
 
 // weight is the rate of an edge that decides, in bytes per second.

@@ -33,6 +33,10 @@ const (
 	// RoutingFairLoad prefers local endpoints up to their fair share of the
 	// load.
 	RoutingFairLoad Routing = "FairLoad"
+	// RoutingSameNode prefers the endpoints on the node, then those in the zone.
+	RoutingSameNode Routing = "SameNode"
+	// RoutingSameZone prefers the endpoints in the zone.
+	RoutingSameZone Routing = "SameZone"
 )
 
 // Setting names where it may be configured how calls are divided.
@@ -62,8 +66,8 @@ type TrafficLocalityArgs struct {
 
 	// Strategy is Gain (default) or NetMARKS.
 	Strategy Strategy `json:"strategy,omitempty"`
-	// Routing is what the Gain strategy assumes: Auto (default), or Uniform or
-	// FairLoad for every callee. NetMARKS knows no routing.
+	// Routing is what the Gain strategy assumes: Auto (default), or one of the others
+	// for every callee. NetMARKS knows no routing.
 	Routing Routing `json:"routing,omitempty"`
 	// Honours are the settings that count when the routing is Auto (default: all):
 	// those that the proxies honour which divide the calls.

@@ -24,7 +24,7 @@ func TrafficLocalityArgs(a *v1.TrafficLocalityArgs) field.ErrorList {
 		errs = append(errs, field.NotSupported(field.NewPath("strategy"), a.Strategy,
 			[]v1.Strategy{v1.StrategyGain, v1.StrategyNetMARKS}))
 	}
-	if routings := []v1.Routing{v1.RoutingAuto, v1.RoutingFairLoad, v1.RoutingUniform}; !slices.Contains(routings, a.Routing) {
+	if routings := []v1.Routing{v1.RoutingAuto, v1.RoutingFairLoad, v1.RoutingSameNode, v1.RoutingSameZone, v1.RoutingUniform}; !slices.Contains(routings, a.Routing) {
 		errs = append(errs, field.NotSupported(field.NewPath("routing"), a.Routing, routings))
 	}
 	errs = append(errs, honours(a, field.NewPath("honours"))...)
