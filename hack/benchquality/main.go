@@ -180,7 +180,7 @@ func replay(ctx context.Context, set dataset, runs []kubesim.Run, seeds int, o o
 		return nil, err
 	}
 	c := set.input.Cluster
-	report := &replayreport.Report{Order: set.order.String(), Seeds: seeds, FirstSeed: 1, Baseline: kubesim.DefaultRun}
+	report := &replayreport.Report{Order: set.order.String(), Seeds: seeds, FirstSeed: 1, Baseline: replayreport.DefaultRun}
 	for i, run := range runs {
 		samples := make([]replayreport.Sample, seeds)
 		for s, result := range results[i] {

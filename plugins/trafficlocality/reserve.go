@@ -290,8 +290,8 @@ func (p *Plugin) gainOnNode(slot int32) float64 {
 	return max(level.gains[p.index.where[level.position][slot]], 0)
 }
 
-// taken reports for a pod with the given gain on a node, by gainOnNode, how much say the pods have
-// that make more of the room there, from 0 to 1; 0 when there is room for all.
+// taken reports for a pod with the given gain on a node, by gainOnNode, how much say the
+// pods have that make more of the room there, from 0 to 1; 0 when there is room for all.
 func (p *Plugin) taken(slot int32, workload int, pod *v1.Pod, size room, gain float64, meanRate float64) float64 {
 	promised := p.reserved.bySlot[slot]
 	if len(promised) == 0 {
