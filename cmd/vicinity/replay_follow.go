@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
@@ -84,7 +85,7 @@ func newFollowed(in *timedInput, o replayOptions) (*followed, error) {
 		}
 	}
 	// What pods there are is known at the end of the warm-up.
-	unknown := &replayInput{name: in.name, replayable: &kube.Replayable{Cluster: &sim.Cluster{Assigned: [][]int32{}}}}
+	unknown := &replayInput{name: in.name, replayable: &kube.Replayable{Cluster: &cluster.Cluster{Assigned: cluster.Assignment{}}}}
 	plan, err := planRuns(unknown, o)
 	if err != nil {
 		return nil, err

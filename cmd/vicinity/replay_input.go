@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim/meshes"
 	"github.com/vicinity-sched/vicinity/internal/kube"
@@ -128,7 +129,7 @@ func edgesInput(edges, cluster string) (*replayInput, error) {
 
 func (in *replayInput) summary() replayreport.Input {
 	c := in.replayable.Cluster
-	o := sim.Measure(c, make([][]int32, len(c.Workloads)))
+	o := sim.Measure(c, make(cluster.Assignment, len(c.Workloads)))
 	s := replayreport.Input{
 		Name: in.name, Nodes: len(c.Nodes), Workloads: len(c.Workloads), Edges: len(c.Edges),
 		BytesPerSecond: o.Total, ExternalBytesPerSecond: o.External,

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
@@ -24,7 +25,7 @@ type replayPlan struct {
 
 type givenAssignment struct {
 	name, from string
-	assigned   [][]int32
+	assigned   cluster.Assignment
 }
 
 // recordedRun is the name of the assignment that came with the input.

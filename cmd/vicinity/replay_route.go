@@ -12,7 +12,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
@@ -196,7 +196,7 @@ func (r route) routing() affinity.Routing { return kube.RoutingOf(r.apply(&corev
 func (in *replayInput) servicesOf(r route) ([]int, error) {
 	var all, named, ofWorkload []int
 	var names []string
-	workload := slices.IndexFunc(in.replayable.Cluster.Workloads, func(w sim.Workload) bool { return w.ID.String() == r.service })
+	workload := slices.IndexFunc(in.replayable.Cluster.Workloads, func(w cluster.Workload) bool { return w.ID.String() == r.service })
 	for i, object := range in.replayable.Objects {
 		s, ok := object.(*corev1.Service)
 		if !ok {

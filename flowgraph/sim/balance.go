@@ -3,6 +3,8 @@ package sim
 import (
 	"math"
 	"slices"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // Balance is how evenly the nodes are used.
@@ -19,8 +21,8 @@ type Balance struct {
 // that most pods could use.
 const headroomPercentile = 0.95
 
-func balance(c *Cluster, assigned [][]int32) Balance {
-	used, pods := make([]Resources, len(c.Nodes)), make([]int32, len(c.Nodes))
+func balance(c *cluster.Cluster, assigned cluster.Assignment) Balance {
+	used, pods := make([]cluster.Resources, len(c.Nodes)), make([]int32, len(c.Nodes))
 	var cpu, memory []int64
 	for w, nodes := range assigned {
 		r := c.Workloads[w].Requests
@@ -33,7 +35,7 @@ func balance(c *Cluster, assigned [][]int32) Balance {
 			cpu, memory = append(cpu, r.MilliCPU), append(memory, r.Memory)
 		}
 	}
-	large := Resources{percentile(cpu), percentile(memory)}
+	large := cluster.Resources{MilliCPU: percentile(cpu), Memory: percentile(memory)}
 	var b Balance
 	cpuShares, memoryShares := make([]float64, len(c.Nodes)), make([]float64, len(c.Nodes))
 	for i, n := range c.Nodes {
@@ -46,7 +48,7 @@ func balance(c *Cluster, assigned [][]int32) Balance {
 }
 
 // fits is how many pods of a size go onto what is left of a node.
-func fits(n Node, used Resources, pods int32, size Resources) int64 {
+func fits(n cluster.Node, used cluster.Resources, pods int32, size cluster.Resources) int64 {
 	room := int64(max(n.MaxPods-pods, 0))
 	if size.MilliCPU > 0 {
 		room = min(room, max(n.Allocatable.MilliCPU-used.MilliCPU, 0)/size.MilliCPU)

@@ -1,6 +1,9 @@
 package sim
 
-import "github.com/vicinity-sched/vicinity/flowgraph/affinity"
+import (
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+)
 
 // Called is what becomes of the calls to one workload. Rates are bytes per second
 // in both directions.
@@ -19,7 +22,7 @@ type Called struct {
 // position, when they are divided as routing says of that position. The calls to
 // one workload do not depend on how those to others are routed: Measure, as
 // Configured, is the sum.
-func Calls(c *Cluster, assigned [][]int32, routing func(workload int32) affinity.Routing) []Called {
+func Calls(c *cluster.Cluster, assigned cluster.Assignment, routing func(workload int32) affinity.Routing) []Called {
 	ends, p := resolve(c), place(c, assigned)
 	called, loads := make([]Called, len(c.Workloads)), make([]load, len(c.Workloads))
 	for i, e := range c.Edges {

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // TestCallsAddUp changes the routing of one workload at a time, and compares with
 // the whole.
 func TestCallsAddUp(t *testing.T) {
-	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		changed := int32(rng.IntN(len(c.Workloads)))
 		for _, routing := range []affinity.Routing{affinity.Uniform, affinity.SameNode, affinity.SameZone} {
 			was, before := Measure(c, assigned), Calls(c, assigned, configured(c))
@@ -41,6 +42,6 @@ func TestCallsAddUp(t *testing.T) {
 	})
 }
 
-func configured(c *Cluster) func(int32) affinity.Routing {
+func configured(c *cluster.Cluster) func(int32) affinity.Routing {
 	return func(w int32) affinity.Routing { return c.Workloads[w].Routing }
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -25,7 +26,7 @@ func (c Change) Gained() float64 { return c.After - c.Before }
 // Changes returns what two assignments of a cluster make of each edge and of
 // each workload at a level of its scale, under a model, those that change most first. A
 // workload's traffic is that of all its edges; a self-flow counts once.
-func Changes(c *Cluster, before, after [][]int32, level locality.Level, m Model) (edges, workloads []Change) {
+func Changes(c *cluster.Cluster, before, after cluster.Assignment, level locality.Level, m Model) (edges, workloads []Change) {
 	ends := resolve(c)
 	was, is := place(c, before), place(c, after)
 	at := slices.Index(is.levels, level)

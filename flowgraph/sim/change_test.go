@@ -9,14 +9,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 func TestChanges(t *testing.T) {
 	c := measureCluster()
 	web, db := c.Workloads[0].ID, c.Workloads[1].ID
-	c.Workloads = append(c.Workloads, Workload{ID: flowgraph.WorkloadID{Namespace: "shop", Name: "silent"}, Replicas: 1})
-	before, after := [][]int32{{0, 0, 1, 2}, {0, 1}, {0}}, [][]int32{{0, 0, 0, 2}, {1, 1}, {1}}
+	c.Workloads = append(c.Workloads, cluster.Workload{ID: flowgraph.WorkloadID{Namespace: "shop", Name: "silent"}, Replicas: 1})
+	before, after := cluster.Assignment{{0, 0, 1, 2}, {0, 1}, {0}}, cluster.Assignment{{0, 0, 0, 2}, {1, 1}, {1}}
 	cases := map[string]struct {
 		level            locality.Level
 		model            Model
@@ -51,7 +52,7 @@ func TestChanges(t *testing.T) {
 // TestChangesAddUp compares with the whole: the edges' changes are that of the
 // outcome, and each workload's that of its edges.
 func TestChangesAddUp(t *testing.T) {
-	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, before [][]int32) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, before cluster.Assignment) {
 		after := randomAssignment(rng, c)
 		was, is := Measure(c, before), Measure(c, after)
 		for k, l := range was.Levels {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -109,13 +110,10 @@ func (o *Outcome) Crossing(level locality.Level, m Model) float64 {
 // some. Fixed workloads count as all others do, but for Spread. It agrees with
 // package cut, and is faster: it visits pods and edges, never all pairs of
 // workload and node.
-func Measure(c *Cluster, assigned [][]int32) *Outcome {
+func Measure(c *cluster.Cluster, assigned cluster.Assignment) *Outcome {
 	ends, p := resolve(c), place(c, assigned)
 	o := &Outcome{Balance: balance(c, assigned), Spread: spread(p), Links: p.links(ends)}
-	for w, nodes := range assigned {
-		o.Placed += len(nodes)
-		o.Missing += max(int(c.Workloads[w].Replicas)-len(nodes), 0)
-	}
+	o.Placed, o.Missing = assigned.Pods(), assigned.Missing(c)
 	var sums [modelCount]byLevel
 	loads := make([]load, len(c.Workloads)) // under SameNode
 	for i, e := range c.Edges {
@@ -146,7 +144,7 @@ func Measure(c *Cluster, assigned [][]int32) *Outcome {
 // the cluster.
 type pair struct{ from, to int32 }
 
-func resolve(c *Cluster) []pair {
+func resolve(c *cluster.Cluster) []pair {
 	position := make(map[flowgraph.WorkloadID]int32, len(c.Workloads))
 	for i, w := range c.Workloads {
 		position[w.ID] = int32(i)

@@ -6,13 +6,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // TestBalanceAndSpreadAgreeWithCounting puts large pods onto the nodes one by
 // one, and counts every pair of workload and domain.
 func TestBalanceAndSpreadAgreeWithCounting(t *testing.T) {
-	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		for w := range assigned { // enough of some for a skew
 			if n := int32(rng.IntN(len(c.Nodes))); rng.IntN(2) == 0 {
 				assigned[w] = append(assigned[w], n, n, n, n)
@@ -38,7 +39,7 @@ func TestBalanceAndSpreadAgreeWithCounting(t *testing.T) {
 	})
 }
 
-func countHeadroom(c *Cluster, assigned [][]int32) int64 {
+func countHeadroom(c *cluster.Cluster, assigned cluster.Assignment) int64 {
 	var cpu, memory []int64
 	for _, w := range c.Workloads {
 		for range w.Replicas {
@@ -54,7 +55,7 @@ func countHeadroom(c *Cluster, assigned [][]int32) int64 {
 	}
 	var headroom int64
 	for i, n := range c.Nodes {
-		used, pods := Resources{}, int32(0)
+		used, pods := cluster.Resources{}, int32(0)
 		for w, nodes := range assigned {
 			for _, at := range nodes {
 				if int(at) == i {
@@ -71,7 +72,7 @@ func countHeadroom(c *Cluster, assigned [][]int32) int64 {
 	return headroom
 }
 
-func countSkew(c *Cluster, assigned [][]int32, level locality.Level, maxSkew int) (over int) {
+func countSkew(c *cluster.Cluster, assigned cluster.Assignment, level locality.Level, maxSkew int) (over int) {
 	for w, nodes := range assigned {
 		counts := map[string]int{}
 		for n := range c.Nodes {

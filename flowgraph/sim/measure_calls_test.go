@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // TestPreferredEndpoints has web (4 pods, 20 bytes/s to db each) on the nodes
@@ -46,7 +47,7 @@ func TestPreferredEndpoints(t *testing.T) {
 				}
 			}
 			c.Workloads[1].Routing = tc.routing
-			p := place(c, [][]int32{{0, 1, 2, 3}, tc.db})
+			p := place(c, cluster.Assignment{{0, 1, 2, 3}, tc.db})
 			if diff := cmp.Diff(byLevel{tc.node, tc.zone, tc.region}, p.local(tc.routing, pair{0, 1}, 80, nil), about()); diff != "" {
 				t.Errorf("what stays (-want +got):\n%s", diff)
 			}
@@ -60,7 +61,7 @@ func TestPreferredEndpoints(t *testing.T) {
 // TestPreferencesAgreeWithSingleCalls follows each call of each pod, during
 // rollouts too, where workloads have more pods than they want.
 func TestPreferencesAgreeWithSingleCalls(t *testing.T) {
-	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		for w := range c.Workloads {
 			c.Workloads[w].Routing = []affinity.Routing{affinity.SameNode, affinity.SameZone, affinity.ZoneShare(rng.IntN(101))}[rng.IntN(3)]
 			assigned[w] = append(assigned[w], assigned[w][:rng.IntN(len(assigned[w])+1)]...)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -31,18 +32,18 @@ func TestBusiestLink(t *testing.T) {
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			c := &Cluster{
-				Nodes: []Node{
+			c := &cluster.Cluster{
+				Nodes: []cluster.Node{
 					{Locality: locality.Locality{Node: "n0", Zone: "a"}, Bandwidth: test.bandwidth[0]},
 					{Locality: locality.Locality{Node: "n1", Zone: "a"}, Bandwidth: test.bandwidth[1]},
 				},
-				Workloads: []Workload{
+				Workloads: []cluster.Workload{
 					{ID: id("web"), Replicas: int32(len(test.web))},
 					{ID: id("db"), Replicas: int32(len(test.db)), Routing: test.routing},
 				},
 				Edges: []flowgraph.Edge{{From: id("web"), To: id("db"), Rates: flowgraph.Rates{SentBytesPerSecond: 100, ReceivedBytesPerSecond: 300}}},
 			}
-			assigned := [][]int32{test.web, test.db}
+			assigned := cluster.Assignment{test.web, test.db}
 			if got := place(c, assigned).links(resolve(c)); math.Abs(got.Busiest-test.want.Busiest) > 1e-12 || got.Known != test.want.Known {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
@@ -57,7 +58,7 @@ func TestLinksCarryWhatCrosses(t *testing.T) {
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 41))
 		c := randomCluster(rng, 6, 8, 20, 6)
-		assigned := make([][]int32, len(c.Workloads))
+		assigned := make(cluster.Assignment, len(c.Workloads))
 		for w := range assigned {
 			for range c.Workloads[w].Replicas {
 				assigned[w] = append(assigned[w], int32(rng.IntN(len(c.Nodes))))

@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // placement is where an assignment has the pods.
 type placement struct {
-	c        *Cluster
-	assigned [][]int32
+	c        *cluster.Cluster
+	assigned cluster.Assignment
 	scale
 	// at is by position of the level.
 	at []levelPlaces
@@ -32,7 +33,7 @@ const (
 	maxLevels = 3 + locality.MaxLabels
 )
 
-func scaleOf(c *Cluster) scale {
+func scaleOf(c *cluster.Cluster) scale {
 	levels := c.Scale.Levels()
 	return scale{levels, slices.Index(levels, locality.Zone)}
 }
@@ -52,7 +53,7 @@ type levelPlaces struct {
 // tally is how many pods of a workload are in a domain.
 type tally struct{ domain, pods int32 }
 
-func place(c *Cluster, assigned [][]int32) *placement {
+func place(c *cluster.Cluster, assigned cluster.Assignment) *placement {
 	p := &placement{c: c, assigned: assigned, scale: scaleOf(c)}
 	for _, l := range domains(c) {
 		l.places = tallies(assigned, l.domainOf)
@@ -91,7 +92,7 @@ func (l *levelPlaces) find(node, workload int32) (k int, found bool) {
 
 // domains numbers the domains of each level, by position, and leaves the places
 // empty.
-func domains(c *Cluster) []levelPlaces {
+func domains(c *cluster.Cluster) []levelPlaces {
 	levels := c.Scale.Levels()
 	all := make([]levelPlaces, len(levels))
 	numbers := make([]map[string]int32, len(all))
@@ -117,7 +118,7 @@ func domains(c *Cluster) []levelPlaces {
 }
 
 // tallies counts each workload's pods by domain, ordered by domain.
-func tallies(assigned [][]int32, domainOf []int32) [][]tally {
+func tallies(assigned cluster.Assignment, domainOf []int32) [][]tally {
 	counts := make([][]tally, len(assigned))
 	for w, nodes := range assigned {
 		counts[w] = tallied(nodes, domainOf)

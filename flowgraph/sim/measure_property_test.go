@@ -11,6 +11,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
@@ -23,8 +24,8 @@ func rackAndHall() locality.Scale {
 // randomCluster has nodes in zones of regions that nest, some of them unknown,
 // in every other cluster racks and halls, and edges of which some are self-flows
 // and some lead outside.
-func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *Cluster {
-	c := &Cluster{}
+func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *cluster.Cluster {
+	c := &cluster.Cluster{}
 	if rng.IntN(2) == 0 {
 		c.Scale = rackAndHall()
 	}
@@ -39,16 +40,16 @@ func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *Cl
 		for range c.Scale {
 			labels = append(labels, []string{"", "1", "1", "2"}[rng.IntN(4)])
 		}
-		c.Nodes = append(c.Nodes, Node{
+		c.Nodes = append(c.Nodes, cluster.Node{
 			Locality: at, Labels: labels, MaxPods: int32(5 + rng.IntN(200)),
-			Allocatable: Resources{MilliCPU: int64(1000 + rng.IntN(9000)), Memory: int64(1000 + rng.IntN(9000))},
+			Allocatable: cluster.Resources{MilliCPU: int64(1000 + rng.IntN(9000)), Memory: int64(1000 + rng.IntN(9000))},
 		})
 	}
 	for w := range workloads {
-		c.Workloads = append(c.Workloads, Workload{
+		c.Workloads = append(c.Workloads, cluster.Workload{
 			ID:       flowgraph.WorkloadID{Namespace: "x", Name: fmt.Sprintf("w%d", w)},
 			Replicas: int32(1 + rng.IntN(maxReplicas)), Routing: randomRouting(rng), Fixed: rng.IntN(8) == 0,
-			Requests: Resources{MilliCPU: int64(rng.IntN(400)), Memory: int64(rng.IntN(400))},
+			Requests: cluster.Resources{MilliCPU: int64(rng.IntN(400)), Memory: int64(rng.IntN(400))},
 			Shares:   randomShares(rng, zones),
 		})
 	}
@@ -82,11 +83,11 @@ func randomRouting(rng *rand.Rand) affinity.Routing {
 }
 
 // randomShares leaves out some zones, as callers and as their endpoints.
-func randomShares(rng *rand.Rand, zones int) Shares {
+func randomShares(rng *rand.Rand, zones int) cluster.Shares {
 	if rng.IntN(2) == 0 {
 		return nil
 	}
-	shares := Shares{}
+	shares := cluster.Shares{}
 	for from := range zones {
 		if rng.IntN(4) == 0 {
 			continue
@@ -104,8 +105,8 @@ func randomShares(rng *rand.Rand, zones int) Shares {
 
 // randomAssignment leaves some pods without a node. It prefers few nodes, so
 // that many pods meet.
-func randomAssignment(rng *rand.Rand, c *Cluster) [][]int32 {
-	assigned := make([][]int32, len(c.Workloads))
+func randomAssignment(rng *rand.Rand, c *cluster.Cluster) cluster.Assignment {
+	assigned := make(cluster.Assignment, len(c.Workloads))
 	for w := range c.Workloads {
 		home := rng.IntN(len(c.Nodes))
 		for range c.Workloads[w].Replicas {
@@ -122,7 +123,7 @@ func randomAssignment(rng *rand.Rand, c *Cluster) [][]int32 {
 }
 
 // eachRandom runs f on small random clusters.
-func eachRandom(t *testing.T, f func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32)) {
+func eachRandom(t *testing.T, f func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment)) {
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		c := randomCluster(rng, 1+rng.IntN(6), 1+rng.IntN(6), 12, 6)
@@ -136,7 +137,7 @@ func eachRandom(t *testing.T, f func(t *testing.T, rng *rand.Rand, c *Cluster, a
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b)) }
 
 func TestMeasureAgreesWithCut(t *testing.T) {
-	eachRandom(t, func(t *testing.T, _ *rand.Rand, c *Cluster, assigned [][]int32) {
+	eachRandom(t, func(t *testing.T, _ *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		desired := map[flowgraph.WorkloadID]int32{}
 		for _, w := range c.Workloads {
 			desired[w.ID] = w.Replicas
@@ -152,7 +153,7 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 		o := Measure(c, assigned)
 		for _, level := range locality.Levels() {
 			for m, routing := range map[Model]affinity.Routing{Uniform: affinity.Uniform, FairLoad: affinity.FairLoad, SameNode: affinity.SameNode} {
-				want := cut.Measure(c.traffic(), at, routing, level)
+				want := cut.Measure(traffic(c), at, routing, level)
 				got, _ := o.Level(level)
 				if !near(got.Local[m], want.Local) || !near(o.Total, want.Total) || !near(o.Crossing(level, m), want.Crossing()) {
 					t.Errorf("%v, %v: %v of %v stay, want %+v", level, m, got.Local[m], o.Total, want)
@@ -166,7 +167,7 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 			o = Measure(c, assigned)
 			for _, level := range locality.Levels() {
 				l, _ := o.Level(level)
-				if want := cut.Measure(c.traffic(), at, routing, l.Level); !near(l.Local[Configured], want.Local) {
+				if want := cut.Measure(traffic(c), at, routing, l.Level); !near(l.Local[Configured], want.Local) {
 					t.Errorf("%v, %v: %v stay, want %+v", l.Level, routing, l.Local[Configured], want)
 				}
 			}
@@ -176,7 +177,7 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 
 // TestMeasureAgreesWithPods compares with a count of single pods.
 func TestMeasureAgreesWithPods(t *testing.T) {
-	eachRandom(t, func(t *testing.T, _ *rand.Rand, c *Cluster, assigned [][]int32) {
+	eachRandom(t, func(t *testing.T, _ *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		o := Measure(c, assigned)
 		for _, level := range c.Scale.Levels() {
 			var sameNode, configured float64
@@ -204,12 +205,12 @@ func TestMeasureAgreesWithPods(t *testing.T) {
 	})
 }
 
-func position(c *Cluster, id flowgraph.WorkloadID) int {
-	return slices.IndexFunc(c.Workloads, func(w Workload) bool { return w.ID == id })
+func position(c *cluster.Cluster, id flowgraph.WorkloadID) int {
+	return slices.IndexFunc(c.Workloads, func(w cluster.Workload) bool { return w.ID == id })
 }
 
 // podsLocal follows the calls of each pod of the caller, one by one.
-func podsLocal(c *Cluster, assigned [][]int32, e flowgraph.Edge, level locality.Level, routing affinity.Routing) float64 {
+func podsLocal(c *cluster.Cluster, assigned cluster.Assignment, e flowgraph.Edge, level locality.Level, routing affinity.Routing) float64 {
 	from, to, w := position(c, e.From), position(c, e.To), e.BytesPerSecond()
 	if from < 0 || to < 0 {
 		return 0
@@ -255,14 +256,14 @@ func podsLocal(c *Cluster, assigned [][]int32, e flowgraph.Edge, level locality.
 }
 
 // share reports whether two nodes share a domain of a level.
-func share(c *Cluster, level locality.Level, a, b int32) bool {
+func share(c *cluster.Cluster, level locality.Level, a, b int32) bool {
 	d := domainOf(c, a, level)
 	return d != "" && d == domainOf(c, b, level)
 }
 
 // domainOf returns the values of a level and of all wider ones, "" when that of the
 // level is unknown.
-func domainOf(c *Cluster, n int32, level locality.Level) string {
+func domainOf(c *cluster.Cluster, n int32, level locality.Level) string {
 	node := &c.Nodes[n]
 	if level == locality.Node {
 		return node.Node
@@ -290,7 +291,7 @@ type chosen struct {
 
 // chosenBy returns the endpoints that a caller's calls go to, where the routing
 // prefers a level.
-func chosenBy(c *Cluster, routing affinity.Routing, caller int32, endpoints []int32, callee int, wanted int32) []chosen {
+func chosenBy(c *cluster.Cluster, routing affinity.Routing, caller int32, endpoints []int32, callee int, wanted int32) []chosen {
 	all := float64(max(int(wanted), len(endpoints)))
 	preferred := map[affinity.Routing][]locality.Level{
 		affinity.SameNode: {locality.Node, locality.Zone}, affinity.SameZone: {locality.Zone}, affinity.SameNodeOrAny: {locality.Node},
@@ -327,7 +328,7 @@ func chosenBy(c *Cluster, routing affinity.Routing, caller int32, endpoints []in
 
 // percentOf is what a caller's zone keeps of its calls by these shares, when only the
 // zones of the endpoints count; negative when none of them does.
-func percentOf(c *Cluster, to map[string]uint32, caller int32, endpoints []int32) float64 {
+func percentOf(c *cluster.Cluster, to map[string]uint32, caller int32, endpoints []int32) float64 {
 	of := map[string]float64{}
 	for _, b := range endpoints {
 		if zone := c.Nodes[b].Domain(locality.Zone); zone != "" {
@@ -346,7 +347,7 @@ func percentOf(c *Cluster, to map[string]uint32, caller int32, endpoints []int32
 
 // busiestPod hands out the calls of each pod that there should be, and returns
 // what the busiest endpoint of a workload gets, relative to its fair share.
-func busiestPod(c *Cluster, assigned [][]int32, to int, routing affinity.Routing) float64 {
+func busiestPod(c *cluster.Cluster, assigned cluster.Assignment, to int, routing affinity.Routing) float64 {
 	nodes := assigned[to]
 	load, total := make([]float64, len(nodes)), 0.0
 	// give hands w to the endpoints on those nodes, nil: to all.
@@ -389,7 +390,7 @@ func busiestPod(c *Cluster, assigned [][]int32, to int, routing affinity.Routing
 }
 
 func TestWiderLevelsKeepMore(t *testing.T) {
-	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		for i := range c.Nodes {
 			if c.Nodes[i].Zone == "" { // a node without a zone does not nest
 				c.Nodes[i].Zone = "z0"
@@ -417,7 +418,7 @@ func TestWiderLevelsKeepMore(t *testing.T) {
 }
 
 func TestRemovingAPodKeepsNoMoreUniform(t *testing.T) {
-	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		w := rng.IntN(len(assigned))
 		if len(assigned[w]) == 0 {
 			return
@@ -438,15 +439,15 @@ func TestRemovingAPodKeepsNoMoreUniform(t *testing.T) {
 }
 
 func TestOrderOfNodesDoesNotMatter(t *testing.T) {
-	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		was := Measure(c, assigned)
 		to := rng.Perm(len(c.Nodes))
 		mixed := *c
-		mixed.Nodes = make([]Node, len(c.Nodes))
+		mixed.Nodes = make([]cluster.Node, len(c.Nodes))
 		for i, n := range c.Nodes {
 			mixed.Nodes[to[i]] = n
 		}
-		moved := make([][]int32, len(assigned))
+		moved := make(cluster.Assignment, len(assigned))
 		for w, nodes := range assigned {
 			for _, n := range nodes {
 				moved[w] = append(moved[w], int32(to[n]))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -20,22 +21,22 @@ func about() cmp.Option { return cmpopts.EquateApprox(1e-9, 1e-9) }
 // measureCluster is n0 and n1 in zone a, n2 in zone b, n3 without a zone, all of
 // region r; web (4 pods) calls db (2 pods, routed by same node), db calls itself,
 // and both ends of the outside are there.
-func measureCluster() *Cluster {
-	node := func(name, zone string) Node {
-		return Node{
+func measureCluster() *cluster.Cluster {
+	node := func(name, zone string) cluster.Node {
+		return cluster.Node{
 			Locality:    locality.Locality{Node: name, Zone: zone, Region: "r"},
-			Allocatable: Resources{MilliCPU: 1000, Memory: 8000}, MaxPods: 10,
+			Allocatable: cluster.Resources{MilliCPU: 1000, Memory: 8000}, MaxPods: 10,
 		}
 	}
 	id := func(name string) flowgraph.WorkloadID { return flowgraph.WorkloadID{Namespace: "shop", Name: name} }
 	edge := func(from, to string, sent, received float64) flowgraph.Edge {
 		return flowgraph.Edge{From: id(from), To: id(to), Rates: flowgraph.Rates{SentBytesPerSecond: sent, ReceivedBytesPerSecond: received}}
 	}
-	return &Cluster{
-		Nodes: []Node{node("n0", "a"), node("n1", "a"), node("n2", "b"), node("n3", "")},
-		Workloads: []Workload{
-			{ID: id("web"), Replicas: 4, Requests: Resources{100, 1000}},
-			{ID: id("db"), Replicas: 2, Requests: Resources{300, 500}, Routing: affinity.SameNode},
+	return &cluster.Cluster{
+		Nodes: []cluster.Node{node("n0", "a"), node("n1", "a"), node("n2", "b"), node("n3", "")},
+		Workloads: []cluster.Workload{
+			{ID: id("web"), Replicas: 4, Requests: cluster.Resources{MilliCPU: 100, Memory: 1000}},
+			{ID: id("db"), Replicas: 2, Requests: cluster.Resources{MilliCPU: 300, Memory: 500}, Routing: affinity.SameNode},
 		},
 		Edges: []flowgraph.Edge{
 			edge("web", "db", 60, 20), edge("db", "db", 10, 0), edge("internet", "web", 5, 5), edge("db", "backup", 4, 0),
@@ -51,13 +52,13 @@ func level(l locality.Level, uniform, fairLoad, sameNode float64) LevelOutcome {
 
 func TestMeasure(t *testing.T) {
 	cases := map[string]struct {
-		assigned [][]int32
+		assigned cluster.Assignment
 		want     []LevelOutcome
 		hotspot  Hotspot
 		missing  int
 	}{
 		"all over the place": {
-			assigned: [][]int32{{0, 0, 1, 2}, {0, 3}},
+			assigned: cluster.Assignment{{0, 0, 1, 2}, {0, 3}},
 			want: []LevelOutcome{
 				level(locality.Node, 80*0.5*0.5, 80*0.5, 80*0.5),
 				level(locality.Zone, 80*0.75*0.5, 80*0.5, 80*0.75),
@@ -68,14 +69,14 @@ func TestMeasure(t *testing.T) {
 			hotspot: Hotspot{Workload: 1, Node: 0, Load: (60 + 10 + 5) / 45.0},
 		},
 		"pods without a zone share it with nobody": {
-			assigned: [][]int32{{3, 3, 3, 3}, {3, 3}},
+			assigned: cluster.Assignment{{3, 3, 3, 3}, {3, 3}},
 			want: []LevelOutcome{
 				level(locality.Node, 90, 90, 90), level(locality.Zone, 0, 0, 0), level(locality.Region, 90, 90, 90),
 			},
 			hotspot: Hotspot{Workload: 0, Node: 3, Load: 1},
 		},
 		"two pods are missing": {
-			assigned: [][]int32{{1, 1, 1}, {1}},
+			assigned: cluster.Assignment{{1, 1, 1}, {1}},
 			want: []LevelOutcome{
 				level(locality.Node, 80*0.75*0.5, 80*0.5, 80*0.75),
 				level(locality.Zone, 80*0.75*0.5, 80*0.5, 80*0.75),
@@ -85,14 +86,14 @@ func TestMeasure(t *testing.T) {
 			missing: 2,
 		},
 		"a surplus keeps no more than all": {
-			assigned: [][]int32{{0, 0, 0, 0, 1, 1, 1, 1}, {0, 0, 1, 1}},
+			assigned: cluster.Assignment{{0, 0, 0, 0, 1, 1, 1, 1}, {0, 0, 1, 1}},
 			want: []LevelOutcome{
 				level(locality.Node, 90, 90, 90), level(locality.Zone, 90, 90, 90), level(locality.Region, 90, 90, 90),
 			},
 			hotspot: Hotspot{Workload: 0, Node: 0, Load: 0.5},
 		},
 		"nothing is placed": {
-			assigned: [][]int32{nil, nil},
+			assigned: cluster.Assignment{nil, nil},
 			want:     []LevelOutcome{level(locality.Node, 0, 0, 0), level(locality.Zone, 0, 0, 0), level(locality.Region, 0, 0, 0)},
 			hotspot:  Hotspot{Workload: Anywhere, Node: Anywhere},
 			missing:  6,
@@ -113,7 +114,7 @@ func TestMeasure(t *testing.T) {
 
 func TestConfiguredTakesTheCalleesRouting(t *testing.T) {
 	c := measureCluster()
-	assigned := [][]int32{{0, 1, 2, 3}, {0, 1}}
+	assigned := cluster.Assignment{{0, 1, 2, 3}, {0, 1}}
 	for _, m := range []Model{Uniform, FairLoad, SameNode} {
 		c.Workloads[1].Routing = m.routing(affinity.SameZone)
 		c.Workloads[0].Routing = affinity.FairLoad // the caller's counts for nothing
@@ -129,7 +130,7 @@ func TestLevelsThatNoNodeKnowsAreAbsent(t *testing.T) {
 	for i := range c.Nodes {
 		c.Nodes[i].Zone, c.Nodes[i].Region = "", ""
 	}
-	o := Measure(c, [][]int32{{0}, {0}})
+	o := Measure(c, cluster.Assignment{{0}, {0}})
 	for l, want := range map[locality.Level]bool{locality.Node: true, locality.Zone: false, locality.Region: false} {
 		if _, ok := o.Level(l); ok != want {
 			t.Errorf("level %v is there: %v, want %v", l, ok, want)
@@ -143,7 +144,7 @@ func TestLevelsThatNoNodeKnowsAreAbsent(t *testing.T) {
 func TestNoTraffic(t *testing.T) {
 	c := measureCluster()
 	c.Edges = nil
-	o := Measure(c, [][]int32{{0, 0, 0, 0}, {1, 1}})
+	o := Measure(c, cluster.Assignment{{0, 0, 0, 0}, {1, 1}})
 	if share := o.LocalShare(locality.Node, Uniform); share != 0 || o.Hotspot.Workload != Anywhere {
 		t.Errorf("local share %v, hotspot %+v", share, o.Hotspot)
 	}
@@ -153,7 +154,7 @@ func TestBalance(t *testing.T) {
 	c := measureCluster()
 	// CPU: n0 200 + 300, n1 0, n2 100, n3 100 + 300 of 1000. Memory: 2500, 0,
 	// 1000, 1500 of 8000.
-	o := Measure(c, [][]int32{{0, 0, 2, 3}, {0, 3}})
+	o := Measure(c, cluster.Assignment{{0, 0, 2, 3}, {0, 3}})
 	spreadOf := func(v ...float64) float64 {
 		var mean, squares float64
 		for _, x := range v {
@@ -171,11 +172,11 @@ func TestBalance(t *testing.T) {
 	}
 	c.Nodes[2].MaxPods = 2
 	c.Nodes[3].Allocatable.Memory = 2500
-	if got := Measure(c, [][]int32{{0, 0, 2, 3}, {0, 3}}).Headroom; got != 1+3+1+1 {
+	if got := Measure(c, cluster.Assignment{{0, 0, 2, 3}, {0, 3}}).Headroom; got != 1+3+1+1 {
 		t.Errorf("headroom %d, want 6 with 2 pods at most on n2 and less memory on n3", got)
 	}
 	c.Nodes[0].Allocatable.MilliCPU = 100 // overfull by more than one pod
-	if got := Measure(c, [][]int32{{0, 0, 2, 3}, {0, 3}}).Headroom; got != 0+3+1+1 {
+	if got := Measure(c, cluster.Assignment{{0, 0, 2, 3}, {0, 3}}).Headroom; got != 0+3+1+1 {
 		t.Errorf("headroom %d, want 5 with n0 overfull", got)
 	}
 }
@@ -221,7 +222,7 @@ func TestSpread(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := measureCluster()
 			c.Workloads[0].Fixed = tc.fixed
-			if diff := cmp.Diff(tc.want, Measure(c, [][]int32{tc.web, tc.db}).Spread); diff != "" {
+			if diff := cmp.Diff(tc.want, Measure(c, cluster.Assignment{tc.web, tc.db}).Spread); diff != "" {
 				t.Errorf("spread (-want +got):\n%s", diff)
 			}
 		})

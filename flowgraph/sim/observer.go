@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // Observer is what a scheduler would know of the traffic of a recording, and the
@@ -30,7 +31,7 @@ func NewObserver(o flowgraph.Options) *Observer {
 // Observe takes in a step that is over and returns what is known then. An edge
 // without traffic is observed as such while both of its workloads have pods, as
 // their counters stand still; else it is not observed.
-func (o *Observer) Observe(s *Step, c *Cluster) *flowgraph.Snapshot {
+func (o *Observer) Observe(s *Step, c *cluster.Cluster) *flowgraph.Snapshot {
 	for _, e := range s.Events {
 		switch e.Kind {
 		case Arrive:
@@ -99,7 +100,7 @@ func (o *Observer) Mean() []flowgraph.Edge {
 // course, of everything else what its assignment at the end does. The cluster is
 // that at the end, with the mean of the traffic as its edges; nodes and workloads
 // of the universe that it does not have are left out.
-func (r *Course) Outcome(universe, end *Cluster) (*Outcome, [][]int32) {
+func (r *Course) Outcome(universe, end *cluster.Cluster) (*Outcome, cluster.Assignment) {
 	assigned := translate(universe, r.Assigned, end)
 	o := Measure(end, assigned)
 	o.Total, o.External, o.Levels = r.Total, r.External, r.Levels
@@ -107,7 +108,7 @@ func (r *Course) Outcome(universe, end *Cluster) (*Outcome, [][]int32) {
 }
 
 // translate returns an assignment by the positions of another cluster.
-func translate(from *Cluster, assigned [][]int32, to *Cluster) [][]int32 {
+func translate(from *cluster.Cluster, assigned cluster.Assignment, to *cluster.Cluster) cluster.Assignment {
 	nodes, workloads := map[string]int32{}, map[flowgraph.WorkloadID]int{}
 	for i, n := range to.Nodes {
 		nodes[n.Node] = int32(i)
@@ -115,7 +116,7 @@ func translate(from *Cluster, assigned [][]int32, to *Cluster) [][]int32 {
 	for i, w := range to.Workloads {
 		workloads[w.ID] = i
 	}
-	translated := make([][]int32, len(to.Workloads))
+	translated := make(cluster.Assignment, len(to.Workloads))
 	for w, at := range assigned {
 		i, known := workloads[from.Workloads[w].ID]
 		if !known {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // Order is the order in which a cluster's pods arrive.
@@ -64,11 +65,11 @@ func (o Order) Seeded() bool { return o != Recorded }
 // then the pods that have their place (those of fixed workloads, and all of them
 // before a rollout), then the others. The same cluster, order and state of rng
 // give the same events. Rollout fails without an assignment.
-func Events(c *Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], error) {
+func Events(c *cluster.Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], error) {
 	if order == Rollout && c.Assigned == nil {
 		return nil, fmt.Errorf("order %s: the input has no assignment to begin with", order)
 	}
-	events := []Event{{Kind: Observe, Traffic: c.traffic()}}
+	events := []Event{{Kind: Observe, Traffic: traffic(c)}}
 	for w, nodes := range c.Assigned {
 		if order != Rollout && !c.Workloads[w].Fixed {
 			continue
@@ -77,8 +78,8 @@ func Events(c *Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], error) {
 			events = append(events, Event{Pod: Pod{int32(w), int32(i)}, Node: node})
 		}
 	}
-	for _, w := range c.arrivals(order, rng) {
-		events = append(events, c.bring(w, order)...)
+	for _, w := range arrivals(c, order, rng) {
+		events = append(events, bring(c, w, order)...)
 	}
 	if order == Random {
 		// The pods that have their place stay in front.
@@ -93,7 +94,7 @@ func Events(c *Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], error) {
 
 // traffic is the cluster's edges as a snapshot. Its time is the replay's clock:
 // data that never age.
-func (c *Cluster) traffic() *flowgraph.Snapshot {
+func traffic(c *cluster.Cluster) *flowgraph.Snapshot {
 	return flowgraph.NewSnapshot(1, Clock(), c.Edges)
 }
 
@@ -101,7 +102,7 @@ func (c *Cluster) traffic() *flowgraph.Snapshot {
 func Clock() time.Time { return time.Unix(0, 0).UTC() }
 
 // arrivals returns the workloads that are placed anew, in their order.
-func (c *Cluster) arrivals(order Order, rng *rand.Rand) []int32 {
+func arrivals(c *cluster.Cluster, order Order, rng *rand.Rand) []int32 {
 	var workloads []int32
 	for w := range c.Workloads {
 		if !c.Workloads[w].Fixed {
@@ -115,7 +116,7 @@ func (c *Cluster) arrivals(order Order, rng *rand.Rand) []int32 {
 }
 
 // bring returns the arrivals of a workload's pods.
-func (c *Cluster) bring(w int32, order Order) []Event {
+func bring(c *cluster.Cluster, w int32, order Order) []Event {
 	var events []Event
 	if order != Rollout {
 		for i := range c.Workloads[w].Replicas {

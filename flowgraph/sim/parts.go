@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // Part is the part of an edge's traffic that goes between two nodes.
@@ -21,7 +22,7 @@ type Part struct {
 // to what Measure has as local there. So do those that stay within a zone or a
 // region, unless a rollout has more pods than are wanted under Uniform or
 // FairLoad. FairLoad fills the fair shares of the endpoints nearby first.
-func Parts(c *Cluster, assigned [][]int32, m Model) iter.Seq2[int, Part] {
+func Parts(c *cluster.Cluster, assigned cluster.Assignment, m Model) iter.Seq2[int, Part] {
 	ends, p := resolve(c), place(c, assigned)
 	return func(yield func(int, Part) bool) {
 		for i, e := range c.Edges {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -15,27 +16,27 @@ import (
 func TestParts(t *testing.T) {
 	cases := map[string]struct {
 		routing  affinity.Routing
-		assigned [][]int32
+		assigned cluster.Assignment
 		want     []Part
 	}{
 		"uniform": {
-			affinity.Uniform, [][]int32{{0, 0, 1, 2}, {0, 3}},
+			affinity.Uniform, cluster.Assignment{{0, 0, 1, 2}, {0, 3}},
 			[]Part{{0, 0, 20}, {0, 3, 20}, {1, 0, 10}, {1, 3, 10}, {2, 0, 10}, {2, 3, 10}},
 		},
 		"uniform, pods are missing": {
-			affinity.Uniform, [][]int32{{0, 0}, {0}},
+			affinity.Uniform, cluster.Assignment{{0, 0}, {0}},
 			[]Part{{0, 0, 20}, {0, Anywhere, 20}, {Anywhere, 0, 20}, {Anywhere, Anywhere, 20}},
 		},
 		"the node first, then the zone, then all": {
-			affinity.SameNode, [][]int32{{0, 0, 1, 2}, {0, 3}},
+			affinity.SameNode, cluster.Assignment{{0, 0, 1, 2}, {0, 3}},
 			[]Part{{0, 0, 40}, {1, 0, 20}, {2, 0, 10}, {2, 3, 10}},
 		},
 		"fair load: the node takes half of the calls, the zone has no room left": {
-			affinity.FairLoad, [][]int32{{0, 0, 0, 1}, {0, 2}},
+			affinity.FairLoad, cluster.Assignment{{0, 0, 0, 1}, {0, 2}},
 			[]Part{{0, 0, 40}, {0, 2, 20}, {1, 2, 20}},
 		},
 		"fair load: what has no room on its node has it in the zone": {
-			affinity.FairLoad, [][]int32{{0, 0, 0, 2}, {0, 1}},
+			affinity.FairLoad, cluster.Assignment{{0, 0, 0, 2}, {0, 1}},
 			[]Part{{0, 0, 40}, {0, 1, 20}, {2, 1, 20}},
 		},
 	}
@@ -58,7 +59,7 @@ func TestParts(t *testing.T) {
 // TestPartsAddUp compares with the outcome: what there is, what stays at each
 // level, and what each edge has.
 func TestPartsAddUp(t *testing.T) {
-	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *Cluster, assigned [][]int32) {
+	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		surplus := rng.IntN(3) == 0
 		if surplus { // a rollout has more pods than are wanted
 			for w := range assigned {
@@ -103,7 +104,7 @@ func TestPartsAddUp(t *testing.T) {
 // TestPartsReachTheEndpointsThatAreCalled compares what arrives at a node with
 // the load of the busiest pod, which is computed by itself.
 func TestPartsReachTheEndpointsThatAreCalled(t *testing.T) {
-	eachRandom(t, func(t *testing.T, _ *rand.Rand, c *Cluster, assigned [][]int32) {
+	eachRandom(t, func(t *testing.T, _ *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		for w := range c.Workloads { // where pods are missing, Hotspot gives their calls to the others
 			for len(assigned[w]) < int(c.Workloads[w].Replicas) {
 				assigned[w] = append(assigned[w], 0)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // Pod is one pod of a replay: a workload's position in Cluster.Workloads and a
@@ -83,7 +84,7 @@ const (
 // Result is what a replay leaves behind.
 type Result struct {
 	// Assigned is the assignment at the end, as in Cluster.
-	Assigned [][]int32
+	Assigned cluster.Assignment
 	// Unschedulable is how many pods fitted nowhere when they arrived.
 	Unschedulable int
 	// Took has the time of each decision in order, pods with a given node
@@ -93,7 +94,7 @@ type Result struct {
 
 // Run replays events. Every event sees what those before it have left. Those that
 // are for a Timeline are an error.
-func Run(ctx context.Context, c *Cluster, events iter.Seq[Event], placer Placer) (*Result, error) {
+func Run(ctx context.Context, c *cluster.Cluster, events iter.Seq[Event], placer Placer) (*Result, error) {
 	r := &run{placer: placer, at: make([]map[int32]int32, len(c.Workloads)), result: &Result{}}
 	for e := range events {
 		if err := ctx.Err(); err != nil {
@@ -103,7 +104,7 @@ func Run(ctx context.Context, c *Cluster, events iter.Seq[Event], placer Placer)
 			return nil, fmt.Errorf("replaying pod %d of %s: %w", e.Pod.Ordinal, c.Workloads[e.Pod.Workload].ID, err)
 		}
 	}
-	r.result.Assigned = make([][]int32, len(c.Workloads))
+	r.result.Assigned = make(cluster.Assignment, len(c.Workloads))
 	for w, pods := range r.at {
 		for _, ordinal := range sortedKeys(pods) {
 			r.result.Assigned[w] = append(r.result.Assigned[w], pods[ordinal])

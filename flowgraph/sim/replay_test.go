@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -58,23 +59,23 @@ func (f *firstFit) Observe(traffic *flowgraph.Snapshot) {
 
 // testCluster has two nodes, a workload a of 2 pods, a fixed one and a workload
 // c of 1 pod.
-func testCluster() *Cluster {
-	node := func(name string) Node {
-		return Node{Locality: locality.Locality{Node: name}, Allocatable: Resources{1000, 1000}, MaxPods: 10}
+func testCluster() *cluster.Cluster {
+	node := func(name string) cluster.Node {
+		return cluster.Node{Locality: locality.Locality{Node: name}, Allocatable: cluster.Resources{MilliCPU: 1000, Memory: 1000}, MaxPods: 10}
 	}
-	workload := func(name string, replicas int32, fixed bool) Workload {
-		return Workload{ID: flowgraph.WorkloadID{Namespace: "x", Name: name}, Replicas: replicas, Fixed: fixed}
+	workload := func(name string, replicas int32, fixed bool) cluster.Workload {
+		return cluster.Workload{ID: flowgraph.WorkloadID{Namespace: "x", Name: name}, Replicas: replicas, Fixed: fixed}
 	}
-	c := &Cluster{
-		Nodes:     []Node{node("n0"), node("n1")},
-		Workloads: []Workload{workload("a", 2, false), workload("fixed", 2, true), workload("c", 1, false)},
-		Assigned:  [][]int32{{1, 1}, {0, 1}, {0}},
+	c := &cluster.Cluster{
+		Nodes:     []cluster.Node{node("n0"), node("n1")},
+		Workloads: []cluster.Workload{workload("a", 2, false), workload("fixed", 2, true), workload("c", 1, false)},
+		Assigned:  cluster.Assignment{{1, 1}, {0, 1}, {0}},
 	}
 	c.Edges = []flowgraph.Edge{{From: c.Workloads[0].ID, To: c.Workloads[2].ID, Rates: flowgraph.Rates{SentBytesPerSecond: 1}}}
 	return c
 }
 
-func replay(t *testing.T, c *Cluster, order Order, seed uint64, placer Placer) *Result {
+func replay(t *testing.T, c *cluster.Cluster, order Order, seed uint64, placer Placer) *Result {
 	t.Helper()
 	events, err := Events(c, order, rand.New(rand.NewPCG(seed, 0)))
 	if err != nil {
@@ -94,7 +95,7 @@ func TestRecordedOrder(t *testing.T) {
 	if notes := strings.Join(placer.notes, ", "); notes != want {
 		t.Errorf("the placer saw\n%s, want\n%s", notes, want)
 	}
-	if diff := cmp.Diff(&Result{Assigned: [][]int32{{0, 0}, {0, 1}, {1}}, Took: []time.Duration{time.Second, time.Second, time.Second}}, got); diff != "" {
+	if diff := cmp.Diff(&Result{Assigned: cluster.Assignment{{0, 0}, {0, 1}, {1}}, Took: []time.Duration{time.Second, time.Second, time.Second}}, got); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
 }
@@ -113,7 +114,7 @@ func TestRolloutReplacesPodAfterPod(t *testing.T) {
 			t.Errorf("%s is not in %s", part, notes)
 		}
 	}
-	for w, pods := range [][]int32{{0, 0}, {0, 0}, {0}} {
+	for w, pods := range (cluster.Assignment{{0, 0}, {0, 0}, {0}}) {
 		if len(got.Assigned[w]) != len(pods) {
 			t.Errorf("workload %d ends with %d pods, want %d", w, len(got.Assigned[w]), len(pods))
 		}
@@ -190,37 +191,5 @@ func TestOrderNames(t *testing.T) {
 	}
 	if _, err := ParseOrder("sideways"); err == nil || !strings.Contains(err.Error(), "random") {
 		t.Errorf("error %v, want it to name the orders", err)
-	}
-}
-
-func TestValidate(t *testing.T) {
-	cases := map[string]struct {
-		change func(*Cluster)
-		want   string
-	}{
-		"good":                {func(*Cluster) {}, ""},
-		"no nodes":            {func(c *Cluster) { c.Nodes, c.Assigned = nil, nil }, "no nodes"},
-		"node without name":   {func(c *Cluster) { c.Nodes[0].Node = "" }, "no name"},
-		"two nodes":           {func(c *Cluster) { c.Nodes[0].Node = "n1" }, "two nodes are called n1"},
-		"no capacity":         {func(c *Cluster) { c.Nodes[0].Allocatable.Memory = 0 }, "node n0 has no capacity"},
-		"two workloads":       {func(c *Cluster) { c.Workloads[0].ID.Name = "c" }, "two workloads are called x/c"},
-		"workload, no name":   {func(c *Cluster) { c.Workloads[2].ID = flowgraph.WorkloadID{} }, "workload 2 has no name"},
-		"no replicas":         {func(c *Cluster) { c.Workloads[2].Replicas = 0 }, "x/c wants 0 pods"},
-		"negative request":    {func(c *Cluster) { c.Workloads[2].Requests.MilliCPU = -1 }, "less than nothing"},
-		"negative rate":       {func(c *Cluster) { c.Edges[0].SentBytesPerSecond = -1 }, "x/a to x/c: a rate is negative"},
-		"edge without end":    {func(c *Cluster) { c.Edges[0].To = flowgraph.WorkloadID{} }, "no name at one end"},
-		"edge twice":          {func(c *Cluster) { c.Edges = append(c.Edges, c.Edges[0]) }, "is there twice"},
-		"unknown node":        {func(c *Cluster) { c.Assigned[0][0] = 2 }, "node 2 of 2"},
-		"too few assignments": {func(c *Cluster) { c.Assigned = c.Assigned[1:] }, "2 workloads are assigned"},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			cluster := testCluster()
-			c.change(cluster)
-			err := cluster.Validate()
-			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-				t.Errorf("error %v, want %q", err, c.want)
-			}
-		})
 	}
 }

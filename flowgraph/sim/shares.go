@@ -1,23 +1,15 @@
 package sim
 
 import (
-	"maps"
 	"slices"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
-
-// Shares says where the calls from a zone go, in percent by the zone of the endpoints.
-// Zones are named as locality.Domain names them. The calls from a zone that is missing
-// are divided evenly over all endpoints. Nothing writes to it once it is there.
-type Shares map[string]map[string]uint32
-
-func (s Shares) equal(other Shares) bool {
-	return maps.EqualFunc(s, other, maps.Equal[map[string]uint32])
-}
 
 // kept is the part of the calls from a node that stay in its zone, where the callee has
 // endpoints: zones without any leave their share to the others. ok is false where the
 // zone is missing, and where no zone with endpoints has a share.
-func (p *placement) kept(shares Shares, node, callee int32) (part float64, ok bool) {
+func (p *placement) kept(shares cluster.Shares, node, callee int32) (part float64, ok bool) {
 	zones := &p.at[p.zone]
 	zone := zones.domains[zones.domainOf[node]]
 	var all uint32

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // Step is what happens in a cluster between two moments.
@@ -88,7 +89,7 @@ type TimelineOptions struct {
 	// Cluster has the nodes and the workloads that have been seen by now: between
 	// two steps it may grow at the end and change, but for the names. Assigned
 	// and Edges are not looked at.
-	Cluster *Cluster
+	Cluster *cluster.Cluster
 	// Placer decides after the warm-up; nil leaves that to the recording.
 	Placer ClusterPlacer
 	// Order is how the Placer takes over.
@@ -213,7 +214,7 @@ type Course struct {
 	Total, External float64
 	Levels          []LevelOutcome
 	// Assigned is the assignment at the end, as in Cluster.
-	Assigned [][]int32
+	Assigned cluster.Assignment
 	// Unschedulable is how many pods fitted nowhere when they arrived.
 	Unschedulable int
 	// Lost is how many pods lost their node and were placed again.
@@ -230,7 +231,7 @@ type Course struct {
 // Course returns what the run has come to.
 func (t *Timeline) Course() *Course {
 	c := t.course
-	c.Assigned = make([][]int32, len(t.pods))
+	c.Assigned = make(cluster.Assignment, len(t.pods))
 	for w, pods := range t.pods {
 		for _, ordinal := range sortedKeys(pods) {
 			if at := pods[ordinal].at; at != Anywhere {

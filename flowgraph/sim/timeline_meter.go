@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // meter adds up over time what stays of the traffic. Which part of an edge stays
@@ -15,7 +16,7 @@ import (
 type meter struct {
 	pods func(workload int32) (nodes []int32, recorded int32)
 
-	c       Cluster // as it is measured: Replicas are the pods that there are
+	c       cluster.Cluster // as it is measured: Replicas are the pods that there are
 	places  placement
 	edges   map[edgeKey]*measured
 	of      [][]*measured // by workload, those with it at an end
@@ -58,7 +59,7 @@ type sums struct {
 	kept            [modelCount]byLevel
 }
 
-func newMeter(c *Cluster, pods func(int32) ([]int32, int32)) *meter {
+func newMeter(c *cluster.Cluster, pods func(int32) ([]int32, int32)) *meter {
 	m := &meter{pods: pods, edges: map[edgeKey]*measured{}, lookup: map[flowgraph.WorkloadID]int32{}}
 	m.c.Scale = c.Scale
 	m.places.c, m.places.scale, m.places.at = &m.c, scaleOf(c), domains(&m.c)
@@ -67,7 +68,7 @@ func newMeter(c *Cluster, pods func(int32) ([]int32, int32)) *meter {
 }
 
 // begin takes over what has changed in the cluster, and the edges of a step.
-func (m *meter) begin(s *Step, c *Cluster) error {
+func (m *meter) begin(s *Step, c *cluster.Cluster) error {
 	m.step++
 	m.length, m.at, m.gap = max(s.Length, 0), 0, s.Gap
 	m.sync(c)
@@ -85,8 +86,8 @@ func (m *meter) begin(s *Step, c *Cluster) error {
 }
 
 // sync takes over the nodes and workloads.
-func (m *meter) sync(c *Cluster) {
-	same := func(a, b Node) bool { return a.Locality == b.Locality && slices.Equal(a.Labels, b.Labels) }
+func (m *meter) sync(c *cluster.Cluster) {
+	same := func(a, b cluster.Node) bool { return a.Locality == b.Locality && slices.Equal(a.Labels, b.Labels) }
 	if !slices.EqualFunc(m.c.Nodes, c.Nodes, same) {
 		moved := !slices.EqualFunc(m.c.Nodes, c.Nodes[:min(len(m.c.Nodes), len(c.Nodes))], same)
 		m.c.Nodes = slices.Clone(c.Nodes)
@@ -111,7 +112,7 @@ func (m *meter) sync(c *Cluster) {
 		m.known(c.Workloads[w].ID)
 	}
 	for w := range m.c.Workloads {
-		if was, is := &m.c.Workloads[w], &c.Workloads[w]; was.Routing != is.Routing || !was.Shares.equal(is.Shares) {
+		if was, is := &m.c.Workloads[w], &c.Workloads[w]; was.Routing != is.Routing || !was.Shares.Equal(is.Shares) {
 			was.Routing, was.Shares = is.Routing, is.Shares
 			m.touch(int32(w))
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -17,8 +18,8 @@ import (
 // that are new, gaps. It keeps the state itself.
 type churn struct {
 	rng   *rand.Rand
-	c     *Cluster
-	edges *Cluster
+	c     *cluster.Cluster
+	edges *cluster.Cluster
 	up    map[int32]bool
 	pods  map[Pod]int32 // node in the recording
 	idle  map[Pod]bool  // those that are not ready
@@ -29,7 +30,7 @@ func newChurn(seed uint64) *churn {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	all := randomCluster(rng, 2+rng.IntN(6), 2+rng.IntN(6), 12, 4)
 	return &churn{
-		rng: rng, c: &Cluster{Scale: all.Scale, Nodes: all.Nodes[:1], Workloads: all.Workloads[:1]}, edges: all,
+		rng: rng, c: &cluster.Cluster{Scale: all.Scale, Nodes: all.Nodes[:1], Workloads: all.Workloads[:1]}, edges: all,
 		up: map[int32]bool{}, pods: map[Pod]int32{}, idle: map[Pod]bool{}, next: map[int32]int32{},
 	}
 }
@@ -94,9 +95,9 @@ func (c *churn) event(at time.Time) (Event, bool) {
 
 // measured is how the cluster is measured when what stands for the pods of the
 // recording is placed like this.
-func (c *churn) measured(placed map[Pod]int32) (*Cluster, [][]int32) {
-	m := &Cluster{Scale: c.c.Scale, Nodes: c.c.Nodes, Workloads: slices.Clone(c.c.Workloads), Edges: c.edges.Edges}
-	assigned := make([][]int32, len(m.Workloads))
+func (c *churn) measured(placed map[Pod]int32) (*cluster.Cluster, cluster.Assignment) {
+	m := &cluster.Cluster{Scale: c.c.Scale, Nodes: c.c.Nodes, Workloads: slices.Clone(c.c.Workloads), Edges: c.edges.Edges}
+	assigned := make(cluster.Assignment, len(m.Workloads))
 	for pod, node := range placed {
 		if c.pods[pod] != Anywhere && !c.idle[pod] {
 			assigned[pod.Workload] = append(assigned[pod.Workload], node)
@@ -228,7 +229,7 @@ func (r *reference) check(t *testing.T, name string, got *Course, placed map[Pod
 			}
 		}
 	}
-	want := make([][]int32, len(got.Assigned))
+	want := make(cluster.Assignment, len(got.Assigned))
 	for pod, node := range placed {
 		want[pod.Workload] = append(want[pod.Workload], node)
 	}

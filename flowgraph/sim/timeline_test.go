@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -104,16 +105,16 @@ func (f *fewest) Advance(now time.Time) {
 }
 
 // universe has two zones of two nodes, and a workload for each name.
-func universe(workloads ...string) *Cluster {
-	c := &Cluster{}
+func universe(workloads ...string) *cluster.Cluster {
+	c := &cluster.Cluster{}
 	for i, zone := range []string{"a", "a", "b", "b"} {
-		c.Nodes = append(c.Nodes, Node{
+		c.Nodes = append(c.Nodes, cluster.Node{
 			Locality:    locality.Locality{Node: fmt.Sprint("n", i), Zone: zone},
-			Allocatable: Resources{MilliCPU: 4000, Memory: 1 << 30}, MaxPods: 10,
+			Allocatable: cluster.Resources{MilliCPU: 4000, Memory: 1 << 30}, MaxPods: 10,
 		})
 	}
 	for _, name := range workloads {
-		c.Workloads = append(c.Workloads, Workload{ID: flowgraph.WorkloadID{Namespace: "x", Name: name}, Replicas: 1})
+		c.Workloads = append(c.Workloads, cluster.Workload{ID: flowgraph.WorkloadID{Namespace: "x", Name: name}, Replicas: 1})
 	}
 	return c
 }
@@ -201,7 +202,7 @@ func TestTimelineByHand(t *testing.T) {
 	if !slices.Equal(c.Moments, moments) {
 		t.Errorf("moments %v, want %v", c.Moments, moments)
 	}
-	if want := [][]int32{{0}, {2}}; !slices.EqualFunc(c.Assigned, want, slices.Equal) || !c.From.Equal(at(10)) || !c.To.Equal(at(40)) {
+	if want := (cluster.Assignment{{0}, {2}}); !slices.EqualFunc(c.Assigned, want, slices.Equal) || !c.From.Equal(at(10)) || !c.To.Equal(at(40)) {
 		t.Errorf("assigned %v from %s to %s, want %v", c.Assigned, c.From, c.To, want)
 	}
 }
@@ -216,9 +217,9 @@ func TestTimelineOrders(t *testing.T) {
 	}
 	cases := map[Order]struct {
 		decisions int
-		want      [][]int32 // sorted
+		want      cluster.Assignment // sorted
 	}{
-		Recorded:   {1, [][]int32{{0, 1}, {0, 0}, {0}}}, // n1 is the first with the fewest
+		Recorded:   {1, cluster.Assignment{{0, 1}, {0, 0}, {0}}}, // n1 is the first with the fewest
 		Rollout:    {5, nil},
 		Random:     {5, nil},
 		ByWorkload: {5, nil},
@@ -259,7 +260,7 @@ func TestTimelineNodes(t *testing.T) {
 	}
 	t.Run("recorded", func(t *testing.T) {
 		c := follow(t, TimelineOptions{Cluster: universe("web", "agent"), WarmUp: epoch}, steps())
-		if want := [][]int32{{0, 0}, nil}; !slices.EqualFunc(c.Assigned, want, slices.Equal) || c.Lost != 0 {
+		if want := (cluster.Assignment{{0, 0}, nil}); !slices.EqualFunc(c.Assigned, want, slices.Equal) || c.Lost != 0 {
 			t.Errorf("assigned %v with %d lost, want %v", c.Assigned, c.Lost, want)
 		}
 	})
@@ -269,7 +270,7 @@ func TestTimelineNodes(t *testing.T) {
 		// At 10 s n0 has a pod, web 1 waits for n1 in the recording and gets n0, agent
 		// fits nowhere before n1 comes. When n1 goes it fits nowhere again, until web 1
 		// has left; but web 2 arrives before.
-		if want := [][]int32{{0, 0}, nil}; !slices.EqualFunc(c.Assigned, want, slices.Equal) || c.Lost != 1 || c.Unschedulable != 2 {
+		if want := (cluster.Assignment{{0, 0}, nil}); !slices.EqualFunc(c.Assigned, want, slices.Equal) || c.Lost != 1 || c.Unschedulable != 2 {
 			t.Errorf("assigned %v with %d lost and %d unschedulable, want %v, 1 and 2", c.Assigned, c.Lost, c.Unschedulable, want)
 		}
 	})

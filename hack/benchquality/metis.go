@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // metisProgram divides a graph into parts of given sizes so that little weight is
@@ -29,7 +29,7 @@ const (
 // podGraph has a vertex for each pod that is to be placed, and the traffic
 // between any two.
 type podGraph struct {
-	cluster *sim.Cluster
+	cluster *cluster.Cluster
 	pods    []int32             // workload of each vertex
 	peers   []map[int32]float64 // by vertex: traffic with another
 	first   []int32             // first vertex of each workload
@@ -38,7 +38,7 @@ type podGraph struct {
 // newPodGraph divides the traffic of two workloads evenly over the pairs of their
 // pods. Traffic within a workload, with fixed workloads and with the outside is
 // left out.
-func newPodGraph(c *sim.Cluster) *podGraph {
+func newPodGraph(c *cluster.Cluster) *podGraph {
 	g := &podGraph{cluster: c, first: make([]int32, len(c.Workloads))}
 	position := map[flowgraph.WorkloadID]int{}
 	for i, w := range c.Workloads {
@@ -109,7 +109,7 @@ func (g *podGraph) write(w io.Writer) error {
 	return out.Flush()
 }
 
-func (g *podGraph) requests(vertex int) sim.Resources {
+func (g *podGraph) requests(vertex int) cluster.Resources {
 	return g.cluster.Workloads[g.pods[vertex]].Requests
 }
 

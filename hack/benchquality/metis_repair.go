@@ -4,15 +4,15 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // repair assigns each pod to the node that is wanted for it while there is room,
 // the largest first, and then those without room to the first node that has some.
 // What fits nowhere is left out. Fixed pods have their place.
-func (g *podGraph) repair(wanted []int32) [][]int32 {
+func (g *podGraph) repair(wanted []int32) cluster.Assignment {
 	c := g.cluster
-	assigned := make([][]int32, len(c.Workloads))
+	assigned := make(cluster.Assignment, len(c.Workloads))
 	room := newRooms(c)
 	for w, nodes := range c.Assigned {
 		if c.Workloads[w].Fixed {
@@ -46,7 +46,7 @@ func (g *podGraph) repair(wanted []int32) [][]int32 {
 // largestFirst returns the vertices by the larger of their shares of all
 // requested CPU and memory.
 func (g *podGraph) largestFirst() []int {
-	var all sim.Resources
+	var all cluster.Resources
 	order := make([]int, len(g.pods))
 	for v := range g.pods {
 		order[v] = v
@@ -60,16 +60,16 @@ func (g *podGraph) largestFirst() []int {
 }
 
 // rooms is what is left of the nodes.
-type rooms []sim.Node
+type rooms []cluster.Node
 
-func newRooms(c *sim.Cluster) rooms { return slices.Clone(c.Nodes) }
+func newRooms(c *cluster.Cluster) rooms { return slices.Clone(c.Nodes) }
 
-func (r rooms) fits(node int32, requests sim.Resources) bool {
+func (r rooms) fits(node int32, requests cluster.Resources) bool {
 	n := &r[node]
 	return n.MaxPods > 0 && requests.MilliCPU <= n.Allocatable.MilliCPU && requests.Memory <= n.Allocatable.Memory
 }
 
-func (r rooms) take(node int32, requests sim.Resources) {
+func (r rooms) take(node int32, requests cluster.Resources) {
 	n := &r[node]
 	n.MaxPods--
 	n.Allocatable.MilliCPU -= requests.MilliCPU

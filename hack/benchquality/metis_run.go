@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
@@ -18,7 +19,7 @@ import (
 // replayMETIS has METIS divide the cluster's pods over its nodes, evenly and as
 // unevenly as they have room, and measures what keeps more traffic local under
 // fair-load routing.
-func replayMETIS(ctx context.Context, program string, c *sim.Cluster) (replayreport.Run, error) {
+func replayMETIS(ctx context.Context, program string, c *cluster.Cluster) (replayreport.Run, error) {
 	g := newPodGraph(c)
 	var best replayreport.Run
 	for i, imbalance := range []string{"1.03 1.03", g.slack()} {
@@ -27,7 +28,7 @@ func replayMETIS(ctx context.Context, program string, c *sim.Cluster) (replayrep
 			return replayreport.Run{}, err
 		}
 		assigned := g.repair(wanted)
-		sample := replayreport.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: missing(c, assigned)})
+		sample := replayreport.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: assigned.Missing(c)})
 		run := replayreport.NewRun("metis", program, []replayreport.Sample{sample}, 0, false)
 		if i == 0 || localShare(run) > localShare(best) {
 			best = run
@@ -75,7 +76,7 @@ func (g *podGraph) partition(ctx context.Context, program, imbalance string) ([]
 // slack is how much larger than what pods request the nodes are, in the CPU and
 // in the memory of all.
 func (g *podGraph) slack() string {
-	var requested, has sim.Resources
+	var requested, has cluster.Resources
 	for v := range g.pods {
 		requested = sum(requested, g.requests(v))
 	}
@@ -86,14 +87,14 @@ func (g *podGraph) slack() string {
 	return fmt.Sprintf("%.3f %.3f", factor(has.MilliCPU, requested.MilliCPU), factor(has.Memory, requested.Memory))
 }
 
-func sum(a, b sim.Resources) sim.Resources {
-	return sim.Resources{MilliCPU: a.MilliCPU + b.MilliCPU, Memory: a.Memory + b.Memory}
+func sum(a, b cluster.Resources) cluster.Resources {
+	return cluster.Resources{MilliCPU: a.MilliCPU + b.MilliCPU, Memory: a.Memory + b.Memory}
 }
 
 // writeSizes writes the parts that METIS is to make: part i is for node i, and as
 // large as the node's share of all CPU and of all memory.
 func (g *podGraph) writeSizes(w io.Writer) error {
-	var all sim.Resources
+	var all cluster.Resources
 	for _, n := range g.cluster.Nodes {
 		all = sum(all, n.Allocatable)
 	}

@@ -7,25 +7,25 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // shop has web (2 pods), db (1) and an agent on the second of two nodes, which is
 // the smaller.
-func shop() *sim.Cluster {
+func shop() *cluster.Cluster {
 	id := func(name string) flowgraph.WorkloadID { return flowgraph.WorkloadID{Namespace: "shop", Name: name} }
 	rates := func(bytes float64) flowgraph.Rates { return flowgraph.Rates{SentBytesPerSecond: bytes} }
-	c := &sim.Cluster{
-		Nodes: []sim.Node{
-			{Allocatable: sim.Resources{MilliCPU: 3000, Memory: 300}, MaxPods: 10},
-			{Allocatable: sim.Resources{MilliCPU: 1000, Memory: 100}, MaxPods: 10},
+	c := &cluster.Cluster{
+		Nodes: []cluster.Node{
+			{Allocatable: cluster.Resources{MilliCPU: 3000, Memory: 300}, MaxPods: 10},
+			{Allocatable: cluster.Resources{MilliCPU: 1000, Memory: 100}, MaxPods: 10},
 		},
-		Workloads: []sim.Workload{
-			{ID: id("web"), Replicas: 2, Requests: sim.Resources{MilliCPU: 1000, Memory: 10}},
-			{ID: id("agent"), Replicas: 1, Fixed: true, Requests: sim.Resources{MilliCPU: 100}},
-			{ID: id("db"), Replicas: 1, Requests: sim.Resources{MilliCPU: 500, Memory: 30}},
+		Workloads: []cluster.Workload{
+			{ID: id("web"), Replicas: 2, Requests: cluster.Resources{MilliCPU: 1000, Memory: 10}},
+			{ID: id("agent"), Replicas: 1, Fixed: true, Requests: cluster.Resources{MilliCPU: 100}},
+			{ID: id("db"), Replicas: 1, Requests: cluster.Resources{MilliCPU: 500, Memory: 30}},
 		},
-		Assigned: [][]int32{nil, {1}, nil},
+		Assigned: cluster.Assignment{nil, {1}, nil},
 		Edges: []flowgraph.Edge{
 			{From: id("web"), To: id("db"), Rates: rates(6)}, {From: id("db"), To: id("web"), Rates: rates(2)},
 			{From: id("web"), To: id("web"), Rates: rates(9)}, {From: id("web"), To: id("agent"), Rates: rates(9)},
@@ -93,16 +93,16 @@ func TestReadPartition(t *testing.T) {
 func TestRepair(t *testing.T) {
 	cases := map[string]struct {
 		wanted      []int32 // of web, web, db
-		change      func(*sim.Cluster)
-		want        [][]int32
+		change      func(*cluster.Cluster)
+		want        cluster.Assignment
 		wantMissing int
 	}{
-		"all fit":     {[]int32{0, 0, 1}, nil, [][]int32{{0, 0}, {1}, {1}}, 0},
-		"no CPU":      {[]int32{1, 0, 1}, nil, [][]int32{{0, 0}, {1}, {1}}, 0},
-		"no memory":   {[]int32{0, 0, 1}, func(c *sim.Cluster) { c.Nodes[1].Allocatable.Memory = 20 }, [][]int32{{0, 0}, {1}, {0}}, 0},
-		"too many":    {[]int32{0, 0, 0}, func(c *sim.Cluster) { c.Nodes[0].MaxPods = 2 }, [][]int32{{0}, {1}, {0}}, 1},
-		"no room":     {[]int32{0, 0, 0}, func(c *sim.Cluster) { c.Nodes[0].Allocatable.MilliCPU = 1200 }, [][]int32{nil, {1}, {0}}, 2},
-		"large first": {[]int32{0, 0, 0}, func(c *sim.Cluster) { c.Nodes[0].Allocatable.MilliCPU = 2400 }, [][]int32{{0}, {1}, {0}}, 1},
+		"all fit":     {[]int32{0, 0, 1}, nil, cluster.Assignment{{0, 0}, {1}, {1}}, 0},
+		"no CPU":      {[]int32{1, 0, 1}, nil, cluster.Assignment{{0, 0}, {1}, {1}}, 0},
+		"no memory":   {[]int32{0, 0, 1}, func(c *cluster.Cluster) { c.Nodes[1].Allocatable.Memory = 20 }, cluster.Assignment{{0, 0}, {1}, {0}}, 0},
+		"too many":    {[]int32{0, 0, 0}, func(c *cluster.Cluster) { c.Nodes[0].MaxPods = 2 }, cluster.Assignment{{0}, {1}, {0}}, 1},
+		"no room":     {[]int32{0, 0, 0}, func(c *cluster.Cluster) { c.Nodes[0].Allocatable.MilliCPU = 1200 }, cluster.Assignment{nil, {1}, {0}}, 2},
+		"large first": {[]int32{0, 0, 0}, func(c *cluster.Cluster) { c.Nodes[0].Allocatable.MilliCPU = 2400 }, cluster.Assignment{{0}, {1}, {0}}, 1},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestRepair(t *testing.T) {
 			if !reflect.DeepEqual(got, tc.want) {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
-			if n := missing(c, got); n != tc.wantMissing {
+			if n := got.Missing(c); n != tc.wantMissing {
 				t.Errorf("%d pods are missing, want %d", n, tc.wantMissing)
 			}
 		})

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
@@ -100,7 +101,7 @@ func writeFiles(files map[string]func(io.Writer) error) error {
 }
 
 // place runs the program with the input in dir and measures where its pods are.
-func (p peer) place(ctx context.Context, program, dir string, c *sim.Cluster, seed int) (replayreport.Sample, error) {
+func (p peer) place(ctx context.Context, program, dir string, c *cluster.Cluster, seed int) (replayreport.Sample, error) {
 	out := filepath.Join(dir, fmt.Sprintf("%s-%d.csv", p.run, seed))
 	command := exec.CommandContext(ctx, program,
 		"-cluster", filepath.Join(dir, "cluster.json"), "-edges", filepath.Join(dir, "edges.csv"), "-o", out,
@@ -121,14 +122,5 @@ func (p peer) place(ctx context.Context, program, dir string, c *sim.Cluster, se
 	if err != nil {
 		return replayreport.Sample{}, err
 	}
-	return replayreport.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: missing(c, assigned)}), nil
-}
-
-// missing is how many pods have no node.
-func missing(c *sim.Cluster, assigned [][]int32) int {
-	pods := 0
-	for i, w := range c.Workloads {
-		pods += int(w.Replicas) - len(assigned[i])
-	}
-	return pods
+	return replayreport.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: assigned.Missing(c)}), nil
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
@@ -89,7 +90,7 @@ func (c ObjectChange) Into(store cache.Indexer) error {
 func NewHistory(assume func(*corev1.Service) *corev1.Service) (*History, error) {
 	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
 	h := &History{
-		assume: assume, all: &Replayable{Cluster: &sim.Cluster{}}, nodes: map[string]int32{},
+		assume: assume, all: &Replayable{Cluster: &cluster.Cluster{}}, nodes: map[string]int32{},
 		workloads: map[flowgraph.WorkloadID]int32{}, pods: map[objectKey]*tracked{}, current: map[objectKey]runtime.Object{},
 		roomless: map[objectKey]bool{},
 		services: core.Services().Informer(), namespaces: core.Namespaces().Informer(),
@@ -230,7 +231,7 @@ func (h *History) nodeAt(name string) int32 {
 		i = int32(len(h.all.Nodes))
 		h.nodes[name] = i
 		h.all.Nodes = append(h.all.Nodes, nil)
-		h.all.Cluster.Nodes = append(h.all.Cluster.Nodes, sim.Node{Locality: LocalityOf(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}})})
+		h.all.Cluster.Nodes = append(h.all.Cluster.Nodes, cluster.Node{Locality: LocalityOf(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}})})
 	}
 	return i
 }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -95,7 +96,7 @@ func (h *History) arrive(t *tracked) error {
 		w = int32(len(h.next))
 		h.workloads[id] = w
 		h.next = append(h.next, 0)
-		h.all.Cluster.Workloads = append(h.all.Cluster.Workloads, sim.Workload{ID: id, Replicas: 1, Fixed: stays(t.object)})
+		h.all.Cluster.Workloads = append(h.all.Cluster.Workloads, cluster.Workload{ID: id, Replicas: 1, Fixed: stays(t.object)})
 		h.all.Templates = append(h.all.Templates, nil)
 	}
 	workload := &h.all.Cluster.Workloads[w]

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // LocalityShare is an entry of Istio's distribute: where the calls from a locality go.
@@ -68,11 +68,11 @@ func (c choice) shares() []LocalityShare {
 }
 
 // zoneShares is what the entries say where all of them are about zones alone; nil else.
-func zoneShares(entries []LocalityShare) sim.Shares {
+func zoneShares(entries []LocalityShare) cluster.Shares {
 	if len(entries) == 0 {
 		return nil
 	}
-	shares := sim.Shares{}
+	shares := cluster.Shares{}
 	for _, e := range entries {
 		from, ok := readPlace(e.From).zoneName()
 		if !ok {

@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // TestLocalityShares reads distribute from text, and as a dynamic client has it.
@@ -74,15 +74,15 @@ func TestSharesInAClusterFile(t *testing.T) {
 		service = "selector: {app: web}"
 		entries = "{distribute: [{from: r/a/*, to: {r/a/*: 80, r/b: 20}}, {from: r/b, to: {r/b: 100}}, {from: r/b, to: {r/a: 100}}]}"
 	)
-	want := sim.Shares{"r/a": {"r/a": 80, "r/b": 20}, "r/b": {"r/b": 100}}
+	want := cluster.Shares{"r/a": {"r/a": 80, "r/b": 20}, "r/b": {"r/b": 100}}
 	balancer := "loadBalancer: {localityLbSetting: " + entries + "}"
 	one := object("v1", "Service", "web", service)
 	cases := map[string]struct {
 		services, rule string
-		want           sim.Shares
+		want           cluster.Shares
 	}{
 		"of one rule":               {one, "host: web, trafficPolicy: {" + balancer + "}", want},
-		"a zone in two spellings":   {one, "host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: 50, r/a/*: 50}}]}}}", sim.Shares{"r/a": {"r/a": 100}}},
+		"a zone in two spellings":   {one, "host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: 50, r/a/*: 50}}]}}}", cluster.Shares{"r/a": {"r/a": 100}}},
 		"no rule":                   {one, "host: db, trafficPolicy: {" + balancer + "}", nil},
 		"no shares":                 {one, "host: web, trafficPolicy: {" + outliers + "}", nil},
 		"two Services":              {one + object("v1", "Service", "web2", service), "host: \"*\", trafficPolicy: {" + balancer + "}", nil},

@@ -3,11 +3,10 @@ package kube
 import (
 	"fmt"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // Objects is the part of a cluster that a replay looks at. Nothing else of a
@@ -29,7 +28,7 @@ type Objects struct {
 // Replayable is a cluster from which a replay can start, as numbers and as
 // Kubernetes objects.
 type Replayable struct {
-	Cluster *sim.Cluster
+	Cluster *cluster.Cluster
 	// Nodes stand at the positions of Cluster.Nodes.
 	Nodes []*corev1.Node
 	// Templates has a pod without node, status and UID for each workload, at the

@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // checkQuantities refuses amounts such as 1e-100000000: resource.Quantity would
@@ -100,16 +99,16 @@ func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 var errAmount = errors.New("no such amount")
 
 // amounts returns what a list has of CPU and memory.
-func amounts(list corev1.ResourceList) (sim.Resources, error) {
+func amounts(list corev1.ResourceList) (cluster.Resources, error) {
 	const maxCPU, maxMemory = 1 << 40, 1 << 60 // far beyond any machine, far from overflow
 	cpu, memory := list[corev1.ResourceCPU], list[corev1.ResourceMemory]
 	if !within(&cpu, maxCPU) {
-		return sim.Resources{}, fmt.Errorf("cpu %s: %w", cpu.String(), errAmount)
+		return cluster.Resources{}, fmt.Errorf("cpu %s: %w", cpu.String(), errAmount)
 	}
 	if !within(&memory, maxMemory) {
-		return sim.Resources{}, fmt.Errorf("memory %s: %w", memory.String(), errAmount)
+		return cluster.Resources{}, fmt.Errorf("memory %s: %w", memory.String(), errAmount)
 	}
-	return sim.Resources{MilliCPU: cpu.MilliValue(), Memory: memory.Value()}, nil
+	return cluster.Resources{MilliCPU: cpu.MilliValue(), Memory: memory.Value()}, nil
 }
 
 func within(q *resource.Quantity, most int64) bool { return q.Sign() >= 0 && q.CmpInt64(most) <= 0 }

@@ -13,7 +13,7 @@ import (
 	resourcehelper "k8s.io/component-helpers/resource"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // maxReplicas bounds what one workload wants: a replay brings every pod.
@@ -26,7 +26,7 @@ const maxReplicas = 1_000_000
 func (o *Objects) Cluster() (*Replayable, []Warning, error) {
 	t := &translation{
 		objects: o, position: map[string]int32{}, controllers: newControllers(o), services: newServices(o.Services),
-		result: &Replayable{Cluster: &sim.Cluster{}},
+		result: &Replayable{Cluster: &cluster.Cluster{}},
 	}
 	rules, err := RulesAmong(o.lookedUp())
 	if err != nil {
@@ -95,16 +95,16 @@ func (t *translation) nodes() error {
 }
 
 // nodeOf returns what a replay knows of a node, which may have no room at all.
-func nodeOf(node *corev1.Node) (sim.Node, error) {
+func nodeOf(node *corev1.Node) (cluster.Node, error) {
 	has, err := amounts(node.Status.Allocatable)
 	if err != nil {
-		return sim.Node{}, fmt.Errorf("node %s: allocatable %w", printable(node.Name), err)
+		return cluster.Node{}, fmt.Errorf("node %s: allocatable %w", printable(node.Name), err)
 	}
 	pods := node.Status.Allocatable.Pods()
 	if !within(pods, math.MaxInt32) {
-		return sim.Node{}, fmt.Errorf("node %s: allocatable pods %s: %w", printable(node.Name), pods, errAmount)
+		return cluster.Node{}, fmt.Errorf("node %s: allocatable pods %s: %w", printable(node.Name), pods, errAmount)
 	}
-	return sim.Node{Locality: LocalityOf(node), Allocatable: has, MaxPods: int32(pods.Value())}, nil
+	return cluster.Node{Locality: LocalityOf(node), Allocatable: has, MaxPods: int32(pods.Value())}, nil
 }
 
 // group returns the pods that count, in the order of their names, shorter names
@@ -136,7 +136,7 @@ func (t *translation) group() map[flowgraph.WorkloadID][]*corev1.Pod {
 // workload adds one, with at least one pod.
 func (t *translation) workload(id flowgraph.WorkloadID, pods []*corev1.Pod) error {
 	template, variants := templateOf(id, pods)
-	w := sim.Workload{ID: id, Fixed: isFixed(pods[0])}
+	w := cluster.Workload{ID: id, Fixed: isFixed(pods[0])}
 	t.route(&w, template)
 	wants, err := t.controllers.desired(id, pods)
 	if err != nil {
@@ -208,7 +208,7 @@ func (t *translation) assigned(pods []*corev1.Pod) []int32 {
 // requestsOf returns what kube-scheduler counts for a new pod: the largest need
 // of init containers and sidecars, the pod's own resources and the overhead of
 // its runtime class are part of it.
-func requestsOf(template *corev1.Pod) (sim.Resources, error) {
+func requestsOf(template *corev1.Pod) (cluster.Resources, error) {
 	return amounts(resourcehelper.PodRequests(template, resourcehelper.PodResourcesOptions{}))
 }
 

@@ -16,8 +16,8 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // TestRoundTrip makes Kubernetes objects of random clusters, and the clusters of
@@ -71,21 +71,21 @@ func checkTemplates(t *testing.T, r *Replayable) {
 
 // randomCluster has its nodes and workloads in order, because that is how they
 // are read.
-func randomCluster(rng *rand.Rand) *sim.Cluster {
-	c := &sim.Cluster{}
+func randomCluster(rng *rand.Rand) *cluster.Cluster {
+	c := &cluster.Cluster{}
 	for i := range 1 + rng.IntN(20) {
-		n := sim.Node{Locality: locality.Locality{Node: fmt.Sprintf("n%02d", i)}, MaxPods: 1 + rng.Int32N(250)}
-		n.Allocatable = sim.Resources{MilliCPU: 1 + rng.Int64N(128_000), Memory: 1 + rng.Int64N(1<<40)}
+		n := cluster.Node{Locality: locality.Locality{Node: fmt.Sprintf("n%02d", i)}, MaxPods: 1 + rng.Int32N(250)}
+		n.Allocatable = cluster.Resources{MilliCPU: 1 + rng.Int64N(128_000), Memory: 1 + rng.Int64N(1<<40)}
 		if rng.IntN(4) > 0 {
 			n.Zone, n.Region = fmt.Sprintf("z%d", rng.IntN(3)), "r"
 		}
 		c.Nodes = append(c.Nodes, n)
 	}
 	for i := range 1 + rng.IntN(20) {
-		w := sim.Workload{
+		w := cluster.Workload{
 			ID:       flowgraph.WorkloadID{Namespace: fmt.Sprintf("ns%d", i/8), Name: fmt.Sprintf("w-%02d", i)},
 			Replicas: 1 + rng.Int32N(12), Fixed: rng.IntN(5) == 0,
-			Requests: sim.Resources{MilliCPU: rng.Int64N(4000), Memory: rng.Int64N(1 << 34)},
+			Requests: cluster.Resources{MilliCPU: rng.Int64N(4000), Memory: rng.Int64N(1 << 34)},
 		}
 		if rng.IntN(3) == 0 {
 			w.Routing = affinity.SameNode
@@ -108,7 +108,7 @@ func randomCluster(rng *rand.Rand) *sim.Cluster {
 	return c
 }
 
-func smallCluster() *sim.Cluster { return randomCluster(rand.New(rand.NewPCG(3, 3))) }
+func smallCluster() *cluster.Cluster { return randomCluster(rand.New(rand.NewPCG(3, 3))) }
 
 // listOf writes objects as kubectl does, but in a random order. Each pod has a
 // node, or is pending.

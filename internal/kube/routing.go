@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // TrafficDistributionAnnotation is Istio's name for the field of a Service, from before there
@@ -137,7 +137,7 @@ func (by services) of(pod *corev1.Pod) []*corev1.Service {
 }
 
 // route fills in how calls to a workload are divided.
-func (t *translation) route(w *sim.Workload, template *corev1.Pod) {
+func (t *translation) route(w *cluster.Workload, template *corev1.Pod) {
 	services := t.services.of(template)
 	routing, differ := t.leastLocal(services)
 	if differ {
@@ -163,7 +163,7 @@ func (s surroundings) leastLocal(services []*corev1.Service) (least affinity.Rou
 
 // shares returns where the calls from each zone go where a workload has one Service, and
 // a rule of Istio's says it; nil else.
-func (s surroundings) shares(services []*corev1.Service) sim.Shares {
+func (s surroundings) shares(services []*corev1.Service) cluster.Shares {
 	if len(services) != 1 || !s.settings.DestinationRules {
 		return nil
 	}
@@ -221,7 +221,7 @@ func (r Routes) Of(pod *corev1.Pod) affinity.Routing {
 }
 
 // Route fills in how calls to a workload are divided, given a pod of it.
-func (r Routes) Route(w *sim.Workload, pod *corev1.Pod) {
+func (r Routes) Route(w *cluster.Workload, pod *corev1.Pod) {
 	services := r.servicesOf(pod)
 	w.Routing, _ = r.leastLocal(services)
 	w.Shares = r.shares(services)

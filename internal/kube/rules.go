@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // istioRoot is Istio's root namespace, whose rules hold for all others.
@@ -92,7 +92,7 @@ func (d *DestinationRules) routing(service *corev1.Service, configured affinity.
 
 // shares returns where the calls to a Service go from each zone, if all that may
 // decide say the same; nil else.
-func (d *DestinationRules) shares(service *corev1.Service) sim.Shares {
+func (d *DestinationRules) shares(service *corev1.Service) cluster.Shares {
 	choices := d.choices(service)
 	for i := range choices {
 		if !slices.EqualFunc(choices[i].shares(), choices[0].shares(), LocalityShare.equal) {

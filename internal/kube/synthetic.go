@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // syntheticHash is the pod template's hash of every synthetic Deployment.
@@ -20,7 +20,7 @@ const syntheticHash = "synthetic"
 // workload is a Deployment with its ReplicaSet and a Service, without which
 // kube-scheduler would not spread its pods by default. A fixed workload is a
 // DaemonSet. FairLoad, which no Service can ask for, becomes a plain Service.
-func Synthetic(c *sim.Cluster) *Replayable {
+func Synthetic(c *cluster.Cluster) *Replayable {
 	r := &Replayable{Cluster: c}
 	for _, n := range c.Nodes {
 		r.Nodes = append(r.Nodes, syntheticNode(n))
@@ -42,7 +42,7 @@ func Synthetic(c *sim.Cluster) *Replayable {
 	return r
 }
 
-func syntheticReplicaSet(w sim.Workload, template *corev1.Pod) *appsv1.ReplicaSet {
+func syntheticReplicaSet(w cluster.Workload, template *corev1.Pod) *appsv1.ReplicaSet {
 	return &appsv1.ReplicaSet{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSet"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -56,7 +56,7 @@ func syntheticReplicaSet(w sim.Workload, template *corev1.Pod) *appsv1.ReplicaSe
 	}
 }
 
-func syntheticNode(n sim.Node) *corev1.Node {
+func syntheticNode(n cluster.Node) *corev1.Node {
 	room := corev1.ResourceList{
 		corev1.ResourceCPU:    *resource.NewMilliQuantity(n.Allocatable.MilliCPU, resource.DecimalSI),
 		corev1.ResourceMemory: *resource.NewQuantity(n.Allocatable.Memory, resource.BinarySI),
@@ -76,7 +76,7 @@ func syntheticNode(n sim.Node) *corev1.Node {
 	}
 }
 
-func syntheticPod(w sim.Workload) *corev1.Pod {
+func syntheticPod(w cluster.Workload) *corev1.Pod {
 	controller := true
 	name := w.ID.Name + "-" + syntheticHash
 	labels := map[string]string{"app": w.ID.Name, appsv1.DefaultDeploymentUniqueLabelKey: syntheticHash}

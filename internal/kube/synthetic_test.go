@@ -10,29 +10,29 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // TestSyntheticIsReadBack translates objects back with the functions that read
 // those of real clusters.
 func TestSyntheticIsReadBack(t *testing.T) {
-	c := &sim.Cluster{
-		Nodes: []sim.Node{
-			{Locality: locality.Locality{Node: "n0", Zone: "a", Region: "r"}, Allocatable: sim.Resources{MilliCPU: 4000, Memory: 1 << 33}, MaxPods: 110},
-			{Locality: locality.Locality{Node: "n1"}, Allocatable: sim.Resources{MilliCPU: 1, Memory: 1}, MaxPods: 1},
+	c := &cluster.Cluster{
+		Nodes: []cluster.Node{
+			{Locality: locality.Locality{Node: "n0", Zone: "a", Region: "r"}, Allocatable: cluster.Resources{MilliCPU: 4000, Memory: 1 << 33}, MaxPods: 110},
+			{Locality: locality.Locality{Node: "n1"}, Allocatable: cluster.Resources{MilliCPU: 1, Memory: 1}, MaxPods: 1},
 		},
-		Workloads: []sim.Workload{
-			{ID: flowgraph.WorkloadID{Namespace: "x", Name: "web"}, Replicas: 3, Requests: sim.Resources{MilliCPU: 250, Memory: 1 << 28}, Routing: affinity.SameNode},
+		Workloads: []cluster.Workload{
+			{ID: flowgraph.WorkloadID{Namespace: "x", Name: "web"}, Replicas: 3, Requests: cluster.Resources{MilliCPU: 250, Memory: 1 << 28}, Routing: affinity.SameNode},
 			{ID: flowgraph.WorkloadID{Namespace: "y", Name: "db-synthetic"}, Replicas: 1},
 		},
 	}
 	r := Synthetic(c)
 	for i, n := range c.Nodes {
 		room := r.Nodes[i].Status.Allocatable
-		got := sim.Node{
+		got := cluster.Node{
 			Locality:    LocalityOf(r.Nodes[i]),
-			Allocatable: sim.Resources{MilliCPU: room.Cpu().MilliValue(), Memory: room.Memory().Value()}, MaxPods: int32(room.Pods().Value()),
+			Allocatable: cluster.Resources{MilliCPU: room.Cpu().MilliValue(), Memory: room.Memory().Value()}, MaxPods: int32(room.Pods().Value()),
 		}
 		if diff := cmp.Diff(n, got); diff != "" {
 			t.Errorf("node %d (-want +got):\n%s", i, diff)
@@ -60,7 +60,7 @@ func TestSyntheticIsReadBack(t *testing.T) {
 			t.Errorf("%s wants %d pods (%v), want %d", w.ID, n, ok, w.Replicas)
 		}
 		requests := template.Spec.Containers[0].Resources.Requests
-		if got := (sim.Resources{MilliCPU: requests.Cpu().MilliValue(), Memory: requests.Memory().Value()}); got != w.Requests {
+		if got := (cluster.Resources{MilliCPU: requests.Cpu().MilliValue(), Memory: requests.Memory().Value()}); got != w.Requests {
 			t.Errorf("a pod of %s asks for %+v, want %+v", w.ID, got, w.Requests)
 		}
 		if got := RoutingOf(services[w.ID]); got != w.Routing {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
@@ -77,19 +78,19 @@ func benchReplay(b *testing.B, nodes int, name string, services bool) {
 
 // benchCluster has two workloads of five pods to a node, each of which calls
 // five others.
-func benchCluster(nodes int) *sim.Cluster {
+func benchCluster(nodes int) *cluster.Cluster {
 	rng := rand.New(rand.NewPCG(1, 2))
-	c := &sim.Cluster{}
+	c := &cluster.Cluster{}
 	for i := range nodes {
-		c.Nodes = append(c.Nodes, sim.Node{
+		c.Nodes = append(c.Nodes, cluster.Node{
 			Locality:    locality.Locality{Node: fmt.Sprintf("n%04d", i), Zone: fmt.Sprint("z", i%3), Region: "r"},
-			Allocatable: sim.Resources{MilliCPU: 16000, Memory: 64 << 30}, MaxPods: 110,
+			Allocatable: cluster.Resources{MilliCPU: 16000, Memory: 64 << 30}, MaxPods: 110,
 		})
 	}
 	for i := range 2 * nodes {
-		c.Workloads = append(c.Workloads, sim.Workload{
+		c.Workloads = append(c.Workloads, cluster.Workload{
 			ID:       flowgraph.WorkloadID{Namespace: "x", Name: fmt.Sprint("w", i)},
-			Replicas: 5, Requests: sim.Resources{MilliCPU: 500, Memory: 1 << 30},
+			Replicas: 5, Requests: cluster.Resources{MilliCPU: 500, Memory: 1 << 30},
 		})
 	}
 	for i, w := range c.Workloads {

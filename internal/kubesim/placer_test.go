@@ -14,6 +14,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
@@ -46,7 +47,7 @@ profiles:
 // stopped is a clock that stands still.
 func stopped() time.Time { return sim.Clock() }
 
-func newPlacer(t testing.TB, c *sim.Cluster, config *schedulerconfig.Config) *Placer {
+func newPlacer(t testing.TB, c *cluster.Cluster, config *schedulerconfig.Config) *Placer {
 	t.Helper()
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func newPlacer(t testing.TB, c *sim.Cluster, config *schedulerconfig.Config) *Pl
 	return newPlacerWith(t, c, Options{Config: config})
 }
 
-func newPlacerWith(t testing.TB, c *sim.Cluster, o Options) *Placer {
+func newPlacerWith(t testing.TB, c *cluster.Cluster, o Options) *Placer {
 	t.Helper()
 	o.Now = stopped
 	p, err := New(t.Context(), kube.Synthetic(c), o)
@@ -66,26 +67,26 @@ func newPlacerWith(t testing.TB, c *sim.Cluster, o Options) *Placer {
 
 // pairs is a cluster of a number of nodes in three zones and of twice as many
 // pairs of workloads that talk with each other only.
-func pairs(nodes int) *sim.Cluster {
-	c := &sim.Cluster{}
+func pairs(nodes int) *cluster.Cluster {
+	c := &cluster.Cluster{}
 	for i := range nodes {
-		c.Nodes = append(c.Nodes, sim.Node{
+		c.Nodes = append(c.Nodes, cluster.Node{
 			Locality:    locality.Locality{Node: fmt.Sprintf("n%02d", i), Zone: fmt.Sprint("z", i%3), Region: "r"},
-			Allocatable: sim.Resources{MilliCPU: 4000, Memory: 16 << 30}, MaxPods: 50,
+			Allocatable: cluster.Resources{MilliCPU: 4000, Memory: 16 << 30}, MaxPods: 50,
 		})
 	}
 	for i := range 2 * nodes {
 		var ends [2]flowgraph.WorkloadID
 		for side, name := range []string{"web", "db"} {
 			ends[side] = flowgraph.WorkloadID{Namespace: "x", Name: fmt.Sprint(name, i)}
-			c.Workloads = append(c.Workloads, sim.Workload{ID: ends[side], Replicas: 2, Requests: sim.Resources{MilliCPU: 200, Memory: 1 << 28}})
+			c.Workloads = append(c.Workloads, cluster.Workload{ID: ends[side], Replicas: 2, Requests: cluster.Resources{MilliCPU: 200, Memory: 1 << 28}})
 		}
 		c.Edges = append(c.Edges, flowgraph.Edge{From: ends[0], To: ends[1], Rates: flowgraph.Rates{SentBytesPerSecond: 1 << 20}})
 	}
 	return c
 }
 
-func replay(t testing.TB, c *sim.Cluster, order sim.Order, seed uint64, config *schedulerconfig.Config) *sim.Result {
+func replay(t testing.TB, c *cluster.Cluster, order sim.Order, seed uint64, config *schedulerconfig.Config) *sim.Result {
 	t.Helper()
 	events, err := sim.Events(c, order, rand.New(rand.NewPCG(seed, 0)))
 	if err != nil {
@@ -99,7 +100,7 @@ func replay(t testing.TB, c *sim.Cluster, order sim.Order, seed uint64, config *
 }
 
 // localShare is the share of the traffic that stays on its node.
-func localShare(c *sim.Cluster, assigned [][]int32) float64 {
+func localShare(c *cluster.Cluster, assigned cluster.Assignment) float64 {
 	desired := map[flowgraph.WorkloadID]int32{}
 	for _, w := range c.Workloads {
 		desired[w.ID] = w.Replicas
@@ -185,8 +186,8 @@ func TestRollout(t *testing.T) {
 func TestRolloutBringsANewReplicaSet(t *testing.T) {
 	c := pairs(3)
 	c.Edges, c.Workloads = nil, c.Workloads[:1]
-	c.Nodes[0].Allocatable = sim.Resources{MilliCPU: 400_000, Memory: 1 << 45} // by far the least allocated
-	c.Assigned = [][]int32{{0, 1}}
+	c.Nodes[0].Allocatable = cluster.Resources{MilliCPU: 400_000, Memory: 1 << 45} // by far the least allocated
+	c.Assigned = cluster.Assignment{{0, 1}}
 	got := replay(t, c, sim.Rollout, 1, configOf(t, 0, ""))
 	if first, second := got.Assigned[0][0], got.Assigned[0][1]; first != 0 || second == 0 {
 		t.Errorf("the pods go to the nodes %d and %d, want node 0 and another", first, second)
@@ -219,7 +220,7 @@ func TestDefaultSpreadHasAnEffect(t *testing.T) {
 	c.Edges = nil
 	c.Workloads = c.Workloads[:1]
 	c.Workloads[0].Replicas = 4
-	c.Nodes[0].Allocatable = sim.Resources{MilliCPU: 400_000, Memory: 1 << 45} // by far the least allocated
+	c.Nodes[0].Allocatable = cluster.Resources{MilliCPU: 400_000, Memory: 1 << 45} // by far the least allocated
 	got := replay(t, c, sim.Recorded, 0, configOf(t, 0, ""))
 	slices.Sort(got.Assigned[0])
 	if nodes := slices.Compact(slices.Clone(got.Assigned[0])); len(nodes) != 4 {

@@ -16,9 +16,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
@@ -80,18 +80,18 @@ type generator struct {
 }
 
 func (g *generator) cluster() {
-	c := &sim.Cluster{}
+	c := &cluster.Cluster{}
 	for i := range g.Nodes {
-		c.Nodes = append(c.Nodes, sim.Node{
+		c.Nodes = append(c.Nodes, cluster.Node{
 			Locality:    locality.Locality{Node: fmt.Sprintf("n%04d", i), Zone: fmt.Sprint("z", i%3), Region: "r"},
-			Allocatable: sim.Resources{MilliCPU: 16000, Memory: 64 << 30}, MaxPods: 110,
+			Allocatable: cluster.Resources{MilliCPU: 16000, Memory: 64 << 30}, MaxPods: 110,
 		})
 		g.up = append(g.up, i)
 	}
 	for i := range g.Workloads {
-		c.Workloads = append(c.Workloads, sim.Workload{
+		c.Workloads = append(c.Workloads, cluster.Workload{
 			ID:       flowgraph.WorkloadID{Namespace: "shop", Name: fmt.Sprintf("w%d", i)},
-			Replicas: g.Replicas, Requests: sim.Resources{MilliCPU: 500, Memory: 1 << 30},
+			Replicas: g.Replicas, Requests: cluster.Resources{MilliCPU: 500, Memory: 1 << 30},
 		})
 	}
 	g.of = kube.Synthetic(c)

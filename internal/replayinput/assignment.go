@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // maxAssignedPods is twenty times what Kubernetes supports in one cluster.
@@ -21,7 +21,7 @@ const maxAssignedPods = 3_000_000
 // any namespace. A workload may have fewer pods than it wants, as some may have
 // fitted nowhere; that is a warning. It may not have more, nor two rows for one
 // node. Errors name the file and the line.
-func ReadAssignment(r io.Reader, file string, c *sim.Cluster) ([][]int32, []Warning, error) {
+func ReadAssignment(r io.Reader, file string, c *cluster.Cluster) (cluster.Assignment, []Warning, error) {
 	t, err := openTable(r, file, [][]string{{"workload", "node", "pods"}, {"service", "machine", "pods"}})
 	if err != nil {
 		return nil, nil, err
@@ -44,20 +44,20 @@ func ReadAssignment(r io.Reader, file string, c *sim.Cluster) ([][]int32, []Warn
 // assignment is what has been read of an assignment.
 type assignment struct {
 	*table
-	cluster  *sim.Cluster
+	cluster  *cluster.Cluster
 	ids      map[flowgraph.WorkloadID]int32
 	names    map[string]int32 // ambiguous where the name is in two namespaces
 	nodes    map[string]int32
 	lines    map[[2]int32]int // of workload and node
 	pods     int64
-	assigned [][]int32
+	assigned cluster.Assignment
 }
 
 const ambiguous = -1
 
-func newAssignment(t *table, c *sim.Cluster) *assignment {
+func newAssignment(t *table, c *cluster.Cluster) *assignment {
 	a := &assignment{
-		table: t, cluster: c, assigned: make([][]int32, len(c.Workloads)),
+		table: t, cluster: c, assigned: make(cluster.Assignment, len(c.Workloads)),
 		ids: map[flowgraph.WorkloadID]int32{}, names: map[string]int32{},
 		nodes: map[string]int32{}, lines: map[[2]int32]int{},
 	}
@@ -157,7 +157,7 @@ func counted(all ...Warning) []Warning {
 // WriteAssignment writes what ReadAssignment reads, with the columns workload,
 // node and pods, in the cluster's order of workloads and nodes. The order of a
 // workload's pods is not kept.
-func WriteAssignment(w io.Writer, c *sim.Cluster, assigned [][]int32) error {
+func WriteAssignment(w io.Writer, c *cluster.Cluster, assigned cluster.Assignment) error {
 	if len(assigned) != len(c.Workloads) {
 		return fmt.Errorf("writing the assignment: it is of %d workloads, the cluster has %d", len(assigned), len(c.Workloads))
 	}

@@ -9,21 +9,22 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // shop has web (3 pods), db (1 pod) and another db (1 pod) in another namespace,
 // on the nodes a, b and "c,d".
-func shop() *sim.Cluster {
-	c := &sim.Cluster{}
+func shop() *cluster.Cluster {
+	c := &cluster.Cluster{}
 	for _, w := range []struct {
 		namespace, name string
 		replicas        int32
 	}{{"shop", "web", 3}, {"shop", "db", 1}, {"bank", "db", 1}} {
-		c.Workloads = append(c.Workloads, sim.Workload{ID: flowgraph.WorkloadID{Namespace: w.namespace, Name: w.name}, Replicas: w.replicas})
+		c.Workloads = append(c.Workloads, cluster.Workload{ID: flowgraph.WorkloadID{Namespace: w.namespace, Name: w.name}, Replicas: w.replicas})
 	}
 	for _, name := range []string{"a", "b", "c,d"} {
-		n := sim.Node{Allocatable: sim.Resources{MilliCPU: 1, Memory: 1}, MaxPods: 1}
+		n := cluster.Node{Allocatable: cluster.Resources{MilliCPU: 1, Memory: 1}, MaxPods: 1}
 		n.Node = name
 		c.Nodes = append(c.Nodes, n)
 	}
@@ -33,16 +34,16 @@ func shop() *sim.Cluster {
 func TestReadAssignment(t *testing.T) {
 	cases := map[string]struct {
 		text string
-		want [][]int32
+		want cluster.Assignment
 		// wantFewer is how many workloads lack pods.
 		wantFewer int
 	}{
-		"complete":          {"workload,node,pods\nshop/web,b,2\nshop/web,a,1\nshop/db,a,1\nbank/db,\"c,d\",1\n", [][]int32{{1, 1, 0}, {0}, {2}}, 0},
-		"some":              {"workload,node,pods\nshop/web,a,2\nbank/db,b,1\n", [][]int32{{0, 0}, nil, {1}}, 2},
-		"none":              {"workload,node,pods\n", [][]int32{nil, nil, nil}, 3},
-		"services":          {"service,machine,pods\nweb,a,3\nshop/db,a,1\n", [][]int32{{0, 0, 0}, {0}, nil}, 1},
-		"order of columns":  {"pods,node,workload\n1,a,shop/db\n", [][]int32{nil, {0}, nil}, 2},
-		"spaces and quotes": {"workload,node,pods\n shop/db , \"b\", 1\n", [][]int32{nil, {1}, nil}, 2},
+		"complete":          {"workload,node,pods\nshop/web,b,2\nshop/web,a,1\nshop/db,a,1\nbank/db,\"c,d\",1\n", cluster.Assignment{{1, 1, 0}, {0}, {2}}, 0},
+		"some":              {"workload,node,pods\nshop/web,a,2\nbank/db,b,1\n", cluster.Assignment{{0, 0}, nil, {1}}, 2},
+		"none":              {"workload,node,pods\n", cluster.Assignment{nil, nil, nil}, 3},
+		"services":          {"service,machine,pods\nweb,a,3\nshop/db,a,1\n", cluster.Assignment{{0, 0, 0}, {0}, nil}, 1},
+		"order of columns":  {"pods,node,workload\n1,a,shop/db\n", cluster.Assignment{nil, {0}, nil}, 2},
+		"spaces and quotes": {"workload,node,pods\n shop/db , \"b\", 1\n", cluster.Assignment{nil, {1}, nil}, 2},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -109,14 +110,14 @@ func TestReadAssignmentLimit(t *testing.T) {
 
 func TestWriteAssignment(t *testing.T) {
 	var out bytes.Buffer
-	if err := WriteAssignment(&out, shop(), [][]int32{{2, 0, 2}, nil, {1}}); err != nil {
+	if err := WriteAssignment(&out, shop(), cluster.Assignment{{2, 0, 2}, nil, {1}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "workload,node,pods\nshop/web,a,1\nshop/web,\"c,d\",2\nbank/db,b,1\n"; out.String() != want {
 		t.Errorf("got %q, want %q", &out, want)
 	}
 	assigned, _, err := ReadAssignment(&out, "f.csv", shop())
-	if want := [][]int32{{0, 2, 2}, nil, {1}}; err != nil || !reflect.DeepEqual(assigned, want) {
+	if want := (cluster.Assignment{{0, 2, 2}, nil, {1}}); err != nil || !reflect.DeepEqual(assigned, want) {
 		t.Errorf("reads as %v, %v; want %v", assigned, err, want)
 	}
 }
@@ -129,16 +130,16 @@ var errFull = errors.New("no space left")
 func (full) Write([]byte) (int, error) { return 0, errFull }
 
 func TestWriteAssignmentErrors(t *testing.T) {
-	if err := WriteAssignment(full{}, shop(), make([][]int32, 3)); !errors.Is(err, errFull) {
+	if err := WriteAssignment(full{}, shop(), make(cluster.Assignment, 3)); !errors.Is(err, errFull) {
 		t.Errorf("a full disk: %v", err)
 	}
 	for name, c := range map[string]struct {
-		assigned [][]int32
+		assigned cluster.Assignment
 		want     string
 	}{
 		"none known":      {nil, "writing the assignment: it is of 0 workloads, the cluster has 3"},
-		"nowhere":         {[][]int32{{sim.Anywhere}, nil, nil}, "writing the assignment: a pod of shop/web is on node -1 of 3"},
-		"beyond the last": {[][]int32{nil, {3}, nil}, "writing the assignment: a pod of shop/db is on node 3 of 3"},
+		"nowhere":         {cluster.Assignment{{sim.Anywhere}, nil, nil}, "writing the assignment: a pod of shop/web is on node -1 of 3"},
+		"beyond the last": {cluster.Assignment{nil, {3}, nil}, "writing the assignment: a pod of shop/db is on node 3 of 3"},
 	} {
 		if err := WriteAssignment(new(bytes.Buffer), shop(), c.assigned); err == nil || err.Error() != c.want {
 			t.Errorf("%s: got %v, want %s", name, err, c.want)

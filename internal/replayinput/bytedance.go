@@ -16,8 +16,8 @@ import (
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // The published clusters are normalised: all CPU, all memory and all traffic are
@@ -66,7 +66,7 @@ type byteDance struct {
 // whatever order, is added up; a service's traffic with itself becomes a
 // self-flow. Neither occurs in the cluster M3. A [sim.Cluster] cannot hold that
 // a service may run on some machines only; that becomes a warning.
-func ReadByteDance(r io.Reader, file string) (*sim.Cluster, []Warning, error) {
+func ReadByteDance(r io.Reader, file string) (*cluster.Cluster, []Warning, error) {
 	text, err := readAll(r, file, maxByteDanceBytes)
 	if err != nil {
 		return nil, nil, err
@@ -76,7 +76,7 @@ func ReadByteDance(r io.Reader, file string) (*sim.Cluster, []Warning, error) {
 		return nil, nil, jsonError(file, text, err)
 	}
 	b := byteDanceCluster{
-		Cluster: &sim.Cluster{Assigned: make([][]int32, len(data.ServiceList))},
+		Cluster: &cluster.Cluster{Assigned: make(cluster.Assignment, len(data.ServiceList))},
 		service: map[string]int{}, owner: map[string]int{},
 	}
 	for _, read := range []func(*byteDance) error{b.services, b.machines, b.traffic} {
@@ -116,7 +116,7 @@ func jsonError(file string, text []byte, err error) error {
 
 // byteDanceCluster is what has been read of a cluster.
 type byteDanceCluster struct {
-	*sim.Cluster
+	*cluster.Cluster
 	service           map[string]int // position by name
 	owner             map[string]int // position of the service by container
 	restricted, twice int
@@ -139,7 +139,7 @@ func (b *byteDanceCluster) services(data *byteDance) error {
 		if !anywhere {
 			b.restricted++
 		}
-		b.Workloads = append(b.Workloads, sim.Workload{
+		b.Workloads = append(b.Workloads, cluster.Workload{
 			ID:       flowgraph.WorkloadID{Namespace: byteDanceNamespace, Name: s.Service},
 			Replicas: int32(len(s.ContainerList)), Requests: requests,
 		})
@@ -178,7 +178,7 @@ func (b *byteDanceCluster) machines(data *byteDance) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", at, err)
 		}
-		b.Nodes = append(b.Nodes, sim.Node{
+		b.Nodes = append(b.Nodes, cluster.Node{
 			Locality: locality.Locality{Node: m.MachineIP}, Allocatable: has, MaxPods: byteDanceMaxPods,
 		})
 		for _, container := range m.InitialDeployingContainers {
@@ -252,14 +252,14 @@ func (b *byteDanceCluster) warnings(data *byteDance) []Warning {
 
 // resources scales the shares of the cluster in two fields, whose names begin
 // with prefix.
-func resources(prefix string, cpu, memory float64) (sim.Resources, error) {
+func resources(prefix string, cpu, memory float64) (cluster.Resources, error) {
 	if err := checkShare(cpu); err != nil {
-		return sim.Resources{}, fmt.Errorf("%sCPU: %w", prefix, err)
+		return cluster.Resources{}, fmt.Errorf("%sCPU: %w", prefix, err)
 	}
 	if err := checkShare(memory); err != nil {
-		return sim.Resources{}, fmt.Errorf("%sMem: %w", prefix, err)
+		return cluster.Resources{}, fmt.Errorf("%sMem: %w", prefix, err)
 	}
-	return sim.Resources{
+	return cluster.Resources{
 		MilliCPU: int64(math.Round(cpu * byteDanceMilliCPU)),
 		Memory:   int64(math.Round(memory * byteDanceMemory)),
 	}, nil

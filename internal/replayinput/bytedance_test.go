@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -34,16 +35,16 @@ func TestReadByteDance(t *testing.T) {
 		t.Fatal(err, warnings)
 	}
 	s0, s1 := flowgraph.WorkloadID{Namespace: "bytedance", Name: "S0"}, flowgraph.WorkloadID{Namespace: "bytedance", Name: "S1"}
-	want := &sim.Cluster{
-		Nodes: []sim.Node{
-			{Locality: locality.Locality{Node: "0.0.0.0"}, Allocatable: sim.Resources{MilliCPU: 4_608_000, Memory: 12 << 40}, MaxPods: 1000},
-			{Locality: locality.Locality{Node: "0.0.0.1"}, Allocatable: sim.Resources{MilliCPU: 1_536_000, Memory: 12 << 40}, MaxPods: 1000},
+	want := &cluster.Cluster{
+		Nodes: []cluster.Node{
+			{Locality: locality.Locality{Node: "0.0.0.0"}, Allocatable: cluster.Resources{MilliCPU: 4_608_000, Memory: 12 << 40}, MaxPods: 1000},
+			{Locality: locality.Locality{Node: "0.0.0.1"}, Allocatable: cluster.Resources{MilliCPU: 1_536_000, Memory: 12 << 40}, MaxPods: 1000},
 		},
-		Workloads: []sim.Workload{
-			{ID: s0, Replicas: 2, Requests: sim.Resources{MilliCPU: 768_000, Memory: 6 << 40}},
-			{ID: s1, Replicas: 1, Requests: sim.Resources{MilliCPU: 1}},
+		Workloads: []cluster.Workload{
+			{ID: s0, Replicas: 2, Requests: cluster.Resources{MilliCPU: 768_000, Memory: 6 << 40}},
+			{ID: s1, Replicas: 1, Requests: cluster.Resources{MilliCPU: 1}},
 		},
-		Assigned: [][]int32{{0, 1}, {0}},
+		Assigned: cluster.Assignment{{0, 1}, {0}},
 		Edges:    []flowgraph.Edge{{From: s1, To: s0, Rates: flowgraph.Rates{SentBytesPerSecond: 1 << 30}}},
 	}
 	if !reflect.DeepEqual(c, want) {

@@ -8,7 +8,7 @@ import (
 	"testing/iotest"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 func edge(from, to string, sent, received, requests float64) flowgraph.Edge {
@@ -129,10 +129,10 @@ func TestTableLimit(t *testing.T) {
 }
 
 // withNode is the smallest cluster that can have edges.
-func withNode(edges []flowgraph.Edge) *sim.Cluster {
-	n := sim.Node{Allocatable: sim.Resources{MilliCPU: 1, Memory: 1}, MaxPods: 1}
+func withNode(edges []flowgraph.Edge) *cluster.Cluster {
+	n := cluster.Node{Allocatable: cluster.Resources{MilliCPU: 1, Memory: 1}, MaxPods: 1}
 	n.Node = "node"
-	return &sim.Cluster{Nodes: []sim.Node{n}, Edges: edges}
+	return &cluster.Cluster{Nodes: []cluster.Node{n}, Edges: edges}
 }
 
 func FuzzReadEdges(f *testing.F) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -14,7 +15,7 @@ import (
 // m3 is the published production cluster, beside the repository.
 const m3 = "../../../shared/data/bytedance-m3"
 
-func readM3(t *testing.T) *sim.Cluster {
+func readM3(t *testing.T) *cluster.Cluster {
 	t.Helper()
 	file, err := os.Open(filepath.Join(m3, "M3.json"))
 	if os.IsNotExist(err) {
@@ -34,7 +35,7 @@ func readM3(t *testing.T) *sim.Cluster {
 func TestReadM3(t *testing.T) {
 	c := readM3(t)
 	var pods int32
-	var asked, has sim.Resources
+	var asked, has cluster.Resources
 	for w, workload := range c.Workloads {
 		pods += workload.Replicas
 		asked.MilliCPU += int64(workload.Replicas) * workload.Requests.MilliCPU

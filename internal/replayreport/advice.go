@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -141,7 +142,7 @@ func meanCalls(samples []Sample, routing func(int32) affinity.Routing) []sim.Cal
 }
 
 // advise returns the options that save something in one of the runs.
-func advise(c *sim.Cluster, w int, outlooks []outlook) Advice {
+func advise(c *cluster.Cluster, w int, outlooks []outlook) Advice {
 	now := &c.Workloads[w]
 	a := Advice{
 		Workload: workload(now.ID), BytesPerSecond: rounded(outlooks[0].now[w].Total),

@@ -10,11 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
-func all(c *sim.Cluster) []bool { return slices.Repeat([]bool{true}, len(c.Workloads)) }
+func all(c *cluster.Cluster) []bool { return slices.Repeat([]bool{true}, len(c.Workloads)) }
 
 // TestAdviceIsWhatAChangeMakes measures the cluster with the one Service changed,
 // with every seed.
@@ -26,7 +27,7 @@ func TestAdviceIsWhatAChangeMakes(t *testing.T) {
 		c.Workloads[1].Routing = routings[of]
 		r := reportOf(c, 3, price, false)
 		for _, a := range r.RoutingAdvice {
-			w := slices.IndexFunc(c.Workloads, func(w sim.Workload) bool { return workload(w.ID) == a.Workload })
+			w := slices.IndexFunc(c.Workloads, func(w cluster.Workload) bool { return workload(w.ID) == a.Workload })
 			for _, o := range a.Options {
 				options--
 				for _, s := range o.Runs {
@@ -50,7 +51,7 @@ func TestAdviceIsWhatAChangeMakes(t *testing.T) {
 
 // savedBy measures a cluster with one workload routed otherwise, in the mean over
 // assignments.
-func savedBy(c *sim.Cluster, w int, routing affinity.Routing, samples []Sample) (node, zone float64) {
+func savedBy(c *cluster.Cluster, w int, routing affinity.Routing, samples []Sample) (node, zone float64) {
 	changed := *c
 	changed.Workloads = slices.Clone(c.Workloads)
 	changed.Workloads[w].Routing = routing
@@ -65,7 +66,7 @@ func savedBy(c *sim.Cluster, w int, routing affinity.Routing, samples []Sample) 
 // TestTheBusiestPodOfAdvice has all of cart in front of one pod of db.
 func TestTheBusiestPodOfAdvice(t *testing.T) {
 	c := shop()
-	c.Assigned = [][]int32{{0, 1, 2, 3}, {0, 0, 0}, {0, 3}, nil}
+	c.Assigned = cluster.Assignment{{0, 1, 2, 3}, {0, 0, 0}, {0, 3}, nil}
 	r := &Report{Runs: []Run{NewRun("recorded", "", []Sample{NewSample(c, &sim.Result{Assigned: c.Assigned})}, 0, false)}}
 	r.Advise(all(c), "recorded", "gain")
 	i := slices.IndexFunc(r.RoutingAdvice, func(a Advice) bool { return a.Workload.Name == "db" })
@@ -93,7 +94,7 @@ func TestWhatAdviceLeavesOut(t *testing.T) {
 		return names
 	}
 	cases := map[string]struct {
-		cluster  *sim.Cluster
+		cluster  *cluster.Cluster
 		settable []bool
 		runs     []string
 		want     []string
@@ -146,14 +147,14 @@ func TestAdviceIsRanked(t *testing.T) {
 
 // manyServices has Services s01, s02, ... whose endpoints are in two zones, and
 // s00, which has more traffic, but all endpoints in the zone of its callers.
-func manyServices(n int) *sim.Cluster {
+func manyServices(n int) *cluster.Cluster {
 	c := shop()
-	c.Workloads, c.Edges, c.Assigned = c.Workloads[:1], nil, [][]int32{{0, 0, 1, 1}}
+	c.Workloads, c.Edges, c.Assigned = c.Workloads[:1], nil, cluster.Assignment{{0, 0, 1, 1}}
 	web := c.Workloads[0].ID
 	for i := range n + 1 {
 		id := web
 		id.Name = fmt.Sprintf("s%02d", i)
-		c.Workloads = append(c.Workloads, sim.Workload{ID: id, Replicas: 2})
+		c.Workloads = append(c.Workloads, cluster.Workload{ID: id, Replicas: 2})
 		at, rate := []int32{0, 2}, float64(i)
 		if i == 0 {
 			at, rate = []int32{0, 1}, 1e6

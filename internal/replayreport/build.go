@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -21,13 +22,13 @@ type Sample struct {
 	Took []time.Duration
 	// Cluster and Assigned are what was measured. Either can be nil: Cluster names
 	// the busiest endpoint, and with both of them the report has changes.
-	Cluster  *sim.Cluster
-	Assigned [][]int32
+	Cluster  *cluster.Cluster
+	Assigned cluster.Assignment
 }
 
 // NewSample measures the result of a replay. An assignment that was not replayed
 // is a result with nothing else.
-func NewSample(c *sim.Cluster, result *sim.Result) Sample {
+func NewSample(c *cluster.Cluster, result *sim.Result) Sample {
 	return Sample{
 		Outcome: sim.Measure(c, result.Assigned), Unschedulable: result.Unschedulable, Took: result.Took,
 		Replayed: len(result.Took) > 0, Cluster: c, Assigned: result.Assigned,

@@ -3,13 +3,14 @@ package replayreport
 import (
 	"math"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // NewCourseSample returns what a run over a recording did. The universe is the
 // cluster that the course is by; end is the cluster at the end, with the mean of
 // the traffic as its edges.
-func NewCourseSample(universe, end *sim.Cluster, course *sim.Course, replayed bool) Sample {
+func NewCourseSample(universe, end *cluster.Cluster, course *sim.Course, replayed bool) Sample {
 	outcome, assigned := course.Outcome(universe, end)
 	return Sample{
 		Outcome: outcome, Unschedulable: course.Unschedulable, Took: course.Took, Replayed: replayed,

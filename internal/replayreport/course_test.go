@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -16,14 +17,14 @@ import (
 // TestCourse makes a report of two seeds of a run over a recording, whose cluster
 // has had a node and a workload that are gone at the end.
 func TestCourse(t *testing.T) {
-	node := func(name string) sim.Node {
-		return sim.Node{Locality: locality.Locality{Node: name}, Allocatable: sim.Resources{MilliCPU: 1000, Memory: 1000}, MaxPods: 10}
+	node := func(name string) cluster.Node {
+		return cluster.Node{Locality: locality.Locality{Node: name}, Allocatable: cluster.Resources{MilliCPU: 1000, Memory: 1000}, MaxPods: 10}
 	}
-	of := func(name string) sim.Workload {
-		return sim.Workload{ID: flowgraph.WorkloadID{Namespace: "x", Name: name}, Replicas: 1}
+	of := func(name string) cluster.Workload {
+		return cluster.Workload{ID: flowgraph.WorkloadID{Namespace: "x", Name: name}, Replicas: 1}
 	}
-	universe := &sim.Cluster{Nodes: []sim.Node{node("gone"), node("n1"), node("n0")}, Workloads: []sim.Workload{of("old"), of("web"), of("db")}}
-	end := &sim.Cluster{Nodes: []sim.Node{node("n0"), node("n1")}, Workloads: []sim.Workload{of("db"), of("web")}}
+	universe := &cluster.Cluster{Nodes: []cluster.Node{node("gone"), node("n1"), node("n0")}, Workloads: []cluster.Workload{of("old"), of("web"), of("db")}}
+	end := &cluster.Cluster{Nodes: []cluster.Node{node("n0"), node("n1")}, Workloads: []cluster.Workload{of("db"), of("web")}}
 	begin := time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC)
 	course := func(crossing float64, pods int) *sim.Course {
 		level := sim.LevelOutcome{Level: locality.Node}
@@ -31,7 +32,7 @@ func TestCourse(t *testing.T) {
 			level.Local[m] = 100 - crossing
 		}
 		return &sim.Course{
-			Total: 100, External: 5, Levels: []sim.LevelOutcome{level}, Assigned: [][]int32{nil, {1}, {2}}, Unschedulable: 3,
+			Total: 100, External: 5, Levels: []sim.LevelOutcome{level}, Assigned: cluster.Assignment{nil, {1}, {2}}, Unschedulable: 3,
 			Moments: []sim.Moment{{At: begin, BytesPerSecond: 100, CrossNode: crossing, CrossZone: 2 * crossing, Pods: pods, Nodes: 2}},
 		}
 	}
@@ -40,7 +41,7 @@ func TestCourse(t *testing.T) {
 		t.Errorf("timeline (-want +got):\n%s", diff)
 	}
 	samples := []Sample{NewCourseSample(universe, end, courses[0], true), NewCourseSample(universe, end, courses[1], true)}
-	if diff := cmp.Diff([][]int32{{0}, {1}}, samples[0].Assigned); diff != "" {
+	if diff := cmp.Diff(cluster.Assignment{{0}, {1}}, samples[0].Assigned); diff != "" {
 		t.Errorf("assigned (-want +got):\n%s", diff)
 	}
 	run := NewRun("gain", "a file", samples, 0, false)

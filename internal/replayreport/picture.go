@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -14,7 +15,7 @@ import (
 // artist draws the pictures of one page: it knows which nodes and edges of the
 // cluster are shown, and by which position.
 type artist struct {
-	c      *sim.Cluster
+	c      *cluster.Cluster
 	levels []locality.Level
 	// nodes and edges are positions in the cluster, in the order of the page.
 	nodes, edges []int32
@@ -111,14 +112,14 @@ func (a *artist) cluster() *pageCluster {
 		e := &a.c.Edges[i]
 		p.Edges = append(p.Edges, pageEdge{a.workloadAt[e.From], a.workloadAt[e.To], rounded(e.BytesPerSecond()), rounded(e.RequestsPerSecond)})
 	}
-	for _, change := range a.changes(make([][]int32, len(a.c.Workloads)), locality.Node).workloads {
+	for _, change := range a.changes(make(cluster.Assignment, len(a.c.Workloads)), locality.Node).workloads {
 		p.Workloads[a.workloadAt[change.From]].BytesPerSecond = rounded(change.Total)
 	}
 	return p
 }
 
 // changes are those from an assignment to itself: what stays.
-func (a *artist) changes(assigned [][]int32, level locality.Level) (all struct{ edges, workloads []sim.Change }) {
+func (a *artist) changes(assigned cluster.Assignment, level locality.Level) (all struct{ edges, workloads []sim.Change }) {
 	all.edges, all.workloads = sim.Changes(a.c, assigned, assigned, level, sim.Configured)
 	return all
 }
@@ -149,7 +150,7 @@ func (a *artist) picture(s *Sample) picture {
 	return p
 }
 
-func (a *artist) pods(assigned [][]int32) []int {
+func (a *artist) pods(assigned cluster.Assignment) []int {
 	triples := []int{}
 	for w, nodes := range assigned {
 		counts := map[int]int{}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -43,12 +44,12 @@ func golden(t *testing.T, file string, got []byte) {
 
 // shop has four nodes in two zones of two regions, a few workloads that talk and
 // one that nobody hears of.
-func shop() *sim.Cluster {
-	c := &sim.Cluster{}
+func shop() *cluster.Cluster {
+	c := &cluster.Cluster{}
 	for i := range 4 {
-		c.Nodes = append(c.Nodes, sim.Node{
+		c.Nodes = append(c.Nodes, cluster.Node{
 			Locality:    locality.Locality{Node: fmt.Sprintf("node-%d", i), Zone: string(rune('a' + i/2)), Region: fmt.Sprintf("r%d", i/2)},
-			Allocatable: sim.Resources{MilliCPU: 4000, Memory: 16 << 30}, MaxPods: 110,
+			Allocatable: cluster.Resources{MilliCPU: 4000, Memory: 16 << 30}, MaxPods: 110,
 		})
 	}
 	id := func(name string) flowgraph.WorkloadID { return flowgraph.WorkloadID{Namespace: "shop", Name: name} }
@@ -57,15 +58,15 @@ func shop() *sim.Cluster {
 		replicas int32
 		routing  affinity.Routing
 	}{{"web", 4, affinity.Uniform}, {"cart", 3, affinity.SameNode}, {"db", 2, affinity.Uniform}, {"batch", 9, affinity.Uniform}} {
-		c.Workloads = append(c.Workloads, sim.Workload{
-			ID: id(w.name), Replicas: w.replicas, Routing: w.routing, Requests: sim.Resources{MilliCPU: 500, Memory: 1 << 30},
+		c.Workloads = append(c.Workloads, cluster.Workload{
+			ID: id(w.name), Replicas: w.replicas, Routing: w.routing, Requests: cluster.Resources{MilliCPU: 500, Memory: 1 << 30},
 		})
 	}
 	edge := func(from, to string, rate float64) flowgraph.Edge { return edgeOf(id(from), id(to), rate) }
 	c.Edges = []flowgraph.Edge{
 		edge("web", "cart", 40<<20), edge("cart", "db", 8<<20), edge("db", "db", 1<<20), edge("internet", "web", 2<<20),
 	}
-	c.Assigned = [][]int32{{0, 1, 2, 3}, {0, 2, 3}, {1, 2}, {0, 0, 1, 1, 2, 2, 3, 3, 3}}
+	c.Assigned = cluster.Assignment{{0, 1, 2, 3}, {0, 2, 3}, {1, 2}, {0, 0, 1, 1, 2, 2, 3, 3, 3}}
 	return c
 }
 
@@ -73,9 +74,9 @@ func edgeOf(from, to flowgraph.WorkloadID, rate float64) flowgraph.Edge {
 	return flowgraph.Edge{From: from, To: to, Rates: flowgraph.Rates{SentBytesPerSecond: rate}}
 }
 
-func randomly(c *sim.Cluster, seed uint64) [][]int32 {
+func randomly(c *cluster.Cluster, seed uint64) cluster.Assignment {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	assigned := make([][]int32, len(c.Workloads))
+	assigned := make(cluster.Assignment, len(c.Workloads))
 	for w := range c.Workloads {
 		for range c.Workloads[w].Replicas {
 			assigned[w] = append(assigned[w], int32(rng.IntN(len(c.Nodes))))
@@ -86,8 +87,8 @@ func randomly(c *sim.Cluster, seed uint64) [][]int32 {
 
 // together puts what talks onto two nodes, but for one pod of web that depends
 // on the seed.
-func together(c *sim.Cluster, seed uint64) [][]int32 {
-	assigned := [][]int32{{0, 0, 1, int32(seed % 4)}, {0, 0, 1}, {0, 1}, nil}
+func together(c *cluster.Cluster, seed uint64) cluster.Assignment {
+	assigned := cluster.Assignment{{0, 0, 1, int32(seed % 4)}, {0, 0, 1}, {0, 1}, nil}
 	for i := range c.Workloads[3].Replicas - 1 {
 		assigned[3] = append(assigned[3], 1+i%3)
 	}
@@ -95,14 +96,14 @@ func together(c *sim.Cluster, seed uint64) [][]int32 {
 }
 
 // reportOf returns the report on three runs over a cluster.
-func reportOf(c *sim.Cluster, seeds int, price float64, timing bool) *Report {
+func reportOf(c *cluster.Cluster, seeds int, price float64, timing bool) *Report {
 	r := &Report{
 		Input: Input{Name: "shop.json", Nodes: len(c.Nodes), Workloads: len(c.Workloads), Pods: 18, Edges: len(c.Edges)},
 		Order: "random", Seeds: seeds, FirstSeed: 1, PricePerGB: price, Baseline: "default",
 	}
 	found := sim.Measure(c, c.Assigned)
 	r.Input.BytesPerSecond, r.Input.ExternalBytesPerSecond = found.Total, found.External
-	samples := func(place func(*sim.Cluster, uint64) [][]int32, unschedulable int) []Sample {
+	samples := func(place func(*cluster.Cluster, uint64) cluster.Assignment, unschedulable int) []Sample {
 		var out []Sample
 		for seed := range uint64(seeds) {
 			assigned := place(c, seed+1)
@@ -121,7 +122,7 @@ func reportOf(c *sim.Cluster, seeds int, price float64, timing bool) *Report {
 }
 
 // flat is the shop without zones and regions.
-func flat() *sim.Cluster {
+func flat() *cluster.Cluster {
 	c := shop()
 	for i := range c.Nodes {
 		c.Nodes[i].Zone, c.Nodes[i].Region = "", ""
@@ -131,7 +132,7 @@ func flat() *sim.Cluster {
 
 // quiet is the shop in one region, without traffic and with all of batch in one
 // zone.
-func quiet() *sim.Cluster {
+func quiet() *cluster.Cluster {
 	c := shop()
 	for i := range c.Nodes {
 		c.Nodes[i].Region = "r"

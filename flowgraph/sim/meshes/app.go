@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // app is an application whose rates follow from those at its entry.
@@ -44,18 +44,18 @@ type call struct {
 // for, without nodes. The first copy has the application's own rates; those of
 // the others are multiplied by a random factor each, as no two applications of
 // a cluster are equally busy.
-func copiesOf(a *app, rng *rand.Rand, copies int) (*sim.Cluster, error) {
-	c := &sim.Cluster{}
+func copiesOf(a *app, rng *rand.Rand, copies int) (*cluster.Cluster, error) {
+	c := &cluster.Cluster{}
 	for i := range copies {
 		namespace, factor := a.name, 1.0
 		if i > 0 {
 			namespace, factor = fmt.Sprintf("%s-%d", a.name, i+1), logNormal(rng, 1, busySigma)
 		}
 		for _, s := range a.services {
-			c.Workloads = append(c.Workloads, sim.Workload{
+			c.Workloads = append(c.Workloads, cluster.Workload{
 				ID:       flowgraph.WorkloadID{Namespace: namespace, Name: s.name},
 				Replicas: s.replicas,
-				Requests: sim.Resources{MilliCPU: s.milliCPU, Memory: s.mebibyte << 20},
+				Requests: cluster.Resources{MilliCPU: s.milliCPU, Memory: s.mebibyte << 20},
 			})
 		}
 		edges, err := a.edges(namespace, factor)

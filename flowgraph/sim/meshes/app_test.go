@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 func TestAppEdges(t *testing.T) {
@@ -44,7 +44,7 @@ func TestAppEdges(t *testing.T) {
 }
 
 // rates returns a cluster's edges by "from to" of a namespace.
-func rates(c *sim.Cluster, namespace string) map[string]flowgraph.Rates {
+func rates(c *cluster.Cluster, namespace string) map[string]flowgraph.Rates {
 	all := map[string]flowgraph.Rates{}
 	for _, e := range c.Edges {
 		if e.From.Namespace == namespace && e.To.Namespace == namespace {

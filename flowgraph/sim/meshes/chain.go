@@ -3,7 +3,7 @@ package meshes
 import (
 	"math/rand/v2"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // The chain of goods of Wojciechowski et al., "NetMARKS: Network Metrics-AwaRe
@@ -31,7 +31,7 @@ const (
 
 // Chain is the chain with one replica of each service. Size counts copies of it,
 // each in a namespace of its own and with 5 more nodes.
-func Chain(rng *rand.Rand, size int) (*sim.Cluster, error) {
+func Chain(rng *rand.Rand, size int) (*cluster.Cluster, error) {
 	a := chain()
 	for i := range a.services {
 		a.services[i].replicas, a.services[i].milliCPU, a.services[i].mebibyte = 1, chainMilliCPU, chainMebibyte
@@ -42,7 +42,7 @@ func Chain(rng *rand.Rand, size int) (*sim.Cluster, error) {
 // ChainReplicas is the chain in the evaluation's layout "multiple pods": 3
 // replicas of each raw material, 1 of coin, iron, tools and sword, 2 of the other
 // products; 38 pods in all.
-func ChainReplicas(rng *rand.Rand, size int) (*sim.Cluster, error) {
+func ChainReplicas(rng *rand.Rand, size int) (*cluster.Cluster, error) {
 	a := chain()
 	for i, s := range a.services {
 		replicas := int32(2)
@@ -57,7 +57,7 @@ func ChainReplicas(rng *rand.Rand, size int) (*sim.Cluster, error) {
 	return chainCluster(a, rng, size)
 }
 
-func chainCluster(a *app, rng *rand.Rand, size int) (*sim.Cluster, error) {
+func chainCluster(a *app, rng *rand.Rand, size int) (*cluster.Cluster, error) {
 	c, err := copiesOf(a, rng, size)
 	if err != nil {
 		return nil, err

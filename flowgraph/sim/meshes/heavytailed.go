@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // Published studies of large meshes agree that the number of a service's callers
@@ -42,15 +42,15 @@ const (
 // HeavyTailed is a random mesh without cycles: each workload calls some of those
 // before it, mostly the popular ones. Workloads that are called by many have more
 // replicas. About one in ten has no traffic at all or nearly none.
-func HeavyTailed(rng *rand.Rand, size int) (*sim.Cluster, error) {
-	c := &sim.Cluster{}
+func HeavyTailed(rng *rand.Rand, size int) (*cluster.Cluster, error) {
+	c := &cluster.Cluster{}
 	callers := make([]int, size)
 	tcp := make([]bool, size)
 	var called []int // the callee of each edge
 	for i := range size {
 		id := flowgraph.WorkloadID{Namespace: fmt.Sprintf("team-%03d", i/perNamespace+1), Name: fmt.Sprintf("workload-%05d", i+1)}
 		milliCPU := pick[int64](rng, 100, 250, 250, 500, 500, 1000, 2000)
-		c.Workloads = append(c.Workloads, sim.Workload{ID: id, Requests: sim.Resources{
+		c.Workloads = append(c.Workloads, cluster.Workload{ID: id, Requests: cluster.Resources{
 			MilliCPU: milliCPU,
 			Memory:   milliCPU * pick[int64](rng, 1, 2, 3) << 20, // 1 to 3 GiB for each core
 		}})

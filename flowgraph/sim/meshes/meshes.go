@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // Family is a way to generate clusters.
@@ -22,12 +22,12 @@ type Family struct {
 	Description string
 	// DefaultSize, MinSize and MaxSize are the sizes that Generate takes.
 	DefaultSize, MinSize, MaxSize int
-	generate                      func(rng *rand.Rand, size int) (*sim.Cluster, error)
+	generate                      func(rng *rand.Rand, size int) (*cluster.Cluster, error)
 }
 
 // Generate returns a cluster that passes Validate. What the size counts is in the
 // description; 0 is the default size.
-func (f Family) Generate(rng *rand.Rand, size int) (*sim.Cluster, error) {
+func (f Family) Generate(rng *rand.Rand, size int) (*cluster.Cluster, error) {
 	if size == 0 {
 		size = f.DefaultSize
 	}

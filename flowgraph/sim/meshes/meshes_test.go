@@ -10,12 +10,12 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
-func generate(t *testing.T, name string, seed uint64, size int) *sim.Cluster {
+func generate(t *testing.T, name string, seed uint64, size int) *cluster.Cluster {
 	t.Helper()
 	for _, f := range Families() {
 		if f.Name == name {
@@ -61,12 +61,12 @@ func TestFamilies(t *testing.T) {
 }
 
 // checkCluster tests what all families promise.
-func checkCluster(t *testing.T, c *sim.Cluster) {
+func checkCluster(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	if c.Assigned != nil {
 		t.Error("the cluster has an assignment")
 	}
-	var asked, has sim.Resources
+	var asked, has cluster.Resources
 	for _, w := range c.Workloads {
 		asked.MilliCPU += int64(w.Replicas) * w.Requests.MilliCPU
 		asked.Memory += int64(w.Replicas) * w.Requests.Memory
@@ -106,13 +106,13 @@ func checkCluster(t *testing.T, c *sim.Cluster) {
 }
 
 // fits packs the pods first fit, the largest first.
-func fits(c *sim.Cluster) bool {
+func fits(c *cluster.Cluster) bool {
 	workloads := slices.Clone(c.Workloads)
-	slices.SortFunc(workloads, func(a, b sim.Workload) int { return int(b.Requests.MilliCPU - a.Requests.MilliCPU) })
+	slices.SortFunc(workloads, func(a, b cluster.Workload) int { return int(b.Requests.MilliCPU - a.Requests.MilliCPU) })
 	nodes := slices.Clone(c.Nodes)
 	for _, w := range workloads {
 		for range w.Replicas {
-			i := slices.IndexFunc(nodes, func(n sim.Node) bool {
+			i := slices.IndexFunc(nodes, func(n cluster.Node) bool {
 				return n.MaxPods > 0 && n.Allocatable.MilliCPU >= w.Requests.MilliCPU && n.Allocatable.Memory >= w.Requests.Memory
 			})
 			if i < 0 {
@@ -174,7 +174,7 @@ func TestSameSeed(t *testing.T) {
 
 // hash looks at six digits of each rate: the last bits may depend on the
 // architecture.
-func hash(c *sim.Cluster) uint64 {
+func hash(c *cluster.Cluster) uint64 {
 	h := fnv.New64a()
 	for _, n := range c.Nodes {
 		fmt.Fprintln(h, n.Node, n.Zone, n.Region, n.Allocatable.MilliCPU, n.Allocatable.Memory, n.MaxPods)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 
 // fitNodes gives the cluster equal nodes on which its pods ask for a share of
 // load of the CPU. A small cluster gets smaller nodes rather than fewer.
-func fitNodes(c *sim.Cluster) {
+func fitNodes(c *cluster.Cluster) {
 	var wanted float64
 	for _, w := range c.Workloads {
 		wanted += float64(w.Requests.MilliCPU) * float64(w.Replicas)
@@ -41,15 +41,15 @@ func fitNodes(c *sim.Cluster) {
 }
 
 // addNodes gives the cluster equal nodes in all zones in turn.
-func addNodes(c *sim.Cluster, count int, milliCPU int64) {
+func addNodes(c *cluster.Cluster, count int, milliCPU int64) {
 	for i := range count {
-		c.Nodes = append(c.Nodes, sim.Node{
+		c.Nodes = append(c.Nodes, cluster.Node{
 			Locality: locality.Locality{
 				Node:   fmt.Sprintf("node-%04d", i+1),
 				Zone:   fmt.Sprintf("%s%c", region, 'a'+i%zones),
 				Region: region,
 			},
-			Allocatable: sim.Resources{MilliCPU: milliCPU, Memory: milliCPU * memoryPerMilliCPU},
+			Allocatable: cluster.Resources{MilliCPU: milliCPU, Memory: milliCPU * memoryPerMilliCPU},
 			MaxPods:     maxPods,
 		})
 	}

@@ -3,7 +3,7 @@ package meshes
 import (
 	"math/rand/v2"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // The web shop of github.com/GoogleCloudPlatform/microservices-demo: services,
@@ -34,7 +34,7 @@ const (
 // OnlineBoutique is a shop of 12 workloads: 10 services, their Redis and the load
 // generator. Size counts copies, each in a namespace of its own. The busiest
 // services have two or three replicas.
-func OnlineBoutique(rng *rand.Rand, size int) (*sim.Cluster, error) {
+func OnlineBoutique(rng *rand.Rand, size int) (*cluster.Cluster, error) {
 	c, err := copiesOf(onlineBoutique(), rng, size)
 	if err != nil {
 		return nil, err

@@ -6,11 +6,11 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // topShare is the share of the traffic on the largest tenth of the edges.
-func topShare(c *sim.Cluster) float64 {
+func topShare(c *cluster.Cluster) float64 {
 	var all []float64
 	for _, e := range c.Edges {
 		all = append(all, e.BytesPerSecond())
@@ -109,7 +109,7 @@ func TestHeavyTailed(t *testing.T) {
 }
 
 // checkReplicas compares workloads with and without callers.
-func checkReplicas(t *testing.T, c *sim.Cluster, callers []int) {
+func checkReplicas(t *testing.T, c *cluster.Cluster, callers []int) {
 	t.Helper()
 	var called, rest, countCalled, countRest float64
 	for i, w := range c.Workloads {

@@ -3,7 +3,7 @@ package meshes
 import (
 	"math/rand/v2"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // The social network of github.com/delimitrou/DeathStarBench (Gan et al., "An
@@ -35,7 +35,7 @@ const (
 // memcached and 6 MongoDB. Three of the caches and databases have no traffic, as
 // this mix of requests does not need them. Size counts copies, each in a
 // namespace of its own.
-func SocialNetwork(rng *rand.Rand, size int) (*sim.Cluster, error) {
+func SocialNetwork(rng *rand.Rand, size int) (*cluster.Cluster, error) {
 	c, err := copiesOf(socialNetwork(), rng, size)
 	if err != nil {
 		return nil, err

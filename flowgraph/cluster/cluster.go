@@ -1,10 +1,8 @@
-// Package sim replays the arrival of a cluster's pods: events in order go to a
-// [Placer], and what becomes of the traffic is measured. It has its own clock
-// and its own randomness, both arguments, so that the same input gives the same
-// result. It knows nothing of Kubernetes: what decides is the caller's Placer,
-// and where a cluster comes from (a file, a recording, a generator) is the
-// business of others.
-package sim
+// Package cluster describes a cluster as a scheduler sees it: nodes with their
+// localities and room, workloads with the pods that they want, the traffic between
+// them, and an [Assignment] of pods to nodes. It describes; measuring is the
+// business of package cut, and placing that of package sim.
+package cluster
 
 import (
 	"errors"
@@ -61,10 +59,9 @@ type Cluster struct {
 	Scale     locality.Scale
 	Nodes     []Node
 	Workloads []Workload
-	// Assigned is the assignment that was found, by the positions of workload
-	// and node: one element for each pod, at most Replicas, or more during a
-	// rollout. Nil when none is known.
-	Assigned [][]int32
+	// Assigned is the assignment that was found; nil when none is known. It may
+	// have more pods than a workload wants (a rollout), or fewer.
+	Assigned Assignment
 	// Edges is the traffic: with one entry for each pair of workloads at most in
 	// each direction. An end that is not among Workloads counts as traffic with
 	// the outside, which no assignment can keep local.
@@ -118,23 +115,8 @@ func (c *Cluster) Validate() error {
 		}
 		pairs[pair{e.From, e.To}] = true
 	}
-	errs = append(errs, c.validateAssigned())
+	if c.Assigned != nil {
+		errs = append(errs, c.Assigned.Validate(c))
+	}
 	return errors.Join(errs...)
-}
-
-func (c *Cluster) validateAssigned() error {
-	if c.Assigned == nil {
-		return nil
-	}
-	if len(c.Assigned) != len(c.Workloads) {
-		return fmt.Errorf("%d workloads are assigned, but there are %d", len(c.Assigned), len(c.Workloads))
-	}
-	for w, nodes := range c.Assigned {
-		for _, n := range nodes {
-			if n < 0 || int(n) >= len(c.Nodes) {
-				return fmt.Errorf("a pod of %s is assigned to node %d of %d", c.Workloads[w].ID, n, len(c.Nodes))
-			}
-		}
-	}
-	return nil
 }
