@@ -43,14 +43,36 @@ type Workload struct {
 	Replicas int32
 	// Requests is what each of its pods asks for.
 	Requests Resources
-	// Routing is how calls to it are divided over its pods, as its Service says.
-	Routing affinity.Routing
-	// Shares says by zone what a Routing that is a ZoneShare sums up; nil where it is
-	// that of all zones.
-	Shares Shares
+	// Route is how calls to it are divided over its pods.
+	Route
+	// Exceptions are the routes of calls from some namespaces, where rules that
+	// stand there, or are exported to there only, say otherwise; nil without any.
+	Exceptions map[string]Route
 	// Fixed workloads are not placed anew: their pods stay where the cluster
 	// has them (DaemonSets, for example).
 	Fixed bool
+}
+
+// Route is how calls are divided over the pods of a workload.
+type Route struct {
+	// Routing is as a Service, or a rule about it, says.
+	Routing affinity.Routing
+	// Shares says by zone what a Routing that is a ZoneShare sums up; nil where the
+	// Routing holds for all zones alike.
+	Shares Shares
+}
+
+// Equal reports whether both divide all calls alike.
+func (r Route) Equal(other Route) bool {
+	return r.Routing == other.Routing && r.Shares.Equal(other.Shares)
+}
+
+// RouteFrom is how calls from workloads of a namespace are divided.
+func (w *Workload) RouteFrom(namespace string) Route {
+	if r, ok := w.Exceptions[namespace]; ok {
+		return r
+	}
+	return w.Route
 }
 
 // Cluster is what a replay starts from.

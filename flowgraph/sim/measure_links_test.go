@@ -39,7 +39,7 @@ func TestBusiestLink(t *testing.T) {
 				},
 				Workloads: []cluster.Workload{
 					{ID: id("web"), Replicas: int32(len(test.web))},
-					{ID: id("db"), Replicas: int32(len(test.db)), Routing: test.routing},
+					{ID: id("db"), Replicas: int32(len(test.db)), Route: cluster.Route{Routing: test.routing}},
 				},
 				Edges: []flowgraph.Edge{{From: id("web"), To: id("db"), Rates: flowgraph.Rates{SentBytesPerSecond: 100, ReceivedBytesPerSecond: 300}}},
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
-	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -48,9 +48,9 @@ func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *cl
 	for w := range workloads {
 		c.Workloads = append(c.Workloads, cluster.Workload{
 			ID:       flowgraph.WorkloadID{Namespace: "x", Name: fmt.Sprintf("w%d", w)},
-			Replicas: int32(1 + rng.IntN(maxReplicas)), Routing: randomRouting(rng), Fixed: rng.IntN(8) == 0,
+			Replicas: int32(1 + rng.IntN(maxReplicas)), Fixed: rng.IntN(8) == 0,
 			Requests: cluster.Resources{MilliCPU: int64(rng.IntN(400)), Memory: int64(rng.IntN(400))},
-			Shares:   randomShares(rng, zones),
+			Route:    cluster.Route{Routing: randomRouting(rng), Shares: randomShares(rng, zones)},
 		})
 	}
 	seen := map[[2]int]bool{}
@@ -142,7 +142,7 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 		for _, w := range c.Workloads {
 			desired[w.ID] = w.Replicas
 		}
-		at := cut.NewAssignment(desired)
+		at := cuttest.NewAssignment(desired)
 		for w, nodes := range assigned {
 			for _, n := range nodes {
 				// Zones are told apart within halls.
@@ -153,7 +153,7 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 		o := Measure(c, assigned)
 		for _, level := range locality.Levels() {
 			for m, routing := range map[Model]affinity.Routing{Uniform: affinity.Uniform, FairLoad: affinity.FairLoad, SameNode: affinity.SameNode} {
-				want := cut.Measure(traffic(c), at, routing, level)
+				want := cuttest.Measure(traffic(c), at, routing, level)
 				got, _ := o.Level(level)
 				if !near(got.Local[m], want.Local) || !near(o.Total, want.Total) || !near(o.Crossing(level, m), want.Crossing()) {
 					t.Errorf("%v, %v: %v of %v stay, want %+v", level, m, got.Local[m], o.Total, want)
@@ -167,7 +167,7 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 			o = Measure(c, assigned)
 			for _, level := range locality.Levels() {
 				l, _ := o.Level(level)
-				if want := cut.Measure(traffic(c), at, routing, l.Level); !near(l.Local[Configured], want.Local) {
+				if want := cuttest.Measure(traffic(c), at, routing, l.Level); !near(l.Local[Configured], want.Local) {
 					t.Errorf("%v, %v: %v stay, want %+v", l.Level, routing, l.Local[Configured], want)
 				}
 			}

@@ -36,7 +36,7 @@ func measureCluster() *cluster.Cluster {
 		Nodes: []cluster.Node{node("n0", "a"), node("n1", "a"), node("n2", "b"), node("n3", "")},
 		Workloads: []cluster.Workload{
 			{ID: id("web"), Replicas: 4, Requests: cluster.Resources{MilliCPU: 100, Memory: 1000}},
-			{ID: id("db"), Replicas: 2, Requests: cluster.Resources{MilliCPU: 300, Memory: 500}, Routing: affinity.SameNode},
+			{ID: id("db"), Replicas: 2, Requests: cluster.Resources{MilliCPU: 300, Memory: 500}, Route: cluster.Route{Routing: affinity.SameNode}},
 		},
 		Edges: []flowgraph.Edge{
 			edge("web", "db", 60, 20), edge("db", "db", 10, 0), edge("internet", "web", 5, 5), edge("db", "backup", 4, 0),

@@ -23,7 +23,7 @@ func TestSyntheticIsReadBack(t *testing.T) {
 			{Locality: locality.Locality{Node: "n1"}, Allocatable: cluster.Resources{MilliCPU: 1, Memory: 1}, MaxPods: 1},
 		},
 		Workloads: []cluster.Workload{
-			{ID: flowgraph.WorkloadID{Namespace: "x", Name: "web"}, Replicas: 3, Requests: cluster.Resources{MilliCPU: 250, Memory: 1 << 28}, Routing: affinity.SameNode},
+			{ID: flowgraph.WorkloadID{Namespace: "x", Name: "web"}, Replicas: 3, Requests: cluster.Resources{MilliCPU: 250, Memory: 1 << 28}, Route: cluster.Route{Routing: affinity.SameNode}},
 			{ID: flowgraph.WorkloadID{Namespace: "y", Name: "db-synthetic"}, Replicas: 1},
 		},
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
-	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
@@ -105,13 +105,13 @@ func localShare(c *cluster.Cluster, assigned cluster.Assignment) float64 {
 	for _, w := range c.Workloads {
 		desired[w.ID] = w.Replicas
 	}
-	a := cut.NewAssignment(desired)
+	a := cuttest.NewAssignment(desired)
 	for w, nodes := range assigned {
 		for _, n := range nodes {
 			a.Add(c.Workloads[w].ID, c.Nodes[n].Locality, 1)
 		}
 	}
-	return 1 - cut.Measure(flowgraph.NewSnapshot(1, sim.Clock(), c.Edges), a, affinity.Uniform, locality.Node).Share()
+	return 1 - cuttest.Measure(flowgraph.NewSnapshot(1, sim.Clock(), c.Edges), a, affinity.Uniform, locality.Node).Share()
 }
 
 func TestTrafficDecides(t *testing.T) {

@@ -59,7 +59,7 @@ func shop() *cluster.Cluster {
 		routing  affinity.Routing
 	}{{"web", 4, affinity.Uniform}, {"cart", 3, affinity.SameNode}, {"db", 2, affinity.Uniform}, {"batch", 9, affinity.Uniform}} {
 		c.Workloads = append(c.Workloads, cluster.Workload{
-			ID: id(w.name), Replicas: w.replicas, Routing: w.routing, Requests: cluster.Resources{MilliCPU: 500, Memory: 1 << 30},
+			ID: id(w.name), Replicas: w.replicas, Route: cluster.Route{Routing: w.routing}, Requests: cluster.Resources{MilliCPU: 500, Memory: 1 << 30},
 		})
 	}
 	edge := func(from, to string, rate float64) flowgraph.Edge { return edgeOf(id(from), id(to), rate) }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
@@ -90,10 +90,10 @@ func TestGainsOfTheShareAreWhatTheCutGains(t *testing.T) {
 				if at.Zone == "" || !c.servesOneMore(p, snap, i, pod, at) {
 					continue
 				}
-				move := cut.Move{Workload: snap.ID(i), To: at}
+				move := cuttest.Move{Workload: snap.ID(i), To: at}
 				var want float64
 				for _, level := range locality.Levels() {
-					want += closeness.step(level) * cut.Delta(snap, assignment, move, affinity.ZoneShare(percent), level)
+					want += closeness.step(level) * cuttest.Delta(snap, assignment, move, affinity.ZoneShare(percent), level)
 				}
 				if math.Abs(got[at.Node]-want) > 1e-6*want+1e-3 {
 					t.Fatalf("%d %%, %+v: %v gains %v, the cut %v", percent, closeness, move, got[at.Node], want)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
@@ -59,7 +59,7 @@ func peersOf(snap *flowgraph.Snapshot, i int) iter.Seq2[int, flowgraph.Rates] {
 
 // randomCluster is a random graph over a random assignment. No workload has all
 // the pods that it wants, so that one more is a whole pod more.
-func randomCluster(t *testing.T, random *rand.Rand, args string, selfFlow bool) (*cluster, *cut.Assignment) {
+func randomCluster(t *testing.T, random *rand.Rand, args string, selfFlow bool) (*cluster, *cuttest.Assignment) {
 	const workloadCount, nodeCount = 8, 10
 	c := newCluster(t, args)
 	var edges []flowgraph.Edge
@@ -77,7 +77,7 @@ func randomCluster(t *testing.T, random *rand.Rand, args string, selfFlow bool) 
 	}
 	c.store.Publish(flowgraph.NewSnapshot(1, dataTime, edges))
 
-	assignment := cut.NewAssignment(desired)
+	assignment := cuttest.NewAssignment(desired)
 	for i := range nodeCount {
 		n := node(fmt.Sprintf("n%d", i), []string{"", "r1", "r2"}[random.IntN(3)], []string{"", "a", "b"}[random.IntN(3)])
 		c.label(n, random)
@@ -128,10 +128,10 @@ func TestGainsAreWhatTheCutGains(t *testing.T) {
 				id := snap.ID(i)
 				got := c.gains(c.plugin, c.pod(id.Name))
 				for _, info := range c.nodes() {
-					move := cut.Move{Workload: id, To: kube.LocalityOf(info.Node())}
+					move := cuttest.Move{Workload: id, To: kube.LocalityOf(info.Node())}
 					var want float64
 					for _, level := range locality.Levels() {
-						want += closeness.step(level) * cut.Delta(snap, assignment, move, routing, level)
+						want += closeness.step(level) * cuttest.Delta(snap, assignment, move, routing, level)
 					}
 					// The cut is a difference of sums over the whole graph.
 					if math.Abs(got[move.To.Node]-want) > 1e-6*want+1e-3 {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
@@ -83,9 +83,9 @@ func TestGainsAtLabelledLevelsAreWhatTheCutGains(t *testing.T) {
 				assignment, at := c.asZones(level.position)
 				for i := range snap.Len() {
 					for name, to := range at {
-						gain := level.step * cut.Delta(snap, assignment, cut.Move{Workload: snap.ID(i), To: to}, routing, locality.Zone)
+						gain := level.step * cuttest.Delta(snap, assignment, cuttest.Move{Workload: snap.ID(i), To: to}, routing, locality.Zone)
 						if level.level == locality.Node {
-							gain = level.step * cut.Delta(snap, assignment, cut.Move{Workload: snap.ID(i), To: to}, routing, locality.Node)
+							gain = level.step * cuttest.Delta(snap, assignment, cuttest.Move{Workload: snap.ID(i), To: to}, routing, locality.Node)
 						}
 						want[snap.ID(i).Name][name] += gain
 						if gain > 1 {
@@ -113,9 +113,9 @@ func TestGainsAtLabelledLevelsAreWhatTheCutGains(t *testing.T) {
 
 // asZones returns the assignment, and where each node is, with the domains of a
 // level in the place of zones.
-func (c *cluster) asZones(position int) (*cut.Assignment, map[string]locality.Locality) {
+func (c *cluster) asZones(position int) (*cuttest.Assignment, map[string]locality.Locality) {
 	desired, at := map[flowgraph.WorkloadID]int32{}, map[string]locality.Locality{}
-	a := cut.NewAssignment(desired)
+	a := cuttest.NewAssignment(desired)
 	for _, info := range c.nodes() {
 		node, topology := info.Node(), c.plugin.scorer.topology
 		domain := topology.Domains(kube.LocalityOf(node), kube.ValuesOf(node, topology))[position]

@@ -1,8 +1,8 @@
-// Package cut measures an assignment: how much of a graph's traffic stays
-// within the nodes, zones and regions, how much crosses their boundaries, and
-// what one move changes. It is the reference that scores are checked against,
-// so it is written to be read, not to be fast.
-package cut
+// Package cuttest measures an assignment the slow way: how much of a graph's
+// traffic stays within the nodes, zones and regions, and what one move changes. It
+// is the independent oracle of tests, of package cut's among them, so it is
+// written to be read, and shares no code with what it checks.
+package cuttest
 
 import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
