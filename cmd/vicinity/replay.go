@@ -257,7 +257,7 @@ func (p *replayPlan) report(in *replayInput, results [][]*sim.Result, order sim.
 		r.Runs = append(r.Runs, replayreport.NewRun(name, config, samples, o.price, o.timing))
 	}
 	for _, given := range p.given {
-		add(given.name, given.from, &sim.Result{Assigned: given.assigned})
+		add(given.name, given.from, &sim.Result{Assigned: given.assigned, Idle: given.idle})
 	}
 	for i, run := range p.replayed {
 		add(run.Name, run.From, results[i]...)

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim/meshes"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
@@ -129,10 +127,10 @@ func edgesInput(edges, cluster string) (*replayInput, error) {
 
 func (in *replayInput) summary() replayreport.Input {
 	c := in.replayable.Cluster
-	o := sim.Measure(c, make(cluster.Assignment, len(c.Workloads)))
+	total, external := c.Traffic()
 	s := replayreport.Input{
 		Name: in.name, Nodes: len(c.Nodes), Workloads: len(c.Workloads), Edges: len(c.Edges),
-		BytesPerSecond: o.Total, ExternalBytesPerSecond: o.External,
+		BytesPerSecond: total, ExternalBytesPerSecond: external,
 	}
 	for _, w := range c.Workloads {
 		s.Pods += int(w.Replicas)

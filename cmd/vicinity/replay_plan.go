@@ -24,8 +24,8 @@ type replayPlan struct {
 }
 
 type givenAssignment struct {
-	name, from string
-	assigned   cluster.Assignment
+	name, from     string
+	assigned, idle cluster.Assignment // idle pods take room and do not serve
 }
 
 // recordedRun is the name of the assignment that came with the input.
@@ -168,7 +168,7 @@ func (p *replayPlan) addBuiltIn(name string, in *replayInput) error {
 		if in.replayable.Cluster.Assigned == nil {
 			return usageErrorf("--run %s: %s has no assignment", name, in.name)
 		}
-		p.given = append(p.given, givenAssignment{name, "the input", in.replayable.Cluster.Assigned})
+		p.given = append(p.given, givenAssignment{name, "the input", in.replayable.Cluster.Assigned, in.replayable.Cluster.Idle})
 		return nil
 	}
 	run, ok, err := kubesim.BuiltIn(name)
@@ -201,6 +201,6 @@ func (p *replayPlan) addAssignment(arg string, in *replayInput) error {
 	for _, w := range warnings {
 		in.warnings = append(in.warnings, path+": "+w.String())
 	}
-	p.given = append(p.given, givenAssignment{name, path, assigned})
+	p.given = append(p.given, givenAssignment{name: name, from: path, assigned: assigned})
 	return nil
 }

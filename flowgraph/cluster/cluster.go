@@ -7,6 +7,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
@@ -27,7 +28,7 @@ type Node struct {
 	// Labels are its values of the labels of Cluster.Scale, by their position
 	// there, "" where it has none. They are replaced, never written.
 	Labels []string
-	// Allocatable is what pods can have of it.
+	// Allocatable is what pods can have of it; a node without any takes no pod.
 	Allocatable Resources
 	// MaxPods is how many pods it takes.
 	MaxPods int32
@@ -48,6 +49,9 @@ type Workload struct {
 	// Exceptions are the routes of calls from some namespaces, where rules that
 	// stand there, or are exported to there only, say otherwise; nil without any.
 	Exceptions map[string]Route
+	// Headless says that no proxy divides calls to it: it has no Service, or only
+	// headless ones. Its pods call each other by name and never themselves.
+	Headless bool
 	// Fixed workloads are not placed anew: their pods stay where the cluster
 	// has them (DaemonSets, for example).
 	Fixed bool
@@ -75,6 +79,12 @@ func (w *Workload) RouteFrom(namespace string) Route {
 	return w.Route
 }
 
+// RoutesEqual reports whether calls to both are divided alike, wherever they come
+// from.
+func (w *Workload) RoutesEqual(other *Workload) bool {
+	return w.Headless == other.Headless && w.Route.Equal(other.Route) && maps.EqualFunc(w.Exceptions, other.Exceptions, Route.Equal)
+}
+
 // Cluster is what a replay starts from.
 type Cluster struct {
 	// Scale is the levels at which traffic is measured.
@@ -84,6 +94,9 @@ type Cluster struct {
 	// Assigned is the assignment that was found; nil when none is known. It may
 	// have more pods than a workload wants (a rollout), or fewer.
 	Assigned Assignment
+	// Idle is where pods are that take room and do not serve: they are not ready,
+	// for example. Nil when there are none.
+	Idle Assignment
 	// Edges is the traffic: with one entry for each pair of workloads at most in
 	// each direction. An end that is not among Workloads counts as traffic with
 	// the outside, which no assignment can keep local.
@@ -105,8 +118,8 @@ func (c *Cluster) Validate() error {
 			report("a node has no name")
 		case nodes[n.Node]:
 			report("two nodes are called %s", n.Node)
-		case n.Allocatable.MilliCPU <= 0 || n.Allocatable.Memory <= 0 || n.MaxPods <= 0:
-			report("node %s has no capacity: %d millicores, %d bytes, %d pods", n.Node, n.Allocatable.MilliCPU, n.Allocatable.Memory, n.MaxPods)
+		case n.Allocatable.MilliCPU < 0 || n.Allocatable.Memory < 0 || n.MaxPods < 0:
+			report("node %s has less than no room: %d millicores, %d bytes, %d pods", n.Node, n.Allocatable.MilliCPU, n.Allocatable.Memory, n.MaxPods)
 		}
 		nodes[n.Node] = true
 	}
@@ -140,5 +153,24 @@ func (c *Cluster) Validate() error {
 	if c.Assigned != nil {
 		errs = append(errs, c.Assigned.Validate(c))
 	}
+	if c.Idle != nil {
+		errs = append(errs, c.Idle.Validate(c))
+	}
 	return errors.Join(errs...)
+}
+
+// Traffic returns the traffic of all edges, in bytes per second in both directions,
+// and the part of it that has an end outside the cluster.
+func (c *Cluster) Traffic() (total, external float64) {
+	inside := make(map[flowgraph.WorkloadID]bool, len(c.Workloads))
+	for _, w := range c.Workloads {
+		inside[w.ID] = true
+	}
+	for _, e := range c.Edges {
+		total += e.BytesPerSecond()
+		if !inside[e.From] || !inside[e.To] {
+			external += e.BytesPerSecond()
+		}
+	}
+	return total, external
 }

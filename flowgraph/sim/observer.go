@@ -7,6 +7,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 )
 
 // Observer is what a scheduler would know of the traffic of a recording, and the
@@ -99,11 +100,16 @@ func (o *Observer) Mean() []flowgraph.Edge {
 // Outcome returns what a run did to a cluster: of the traffic the means of its
 // course, of everything else what its assignment at the end does. The cluster is
 // that at the end, with the mean of the traffic as its edges; nodes and workloads
-// of the universe that it does not have are left out.
-func (r *Course) Outcome(universe, end *cluster.Cluster) (*Outcome, cluster.Assignment) {
-	assigned := translate(universe, r.Assigned, end)
-	o := Measure(end, assigned)
-	o.Total, o.External, o.Levels = r.Total, r.External, r.Levels
+// of the universe that it does not have are left out. assigned is where the pods
+// serve at the end.
+func (r *Course) Outcome(universe, end *cluster.Cluster) (o *cut.Outcome, assigned cluster.Assignment) {
+	assigned = translate(universe, r.Assigned, end)
+	var idle cluster.Assignment
+	if r.Idle != nil {
+		idle = translate(universe, r.Idle, end)
+	}
+	o = cut.Measure(end, assigned, idle)
+	o.Total, o.External, o.Unserved, o.Levels = r.Total, r.External, r.Unserved, r.Levels
 	return o, assigned
 }
 

@@ -70,19 +70,17 @@ func Events(c *cluster.Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], e
 		return nil, fmt.Errorf("order %s: the input has no assignment to begin with", order)
 	}
 	events := []Event{{Kind: Observe, Traffic: traffic(c)}}
-	for w, nodes := range c.Assigned {
+	for w := range c.Workloads {
 		if order != Rollout && !c.Workloads[w].Fixed {
 			continue
 		}
-		for i, node := range nodes {
-			events = append(events, Event{Pod: Pod{int32(w), int32(i)}, Node: node})
-		}
+		events = append(events, found(c, int32(w))...)
 	}
 	for _, w := range arrivals(c, order, rng) {
 		events = append(events, bring(c, w, order)...)
 	}
 	if order == Random {
-		// The pods that have their place stay in front.
+		// The pods that have a node stay in front.
 		free := slices.IndexFunc(events, func(e Event) bool { return e.Kind == Arrive && e.Node == Anywhere })
 		if free >= 0 {
 			rest := events[free:]
@@ -115,6 +113,31 @@ func arrivals(c *cluster.Cluster, order Order, rng *rand.Rand) []int32 {
 	return workloads
 }
 
+// found returns the arrivals of a workload's pods where the cluster has them: those
+// that serve, and then those that do not.
+func found(c *cluster.Cluster, w int32) []Event {
+	var events []Event
+	add := func(assigned cluster.Assignment, kinds ...EventKind) {
+		if assigned == nil {
+			return
+		}
+		for _, node := range assigned[w] {
+			id := Pod{w, int32(len(events) / len(kinds))}
+			for _, kind := range kinds {
+				events = append(events, Event{Kind: kind, Pod: id, Node: node})
+			}
+		}
+	}
+	add(c.Assigned, Arrive)
+	serving := events
+	events = nil
+	add(c.Idle, Arrive, Unready)
+	for i := range events {
+		events[i].Pod.Ordinal += int32(len(serving))
+	}
+	return append(serving, events...)
+}
+
 // bring returns the arrivals of a workload's pods.
 func bring(c *cluster.Cluster, w int32, order Order) []Event {
 	var events []Event
@@ -124,10 +147,13 @@ func bring(c *cluster.Cluster, w int32, order Order) []Event {
 		}
 		return events
 	}
-	found := int32(len(c.Assigned[w]))
-	for i := range max(found, c.Workloads[w].Replicas) {
-		e := Event{Pod: Pod{w, found + i}, Node: Anywhere}
-		if i < found {
+	there := int32(len(c.Assigned[w]))
+	if c.Idle != nil {
+		there += int32(len(c.Idle[w]))
+	}
+	for i := range max(there, c.Workloads[w].Replicas) {
+		e := Event{Pod: Pod{w, there + i}, Node: Anywhere}
+		if i < there {
 			e.Kind, e.Instead = Restart, i
 		}
 		events = append(events, e)

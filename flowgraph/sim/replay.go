@@ -68,13 +68,13 @@ const (
 	Restart
 	// Observe says that new traffic is known.
 	Observe
-	// Bind says that a pod that had no node when it arrived has got one. For a
-	// Timeline, as are those that follow.
-	Bind
 	// Unready says that a pod with a node does not serve.
 	Unready
 	// Ready says that it does, as every pod with a node does at first.
 	Ready
+	// Bind says that a pod that had no node when it arrived has got one. For a
+	// Timeline, as are those that follow.
+	Bind
 	// NodeUp says that a node is there, or that it has changed.
 	NodeUp
 	// NodeDown says that a node is gone.
@@ -83,8 +83,9 @@ const (
 
 // Result is what a replay leaves behind.
 type Result struct {
-	// Assigned is the assignment at the end, as in Cluster.
-	Assigned cluster.Assignment
+	// Assigned is where the serving pods are at the end, Idle where those are that
+	// take room and do not serve; Idle is nil when there are none.
+	Assigned, Idle cluster.Assignment
 	// Unschedulable is how many pods fitted nowhere when they arrived.
 	Unschedulable int
 	// Took has the time of each decision in order, pods with a given node
@@ -95,7 +96,8 @@ type Result struct {
 // Run replays events. Every event sees what those before it have left. Those that
 // are for a Timeline are an error.
 func Run(ctx context.Context, c *cluster.Cluster, events iter.Seq[Event], placer Placer) (*Result, error) {
-	r := &run{placer: placer, at: make([]map[int32]int32, len(c.Workloads)), result: &Result{}}
+	r := &run{pods: pods{c: c, placer: placer, timed: true, touched: func(int32) {}}}
+	r.pods.grow()
 	for e := range events {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("replaying: %w", err)
@@ -104,29 +106,30 @@ func Run(ctx context.Context, c *cluster.Cluster, events iter.Seq[Event], placer
 			return nil, fmt.Errorf("replaying pod %d of %s: %w", e.Pod.Ordinal, c.Workloads[e.Pod.Workload].ID, err)
 		}
 	}
-	r.result.Assigned = make(cluster.Assignment, len(c.Workloads))
-	for w, pods := range r.at {
-		for _, ordinal := range sortedKeys(pods) {
-			r.result.Assigned[w] = append(r.result.Assigned[w], pods[ordinal])
-		}
-	}
-	return r.result, nil
+	result := &Result{Unschedulable: r.unschedulable, Took: r.pods.took}
+	result.Assigned, result.Idle = r.pods.assignments()
+	return result, nil
 }
 
 // run is the state of a replay.
 type run struct {
-	placer Placer
-	at     []map[int32]int32 // by workload: ordinal -> node
-	result *Result
+	pods          pods
+	unschedulable int
 }
 
 func (r *run) apply(ctx context.Context, e Event) error {
 	switch e.Kind {
 	case Observe:
-		r.placer.Observe(e.Traffic)
+		r.pods.placer.Observe(e.Traffic)
 		return nil
 	case Leave:
 		return r.leave(e.Pod)
+	case Unready, Ready:
+		p, err := r.pods.get(e.Pod)
+		if err == nil {
+			r.pods.setUnready(e.Pod.Workload, p, e.Kind == Unready)
+		}
+		return err
 	case Restart:
 		placed, err := r.arrive(ctx, e)
 		if err != nil || !placed {
@@ -141,29 +144,21 @@ func (r *run) apply(ctx context.Context, e Event) error {
 }
 
 func (r *run) arrive(ctx context.Context, e Event) (placed bool, err error) {
-	d, err := r.placer.Place(ctx, e.Pod, e.Node)
+	p, err := r.pods.arrive(e.Pod)
 	if err != nil {
 		return false, err
 	}
-	if e.Node == Anywhere {
-		r.result.Took = append(r.result.Took, d.Took)
+	if placed, err = r.pods.put(ctx, e.Pod.Workload, p, e.Pod.Ordinal, e.Node); err == nil && !placed {
+		r.unschedulable++
 	}
-	if d.Node == Anywhere {
-		r.result.Unschedulable++
-		return false, nil
-	}
-	if r.at[e.Pod.Workload] == nil {
-		r.at[e.Pod.Workload] = map[int32]int32{}
-	}
-	r.at[e.Pod.Workload][e.Pod.Ordinal] = d.Node
-	return true, nil
+	return placed, err
 }
 
-// leave removes a pod, or does nothing when it was never placed.
-func (r *run) leave(pod Pod) error {
-	if _, placed := r.at[pod.Workload][pod.Ordinal]; !placed {
+// leave removes a pod, or does nothing when it was never there.
+func (r *run) leave(id Pod) error {
+	p := r.pods.by[id.Workload][id.Ordinal]
+	if p.state() == absent {
 		return nil
 	}
-	delete(r.at[pod.Workload], pod.Ordinal)
-	return r.placer.Remove(pod)
+	return r.pods.leave(id, p)
 }

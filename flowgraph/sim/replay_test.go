@@ -173,7 +173,7 @@ func TestEventsRefuseARolloutFromNothing(t *testing.T) {
 func TestRunNamesThePod(t *testing.T) {
 	events := slices.Values([]Event{{Pod: Pod{2, 7}, Node: 1}, {Pod: Pod{2, 7}, Node: 1}})
 	_, err := Run(t.Context(), testCluster(), events, newFirstFit(9, 9))
-	if err == nil || !strings.Contains(err.Error(), "pod 7 of x/c: placed twice") {
+	if err == nil || !strings.Contains(err.Error(), "pod 7 of x/c arrives twice") {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // Step is what happens in a cluster between two moments.
@@ -65,19 +68,18 @@ type ClusterPlacer interface {
 //
 // The traffic is measured after the warm-up, at every moment by the pods that
 // serve then: those that do in the recording, where they have a node and are
-// ready. In a run, the pods that stand for them do. So what a pod would say that
-// has no node here counts as crossing, where it has one in the recording.
+// ready. In a run, the pods that stand for them do, where they have a node.
 type Timeline struct {
 	o      TimelineOptions
-	active ClusterPlacer // nil while the recording decides
+	active ClusterPlacer // nil while the recording decides; the pods' Placer
 	began  bool          // whether the warm-up is over
 
-	pods    []map[int32]*instance // by workload, and ordinal in the recording
-	next    []int32               // by workload: the next ordinal for the Placer
-	up      []bool                // by node
-	waiting []Pod                 // by the recording's ordinals, those that fitted nowhere
-	freed   bool                  // whether there may be room for them now
-	placed  int                   // how many pods have a node
+	pods     pods       // by the ordinals of the recording
+	recorded []recorded // by workload
+	next     []int32    // by workload: the next ordinal for the Placer
+	up       []bool     // by node
+	waiting  []Pod      // those that fitted nowhere
+	freed    bool       // whether there may be room for them now
 
 	meter  *meter
 	curve  curve
@@ -105,26 +107,24 @@ type TimelineOptions struct {
 
 // NewTimeline returns a run over a recording that has not begun.
 func NewTimeline(o TimelineOptions) *Timeline {
-	t := &Timeline{o: o}
+	t := &Timeline{o: o, pods: pods{c: o.Cluster, timed: o.Timed}}
 	t.grow()
-	t.meter = newMeter(o.Cluster, t.count)
-	t.curve.zone = t.meter.places.zone
+	t.meter = newMeter(o.Cluster, func(w int32) []int32 { return t.pods.in(serving, w) })
+	t.pods.touched = t.meter.touch
+	t.curve.zone = slices.Index(o.Cluster.Scale.Levels(), locality.Zone)
 	return t
 }
 
-// instance is a pod in the recording and what stands for it in a run.
-type instance struct {
-	// node is where it is in the recording, at where it is in this run; Anywhere
-	// while it has none. In the recording, the node may be gone.
-	node, at int32
-	// as is its ordinal to the Placer, if it is placed.
-	as int32
-	// unready is so in the recording.
+// recorded is where the pods of a workload are in the recording, by their ordinals.
+type recorded map[int32]*recordedPod
+
+type recordedPod struct {
+	node    int32 // Anywhere while it has none; it may be gone
 	unready bool
 }
 
 // serves reports whether a pod does so in the recording, if its node is up.
-func (p *instance) serves() bool { return p.node != Anywhere && !p.unready }
+func (p *recordedPod) serves() bool { return p.node != Anywhere && !p.unready }
 
 // Step goes on by one step. After an error the run is of no more use.
 func (t *Timeline) Step(ctx context.Context, s *Step) error {
@@ -155,14 +155,15 @@ func (t *Timeline) Step(ctx context.Context, s *Step) error {
 	}
 	kept := t.meter.end(t.began)
 	t.course.To = s.At
-	t.curve.add(s, kept, t.placed, t.nodes(), len(t.meter.places.at[t.curve.zone].domains) > 0)
+	t.curve.add(s, kept, t.pods.placed, t.nodes(), t.meter.layout.HasZones())
 	return nil
 }
 
 // grow makes room for what is new in the cluster.
 func (t *Timeline) grow() {
-	for len(t.pods) < len(t.o.Cluster.Workloads) {
-		t.pods, t.next = append(t.pods, map[int32]*instance{}), append(t.next, 0)
+	t.pods.grow()
+	for len(t.recorded) < len(t.o.Cluster.Workloads) {
+		t.recorded, t.next = append(t.recorded, recorded{}), append(t.next, 0)
 	}
 	for len(t.up) < len(t.o.Cluster.Nodes) {
 		t.up = append(t.up, false)
@@ -173,23 +174,6 @@ func (t *Timeline) grow() {
 // them.
 func (t *Timeline) follows(workload int32) bool {
 	return t.active == nil || t.o.Cluster.Workloads[workload].Fixed
-}
-
-// count returns where the pods of a workload are that serve, and how many do in
-// the recording.
-func (t *Timeline) count(workload int32) (nodes []int32, recorded int32) {
-	for _, p := range t.pods[workload] {
-		if !p.serves() {
-			continue
-		}
-		if p.at != Anywhere {
-			nodes = append(nodes, p.at)
-		}
-		if t.up[p.node] {
-			recorded++
-		}
-	}
-	return nodes, recorded
 }
 
 func (t *Timeline) nodes() (n int) {
@@ -209,12 +193,13 @@ type Course struct {
 	// Observed is the part of it that is no gap. Everything below is a mean over
 	// it, in bytes per second.
 	Observed time.Duration
-	// Total, External and Levels are as in Outcome, of all levels at which any
-	// node has had a domain.
-	Total, External float64
-	Levels          []LevelOutcome
-	// Assigned is the assignment at the end, as in Cluster.
-	Assigned cluster.Assignment
+	// Total, External, Unserved and Levels are as in cut.Outcome, of all levels at
+	// which any node has a domain.
+	Total, External, Unserved float64
+	Levels                    []cut.LevelOutcome
+	// Assigned is where the serving pods are at the end, Idle where those are that
+	// take room and do not serve.
+	Assigned, Idle cluster.Assignment
 	// Unschedulable is how many pods fitted nowhere when they arrived.
 	Unschedulable int
 	// Lost is how many pods lost their node and were placed again.
@@ -231,14 +216,8 @@ type Course struct {
 // Course returns what the run has come to.
 func (t *Timeline) Course() *Course {
 	c := t.course
-	c.Assigned = make(cluster.Assignment, len(t.pods))
-	for w, pods := range t.pods {
-		for _, ordinal := range sortedKeys(pods) {
-			if at := pods[ordinal].at; at != Anywhere {
-				c.Assigned[w] = append(c.Assigned[w], at)
-			}
-		}
-	}
+	c.Assigned, c.Idle = t.pods.assignments()
+	c.Decisions, c.Took = t.pods.decisions, t.pods.took
 	t.meter.report(&c)
 	c.Moments = t.curve.moments()
 	return &c

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 )
 
 // Moment is a mean over some time that ends At, gaps left out.
@@ -77,9 +79,9 @@ func (c *curve) moments() []Moment {
 		if seconds == 0 {
 			continue
 		}
-		kept := &s.sums.kept[Configured]
+		kept := &s.sums.kept.Local[cut.Configured]
 		m := Moment{At: s.at, BytesPerSecond: s.sums.total / seconds, Pods: s.pods, Nodes: s.nodes}
-		m.CrossNode = max(s.sums.total-kept[atNode], 0) / seconds
+		m.CrossNode = max(s.sums.total-kept[0], 0) / seconds
 		if s.zones {
 			m.CrossZone = max(s.sums.total-kept[c.zone], 0) / seconds
 		}

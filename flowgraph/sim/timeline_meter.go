@@ -8,16 +8,18 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 )
 
 // meter adds up over time what stays of the traffic. Which part of an edge stays
 // depends on where the pods of its workloads are and not on its rate, so that it
 // is computed anew only when pods have changed.
 type meter struct {
-	pods func(workload int32) (nodes []int32, recorded int32)
+	// serving returns on which nodes the pods of a workload are that serve.
+	serving func(workload int32) []int32
 
-	c       cluster.Cluster // as it is measured: Replicas are the pods that there are
-	places  placement
+	c       cluster.Cluster // as it is measured
+	layout  *cut.Layout
 	edges   map[edgeKey]*measured
 	of      [][]*measured // by workload, those with it at an end
 	touched []bool        // by workload: its pods have changed
@@ -37,13 +39,17 @@ type edgeKey struct{ from, to flowgraph.WorkloadID }
 
 // measured is an edge that has been seen.
 type measured struct {
-	ends pair
-	// part is what stays of it, by the pods as they are.
-	part [modelCount]byLevel
-	// seconds is the integral of part over the step, up to since.
-	seconds [modelCount]byLevel
-	since   time.Duration
-	step    int // which seconds and since are of
+	from, to int32 // positions, cut.Outside where one is outside the cluster
+	// stays is what stays of it, by the pods as they are, nothing while an end has
+	// none that serves: served is 1 or 0.
+	stays  cut.Stays
+	served float64
+	// seconds is the integral of stays over the step, up to since; servedFor that of
+	// served.
+	seconds   cut.Stays
+	servedFor float64
+	since     time.Duration
+	step      int // which seconds and since are of
 }
 
 // flowing is the rate of an edge in a step.
@@ -54,15 +60,15 @@ type flowing struct {
 
 // sums are bytes.
 type sums struct {
-	observed        time.Duration
-	total, external float64
-	kept            [modelCount]byLevel
+	observed                  time.Duration
+	total, external, unserved float64
+	kept                      cut.Stays
 }
 
-func newMeter(c *cluster.Cluster, pods func(int32) ([]int32, int32)) *meter {
-	m := &meter{pods: pods, edges: map[edgeKey]*measured{}, lookup: map[flowgraph.WorkloadID]int32{}}
+func newMeter(c *cluster.Cluster, serving func(int32) []int32) *meter {
+	m := &meter{serving: serving, edges: map[edgeKey]*measured{}, lookup: map[flowgraph.WorkloadID]int32{}}
 	m.c.Scale = c.Scale
-	m.places.c, m.places.scale, m.places.at = &m.c, scaleOf(c), domains(&m.c)
+	m.layout = cut.NewLayout(&m.c, nil)
 	m.sync(c)
 	return m
 }
@@ -87,46 +93,41 @@ func (m *meter) begin(s *Step, c *cluster.Cluster) error {
 
 // sync takes over the nodes and workloads.
 func (m *meter) sync(c *cluster.Cluster) {
-	same := func(a, b cluster.Node) bool { return a.Locality == b.Locality && slices.Equal(a.Labels, b.Labels) }
+	same := func(a, b cluster.Node) bool {
+		return a.Locality == b.Locality && slices.Equal(a.Labels, b.Labels)
+	}
 	if !slices.EqualFunc(m.c.Nodes, c.Nodes, same) {
-		moved := !slices.EqualFunc(m.c.Nodes, c.Nodes[:min(len(m.c.Nodes), len(c.Nodes))], same)
+		// A new node may tell the region of others in its zone.
 		m.c.Nodes = slices.Clone(c.Nodes)
-		for k, l := range domains(&m.c) {
-			m.places.at[k].domainOf, m.places.at[k].domains = l.domainOf, l.domains
-		}
-		if moved {
-			for w := range m.c.Workloads {
-				m.touch(int32(w))
-			}
+		m.layout.SetNodes()
+		for w := range m.c.Workloads {
+			m.touch(int32(w))
 		}
 	}
 	for w := len(m.c.Workloads); w < len(c.Workloads); w++ {
 		m.c.Workloads = append(m.c.Workloads, c.Workloads[w])
-		m.places.assigned = append(m.places.assigned, nil)
-		for k := range m.places.at {
-			m.places.at[k].places = append(m.places.at[k].places, nil)
-		}
 		m.of, m.touched = append(m.of, nil), append(m.touched, false)
 		m.lookup[c.Workloads[w].ID] = int32(w)
 		m.touch(int32(w))
 		m.known(c.Workloads[w].ID)
 	}
+	m.layout.Grow()
 	for w := range m.c.Workloads {
-		if was, is := &m.c.Workloads[w], &c.Workloads[w]; was.Routing != is.Routing || !was.Shares.Equal(is.Shares) {
-			was.Routing, was.Shares = is.Routing, is.Shares
+		if was, is := &m.c.Workloads[w], &c.Workloads[w]; !was.RoutesEqual(is) {
+			was.Route, was.Exceptions, was.Headless = is.Route, is.Exceptions, is.Headless
 			m.touch(int32(w))
 		}
 	}
 }
 
-// known forgets the edges of a workload that was outside the cluster by now.
+// known forgets the edges of a workload that was outside the cluster so far.
 func (m *meter) known(id flowgraph.WorkloadID) {
 	for key := range m.edges {
 		if key.from != id && key.to != id {
 			continue
 		}
 		old := m.edges[key]
-		for _, end := range [...]int32{old.ends.from, old.ends.to} {
+		for _, end := range [...]int32{old.from, old.to} {
 			if end >= 0 {
 				m.of[end] = slices.DeleteFunc(m.of[end], func(e *measured) bool { return e == old })
 			}
@@ -145,19 +146,29 @@ func (m *meter) edge(e flowgraph.Edge) *measured {
 		if w, ok := m.lookup[id]; ok {
 			return w
 		}
-		return Anywhere
+		return cut.Outside
 	}
-	added := &measured{ends: pair{at(e.From), at(e.To)}}
+	added := &measured{from: at(e.From), to: at(e.To)}
 	m.edges[key] = added
-	if added.ends.from < 0 || added.ends.to < 0 {
+	if added.from < 0 || added.to < 0 {
 		return added
 	}
-	added.part = m.places.underModels(added.ends, 1, nil)
-	m.of[added.ends.from] = append(m.of[added.ends.from], added)
-	if added.ends.from != added.ends.to {
-		m.of[added.ends.to] = append(m.of[added.ends.to], added)
+	m.touch(added.from) // what stays is found before time goes on
+	m.of[added.from] = append(m.of[added.from], added)
+	if added.from != added.to {
+		m.of[added.to] = append(m.of[added.to], added)
 	}
 	return added
+}
+
+// measure finds what stays of an edge as the pods are.
+func (m *meter) measure(e *measured) {
+	served := false
+	e.stays, served = m.layout.Stays(e.from, e.to)
+	e.served = 0
+	if served {
+		e.served = 1
+	}
 }
 
 // touch says that the pods of a workload change at the moment.
@@ -180,19 +191,13 @@ func (m *meter) advance(to time.Duration) {
 // refresh computes anew what has changed.
 func (m *meter) refresh() {
 	for _, w := range m.dirty {
-		nodes, recorded := m.pods(w)
-		m.places.assigned[w] = nodes
-		m.c.Workloads[w].Replicas = max(recorded, int32(len(nodes)))
-		for k := range m.places.at {
-			l := &m.places.at[k]
-			l.places[w] = tallied(nodes, l.domainOf)
-		}
+		m.layout.Set(w, m.serving(w))
 	}
 	for _, w := range m.dirty {
 		m.touched[w] = false
 		for _, e := range m.of[w] {
 			m.settle(e)
-			e.part = m.places.underModels(e.ends, 1, nil)
+			m.measure(e)
 		}
 	}
 	m.dirty = m.dirty[:0]
@@ -201,14 +206,11 @@ func (m *meter) refresh() {
 // settle brings the integral of an edge up to the moment.
 func (m *meter) settle(e *measured) {
 	if e.step != m.step {
-		e.step, e.since, e.seconds = m.step, 0, [modelCount]byLevel{}
+		e.step, e.since, e.seconds, e.servedFor = m.step, 0, cut.Stays{}, 0
 	}
 	if dt := (m.at - e.since).Seconds(); dt > 0 {
-		for model := range e.part {
-			for level, part := range e.part[model] {
-				e.seconds[model][level] += part * dt
-			}
-		}
+		e.seconds.Add(&e.stays, dt)
+		e.servedFor += e.served * dt
 	}
 	e.since = m.at
 }
@@ -225,16 +227,13 @@ func (m *meter) end(counts bool) sums {
 	for _, e := range m.current {
 		bytes := e.rate * m.length.Seconds()
 		s.total += bytes
-		if e.ends.from < 0 || e.ends.to < 0 {
+		if e.from < 0 || e.to < 0 {
 			s.external += bytes
 			continue
 		}
 		m.settle(e.measured)
-		for model := range e.seconds {
-			for level, seconds := range e.seconds[model] {
-				s.kept[model][level] += e.rate * seconds
-			}
-		}
+		s.kept.Add(&e.seconds, e.rate)
+		s.unserved += e.rate * max(m.length.Seconds()-e.servedFor, 0)
 	}
 	if counts {
 		m.window.add(&s)
@@ -246,17 +245,21 @@ func (s *sums) add(other *sums) {
 	s.observed += other.observed
 	s.total += other.total
 	s.external += other.external
-	for model := range s.kept {
-		s.kept[model].add(&other.kept[model])
-	}
+	s.unserved += other.unserved
+	s.kept.Add(&other.kept, 1)
 }
 
 // report fills in the means over the window.
 func (m *meter) report(c *Course) {
 	c.Observed = m.window.observed
 	seconds := cmp.Or(m.window.observed.Seconds(), 1)
-	c.Total, c.External = m.window.total/seconds, m.window.external/seconds
-	c.Levels = m.places.outcomes(func(model Model, position int) float64 {
-		return min(m.window.kept[model][position]/seconds, c.Total)
-	})
+	c.Total, c.External, c.Unserved = m.window.total/seconds, m.window.external/seconds, m.window.unserved/seconds
+	var kept cut.Stays
+	kept.Add(&m.window.kept, 1/seconds)
+	c.Levels = m.layout.Outcomes(&kept)
+	for i := range c.Levels {
+		for model := range c.Levels[i].Local {
+			c.Levels[i].Local[model] = min(c.Levels[i].Local[model], c.Total)
+		}
+	}
 }

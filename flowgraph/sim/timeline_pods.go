@@ -13,9 +13,9 @@ func (t *Timeline) apply(ctx context.Context, e Event) error {
 	case Arrive:
 		return t.arrive(ctx, e)
 	case Bind, Unready, Ready, Leave:
-		p := t.pods[e.Pod.Workload][e.Pod.Ordinal]
-		if p == nil {
-			return fmt.Errorf("pod %d of %s has not arrived", e.Pod.Ordinal, t.o.Cluster.Workloads[e.Pod.Workload].ID)
+		p, err := t.pods.get(e.Pod)
+		if err != nil {
+			return err
 		}
 		return t.change(ctx, e, p)
 	case NodeUp:
@@ -27,63 +27,46 @@ func (t *Timeline) apply(ctx context.Context, e Event) error {
 }
 
 // change takes an event of a pod that has arrived.
-func (t *Timeline) change(ctx context.Context, e Event, p *instance) error {
-	t.meter.touch(e.Pod.Workload)
+func (t *Timeline) change(ctx context.Context, e Event, p *pod) error {
+	w, was := e.Pod.Workload, t.recorded[e.Pod.Workload][e.Pod.Ordinal]
 	switch e.Kind {
 	case Bind:
-		p.node = e.Node
-		return t.follow(ctx, e.Pod.Workload, p)
+		was.node = e.Node
+		t.pods.setUnready(w, p, !was.serves())
+		return t.follow(ctx, e.Pod, p)
 	case Leave:
-		delete(t.pods[e.Pod.Workload], e.Pod.Ordinal)
-		return t.takeAway(e.Pod.Workload, p)
+		delete(t.recorded[w], e.Pod.Ordinal)
+		t.freed = t.freed || p.at != Anywhere
+		return t.pods.leave(e.Pod, p)
 	}
-	p.unready = e.Kind == Unready
+	was.unready = e.Kind == Unready
+	t.pods.setUnready(w, p, !was.serves())
 	return nil
 }
 
 func (t *Timeline) arrive(ctx context.Context, e Event) error {
-	w := e.Pod.Workload
-	if t.pods[w][e.Pod.Ordinal] != nil {
-		return fmt.Errorf("pod %d of %s arrives twice", e.Pod.Ordinal, t.o.Cluster.Workloads[w].ID)
+	p, err := t.pods.arrive(e.Pod)
+	if err != nil {
+		return err
 	}
-	p := &instance{node: e.Node, at: Anywhere}
-	t.pods[w][e.Pod.Ordinal] = p
-	t.meter.touch(w)
-	if t.follows(w) {
-		return t.follow(ctx, w, p)
+	was := &recordedPod{node: e.Node}
+	t.recorded[e.Pod.Workload][e.Pod.Ordinal] = was
+	p.unready = !was.serves()
+	if t.follows(e.Pod.Workload) {
+		return t.follow(ctx, e.Pod, p)
 	}
 	return t.bring(ctx, e.Pod, p)
 }
 
 // bring places a pod for the first time.
-func (t *Timeline) bring(ctx context.Context, pod Pod, p *instance) error {
-	placed, err := t.place(ctx, pod.Workload, p)
+func (t *Timeline) bring(ctx context.Context, id Pod, p *pod) error {
+	placed, err := t.pods.put(ctx, id.Workload, p, t.ordinal(id.Workload), Anywhere)
 	if err != nil || placed {
 		return err
 	}
 	t.course.Unschedulable++
-	t.waiting = append(t.waiting, pod)
+	t.waiting = append(t.waiting, id)
 	return nil
-}
-
-// place lets the Placer choose a node for a pod that is on none.
-func (t *Timeline) place(ctx context.Context, w int32, p *instance) (placed bool, err error) {
-	as := t.ordinal(w)
-	d, err := t.active.Place(ctx, Pod{w, as}, Anywhere)
-	if err != nil {
-		return false, fmt.Errorf("a pod of %s: %w", t.o.Cluster.Workloads[w].ID, err)
-	}
-	t.course.Decisions++
-	if t.o.Timed {
-		t.course.Took = append(t.course.Took, d.Took)
-	}
-	if d.Node == Anywhere {
-		return false, nil
-	}
-	p.at, p.as = d.Node, as
-	t.placed++
-	t.meter.touch(w)
-	return true, nil
 }
 
 func (t *Timeline) ordinal(w int32) int32 {
@@ -92,53 +75,37 @@ func (t *Timeline) ordinal(w int32) int32 {
 }
 
 // follow puts a pod where it is in the recording, if this run does.
-func (t *Timeline) follow(ctx context.Context, w int32, p *instance) error {
-	if !t.follows(w) {
+func (t *Timeline) follow(ctx context.Context, id Pod, p *pod) error {
+	if !t.follows(id.Workload) {
 		return nil
 	}
-	to := p.node
+	to := t.recorded[id.Workload][id.Ordinal].node
 	if to != Anywhere && !t.up[to] {
 		to = Anywhere
 	}
 	if to == p.at {
 		return nil
 	}
-	if err := t.takeAway(w, p); err != nil || to == Anywhere {
+	if err := t.take(id.Workload, p); err != nil || to == Anywhere {
 		return err
 	}
-	return t.put(ctx, w, p, to)
+	return t.put(ctx, id.Workload, p, to)
 }
 
 // put puts a pod that is on no node onto a given one.
-func (t *Timeline) put(ctx context.Context, w int32, p *instance, node int32) error {
-	t.meter.touch(w)
-	p.at = node
-	t.placed++
-	if t.active == nil {
-		return nil
+func (t *Timeline) put(ctx context.Context, w int32, p *pod, node int32) error {
+	as := int32(0)
+	if t.active != nil {
+		as = t.ordinal(w)
 	}
-	p.as = t.ordinal(w)
-	if _, err := t.active.Place(ctx, Pod{w, p.as}, node); err != nil {
-		return fmt.Errorf("a pod of %s: %w", t.o.Cluster.Workloads[w].ID, err)
-	}
-	return nil
+	_, err := t.pods.put(ctx, w, p, as, node)
+	return err
 }
 
-// takeAway takes a pod from its node, if it has one.
-func (t *Timeline) takeAway(w int32, p *instance) error {
-	t.meter.touch(w)
-	if p.at == Anywhere {
-		return nil
-	}
-	p.at, t.freed = Anywhere, true
-	t.placed--
-	if t.active == nil {
-		return nil
-	}
-	if err := t.active.Remove(Pod{w, p.as}); err != nil {
-		return fmt.Errorf("a pod of %s: %w", t.o.Cluster.Workloads[w].ID, err)
-	}
-	return nil
+// take takes a pod from its node, which leaves room for others.
+func (t *Timeline) take(w int32, p *pod) error {
+	t.freed = t.freed || p.at != Anywhere
+	return t.pods.take(w, p)
 }
 
 func (t *Timeline) nodeUp(ctx context.Context, node int32) error {
@@ -152,12 +119,11 @@ func (t *Timeline) nodeUp(ctx context.Context, node int32) error {
 	if was {
 		return nil
 	}
-	return t.each(func(pod Pod, p *instance) error {
-		if p.node != node {
+	return t.each(func(id Pod, p *pod) error {
+		if t.recorded[id.Workload][id.Ordinal].node != node {
 			return nil
 		}
-		t.meter.touch(pod.Workload)
-		return t.follow(ctx, pod.Workload, p)
+		return t.follow(ctx, id, p)
 	})
 }
 
@@ -167,17 +133,14 @@ func (t *Timeline) nodeDown(ctx context.Context, node int32) error {
 	}
 	t.up[node] = false
 	var lost []Pod
-	err := t.each(func(pod Pod, p *instance) error {
-		if p.node == node {
-			t.meter.touch(pod.Workload)
-		}
+	err := t.each(func(id Pod, p *pod) error {
 		if p.at != node {
 			return nil
 		}
-		if !t.follows(pod.Workload) {
-			lost = append(lost, pod)
+		if !t.follows(id.Workload) {
+			lost = append(lost, id)
 		}
-		return t.takeAway(pod.Workload, p)
+		return t.take(id.Workload, p)
 	})
 	if err != nil || t.active == nil {
 		return err
@@ -186,8 +149,8 @@ func (t *Timeline) nodeDown(ctx context.Context, node int32) error {
 		return err
 	}
 	t.course.Lost += len(lost)
-	for _, pod := range lost {
-		if err := t.bring(ctx, pod, t.pods[pod.Workload][pod.Ordinal]); err != nil {
+	for _, id := range lost {
+		if err := t.bring(ctx, id, t.pods.by[id.Workload][id.Ordinal]); err != nil {
 			return err
 		}
 	}
@@ -195,8 +158,8 @@ func (t *Timeline) nodeDown(ctx context.Context, node int32) error {
 }
 
 // each visits all pods in the order of workloads and ordinals.
-func (t *Timeline) each(visit func(Pod, *instance) error) error {
-	for w, pods := range t.pods {
+func (t *Timeline) each(visit func(Pod, *pod) error) error {
+	for w, pods := range t.pods.by {
 		for _, ordinal := range sortedKeys(pods) {
 			if err := visit(Pod{int32(w), ordinal}, pods[ordinal]); err != nil {
 				return err
@@ -214,15 +177,15 @@ func (t *Timeline) retry(ctx context.Context) error {
 	}
 	t.freed = false
 	full := map[int32]bool{}
-	waiting := t.waiting
+	all := t.waiting
 	t.waiting = nil
-	for _, pod := range waiting {
-		p := t.pods[pod.Workload][pod.Ordinal]
-		if p == nil || p.at != Anywhere {
+	for _, pod := range all {
+		p := t.pods.by[pod.Workload][pod.Ordinal]
+		if p.state() != waiting {
 			continue // it has left
 		}
 		if !full[pod.Workload] {
-			placed, err := t.place(ctx, pod.Workload, p)
+			placed, err := t.pods.put(ctx, pod.Workload, p, t.ordinal(pod.Workload), Anywhere)
 			if err != nil {
 				return err
 			}
@@ -251,20 +214,24 @@ func (t *Timeline) takeOver(ctx context.Context, s *Step) error {
 			}
 		}
 	}
+	nodes := map[Pod]int32{}
+	err := t.each(func(id Pod, p *pod) error {
+		nodes[id] = p.at
+		return t.pods.take(id.Workload, p) // the Placer knows of none yet
+	})
+	if err != nil {
+		return err
+	}
+	t.pods.placer = t.active
 	stays := t.o.Order == Rollout || t.o.Order == Recorded
 	var homeless []Pod
-	err := t.each(func(pod Pod, p *instance) error {
-		fixed, node := t.o.Cluster.Workloads[pod.Workload].Fixed, p.at
-		if node != Anywhere {
-			p.at = Anywhere
-			t.placed--
-			t.meter.touch(pod.Workload)
-		}
+	err = t.each(func(id Pod, p *pod) error {
+		fixed, node := t.o.Cluster.Workloads[id.Workload].Fixed, nodes[id]
 		if node != Anywhere && (stays || fixed) {
-			return t.put(ctx, pod.Workload, p, node)
+			return t.put(ctx, id.Workload, p, node)
 		}
 		if !fixed {
-			homeless = append(homeless, pod)
+			homeless = append(homeless, id)
 		}
 		return nil
 	})
@@ -272,7 +239,7 @@ func (t *Timeline) takeOver(ctx context.Context, s *Step) error {
 		return err
 	}
 	for _, pod := range t.inOrder(homeless) {
-		if err := t.bring(ctx, pod, t.pods[pod.Workload][pod.Ordinal]); err != nil {
+		if err := t.bring(ctx, pod, t.pods.by[pod.Workload][pod.Ordinal]); err != nil {
 			return err
 		}
 	}
@@ -305,15 +272,15 @@ func (t *Timeline) inOrder(pods []Pod) []Pod {
 // restartAll restarts every workload once.
 func (t *Timeline) restartAll(ctx context.Context) error {
 	var workloads []int32
-	for w, pods := range t.pods {
+	for w, pods := range t.pods.by {
 		if len(pods) > 0 && !t.o.Cluster.Workloads[w].Fixed {
 			workloads = append(workloads, int32(w))
 		}
 	}
 	t.o.Rand.Shuffle(len(workloads), func(i, j int) { workloads[i], workloads[j] = workloads[j], workloads[i] })
 	for _, w := range workloads {
-		for _, ordinal := range sortedKeys(t.pods[w]) {
-			if err := t.restart(ctx, w, t.pods[w][ordinal]); err != nil {
+		for _, ordinal := range sortedKeys(t.pods.by[w]) {
+			if err := t.restart(ctx, w, t.pods.by[w][ordinal]); err != nil {
 				return err
 			}
 		}
@@ -323,12 +290,12 @@ func (t *Timeline) restartAll(ctx context.Context) error {
 
 // restart places a pod anew before the old one goes; that stays when the new one
 // fits nowhere.
-func (t *Timeline) restart(ctx context.Context, w int32, p *instance) error {
-	if p.at == Anywhere {
-		return nil // it waits
+func (t *Timeline) restart(ctx context.Context, w int32, p *pod) error {
+	if p.state() == waiting {
+		return nil
 	}
 	old := *p
-	placed, err := t.place(ctx, w, p)
+	placed, err := t.pods.put(ctx, w, p, t.ordinal(w), Anywhere)
 	if err != nil {
 		return err
 	}
@@ -336,5 +303,5 @@ func (t *Timeline) restart(ctx context.Context, w int32, p *instance) error {
 		t.course.Unschedulable++
 		return nil
 	}
-	return t.takeAway(w, &old)
+	return t.take(w, &old)
 }

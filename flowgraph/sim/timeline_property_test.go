@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -28,7 +30,7 @@ type churn struct {
 
 func newChurn(seed uint64) *churn {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	all := randomCluster(rng, 2+rng.IntN(6), 2+rng.IntN(6), 12, 4)
+	all := cuttest.RandomCluster(rng, 2+rng.IntN(6), 2+rng.IntN(6), 12, 4)
 	return &churn{
 		rng: rng, c: &cluster.Cluster{Scale: all.Scale, Nodes: all.Nodes[:1], Workloads: all.Workloads[:1]}, edges: all,
 		up: map[int32]bool{}, pods: map[Pod]int32{}, idle: map[Pod]bool{}, next: map[int32]int32{},
@@ -49,10 +51,10 @@ func (c *churn) grow() {
 		n.Labels = append([]string{fmt.Sprint(c.rng.IntN(3))}, n.Labels[1:]...)
 	}
 	if c.rng.IntN(5) == 0 {
-		c.c.Workloads[c.rng.IntN(len(c.c.Workloads))].Routing = randomRouting(c.rng)
+		c.c.Workloads[c.rng.IntN(len(c.c.Workloads))].Routing = cuttest.RandomRouting(c.rng)
 	}
 	if c.rng.IntN(5) == 0 {
-		c.c.Workloads[c.rng.IntN(len(c.c.Workloads))].Shares = randomShares(c.rng, 4)
+		c.c.Workloads[c.rng.IntN(len(c.c.Workloads))].Shares = cuttest.RandomShares(c.rng, 4)
 	}
 }
 
@@ -102,15 +104,6 @@ func (c *churn) measured(placed map[Pod]int32) (*cluster.Cluster, cluster.Assign
 		if c.pods[pod] != Anywhere && !c.idle[pod] {
 			assigned[pod.Workload] = append(assigned[pod.Workload], node)
 		}
-	}
-	recorded := make([]int32, len(m.Workloads))
-	for pod, node := range c.pods {
-		if c.up[node] && !c.idle[pod] {
-			recorded[pod.Workload]++
-		}
-	}
-	for w := range m.Workloads {
-		m.Workloads[w].Replicas = max(recorded[w], int32(len(assigned[w])))
 	}
 	return m, assigned
 }
@@ -179,23 +172,23 @@ func TestTimelineAgreesWithMeasure(t *testing.T) {
 func standing(t *testing.T, timeline *Timeline, placer *fewest) map[Pod]int32 {
 	t.Helper()
 	stand, placed := map[Pod]int32{}, map[Pod]int32{}
-	for w, pods := range timeline.pods {
+	for w, pods := range timeline.pods.by {
 		for ordinal, p := range pods {
 			if p.at != Anywhere {
 				stand[Pod{int32(w), ordinal}], placed[Pod{int32(w), p.as}] = p.at, p.at
 			}
 		}
 	}
-	if !maps.Equal(placed, placer.at) || timeline.placed != len(placed) {
-		t.Errorf("the run has %d pods, %v; the Placer %v", timeline.placed, placed, placer.at)
+	if !maps.Equal(placed, placer.at) || timeline.pods.placed != len(placed) {
+		t.Errorf("the run has %d pods, %v; the Placer %v", timeline.pods.placed, placed, placer.at)
 	}
 	return stand
 }
 
 // reference adds up Measure.
 type reference struct {
-	seconds, total float64
-	kept           [modelCount]map[locality.Level]float64
+	seconds, total, unserved float64
+	kept                     [4]map[locality.Level]float64
 }
 
 func (r *reference) add(c *churn, placed map[Pod]int32, s *Step, seconds float64) {
@@ -203,15 +196,21 @@ func (r *reference) add(c *churn, placed map[Pod]int32, s *Step, seconds float64
 		return
 	}
 	m, assigned := c.measured(placed)
-	o := Measure(m, assigned)
+	o := cut.Measure(m, assigned, nil)
 	r.seconds += seconds
 	r.total += seconds * o.Total
-	for _, l := range o.Levels {
+	r.unserved += seconds * o.Unserved
+	var l cut.LevelOutcome
+	for _, level := range m.Scale.Levels() {
+		// While no node has a domain there, what stays at the next nearer level does.
+		if known, ok := o.Level(level); ok {
+			l = known
+		}
 		for model, local := range l.Local {
 			if r.kept[model] == nil {
 				r.kept[model] = map[locality.Level]float64{}
 			}
-			r.kept[model][l.Level] += seconds * local
+			r.kept[model][level] += seconds * local
 		}
 	}
 }
@@ -222,11 +221,19 @@ func (r *reference) check(t *testing.T, name string, got *Course, placed map[Pod
 	if !near(got.Observed.Seconds(), r.seconds) || !near(got.Total*got.Observed.Seconds(), r.total) {
 		t.Errorf("%s: total %v over %v, want %v over %v s", name, got.Total, got.Observed, r.total/r.seconds, r.seconds)
 	}
+	if !near(got.Unserved*got.Observed.Seconds(), r.unserved) {
+		t.Errorf("%s: %v unserved, want %v", name, got.Unserved, r.unserved/r.seconds)
+	}
 	for _, l := range got.Levels {
 		for model, local := range l.Local {
 			if want := r.kept[model][l.Level] / r.seconds; !near(local, want) {
-				t.Errorf("%s: %s, %s: %v stays, want %v", name, l.Level, Model(model), local, want)
+				t.Errorf("%s: %s, %s: %v stays, want %v", name, l.Level, cut.Model(model), local, want)
 			}
+		}
+	}
+	if got.Idle != nil { // what serves is compared by what stays
+		for w, nodes := range got.Idle {
+			got.Assigned[w] = append(got.Assigned[w], nodes...)
 		}
 	}
 	want := make(cluster.Assignment, len(got.Assigned))

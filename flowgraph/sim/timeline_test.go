@@ -12,6 +12,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -186,12 +187,12 @@ func TestTimelineByHand(t *testing.T) {
 		t.Errorf("levels %v", c.Levels)
 	}
 	for _, l := range c.Levels {
-		if math.Abs(l.Local[Configured]-want[l.Level]) > 1e-9 || math.Abs(l.Local[Uniform]-want[l.Level]) > 1e-9 {
+		if math.Abs(l.Local[cut.Configured]-want[l.Level]) > 1e-9 || math.Abs(l.Local[cut.Uniform]-want[l.Level]) > 1e-9 {
 			t.Errorf("%s: %v stays, want %v", l.Level, l.Local, want[l.Level])
 		}
 	}
 	// Same node: a local endpoint gets all of it, 1000 and then 200 of 400.
-	if got := c.Levels[0].Local[SameNode]; math.Abs(got-1200/20.0) > 1e-9 {
+	if got := c.Levels[0].Local[cut.SameNode]; math.Abs(got-1200/20.0) > 1e-9 {
 		t.Errorf("under the same node %v stays, want 60", got)
 	}
 	moments := []Moment{

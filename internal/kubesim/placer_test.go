@@ -15,6 +15,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
@@ -136,7 +137,7 @@ func TestShippedProfiles(t *testing.T) {
 		if result.Unschedulable > 0 {
 			t.Errorf("%d pods fit nowhere", result.Unschedulable)
 		}
-		return sim.Measure(c, result.Assigned).LocalShare(locality.Zone, sim.Uniform)
+		return cut.Measure(c, result.Assigned, nil).LocalShare(locality.Zone, cut.Uniform)
 	}
 	without := inZone(configOf(t, 0, ""))
 	for _, file := range files {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
@@ -112,7 +113,7 @@ func TestFollow(t *testing.T) {
 					t.Errorf("side by side it is another result:\n%s", diff)
 				}
 			}
-			local := func(c *sim.Course) float64 { return c.Levels[0].Local[sim.Uniform] / c.Total }
+			local := func(c *sim.Course) float64 { return c.Levels[0].Local[cut.Uniform] / c.Total }
 			if order == sim.Rollout && local(first.Runs[1][0]) <= local(first.Recorded) {
 				t.Errorf("gain keeps %.2f of the traffic, recorded %.2f", local(first.Runs[1][0]), local(first.Recorded))
 			}

@@ -178,6 +178,9 @@ func (b *byteDanceCluster) machines(data *byteDance) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", at, err)
 		}
+		if has.MilliCPU == 0 || has.Memory == 0 {
+			return fmt.Errorf("%s: TotalCPU and TotalMem must be more than 0", at)
+		}
 		b.Nodes = append(b.Nodes, cluster.Node{
 			Locality: locality.Locality{Node: m.MachineIP}, Allocatable: has, MaxPods: byteDanceMaxPods,
 		})

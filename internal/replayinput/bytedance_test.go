@@ -11,8 +11,8 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 const small = `{
@@ -119,7 +119,7 @@ func TestReadByteDanceErrors(t *testing.T) {
 		"CPU below 0":          {`0.125`, `-0.125`, "f.json: ServiceList[0] (S0): RequestCPU: -0.125 must be from 0 to 1"},
 		"memory above 1":       {`"RequestMem": 0.25`, `"RequestMem": 1.25`, "f.json: ServiceList[0] (S0): RequestMem: 1.25 must be from 0 to 1"},
 		"machine above 1":      {`"TotalCPU": 0.75`, `"TotalCPU": 75`, "f.json: MachineList[0] (0.0.0.0): TotalCPU: 75 must be from 0 to 1"},
-		"a machine of nothing": {`"TotalCPU": 0.75`, `"TotalCPU": 0`, "f.json: node 0.0.0.0 has no capacity: 0 millicores, 13194139533312 bytes, 1000 pods"},
+		"a machine of nothing": {`"TotalCPU": 0.75`, `"TotalCPU": 0`, "f.json: MachineList[0] (0.0.0.0): TotalCPU and TotalMem must be more than 0"},
 		"a machine twice":      {`0.0.0.1`, `0.0.0.0`, "f.json: two nodes are called 0.0.0.0"},
 		"no machine name":      {`0.0.0.1`, ``, "f.json: MachineList[1] (): MachineIP: a name is empty"},
 		"no containers":        {`"ContainerList": ["C2"]`, `"ContainerList": []`, `f.json: MachineList[0] (0.0.0.0): InitialDeployingContainers: "C2" belongs to no service`},
@@ -181,6 +181,6 @@ func FuzzReadByteDance(f *testing.F) {
 				t.Errorf("a warning of nothing: %v", w)
 			}
 		}
-		sim.Measure(c, c.Assigned)
+		cut.Measure(c, c.Assigned, nil)
 	})
 }

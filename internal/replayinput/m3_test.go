@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // m3 is the published production cluster, beside the repository.
@@ -89,8 +89,8 @@ func TestArithmeticOnM3(t *testing.T) {
 				t.Fatal(err, warnings)
 			}
 		}
-		o := sim.Measure(c, assigned)
-		fair, uniform := 100*o.LocalShare(locality.Node, sim.FairLoad), 100*o.LocalShare(locality.Node, sim.Uniform)
+		o := cut.Measure(c, assigned, nil)
+		fair, uniform := 100*o.LocalShare(locality.Node, cut.FairLoad), 100*o.LocalShare(locality.Node, cut.Uniform)
 		if math.Abs(fair-want.fairLoad) > 0.05 || math.Abs(uniform-want.uniform) > 0.05 {
 			t.Errorf("%q: %.2f %% fair load and %.2f %% uniform, want %.2f and %.2f", want.file, fair, uniform, want.fairLoad, want.uniform)
 		}

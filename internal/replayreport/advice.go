@@ -6,8 +6,8 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // Advice is what another trafficDistribution of a workload's Services would save.
@@ -87,8 +87,8 @@ type outlook struct {
 	run     *Run
 	price   float64
 	levels  []locality.Level // by position in what stays
-	now     []sim.Called
-	options map[affinity.Routing][]sim.Called
+	now     []cut.Called
+	options map[affinity.Routing][]cut.Called
 }
 
 // options are what Services can be set to, in the order of the report.
@@ -110,25 +110,25 @@ func distribution(r affinity.Routing) string {
 
 func newOutlook(run *Run, price float64) outlook {
 	c := run.samples[0].Cluster
-	o := outlook{run: run, levels: c.Scale.Levels(), options: map[affinity.Routing][]sim.Called{}}
+	o := outlook{run: run, levels: c.Scale.Levels(), options: map[affinity.Routing][]cut.Called{}}
 	if run.Summary.Zone != nil {
 		o.price = price
 	}
-	o.now = meanCalls(run.samples, func(w int32) affinity.Routing { return c.Workloads[w].Routing })
+	o.now = meanCalls(run.samples, nil)
 	for _, routing := range options() {
-		o.options[routing] = meanCalls(run.samples, func(int32) affinity.Routing { return routing })
+		o.options[routing] = meanCalls(run.samples, &routing)
 	}
 	return o
 }
 
-// meanCalls is the mean of sim.Calls over the seeds of a run.
-func meanCalls(samples []Sample, routing func(int32) affinity.Routing) []sim.Called {
-	var mean []sim.Called
+// meanCalls is the mean of cut.Calls over the seeds of a run.
+func meanCalls(samples []Sample, routing *affinity.Routing) []cut.Called {
+	var mean []cut.Called
 	n := float64(len(samples))
 	for _, s := range samples {
-		calls := sim.Calls(s.Cluster, s.Assigned, routing)
+		calls := cut.Calls(s.Cluster, s.Assigned, routing)
 		if mean == nil {
-			mean = make([]sim.Called, len(calls))
+			mean = make([]cut.Called, len(calls))
 		}
 		for w, called := range calls {
 			mean[w].Total = called.Total

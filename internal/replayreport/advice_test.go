@@ -11,6 +11,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -56,9 +57,9 @@ func savedBy(c *cluster.Cluster, w int, routing affinity.Routing, samples []Samp
 	changed.Workloads = slices.Clone(c.Workloads)
 	changed.Workloads[w].Routing = routing
 	for _, sample := range samples {
-		was, is := sim.Measure(c, sample.Assigned), sim.Measure(&changed, sample.Assigned)
-		node += (was.Crossing(locality.Node, sim.Configured) - is.Crossing(locality.Node, sim.Configured)) / float64(len(samples))
-		zone += (was.Crossing(locality.Zone, sim.Configured) - is.Crossing(locality.Zone, sim.Configured)) / float64(len(samples))
+		was, is := cut.Measure(c, sample.Assigned, nil), cut.Measure(&changed, sample.Assigned, nil)
+		node += (was.Crossing(locality.Node, cut.Configured) - is.Crossing(locality.Node, cut.Configured)) / float64(len(samples))
+		zone += (was.Crossing(locality.Zone, cut.Configured) - is.Crossing(locality.Zone, cut.Configured)) / float64(len(samples))
 	}
 	return node, zone
 }
@@ -73,7 +74,7 @@ func TestTheBusiestPodOfAdvice(t *testing.T) {
 	if i < 0 {
 		t.Fatalf("no advice for db in %+v", r.RoutingAdvice)
 	}
-	half := 4.0 * (1 << 20) // was local, and half of cart's 8 MiB/s was not
+	half := 4.5 * (1 << 20) // half of cart's 8 MiB/s was not local, and of db's own 1 MiB/s
 	want := Saving{
 		Run: "recorded", CrossNode: rounded(half), CrossZone: &half, BusiestEndpointNow: 1,
 		BusiestEndpoint: rounded((8 + 0.5) / 4.5), // and db's own traffic

@@ -4,17 +4,20 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // Sample is the result of one run with one seed.
 type Sample struct {
-	Outcome       *sim.Outcome
+	Outcome       *cut.Outcome
 	Unschedulable int
 	// Replayed is false for an assignment that was measured as it is.
 	Replayed bool
@@ -30,7 +33,7 @@ type Sample struct {
 // is a result with nothing else.
 func NewSample(c *cluster.Cluster, result *sim.Result) Sample {
 	return Sample{
-		Outcome: sim.Measure(c, result.Assigned), Unschedulable: result.Unschedulable, Took: result.Took,
+		Outcome: cut.Measure(c, result.Assigned, result.Idle), Unschedulable: result.Unschedulable, Took: result.Took,
 		Replayed: len(result.Took) > 0, Cluster: c, Assigned: result.Assigned,
 	}
 }
@@ -47,10 +50,11 @@ func NewRun(name, config string, samples []Sample, pricePerGB float64, timing bo
 			scale = s.Cluster.Scale
 		}
 		seed := Seed{Figures: figuresOf(s.Outcome, scale, s.Unschedulable, pricePerGB)}
-		if busiest := s.Outcome.Hotspot; s.Cluster != nil && busiest.Workload != sim.Anywhere {
+		if busiest := s.Outcome.Hotspot; s.Cluster != nil && busiest.Workload != cut.Outside {
 			w := workload(s.Cluster.Workloads[busiest.Workload].ID)
 			seed.BusiestWorkload, seed.BusiestNode = &w, s.Cluster.Nodes[busiest.Node].Node
 		}
+		seed.WorstNode, seed.WorstZone = s.Outcome.Survival.Node.Domain, s.Outcome.Survival.Zone.Domain
 		r.PerSeed = append(r.PerSeed, seed)
 		r.Replayed = r.Replayed || s.Replayed || len(s.Took) > 0
 	}
@@ -90,7 +94,7 @@ func (run *Run) compare(base *Run) {
 	if c == nil || before == nil || after == nil || run.Edges != nil || run.WorkloadChanges != nil {
 		return
 	}
-	edges, workloads := sim.Changes(c, before, after, locality.Node, sim.Configured)
+	edges, workloads := cut.Changes(c, before, after, locality.Node, cut.Configured)
 	run.Edges, run.WorkloadChanges = NewChanges(edges), NewChanges(workloads)
 }
 
@@ -101,9 +105,9 @@ const maxChanges = 10
 // rounding of sums that were added up in another order.
 const negligible = 1e-9
 
-// NewChanges returns the largest of sim.Changes as a report shows them; what
+// NewChanges returns the largest of cut.Changes as a report shows them; what
 // does not change is left out.
-func NewChanges(all []sim.Change) []Change {
+func NewChanges(all []cut.Change) []Change {
 	var changes []Change
 	for _, c := range all[:min(len(all), maxChanges)] {
 		if math.Abs(c.Gained()) <= negligible*c.Total {
@@ -145,6 +149,12 @@ func (r *Report) finished() *Report {
 	if f.Runs == nil {
 		f.Runs = []Run{}
 	}
+	if len(f.Runs) > 0 && f.Runs[0].Summary.AfterNodeLoss != nil {
+		f.LossUnit = "requests"
+		if f.Runs[0].samples[0].Outcome.Survival.InBytes {
+			f.LossUnit = "bytes"
+		}
+	}
 	if len(f.Runs) > 0 && len(f.Runs[0].Summary.Labelled) > 0 {
 		scale := f.Runs[0].Summary.scale()
 		for _, l := range scale.Levels() {
@@ -180,6 +190,7 @@ func (r *Report) warnings() []string {
 	if len(r.Runs) > 0 && r.Runs[0].Summary.Zone == nil {
 		warn("no node has a zone: traffic between zones is not known, nor its price")
 	}
+	r.warnOfZones(warn)
 	if share := r.Input.externalShare(); share >= 0.01 {
 		warn("%s of the traffic has an end outside the cluster; no assignment keeps it local", percent(share))
 	}
@@ -192,7 +203,10 @@ func (r *Report) warnings() []string {
 	for _, run := range r.Runs {
 		s := run.Summary
 		if s.Missing.Mean > 0 {
-			warn("%s: %s without a node; what they would say counts as crossing", run.Name, pods(s.Missing))
+			warn("%s: %s without a node; the pods that serve take their calls", run.Name, pods(s.Missing))
+		}
+		if s.Idle.Mean > 0 {
+			warn("%s: %s with a node that does not serve (not ready, for example): it takes room, and no calls", run.Name, pods(s.Idle))
 		}
 		if s.Unschedulable.Mean > s.Missing.Mean {
 			warn("%s: %s fitted nowhere on arrival; in a rollout, what they should replace stayed", run.Name, pods(s.Unschedulable))
@@ -202,6 +216,38 @@ func (r *Report) warnings() []string {
 		}
 	}
 	return said
+}
+
+// warnOfZones says what the nodes do not tell of their zones, and what that leaves
+// out of each run's figures.
+func (r *Report) warnOfZones(warn func(format string, args ...any)) {
+	if len(r.Runs) == 0 || len(r.Runs[0].samples) == 0 || r.Runs[0].samples[0].Cluster == nil {
+		return
+	}
+	c := r.Runs[0].samples[0].Cluster
+	gaps := c.LocalityGaps()
+	if gaps.WithoutZone > 0 {
+		var of []string
+		for _, run := range r.Runs {
+			zone := run.Summary.Zone
+			if zone == nil || zone.Unknown == nil {
+				continue
+			}
+			text := run.Name + ": " + show.ByteRate(zone.Unknown.Mean)
+			if price := run.Summary.UnknownZonePerMonth; price != nil {
+				text += ", " + number(sim.Estimate{Mean: price.Mean}, 2) + " a month"
+			}
+			of = append(of, text)
+		}
+		warn("%d of %d nodes %s no zone: whether the traffic of pods there crosses zones is not known; it counts as crossing, and is not in the price (%s)",
+			gaps.WithoutZone, len(c.Nodes), map[bool]string{true: "has", false: "have"}[gaps.WithoutZone == 1], strings.Join(of, "; "))
+	}
+	switch {
+	case gaps.Inferred:
+		warn("a zone occurs with and without a region, on %s without: they count as one zone", show.Plural(gaps.WithoutRegion, "node"))
+	case gaps.WithoutRegion > 0:
+		warn("a zone occurs in several regions, and on %s without one: those count as a zone of their own", show.Plural(gaps.WithoutRegion, "node"))
+	}
 }
 
 // replayed reports whether any run was: order and seeds concern no other.

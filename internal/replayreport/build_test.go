@@ -14,15 +14,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // outcome has 100 bytes/s, of which local stay on the node under every model.
-func outcome(local float64, headroom int64) *sim.Outcome {
-	o := &sim.Outcome{Total: 100, Hotspot: sim.Hotspot{Workload: sim.Anywhere, Node: sim.Anywhere}}
+func outcome(local float64, headroom int64) *cut.Outcome {
+	o := &cut.Outcome{Total: 100, Hotspot: cut.Hotspot{Workload: cut.Outside, Node: cut.Outside}}
 	o.Headroom = headroom
-	l := sim.LevelOutcome{Level: locality.Node}
+	l := cut.LevelOutcome{Level: locality.Node}
 	for m := range l.Local {
 		l.Local[m] = local
 	}
@@ -88,9 +89,9 @@ func TestSeedsAreNumbered(t *testing.T) {
 func TestMoney(t *testing.T) {
 	o := outcome(40, 1)
 	o.External = 10
-	o.Levels = append(o.Levels, sim.LevelOutcome{Level: locality.Zone})
-	o.Levels[1].Local[sim.Configured] = 60
-	o.Levels[1].Local[sim.Uniform] = 1 // is not what is paid for
+	o.Levels = append(o.Levels, cut.LevelOutcome{Level: locality.Zone})
+	o.Levels[1].Local[cut.Configured] = 60
+	o.Levels[1].Local[cut.Uniform] = 1 // is not what is paid for
 	got := NewRun("x", "", []Sample{{Outcome: o}}, 0.5, false).Summary.CrossZonePerMonth
 	// 100 - 60 - 10 bytes/s for 2,592,000 s at 0.5 per 1e9 bytes.
 	if want := 30 * 2_592_000 * 0.5 / 1e9; got == nil || math.Abs(got.Mean-want) > 1e-9 {
@@ -190,15 +191,15 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestNewChanges(t *testing.T) {
-	var all []sim.Change
+	var all []cut.Change
 	for i := range 15 {
-		all = append(all, sim.Change{Total: 100, Before: float64(i), After: 50})
+		all = append(all, cut.Change{Total: 100, Before: float64(i), After: 50})
 	}
 	got := NewChanges(all)
 	if len(got) != 10 || got[0].Before != 0 || got[9].Before != 9 || got[0].To != nil {
 		t.Errorf("%d changes %+v, want the first ten", len(got), got)
 	}
-	if got := NewChanges([]sim.Change{{Total: 100, Before: 10, After: 10 + 1e-8}, {Total: 100}}); len(got) != 0 {
+	if got := NewChanges([]cut.Change{{Total: 100, Before: 10, After: 10 + 1e-8}, {Total: 100}}); len(got) != 0 {
 		t.Errorf("what does not change is shown: %+v", got)
 	}
 }
@@ -252,7 +253,7 @@ func TestRowsAddUp(t *testing.T) {
 		}
 		near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-6*max(math.Abs(a), math.Abs(b)) }
 		for _, run := range got.Runs {
-			for _, m := range sim.Models() {
+			for _, m := range cut.Models() {
 				var narrower float64
 				for _, l := range locality.Levels() {
 					local := (*run.Summary.level(l)).model(m).Local.Mean
@@ -292,7 +293,7 @@ func TestChangesAreOfTheFirstSeeds(t *testing.T) {
 	written := reportOf(shop(), 2, 0, false)
 	r := written.finished()
 	gain := r.run("gain")
-	edges, workloads := sim.Changes(shop(), randomly(shop(), 1), together(shop(), 1), locality.Node, sim.Configured)
+	edges, workloads := cut.Changes(shop(), randomly(shop(), 1), together(shop(), 1), locality.Node, cut.Configured)
 	if diff := cmp.Diff(NewChanges(edges), gain.Edges); diff != "" || len(gain.Edges) == 0 {
 		t.Errorf("edges (-want +got):\n%s", diff)
 	}

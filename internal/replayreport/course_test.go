@@ -10,6 +10,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -27,12 +28,12 @@ func TestCourse(t *testing.T) {
 	end := &cluster.Cluster{Nodes: []cluster.Node{node("n0"), node("n1")}, Workloads: []cluster.Workload{of("db"), of("web")}}
 	begin := time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC)
 	course := func(crossing float64, pods int) *sim.Course {
-		level := sim.LevelOutcome{Level: locality.Node}
+		level := cut.LevelOutcome{Level: locality.Node}
 		for m := range level.Local {
 			level.Local[m] = 100 - crossing
 		}
 		return &sim.Course{
-			Total: 100, External: 5, Levels: []sim.LevelOutcome{level}, Assigned: cluster.Assignment{nil, {1}, {2}}, Unschedulable: 3,
+			Total: 100, External: 5, Levels: []cut.LevelOutcome{level}, Assigned: cluster.Assignment{nil, {1}, {2}}, Unschedulable: 3,
 			Moments: []sim.Moment{{At: begin, BytesPerSecond: 100, CrossNode: crossing, CrossZone: 2 * crossing, Pods: pods, Nodes: 2}},
 		}
 	}

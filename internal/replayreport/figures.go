@@ -3,6 +3,7 @@ package replayreport
 import (
 	"strconv"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -41,16 +42,37 @@ type Figures[T any] struct {
 	// either direction, as the Services are routed. It is missing where no run's
 	// configuration says which label has the capacity, and no node has that.
 	BusiestLink *T `json:"busiestLink,omitempty"`
-	// Placed is the number of pods with a node at the end, Missing how many more
-	// were wanted, and Unschedulable how many fitted nowhere when they arrived:
-	// in a rollout their predecessor stays.
+	// AfterNodeLoss and AfterZoneLoss are what is left after the loss of the worst
+	// node and of the worst zone; missing without traffic, and without zones.
+	AfterNodeLoss *Loss[T] `json:"afterNodeLoss,omitempty"`
+	AfterZoneLoss *Loss[T] `json:"afterZoneLoss,omitempty"`
+	// Placed is the number of pods with a node at the end, Idle how many of them do
+	// not serve (they are not ready, for example), Missing how many more pods were
+	// wanted, and Unschedulable how many fitted nowhere when they arrived: in a
+	// rollout their predecessor stays.
 	Placed        T `json:"placed"`
+	Idle          T `json:"idle"`
 	Missing       T `json:"missing"`
 	Unschedulable T `json:"unschedulable"`
 	// CrossZonePerMonth is the price of the traffic between zones in 30 days, as
-	// the Services are routed, traffic with the outside left out. It is missing
-	// without a price or without zones.
+	// the Services are routed: between nodes of known, different zones, traffic with
+	// the outside left out. It is missing without a price or without zones.
 	CrossZonePerMonth *T `json:"crossZonePerMonth,omitempty"`
+	// UnknownZonePerMonth is what the traffic of nodes without a zone would cost
+	// beside that if all of it left their zones. It is missing where every node has
+	// a zone.
+	UnknownZonePerMonth *T `json:"unknownZonePerMonth,omitempty"`
+}
+
+// Loss is what the loss of one node or one zone leaves, where that is least.
+type Loss[T any] struct {
+	// Complete is the share of all requests that still complete, end to end: a call
+	// does if its callee has a pod left that serves, and all calls that the callee
+	// makes in turn complete. It is a share of all bytes where no edge has requests.
+	Complete T `json:"completeShare"`
+	// Load is what each pod gets, relative to before, of the workload of those with
+	// pods left that gains most.
+	Load T `json:"largestLoad"`
 }
 
 // Level is the traffic at the boundaries of one level, by the way in which calls
@@ -61,6 +83,10 @@ type Level[T any] struct {
 	Uniform    Traffic[T] `json:"uniform"`
 	FairLoad   Traffic[T] `json:"fairLoad"`
 	SameNode   Traffic[T] `json:"sameNode"`
+	// Unknown is the part of Configured.Crossing, in bytes per second, of which it
+	// is not known whether it crosses: one end is on a node whose domain is not
+	// known. It is missing where all are known.
+	Unknown *T `json:"unknownBytesPerSecond,omitempty"`
 }
 
 // Labelled is the traffic at the boundaries of a level that a node label tells.
@@ -81,13 +107,13 @@ type Traffic[T any] struct {
 }
 
 // model returns the traffic under a model of package sim.
-func (l *Level[T]) model(m sim.Model) *Traffic[T] {
+func (l *Level[T]) model(m cut.Model) *Traffic[T] {
 	switch m {
-	case sim.Uniform:
+	case cut.Uniform:
 		return &l.Uniform
-	case sim.FairLoad:
+	case cut.FairLoad:
 		return &l.FairLoad
-	case sim.SameNode:
+	case cut.SameNode:
 		return &l.SameNode
 	default:
 		return &l.Configured
@@ -132,16 +158,24 @@ func (f *Figures[T]) cells() []*T {
 		if level == nil {
 			continue
 		}
-		for _, m := range sim.Models() {
+		for _, m := range cut.Models() {
 			t := level.model(m)
 			cells = append(cells, &t.Local, &t.LocalShare, &t.Crossing)
+		}
+		if level.Unknown != nil {
+			cells = append(cells, level.Unknown)
 		}
 	}
 	cells = append(cells,
 		&f.BusiestEndpoint, &f.CPUDeviation, &f.MemoryDeviation, &f.Headroom,
 		&f.Concentrated, &f.Concentration, &f.NodesOverSkew, &f.ZonesOverSkew,
-		&f.Placed, &f.Missing, &f.Unschedulable)
-	for _, optional := range []*T{f.CrossZonePerMonth, f.BusiestLink} {
+		&f.Placed, &f.Idle, &f.Missing, &f.Unschedulable)
+	for _, loss := range []*Loss[T]{f.AfterNodeLoss, f.AfterZoneLoss} {
+		if loss != nil {
+			cells = append(cells, &loss.Complete, &loss.Load)
+		}
+	}
+	for _, optional := range []*T{f.CrossZonePerMonth, f.UnknownZonePerMonth, f.BusiestLink} {
 		if optional != nil {
 			cells = append(cells, optional)
 		}
@@ -157,21 +191,31 @@ func estimateEach(like *Figures[float64], estimate func(cell int) sim.Estimate) 
 		f.Labelled = append(f.Labelled, Labelled[sim.Estimate]{Label: label.Key, level: label.Level})
 	}
 	for _, l := range like.scale().Levels() {
-		if *like.level(l) != nil {
-			*f.level(l) = &Level[sim.Estimate]{}
+		if of := *like.level(l); of != nil {
+			*f.level(l) = &Level[sim.Estimate]{Unknown: zeroIf(of.Unknown != nil)}
 		}
 	}
-	if like.CrossZonePerMonth != nil {
-		f.CrossZonePerMonth = &sim.Estimate{}
+	f.CrossZonePerMonth, f.UnknownZonePerMonth = zeroIf(like.CrossZonePerMonth != nil), zeroIf(like.UnknownZonePerMonth != nil)
+	f.BusiestLink = zeroIf(like.BusiestLink != nil)
+	if like.AfterNodeLoss != nil {
+		f.AfterNodeLoss = &Loss[sim.Estimate]{}
 	}
-	if like.BusiestLink != nil {
-		f.BusiestLink = &sim.Estimate{}
+	if like.AfterZoneLoss != nil {
+		f.AfterZoneLoss = &Loss[sim.Estimate]{}
 	}
 	for i, cell := range f.cells() {
 		e := estimate(i)
 		*cell = sim.Estimate{Mean: rounded(e.Mean), Interval: rounded(e.Interval), Runs: e.Runs}
 	}
 	return f
+}
+
+// zeroIf returns a place for an estimate that is there.
+func zeroIf(there bool) *sim.Estimate {
+	if !there {
+		return nil
+	}
+	return &sim.Estimate{}
 }
 
 // rounded keeps nine significant digits: more than any telemetry has, and fewer
@@ -195,13 +239,13 @@ func column(seeds []Seed, cell int) []float64 {
 
 // figuresOf puts an outcome into the form of a report. The scale has the names of
 // its levels.
-func figuresOf(o *sim.Outcome, scale locality.Scale, unschedulable int, pricePerGB float64) Figures[float64] {
+func figuresOf(o *cut.Outcome, scale locality.Scale, unschedulable int, pricePerGB float64) Figures[float64] {
 	f := Figures[float64]{
 		BusiestEndpoint: o.Hotspot.Load,
 		CPUDeviation:    o.CPUDeviation, MemoryDeviation: o.MemoryDeviation, Headroom: float64(o.Headroom),
 		Concentrated: float64(o.Concentrated), Concentration: float64(o.Concentrated) / float64(max(o.MultiReplica, 1)),
 		NodesOverSkew: float64(o.NodesOverSkew), ZonesOverSkew: float64(o.ZonesOverSkew),
-		Placed: float64(o.Placed), Missing: float64(o.Missing), Unschedulable: float64(unschedulable),
+		Placed: float64(o.Placed), Idle: float64(o.Idle), Missing: float64(o.Missing), Unschedulable: float64(unschedulable),
 	}
 	for _, label := range scale {
 		if _, known := o.Level(label.Level); known {
@@ -210,22 +254,37 @@ func figuresOf(o *sim.Outcome, scale locality.Scale, unschedulable int, pricePer
 	}
 	for _, l := range o.Levels {
 		level := &Level[float64]{}
-		for _, m := range sim.Models() {
+		for _, m := range cut.Models() {
 			*level.model(m) = Traffic[float64]{l.Local[m], o.LocalShare(l.Level, m), o.Crossing(l.Level, m)}
+		}
+		if l.Incomplete {
+			level.Unknown = &l.Unknown
 		}
 		*f.level(l.Level) = level
 	}
 	if o.Links.Known > 0 {
 		f.BusiestLink = &o.Links.Busiest
 	}
+	f.AfterNodeLoss, f.AfterZoneLoss = lossOf(o.Survival.Node), lossOf(o.Survival.Zone)
 	if f.Zone != nil && pricePerGB > 0 {
-		perMonth := (f.Zone.Configured.Crossing - o.External) * secondsPerMonth / bytesPerGB * pricePerGB
+		perMonth := o.CrossingBetween(locality.Zone) * secondsPerMonth / bytesPerGB * pricePerGB
 		f.CrossZonePerMonth = &perMonth
+		if f.Zone.Unknown != nil {
+			unknown := *f.Zone.Unknown * secondsPerMonth / bytesPerGB * pricePerGB
+			f.UnknownZonePerMonth = &unknown
+		}
 	}
 	for _, cell := range f.cells() {
 		*cell = rounded(*cell)
 	}
 	return f
+}
+
+func lossOf(l cut.Loss) *Loss[float64] {
+	if l.Domain == "" {
+		return nil
+	}
+	return &Loss[float64]{l.Complete, l.Load}
 }
 
 // What cloud providers bill by: decimal gigabytes, and a month of 30 days.

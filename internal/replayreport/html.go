@@ -4,7 +4,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/internal/page"
 )
 
@@ -143,7 +143,7 @@ type picture struct {
 	// of each workload, by level.
 	EdgeLocal     map[string][]float64 `json:"edgeLocal"`
 	WorkloadLocal map[string][]float64 `json:"workloadLocal"`
-	// Parts are the largest of sim.Parts, as quadruples: edge, node, node, bytes
+	// Parts are the largest of cut.Parts, as quadruples: edge, node, node, bytes
 	// per second.
 	Parts []float64 `json:"parts"`
 }
@@ -152,9 +152,9 @@ type picture struct {
 // endpoints'.
 func nodeTraffic(s *Sample) []float64 {
 	sums := make([]float64, len(s.Cluster.Nodes))
-	for _, part := range sim.Parts(s.Cluster, s.Assigned, sim.Configured) {
+	for _, part := range cut.Parts(s.Cluster, s.Assigned, cut.Configured) {
 		for _, n := range []int32{part.From, part.To} {
-			if n != sim.Anywhere {
+			if n != cut.Outside {
 				sums[n] += part.BytesPerSecond
 			}
 		}

@@ -29,8 +29,12 @@ func (r *Report) writeMeanings(out io.Writer) {
 		{"CONCENTRATED %", "part of the workloads with two pods or more that have all of them on one node"},
 		{"OVER-SKEW", "where a workload is less even over nodes or zones than kube-scheduler's default constraints prefer"},
 		{"BUSIEST", "load of the busiest pod under SAME-NODE, relative to its fair share"},
-		{"UNSCHEDULABLE", "pods that fitted nowhere"},
 	}...)
+	if s := &r.Runs[0].Summary; s.AfterNodeLoss != nil {
+		t.add("NODE LOSS %, ...", r.LossUnit+" of calls that still complete, end to end, after the loss of the node (zone) that hurts most: every call")
+		t.add("", "needs a pod of its callee and all that the callee calls; xN: the pods left of a workload get up to N times as much")
+	}
+	t.add("UNSCHEDULABLE", "pods that fitted nowhere")
 	if r.linked() {
 		t.add("BUSIEST LINK %", "the most that any node's network carries in one direction, CONFIGURED, of its capacity")
 	}

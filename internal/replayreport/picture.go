@@ -8,8 +8,8 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
 
 // artist draws the pictures of one page: it knows which nodes and edges of the
@@ -119,8 +119,8 @@ func (a *artist) cluster() *pageCluster {
 }
 
 // changes are those from an assignment to itself: what stays.
-func (a *artist) changes(assigned cluster.Assignment, level locality.Level) (all struct{ edges, workloads []sim.Change }) {
-	all.edges, all.workloads = sim.Changes(a.c, assigned, assigned, level, sim.Configured)
+func (a *artist) changes(assigned cluster.Assignment, level locality.Level) (all struct{ edges, workloads []cut.Change }) {
+	all.edges, all.workloads = cut.Changes(a.c, assigned, assigned, level, cut.Configured)
 	return all
 }
 
@@ -175,7 +175,7 @@ func (a *artist) traffic(s *Sample, p *picture) {
 		side++
 	}
 	at := func(node int32) int {
-		if node == sim.Anywhere {
+		if node == cut.Outside {
 			return side - 1
 		}
 		return a.nodeAt[node]
@@ -186,7 +186,7 @@ func (a *artist) traffic(s *Sample, p *picture) {
 	}
 	var parts []part
 	p.Between = make([]float64, side*side)
-	for i, each := range sim.Parts(a.c, s.Assigned, sim.Configured) {
+	for i, each := range cut.Parts(a.c, s.Assigned, cut.Configured) {
 		from, to := at(each.From), at(each.To)
 		if others && each.From == each.To && from == len(a.nodes) {
 			p.OthersLocal += each.BytesPerSecond

@@ -42,6 +42,9 @@ type Report struct {
 	// Levels names all levels, the nearest first, where there are others than node,
 	// zone and region.
 	Levels []string `json:"levels,omitempty"`
+	// LossUnit is what Figures.AfterNodeLoss and AfterZoneLoss count: "requests", or
+	// "bytes" where no edge has requests; missing without traffic.
+	LossUnit string `json:"lossUnit,omitempty"`
 	// Runs are in the order in which they were asked for.
 	Runs []Run `json:"runs"`
 	// RoutingAdvice ranks the workloads whose Services would save something with
@@ -122,6 +125,10 @@ type Seed struct {
 	// are missing when nothing is called, or when the sample had no cluster.
 	BusiestWorkload *Workload `json:"busiestWorkload,omitempty"`
 	BusiestNode     string    `json:"busiestNode,omitempty"`
+	// WorstNode and WorstZone are those whose loss leaves the least; they are
+	// missing where Figures.AfterNodeLoss and AfterZoneLoss are.
+	WorstNode string `json:"worstNode,omitempty"`
+	WorstZone string `json:"worstZone,omitempty"`
 	Figures[float64]
 }
 

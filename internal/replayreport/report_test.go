@@ -18,6 +18,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 )
@@ -101,7 +102,7 @@ func reportOf(c *cluster.Cluster, seeds int, price float64, timing bool) *Report
 		Input: Input{Name: "shop.json", Nodes: len(c.Nodes), Workloads: len(c.Workloads), Pods: 18, Edges: len(c.Edges)},
 		Order: "random", Seeds: seeds, FirstSeed: 1, PricePerGB: price, Baseline: "default",
 	}
-	found := sim.Measure(c, c.Assigned)
+	found := cut.Measure(c, c.Assigned, nil)
 	r.Input.BytesPerSecond, r.Input.ExternalBytesPerSecond = found.Total, found.External
 	samples := func(place func(*cluster.Cluster, uint64) cluster.Assignment, unschedulable int) []Sample {
 		var out []Sample

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/show"
@@ -104,8 +105,8 @@ func (r *Report) shownLevels() []locality.Level {
 }
 
 // shownModels is how the table orders the models: what is configured first.
-func shownModels() []sim.Model {
-	return []sim.Model{sim.Configured, sim.Uniform, sim.FairLoad, sim.SameNode}
+func shownModels() []cut.Model {
+	return []cut.Model{cut.Configured, cut.Uniform, cut.FairLoad, cut.SameNode}
 }
 
 func (r *Report) writeLevel(out io.Writer, l locality.Level) {
@@ -155,7 +156,15 @@ func (run *Run) saved() string {
 
 func (r *Report) writeNodes(out io.Writer) {
 	timed := slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Timing != nil })
-	header := []string{"NODES", "CPU-DEV", "MEM-DEV", "HEADROOM", "CONCENTRATED %", "OVER-SKEW", "BUSIEST", "UNSCHEDULABLE"}
+	header := []string{"NODES", "CPU-DEV", "MEM-DEV", "HEADROOM", "CONCENTRATED %", "OVER-SKEW", "BUSIEST"}
+	nodeLoss, zoneLoss := r.Runs[0].Summary.AfterNodeLoss != nil, r.Runs[0].Summary.AfterZoneLoss != nil
+	if nodeLoss {
+		header = append(header, "NODE LOSS %")
+	}
+	if zoneLoss {
+		header = append(header, "ZONE LOSS %")
+	}
+	header = append(header, "UNSCHEDULABLE")
 	linked := r.linked()
 	if linked {
 		header = append(header, "BUSIEST LINK %")
@@ -168,8 +177,15 @@ func (r *Report) writeNodes(out io.Writer) {
 		s := run.Summary
 		row := []string{
 			show.Printable(run.Name), number(s.CPUDeviation, 1), number(s.MemoryDeviation, 1), countOf(s.Headroom),
-			share(s.Concentration), countOf(run.overSkew()), number(s.BusiestEndpoint, 2), countOf(s.Unschedulable),
+			share(s.Concentration), countOf(run.overSkew()), number(s.BusiestEndpoint, 2),
 		}
+		if nodeLoss {
+			row = append(row, lossText(s.AfterNodeLoss))
+		}
+		if zoneLoss {
+			row = append(row, lossText(s.AfterZoneLoss))
+		}
+		row = append(row, countOf(s.Unschedulable))
 		if linked {
 			row = append(row, share(*s.BusiestLink))
 		}
@@ -182,6 +198,14 @@ func (r *Report) writeNodes(out io.Writer) {
 		t.add(row...)
 	}
 	t.write(out)
+}
+
+// lossText is what completes after a loss, and what that brings to the pods that are left.
+func lossText(l *Loss[sim.Estimate]) string {
+	if l == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%s x%.1f", share(l.Complete), l.Load.Mean)
 }
 
 // linked reports whether the capacity of the nodes' networks is known.

@@ -27,8 +27,8 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/destinationrules"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
@@ -287,9 +287,9 @@ func (p *prediction) predict(t *testing.T) map[locality.Level]float64 {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	o := sim.Measure(c, c.Assigned)
+	o := cut.Measure(c, c.Assigned, nil)
 	return map[locality.Level]float64{
-		locality.Node: o.LocalShare(locality.Node, sim.Configured), locality.Zone: o.LocalShare(locality.Zone, sim.Configured),
+		locality.Node: o.LocalShare(locality.Node, cut.Configured), locality.Zone: o.LocalShare(locality.Zone, cut.Configured),
 	}
 }
 

@@ -1,4 +1,4 @@
-package sim
+package cut
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -47,7 +48,7 @@ func measureCluster() *cluster.Cluster {
 // level is what stays within a level of measureCluster, whose only callee is
 // routed by same node.
 func level(l locality.Level, uniform, fairLoad, sameNode float64) LevelOutcome {
-	return LevelOutcome{l, [modelCount]float64{uniform, fairLoad, sameNode, sameNode}}
+	return LevelOutcome{Level: l, Local: [modelCount]float64{uniform, fairLoad, sameNode, sameNode}}
 }
 
 func TestMeasure(t *testing.T) {
@@ -56,54 +57,61 @@ func TestMeasure(t *testing.T) {
 		want     []LevelOutcome
 		hotspot  Hotspot
 		missing  int
+		// unknownZone and unserved are bytes per second.
+		unknownZone, unserved float64
 	}{
 		"all over the place": {
 			assigned: cluster.Assignment{{0, 0, 1, 2}, {0, 3}},
 			want: []LevelOutcome{
-				level(locality.Node, 80*0.5*0.5, 80*0.5, 80*0.5),
-				level(locality.Zone, 80*0.75*0.5, 80*0.5, 80*0.75),
+				level(locality.Node, 80*0.5*0.5+5, 80*0.5+10, 80*0.5+10),
+				level(locality.Zone, 80*0.75*0.5+5, 80*0.5+10, 80*0.75+10),
 				level(locality.Region, 90, 90, 90),
 			},
-			// db on n0 has the calls of the three web in its zone, and half of the
-			// other's and of db's own.
+			// Half of what web calls from n2 goes to n3.
+			unknownZone: 10,
+			// db on n0 has the calls of the three web in its zone, half of the other's,
+			// and its own.
 			hotspot: Hotspot{Workload: 1, Node: 0, Load: (60 + 10 + 5) / 45.0},
 		},
-		"pods without a zone share it with nobody": {
+		"what stays on a node without a zone stays in its zone": {
 			assigned: cluster.Assignment{{3, 3, 3, 3}, {3, 3}},
-			want: []LevelOutcome{
-				level(locality.Node, 90, 90, 90), level(locality.Zone, 0, 0, 0), level(locality.Region, 90, 90, 90),
-			},
-			hotspot: Hotspot{Workload: 0, Node: 3, Load: 1},
-		},
-		"two pods are missing": {
-			assigned: cluster.Assignment{{1, 1, 1}, {1}},
-			want: []LevelOutcome{
-				level(locality.Node, 80*0.75*0.5, 80*0.5, 80*0.75),
-				level(locality.Zone, 80*0.75*0.5, 80*0.5, 80*0.75),
-				level(locality.Region, 80*0.75*0.5, 80*0.5, 80*0.75),
-			},
-			hotspot: Hotspot{Workload: 1, Node: 1, Load: 2},
-			missing: 2,
-		},
-		"a surplus keeps no more than all": {
-			assigned: cluster.Assignment{{0, 0, 0, 0, 1, 1, 1, 1}, {0, 0, 1, 1}},
 			want: []LevelOutcome{
 				level(locality.Node, 90, 90, 90), level(locality.Zone, 90, 90, 90), level(locality.Region, 90, 90, 90),
 			},
-			hotspot: Hotspot{Workload: 0, Node: 0, Load: 0.5},
+			hotspot: Hotspot{Workload: 0, Node: 3, Load: 1},
+		},
+		"two pods are missing: calls go to those that serve": {
+			assigned: cluster.Assignment{{1, 1, 2}, {1}},
+			want: []LevelOutcome{
+				level(locality.Node, 80*2/3.0+10, 80*2/3.0+10, 80*2/3.0+10),
+				level(locality.Zone, 80*2/3.0+10, 80*2/3.0+10, 80*2/3.0+10),
+				level(locality.Region, 90, 90, 90),
+			},
+			hotspot: Hotspot{Workload: 0, Node: 1, Load: 1},
+			missing: 2,
+		},
+		"a surplus serves": {
+			assigned: cluster.Assignment{{0, 0, 0, 0, 1, 1, 1, 1}, {0, 0, 2, 2}},
+			want: []LevelOutcome{
+				level(locality.Node, 80*0.25+5, 80*0.5+10, 80*0.5+10),
+				level(locality.Zone, 80*0.5+5, 80*0.5+10, 80+10),
+				level(locality.Region, 90, 90, 90),
+			},
+			hotspot: Hotspot{Workload: 1, Node: 0, Load: 85 / 45.0},
 		},
 		"nothing is placed": {
 			assigned: cluster.Assignment{nil, nil},
 			want:     []LevelOutcome{level(locality.Node, 0, 0, 0), level(locality.Zone, 0, 0, 0), level(locality.Region, 0, 0, 0)},
-			hotspot:  Hotspot{Workload: Anywhere, Node: Anywhere},
-			missing:  6,
+			hotspot:  Hotspot{Workload: Outside, Node: Outside},
+			missing:  6, unserved: 90,
 		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := Measure(measureCluster(), c.assigned)
+			got := Measure(measureCluster(), c.assigned, nil)
 			want := *got
-			want.Total, want.External, want.Levels, want.Hotspot = 104, 14, c.want, c.hotspot
+			want.Total, want.External, want.Unserved, want.Levels, want.Hotspot = 104, 14, c.unserved, c.want, c.hotspot
+			want.Levels[1].Unknown, want.Levels[1].Incomplete = c.unknownZone, true
 			want.Placed, want.Missing = len(c.assigned[0])+len(c.assigned[1]), c.missing
 			if diff := cmp.Diff(&want, got, about()); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
@@ -116,9 +124,9 @@ func TestConfiguredTakesTheCalleesRouting(t *testing.T) {
 	c := measureCluster()
 	assigned := cluster.Assignment{{0, 1, 2, 3}, {0, 1}}
 	for _, m := range []Model{Uniform, FairLoad, SameNode} {
-		c.Workloads[1].Routing = m.routing(affinity.SameZone)
+		c.Workloads[1].Route = m.route(cluster.Route{Routing: affinity.SameZone})
 		c.Workloads[0].Routing = affinity.FairLoad // the caller's counts for nothing
-		l, _ := Measure(c, assigned).Level(locality.Node)
+		l, _ := Measure(c, assigned, nil).Level(locality.Node)
 		if math.Abs(l.Local[Configured]-l.Local[m]) > 1e-9 {
 			t.Errorf("configured as %v, %v stay local, want %v", m, l.Local[Configured], l.Local[m])
 		}
@@ -130,7 +138,7 @@ func TestLevelsThatNoNodeKnowsAreAbsent(t *testing.T) {
 	for i := range c.Nodes {
 		c.Nodes[i].Zone, c.Nodes[i].Region = "", ""
 	}
-	o := Measure(c, cluster.Assignment{{0}, {0}})
+	o := Measure(c, cluster.Assignment{{0}, {0}}, nil)
 	for l, want := range map[locality.Level]bool{locality.Node: true, locality.Zone: false, locality.Region: false} {
 		if _, ok := o.Level(l); ok != want {
 			t.Errorf("level %v is there: %v, want %v", l, ok, want)
@@ -144,8 +152,8 @@ func TestLevelsThatNoNodeKnowsAreAbsent(t *testing.T) {
 func TestNoTraffic(t *testing.T) {
 	c := measureCluster()
 	c.Edges = nil
-	o := Measure(c, cluster.Assignment{{0, 0, 0, 0}, {1, 1}})
-	if share := o.LocalShare(locality.Node, Uniform); share != 0 || o.Hotspot.Workload != Anywhere {
+	o := Measure(c, cluster.Assignment{{0, 0, 0, 0}, {1, 1}}, nil)
+	if share := o.LocalShare(locality.Node, Uniform); share != 0 || o.Hotspot.Workload != Outside {
 		t.Errorf("local share %v, hotspot %+v", share, o.Hotspot)
 	}
 }
@@ -154,7 +162,7 @@ func TestBalance(t *testing.T) {
 	c := measureCluster()
 	// CPU: n0 200 + 300, n1 0, n2 100, n3 100 + 300 of 1000. Memory: 2500, 0,
 	// 1000, 1500 of 8000.
-	o := Measure(c, cluster.Assignment{{0, 0, 2, 3}, {0, 3}})
+	o := Measure(c, cluster.Assignment{{0, 0, 2, 3}, {0, 3}}, nil)
 	spreadOf := func(v ...float64) float64 {
 		var mean, squares float64
 		for _, x := range v {
@@ -172,11 +180,11 @@ func TestBalance(t *testing.T) {
 	}
 	c.Nodes[2].MaxPods = 2
 	c.Nodes[3].Allocatable.Memory = 2500
-	if got := Measure(c, cluster.Assignment{{0, 0, 2, 3}, {0, 3}}).Headroom; got != 1+3+1+1 {
+	if got := Measure(c, cluster.Assignment{{0, 0, 2, 3}, {0, 3}}, nil).Headroom; got != 1+3+1+1 {
 		t.Errorf("headroom %d, want 6 with 2 pods at most on n2 and less memory on n3", got)
 	}
 	c.Nodes[0].Allocatable.MilliCPU = 100 // overfull by more than one pod
-	if got := Measure(c, cluster.Assignment{{0, 0, 2, 3}, {0, 3}}).Headroom; got != 0+3+1+1 {
+	if got := Measure(c, cluster.Assignment{{0, 0, 2, 3}, {0, 3}}, nil).Headroom; got != 0+3+1+1 {
 		t.Errorf("headroom %d, want 5 with n0 overfull", got)
 	}
 }
@@ -222,7 +230,7 @@ func TestSpread(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := measureCluster()
 			c.Workloads[0].Fixed = tc.fixed
-			if diff := cmp.Diff(tc.want, Measure(c, cluster.Assignment{tc.web, tc.db}).Spread); diff != "" {
+			if diff := cmp.Diff(tc.want, Measure(c, cluster.Assignment{tc.web, tc.db}, nil).Spread); diff != "" {
 				t.Errorf("spread (-want +got):\n%s", diff)
 			}
 		})
@@ -233,10 +241,10 @@ func BenchmarkMeasure(b *testing.B) {
 	for _, size := range []struct{ nodes, workloads, edges int }{{96, 547, 344}, {5000, 10_000, 200_000}} {
 		b.Run(fmt.Sprintf("%d_nodes", size.nodes), func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 1))
-			c := randomCluster(rng, size.nodes, size.workloads, size.edges, 13)
-			assigned := randomAssignment(rng, c)
+			c := cuttest.RandomCluster(rng, size.nodes, size.workloads, size.edges, 13)
+			assigned := cuttest.RandomAssignment(rng, c)
 			for b.Loop() {
-				Measure(c, assigned)
+				Measure(c, assigned, nil)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package sim
+package cut
 
 import (
 	"cmp"
@@ -27,19 +27,18 @@ func (c Change) Gained() float64 { return c.After - c.Before }
 // each workload at a level of its scale, under a model, those that change most first. A
 // workload's traffic is that of all its edges; a self-flow counts once.
 func Changes(c *cluster.Cluster, before, after cluster.Assignment, level locality.Level, m Model) (edges, workloads []Change) {
-	ends := resolve(c)
-	was, is := place(c, before), place(c, after)
-	at := slices.Index(is.levels, level)
+	at := resolve(c)
+	was, is := NewLayout(c, before), NewLayout(c, after)
+	k := slices.Index(was.levels, level)
 	byWorkload := make([]Change, len(c.Workloads))
 	for i, e := range c.Edges {
-		if ends[i].from < 0 || ends[i].to < 0 {
+		if at[i].from < 0 || at[i].to < 0 {
 			continue
 		}
 		w := e.BytesPerSecond()
-		routing := m.routing(c.Workloads[ends[i].to].Routing)
-		then, now := was.local(routing, ends[i], w, nil)[at], is.local(routing, ends[i], w, nil)[at]
+		then, now := w*was.keeps(at[i], m, k), w*is.keeps(at[i], m, k)
 		edges = append(edges, Change{From: e.From, To: e.To, Total: w, Before: then, After: now})
-		for _, end := range slices.Compact([]int32{ends[i].from, ends[i].to}) {
+		for _, end := range slices.Compact([]int32{at[i].from, at[i].to}) {
 			sum := &byWorkload[end]
 			sum.Total += w
 			sum.Before += then
@@ -58,4 +57,12 @@ func Changes(c *cluster.Cluster, before, after cluster.Assignment, level localit
 	slices.SortFunc(edges, order)
 	slices.SortFunc(workloads, order)
 	return edges, workloads
+}
+
+// keeps is the part of an edge that stays within a level under a model.
+func (l *Layout) keeps(e ends, m Model, level int) float64 {
+	if !l.served(e) {
+		return 0
+	}
+	return l.local(m.route(l.configured(e)), e, nil)[level]
 }

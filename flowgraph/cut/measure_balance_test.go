@@ -1,4 +1,4 @@
-package sim
+package cut
 
 import (
 	"maps"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -19,7 +20,7 @@ func TestBalanceAndSpreadAgreeWithCounting(t *testing.T) {
 				assigned[w] = append(assigned[w], n, n, n, n)
 			}
 		}
-		o := Measure(c, assigned)
+		o := Measure(c, assigned, nil)
 		if want := countHeadroom(c, assigned); o.Headroom != want {
 			t.Errorf("headroom %d, want %d", o.Headroom, want)
 		}
@@ -76,12 +77,12 @@ func countSkew(c *cluster.Cluster, assigned cluster.Assignment, level locality.L
 	for w, nodes := range assigned {
 		counts := map[string]int{}
 		for n := range c.Nodes {
-			if d := domainOf(c, int32(n), level); d != "" {
+			if d := (&cuttest.Pods{C: c}).Domain(int32(n), level); d != "" {
 				counts[d] = 0
 			}
 		}
 		for _, n := range nodes {
-			if d := domainOf(c, n, level); d != "" {
+			if d := (&cuttest.Pods{C: c}).Domain(n, level); d != "" {
 				counts[d]++
 			}
 		}

@@ -1,4 +1,4 @@
-package sim
+package cut
 
 import (
 	"math/rand/v2"
@@ -15,9 +15,9 @@ func TestCallsAddUp(t *testing.T) {
 	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
 		changed := int32(rng.IntN(len(c.Workloads)))
 		for _, routing := range []affinity.Routing{affinity.Uniform, affinity.SameNode, affinity.SameZone} {
-			was, before := Measure(c, assigned), Calls(c, assigned, configured(c))
+			was, before := Measure(c, assigned, nil), Calls(c, assigned, nil)
 			c.Workloads[changed].Routing = routing
-			is, after := Measure(c, assigned), Calls(c, assigned, configured(c))
+			is, after := Measure(c, assigned, nil), Calls(c, assigned, nil)
 			for k, l := range is.Levels {
 				at := slices.Index(c.Scale.Levels(), l.Level)
 				var sum float64
@@ -40,8 +40,4 @@ func TestCallsAddUp(t *testing.T) {
 			}
 		}
 	})
-}
-
-func configured(c *cluster.Cluster) func(int32) affinity.Routing {
-	return func(w int32) affinity.Routing { return c.Workloads[w].Routing }
 }

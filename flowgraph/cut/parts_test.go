@@ -1,4 +1,4 @@
-package sim
+package cut
 
 import (
 	"math/rand/v2"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -23,9 +24,11 @@ func TestParts(t *testing.T) {
 			affinity.Uniform, cluster.Assignment{{0, 0, 1, 2}, {0, 3}},
 			[]Part{{0, 0, 20}, {0, 3, 20}, {1, 0, 10}, {1, 3, 10}, {2, 0, 10}, {2, 3, 10}},
 		},
-		"uniform, pods are missing": {
-			affinity.Uniform, cluster.Assignment{{0, 0}, {0}},
-			[]Part{{0, 0, 20}, {0, Anywhere, 20}, {Anywhere, 0, 20}, {Anywhere, Anywhere, 20}},
+		"pods are missing: the others serve": {
+			affinity.Uniform, cluster.Assignment{{0, 0}, {1}}, []Part{{0, 1, 80}},
+		},
+		"no pod serves": {
+			affinity.Uniform, cluster.Assignment{{0, 1, 1, 1}, nil}, []Part{{0, Outside, 20}, {1, Outside, 60}},
 		},
 		"the node first, then the zone, then all": {
 			affinity.SameNode, cluster.Assignment{{0, 0, 1, 2}, {0, 3}},
@@ -57,42 +60,34 @@ func TestParts(t *testing.T) {
 }
 
 // TestPartsAddUp compares with the outcome: what there is, what stays at each
-// level, and what each edge has.
+// level, and what each edge has; and, where calls are not by fair load, what goes
+// from node to node with the single calls.
 func TestPartsAddUp(t *testing.T) {
 	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
-		surplus := rng.IntN(3) == 0
-		if surplus { // a rollout has more pods than are wanted
-			for w := range assigned {
-				assigned[w] = append(assigned[w], assigned[w][:rng.IntN(len(assigned[w])+1)]...)
-			}
-		}
-		for i := range c.Nodes {
-			c.Nodes[i].Region = "r" + c.Nodes[i].Zone // domains nest
-		}
-		o := Measure(c, assigned)
+		o, pods := Measure(c, assigned, nil), &cuttest.Pods{C: c, Serving: assigned}
 		for _, m := range Models() {
 			local := map[locality.Level]float64{}
 			edges := make([]float64, len(c.Edges))
+			between := map[[3]int]float64{}
 			for i, part := range Parts(c, assigned, m) {
 				if part.BytesPerSecond <= 0 {
 					t.Errorf("%v: a part of %v", m, part)
 				}
 				edges[i] += part.BytesPerSecond
+				between[[3]int{i, int(part.From), int(part.To)}] += part.BytesPerSecond
 				for _, l := range c.Scale.Levels() {
-					if part.From != Anywhere && part.To != Anywhere && share(c, l, part.From, part.To) {
+					if part.From != Outside && part.To != Outside && pods.Share(l, part.From, part.To) {
 						local[l] += part.BytesPerSecond
 					}
 				}
 			}
-			for i, sum := range edges {
-				if !near(sum, c.Edges[i].BytesPerSecond()) {
-					t.Errorf("%v: the parts of edge %d are %v, want %v", m, i, sum, c.Edges[i].BytesPerSecond())
+			for i, e := range c.Edges {
+				if !near(edges[i], e.BytesPerSecond()) {
+					t.Errorf("%v: the parts of edge %d are %v, want %v", m, i, edges[i], e.BytesPerSecond())
 				}
+				comparePairs(t, pods, m, i, between)
 			}
 			for _, l := range o.Levels {
-				if l.Level != locality.Node && surplus {
-					continue
-				}
 				if !near(local[l.Level], l.Local[m]) {
 					t.Errorf("%v, %v: parts of %v stay, want %v", m, l.Level, local[l.Level], l.Local[m])
 				}
@@ -101,45 +96,25 @@ func TestPartsAddUp(t *testing.T) {
 	})
 }
 
-// TestPartsReachTheEndpointsThatAreCalled compares what arrives at a node with
-// the load of the busiest pod, which is computed by itself.
-func TestPartsReachTheEndpointsThatAreCalled(t *testing.T) {
-	eachRandom(t, func(t *testing.T, _ *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
-		for w := range c.Workloads { // where pods are missing, Hotspot gives their calls to the others
-			for len(assigned[w]) < int(c.Workloads[w].Replicas) {
-				assigned[w] = append(assigned[w], 0)
-			}
+// comparePairs compares what of an edge goes from node to node.
+func comparePairs(t *testing.T, pods *cuttest.Pods, m Model, edge int, between map[[3]int]float64) {
+	t.Helper()
+	e := pods.C.Edges[edge]
+	from, to := pods.Position(e.From), pods.Position(e.To)
+	if from < 0 || to < 0 {
+		return
+	}
+	route := m.route(pods.C.Workloads[to].RouteFrom(e.From.Namespace))
+	if route.Routing == affinity.FairLoad {
+		return
+	}
+	want := map[[3]int]float64{}
+	for _, call := range pods.Calls(e, route) {
+		want[[3]int{edge, int(pods.Serving[from][call.From]), int(pods.Serving[to][call.To])}] += call.Part * e.BytesPerSecond()
+	}
+	for pair, bytes := range want {
+		if !near(between[pair], bytes) {
+			t.Errorf("%v, %s to %s: %v from node %d to node %d, want %v", m, e.From, e.To, between[pair], pair[1], pair[2], bytes)
 		}
-		arrives, total := map[[2]int32]float64{}, make([]float64, len(c.Workloads))
-		for i, part := range Parts(c, assigned, SameNode) {
-			to := position(c, c.Edges[i].To)
-			if to < 0 || part.To == Anywhere {
-				continue
-			}
-			arrives[[2]int32{int32(to), part.To}] += part.BytesPerSecond
-		}
-		for _, e := range c.Edges {
-			if to := position(c, e.To); to >= 0 {
-				total[to] += e.BytesPerSecond()
-			}
-		}
-		busiest := 0.0
-		for at, sum := range arrives {
-			pods := 0.0
-			for _, n := range assigned[at[0]] {
-				if n == at[1] {
-					pods++
-				}
-			}
-			busiest = max(busiest, sum/pods*float64(c.Workloads[at[0]].Replicas)/total[at[0]])
-		}
-		for _, e := range c.Edges { // a single pod's self-flow reaches no other pod
-			if to := position(c, e.To); e.IsSelf() && to >= 0 && c.Workloads[to].Replicas == 1 {
-				return
-			}
-		}
-		if want := Measure(c, assigned).Hotspot.Load; !near(busiest, want) {
-			t.Errorf("the busiest pod gets %v, want %v", busiest, want)
-		}
-	})
+	}
 }

@@ -1,4 +1,4 @@
-package sim
+package cut
 
 import (
 	"math"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -26,8 +27,8 @@ func TestChanges(t *testing.T) {
 		"node, uniform": {
 			locality.Node, Uniform,
 			// web and db meet by 2/4 of 1/2 and 1/4 of 1/2; then nowhere.
-			[]Change{{From: web, To: db, Total: 80, Before: 30}, {From: db, To: db, Total: 10, After: 10}},
-			[]Change{{From: web, Total: 80, Before: 30}, {From: db, Total: 90, Before: 30, After: 10}},
+			[]Change{{From: web, To: db, Total: 80, Before: 30}, {From: db, To: db, Total: 10, Before: 5, After: 10}},
+			[]Change{{From: web, Total: 80, Before: 30}, {From: db, Total: 90, Before: 35, After: 10}},
 		},
 		"zone, same node": {
 			locality.Zone, SameNode,
@@ -53,8 +54,8 @@ func TestChanges(t *testing.T) {
 // outcome, and each workload's that of its edges.
 func TestChangesAddUp(t *testing.T) {
 	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, before cluster.Assignment) {
-		after := randomAssignment(rng, c)
-		was, is := Measure(c, before), Measure(c, after)
+		after := cuttest.RandomAssignment(rng, c)
+		was, is := Measure(c, before, nil), Measure(c, after, nil)
 		for k, l := range was.Levels {
 			for _, m := range Models() {
 				edges, workloads := Changes(c, before, after, l.Level, m)

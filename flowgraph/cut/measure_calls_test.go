@@ -1,7 +1,6 @@
-package sim
+package cut
 
 import (
-	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,14 +25,14 @@ func TestPreferredEndpoints(t *testing.T) {
 		"same zone, two in a zone":         {routing: affinity.SameZone, db: []int32{0, 1}, node: 20, zone: 40, region: 80, busiest: 1},
 		"same zone falls back to all":      {routing: affinity.SameZone, db: []int32{0, 1}, node: 20, zone: 40, region: 40, secondRegion: true, busiest: 1},
 		"same node falls back to all":      {routing: affinity.SameNode, db: []int32{1, 2}, node: 40, zone: 60, region: 40 + 20 + 10, secondRegion: true, busiest: (20 + 20 + 10 + 5) / 45.0},
-		"same node without a zone":         {routing: affinity.SameNode, db: []int32{3, 3}, node: 20, zone: 0, region: 80, busiest: 1},
-		"same zone without a zone":         {routing: affinity.SameZone, db: []int32{2, 3}, node: 20 + 10, zone: 20, region: 80, busiest: (20 + 30 + 5) / 45.0},
+		"same node without a zone":         {routing: affinity.SameNode, db: []int32{3, 3}, node: 20, zone: 20, region: 80, busiest: 1},
+		"same zone without a zone":         {routing: affinity.SameZone, db: []int32{2, 3}, node: 20 + 10, zone: 20 + 10, region: 80, busiest: (20 + 30 + 7.5) / 45.0},
 		"same node or any":                 {routing: affinity.SameNodeOrAny, db: []int32{1, 2}, node: 40, zone: 40 + 10, region: 80, busiest: 1},
 		"80 % in the zone":                 {routing: affinity.ZoneShare(80), db: []int32{0, 2}, node: 32, zone: 16 + 16 + 16, region: 80, busiest: (16 + 16 + 4 + 10 + 5) / 45.0},
 		"80 %, and none elsewhere":         {routing: affinity.ZoneShare(80), db: []int32{0, 1}, node: 20, zone: 40, region: 80, busiest: 1},
-		"80 % of two in the zone":          {routing: affinity.ZoneShare(80), db: []int32{0, 1, 3}, node: 16 + 20.0/3, zone: 32, region: 32 + 40.0/3, secondRegion: true, busiest: (16 + 40.0/3 + 10.0/3) / 45.0},
+		"80 % of two in the zone":          {routing: affinity.ZoneShare(80), db: []int32{0, 1, 3}, node: 16 + 20.0/3, zone: 32 + 20.0/3, region: 32 + 40.0/3, secondRegion: true, busiest: (16 + 40.0/3 + 34.0/9) / 30},
 		"none in the zone":                 {routing: affinity.ZoneShare(0), db: []int32{0, 2}, node: 0, zone: 0, region: 80, busiest: (20 + 20 + 10 + 5) / 45.0},
-		"same zone where no zone is known": {routing: affinity.SameZone, db: []int32{0, 1}, node: 20, zone: 0, region: 80, noZone: true, busiest: 1},
+		"same zone where no zone is known": {routing: affinity.SameZone, db: []int32{0, 1}, node: 20, zone: 20, region: 80, noZone: true, busiest: 1},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -47,42 +46,14 @@ func TestPreferredEndpoints(t *testing.T) {
 				}
 			}
 			c.Workloads[1].Routing = tc.routing
-			p := place(c, cluster.Assignment{{0, 1, 2, 3}, tc.db})
-			if diff := cmp.Diff(byLevel{tc.node, tc.zone, tc.region}, p.local(tc.routing, pair{0, 1}, 80, nil), about()); diff != "" {
+			assigned := cluster.Assignment{{0, 1, 2, 3}, tc.db}
+			local := NewLayout(c, assigned).local(c.Workloads[1].Route, ends{0, 1}, nil)
+			if diff := cmp.Diff(byLevel{tc.node / 80, tc.zone / 80, tc.region / 80}, local, about()); diff != "" {
 				t.Errorf("what stays (-want +got):\n%s", diff)
 			}
-			if db := Calls(c, p.assigned, configured(c))[1]; !near(db.Busiest, tc.busiest) {
+			if db := Calls(c, assigned, nil)[1]; !near(db.Busiest, tc.busiest) {
 				t.Errorf("the busiest pod of db has %v, want %v", db.Busiest, tc.busiest)
 			}
 		})
 	}
-}
-
-// TestPreferencesAgreeWithSingleCalls follows each call of each pod, during
-// rollouts too, where workloads have more pods than they want.
-func TestPreferencesAgreeWithSingleCalls(t *testing.T) {
-	eachRandom(t, func(t *testing.T, rng *rand.Rand, c *cluster.Cluster, assigned cluster.Assignment) {
-		for w := range c.Workloads {
-			c.Workloads[w].Routing = []affinity.Routing{affinity.SameNode, affinity.SameZone, affinity.ZoneShare(rng.IntN(101))}[rng.IntN(3)]
-			assigned[w] = append(assigned[w], assigned[w][:rng.IntN(len(assigned[w])+1)]...)
-		}
-		p, ends := place(c, assigned), resolve(c)
-		for i, e := range c.Edges {
-			if ends[i].from < 0 || ends[i].to < 0 || ends[i].from == ends[i].to {
-				continue
-			}
-			routing := c.Workloads[ends[i].to].Routing
-			got := p.local(routing, ends[i], e.BytesPerSecond(), nil)
-			for k, level := range p.levels {
-				if want := podsLocal(c, assigned, e, level, routing); !near(got[k], want) {
-					t.Errorf("%s to %s, %v, %v: %v stay, want %v", e.From, e.To, routing, level, got[k], want)
-				}
-			}
-		}
-		for w, h := range Calls(c, assigned, configured(c)) {
-			if want := busiestPod(c, assigned, w, c.Workloads[w].Routing); !near(h.Busiest, want) {
-				t.Errorf("the busiest pod of %s has %v, want %v", c.Workloads[w].ID, h.Busiest, want)
-			}
-		}
-	})
 }

@@ -1,0 +1,57 @@
+package cut
+
+import (
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+)
+
+// Called is what becomes of the calls to one workload. Rates are bytes per second
+// in both directions.
+type Called struct {
+	// Total is all calls to the workload, also its own and those from outside.
+	Total float64
+	// Local is the part of them that stays within the domains of a level, by its
+	// position in the levels of the cluster's scale.
+	Local [maxLevels]float64
+	// Busiest is the load of the busiest pod, as in Hotspot; 0 when nothing is
+	// called.
+	Busiest float64
+}
+
+// Calls returns what an assignment makes of the calls to each workload, by
+// position, when all calls are divided as routing says; nil: as the cluster does.
+// The calls to one workload do not depend on how those to others are routed:
+// Measure, as Configured, is the sum.
+func Calls(c *cluster.Cluster, serving cluster.Assignment, routing *affinity.Routing) []Called {
+	at, l := resolve(c), NewLayout(c, serving)
+	called, loads := make([]Called, len(c.Workloads)), make([]load, len(c.Workloads))
+	for i, e := range c.Edges {
+		to, w := at[i].to, e.BytesPerSecond()
+		if to < 0 {
+			continue
+		}
+		switch {
+		case at[i].from < 0:
+			loads[to].total += w
+			loads[to].all += w
+		case l.served(at[i]):
+			loads[to].total += w
+			loads[to].weight = w
+			route := l.configured(at[i])
+			if routing != nil {
+				route = cluster.Route{Routing: *routing}
+			}
+			local := l.local(route, at[i], &loads[to])
+			for k := range l.levels {
+				called[to].Local[k] += w * local[k]
+			}
+		default:
+			called[to].Total += w
+		}
+	}
+	for w := range called {
+		called[w].Total += loads[w].total
+		called[w].Busiest = l.busiest(int32(w), &loads[w]).Load
+	}
+	return called
+}

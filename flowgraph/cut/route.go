@@ -1,0 +1,155 @@
+package cut
+
+import (
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+)
+
+// target is endpoints that a part of one caller's calls is divided over, evenly:
+// all of them, those in one domain, or those outside it.
+type target struct {
+	// part is that of the calls, in (0,1]; the targets of a caller have 1 together.
+	part float64
+	// level is the position of the domain's level, or everywhere.
+	level int
+	// domain is its number, and place its position among the callee's places.
+	domain int32
+	place  int
+	// outside says that it is the endpoints elsewhere; the domain is then that of
+	// the caller.
+	outside bool
+	// count is how many endpoints there are, at least 1.
+	count int32
+}
+
+// choose returns which endpoints the calls from a node go to, for a callee that has
+// some and a route that is not fair load. The result holds until the next call.
+//
+// Preferences are kube-proxy's (KEP-3015; pkg/proxy/topology.go): under SameNode and
+// SameNodeOrAny the endpoints on the node, under SameNode and SameZone then those in
+// its zone; where there are none, or the zone is unknown, all. kube-proxy gives up
+// zones for a Service that has an endpoint in none; that is not followed here.
+// Shares are Envoy's locality weights: zones without endpoints leave their share to
+// the others, and a caller whose zone no share names has its calls divided evenly.
+func (l *Layout) choose(route cluster.Route, node, callee int32) []target {
+	l.targets = l.targets[:0]
+	near, kept := route.Routing.Kept()
+	shared := near != route.Routing
+	if shared && route.Shares != nil {
+		if l.byShares(route.Shares, node, callee) {
+			return l.targets
+		}
+		return l.all(callee)
+	}
+	for _, level := range [...]int{atNode, l.zone} {
+		if !near.Prefers(l.levels[level]) || !l.knows(level, node) {
+			continue
+		}
+		domain := l.domains[level].of[node]
+		i, found := find(l.places[level][callee], domain)
+		if !found {
+			continue
+		}
+		here := target{part: kept, level: level, domain: domain, place: i, count: l.places[level][callee][i].pods}
+		elsewhere := here
+		elsewhere.part, elsewhere.outside, elsewhere.count = 1-kept, true, l.pods[callee]-here.count
+		if kept == 1 || elsewhere.count == 0 {
+			here.part = 1
+			return append(l.targets, here)
+		}
+		if kept > 0 {
+			l.targets = append(l.targets, here)
+		}
+		return append(l.targets, elsewhere)
+	}
+	return l.all(callee)
+}
+
+// all is the one target of calls that go to any endpoint.
+func (l *Layout) all(callee int32) []target {
+	l.targets = append(l.targets[:0], target{part: 1, level: everywhere, count: l.pods[callee]})
+	return l.targets
+}
+
+// byShares fills in one target for each zone that has a share of the calls from a
+// node. It returns false where no zone with endpoints has one.
+func (l *Layout) byShares(shares cluster.Shares, node, callee int32) bool {
+	zones, places := &l.domains[l.zone], l.places[l.zone][callee]
+	to := shares[zones.names[zones.of[node]]]
+	var sum float64
+	for i, p := range places {
+		share := float64(to[zones.names[p.domain]])
+		if share == 0 {
+			continue
+		}
+		var inZone int32 // more than here where a label divides the zone
+		for _, other := range places {
+			if zones.names[other.domain] == zones.names[p.domain] {
+				inZone += other.pods
+			}
+		}
+		part := share * float64(p.pods) / float64(inZone)
+		l.targets = append(l.targets, target{part: part, level: l.zone, domain: p.domain, place: i, count: p.pods})
+		sum += part
+	}
+	for i := range l.targets {
+		l.targets[i].part /= sum
+	}
+	return sum > 0
+}
+
+// near is the part of a target's endpoints that are in the caller's domain of a
+// level.
+func (l *Layout) near(level int, node, callee int32, t *target) float64 {
+	if t.level == everywhere {
+		return float64(l.in(level, node, callee)) / float64(t.count)
+	}
+	at, d := &l.domains[level], &l.domains[t.level]
+	switch own := d.of[node] == t.domain; {
+	case t.outside && level <= t.level:
+		return 0
+	case t.outside:
+		within := l.places[t.level][callee][t.place].pods
+		return float64(l.in(level, node, callee)-within) / float64(t.count)
+	case level >= t.level: // domains nest
+		if at.of[d.member[t.domain]] == at.of[node] {
+			return 1
+		}
+		return 0
+	case own:
+		return float64(l.in(level, node, callee)) / float64(t.count)
+	}
+	return 0
+}
+
+// includes reports whether the endpoints on a node are among those of a target.
+func (l *Layout) includes(t *target, node int32) bool {
+	return t.level == everywhere || (l.domains[t.level].of[node] == t.domain) != t.outside
+}
+
+// unknown is the part of a target's endpoints of which it is not known whether they
+// are in the caller's domain of a level: the domain of either is unknown, and they
+// do not share a nearer one.
+func (l *Layout) unknown(level int, node, callee int32, t *target) float64 {
+	if !l.knows(level, node) {
+		return 1 - l.near(level, node, callee, t)
+	}
+	d := &l.domains[level]
+	if t.level != everywhere && !t.outside && level >= t.level {
+		if l.knows(level, l.domains[t.level].member[t.domain]) {
+			return 0
+		}
+		return 1
+	}
+	var n int32
+	for _, p := range l.places[level][callee] {
+		if !d.isKnown[p.domain] && (level > t.level || l.includes(t, d.member[p.domain])) {
+			n += p.pods
+		}
+	}
+	return float64(n) / float64(t.count)
+}
+
+// follows reports whether calls are followed from each caller's node to the
+// endpoints that choose returns; the other routings are sums over domains.
+func follows(r affinity.Routing) bool { return r != affinity.Uniform && r != affinity.FairLoad }

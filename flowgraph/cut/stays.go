@@ -1,0 +1,257 @@
+package cut
+
+import (
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+)
+
+// byLevel is a part of an edge for each level, by its position.
+type byLevel [maxLevels]float64
+
+// Stays is what becomes of one edge, in parts of its traffic. Calls are divided
+// evenly over the caller's serving pods, and from each of them as the route says.
+type Stays struct {
+	// Local stays within the domains of each level, by Model and then by the
+	// level's position in the cluster's scale.
+	Local [modelCount]byLevel
+	// Unknown is the part, as Configured, of which a level does not tell whether it
+	// stays, because a node's domain is not known there.
+	Unknown byLevel
+}
+
+// Add adds w times as much.
+func (s *Stays) Add(other *Stays, w float64) { s.add(other, w, maxLevels) }
+
+// Stays returns what becomes of an edge between two workloads, by position; ok is
+// false when one of them has no pods, so that nothing is known of it.
+func (l *Layout) Stays(from, to int32) (s Stays, ok bool) {
+	e := ends{from, to}
+	if !l.served(e) {
+		return s, false
+	}
+	return l.stays(e, nil), true
+}
+
+// ends is the positions of an edge's workloads, Outside where the cluster does not
+// have one.
+type ends struct{ from, to int32 }
+
+// served reports whether both ends are in the cluster and have pods that serve.
+func (l *Layout) served(e ends) bool {
+	return e.from >= 0 && e.to >= 0 && l.pods[e.from] > 0 && l.pods[e.to] > 0
+}
+
+// directly reports whether pods of a workload call each other without a proxy that
+// divides the calls, so that none calls itself.
+func (l *Layout) directly(e ends) bool {
+	return e.from == e.to && e.from >= 0 && l.c.Workloads[e.from].Headless
+}
+
+// configured is how calls of an edge are divided.
+func (l *Layout) configured(e ends) cluster.Route {
+	if e.to < 0 {
+		return cluster.Route{}
+	}
+	to := &l.c.Workloads[e.to]
+	if to.Exceptions == nil || e.from < 0 {
+		return to.Route
+	}
+	return to.RouteFrom(l.c.Workloads[e.from].ID.Namespace)
+}
+
+// stays is what becomes of an edge whose both ends serve. What reaches the pods of
+// the callee under SameNode, in parts of the edge, is added to its load, unless that
+// is nil.
+func (l *Layout) stays(e ends, sameNode *load) (s Stays) {
+	if l.directly(e) {
+		local := l.otherPods(e.from)
+		s.Local = [modelCount]byLevel{local, local, local, local}
+		sameNode.addAll(1)
+		s.Unknown = l.unknownParts(e, cluster.Route{})
+		return s
+	}
+	for k := range l.levels {
+		s.Local[Uniform][k], s.Local[FairLoad][k] = l.divided(e, k)
+	}
+	s.Local[SameNode] = l.preferred(cluster.Route{Routing: affinity.SameNode}, e, sameNode, nil)
+	switch route := l.configured(e); route.Routing {
+	case affinity.Uniform:
+		s.Local[Configured] = s.Local[Uniform]
+		s.Unknown = l.unknownEvenly(e)
+	case affinity.FairLoad:
+		s.Local[Configured] = s.Local[FairLoad]
+		s.Unknown = l.unknownParts(e, route)
+	case affinity.SameNode:
+		s.Local[Configured] = s.Local[SameNode]
+		if l.incomplete {
+			l.preferred(route, e, nil, &s.Unknown)
+		}
+	default:
+		s.Local[Configured] = l.preferred(route, e, nil, &s.Unknown)
+	}
+	return s
+}
+
+// local is what stays of an edge whose both ends serve, under one route.
+func (l *Layout) local(route cluster.Route, e ends, to *load) (local byLevel) {
+	switch {
+	case l.directly(e):
+		to.addAll(1)
+		return l.otherPods(e.from)
+	case follows(route.Routing):
+		return l.preferred(route, e, to, nil)
+	}
+	to.addAll(1)
+	for k := range l.levels {
+		uniform, fairLoad := l.divided(e, k)
+		local[k] = uniform
+		if route.Routing == affinity.FairLoad {
+			local[k] = fairLoad
+		}
+	}
+	return local
+}
+
+// divided is what stays within the domains of a level when every caller divides its
+// calls over all endpoints evenly: the sum over the domains of
+//
+//	x/a y/b
+//
+// with x of a callers and y of b endpoints there; and by fair load, when the fair
+// share of the endpoints bounds what they take from nearby: that of min(x/a, y/b).
+func (l *Layout) divided(e ends, level int) (uniform, fairLoad float64) {
+	a, b := 1/float64(l.pods[e.from]), 1/float64(l.pods[e.to])
+	callers, callees := l.places[level][e.from], l.places[level][e.to]
+	for i, j := 0, 0; i < len(callers) && j < len(callees); {
+		switch caller, callee := callers[i], callees[j]; {
+		case caller.domain < callee.domain:
+			i++
+		case caller.domain > callee.domain:
+			j++
+		default:
+			x, y := float64(caller.pods)*a, float64(callee.pods)*b
+			uniform += x * y
+			fairLoad += min(x, y)
+			i, j = i+1, j+1
+		}
+	}
+	return uniform, fairLoad
+}
+
+// preferred follows the calls from each node of the caller: with x of a callers
+// there, the sum over the nodes and their targets of
+//
+//	x/a part |target ∩ D| / |target|
+//
+// where D is the node's domain of the level. What reaches the callee's pods is added
+// to its load, and the part that is not known to unknown, unless they are nil.
+func (l *Layout) preferred(route cluster.Route, e ends, to *load, unknown *byLevel) (local byLevel) {
+	each := 1 / float64(l.pods[e.from])
+	for _, caller := range l.places[atNode][e.from] {
+		targets := l.choose(route, caller.domain, e.to)
+		for i := range targets {
+			t := &targets[i]
+			calls := each * float64(caller.pods) * t.part
+			nearer := l.levels // those at which some of the target may be elsewhere
+			if !t.outside && t.level != everywhere && l.domains[t.level].of[caller.domain] == t.domain {
+				nearer = l.levels[:t.level]
+				for k := t.level; k < len(l.levels); k++ {
+					local[k] += calls
+				}
+			}
+			for k := range nearer {
+				local[k] += calls * l.near(k, caller.domain, e.to, t)
+			}
+			if unknown != nil && l.incomplete {
+				for k := range l.levels {
+					unknown[k] += calls * l.unknown(k, caller.domain, e.to, t)
+				}
+			}
+			if to != nil {
+				l.give(to, e.to, t, calls)
+			}
+		}
+	}
+	return local
+}
+
+// otherPods is what stays of a workload's traffic with itself when each pod divides
+// its calls evenly over the others. A single pod has nobody else to call.
+func (l *Layout) otherPods(workload int32) (local byLevel) {
+	all := float64(l.pods[workload])
+	for k := range l.levels {
+		if all == 1 {
+			local[k] = 1
+			continue
+		}
+		for _, p := range l.places[k][workload] {
+			x := float64(p.pods)
+			local[k] += x * (x - 1) / (all * (all - 1))
+		}
+	}
+	return local
+}
+
+// unknownEvenly is the unknown part of an edge whose calls are divided evenly: all
+// that has an end in an unknown domain, except what stays there.
+func (l *Layout) unknownEvenly(e ends) (unknown byLevel) {
+	if !l.incomplete {
+		return unknown
+	}
+	pairs := float64(l.pods[e.from]) * float64(l.pods[e.to])
+	for k := range l.levels {
+		known := l.domains[k].isKnown
+		callers, callees, stay := l.unknownPods(k, e.from), l.unknownPods(k, e.to), 0.0
+		if callers+callees == 0 {
+			continue
+		}
+		meet(l.places[k][e.from], l.places[k][e.to], func(caller, callee tally) {
+			if !known[caller.domain] {
+				stay += float64(caller.pods) * float64(callee.pods)
+			}
+		})
+		told := float64(l.pods[e.from]-callers) * float64(l.pods[e.to]-callees)
+		unknown[k] = (pairs - told - stay) / pairs
+	}
+	return unknown
+}
+
+// unknownPods is how many pods of a workload are in unknown domains of a level.
+func (l *Layout) unknownPods(level int, workload int32) (n int32) {
+	d := &l.domains[level]
+	if d.known == len(d.names) {
+		return 0
+	}
+	for _, p := range l.places[level][workload] {
+		if !d.isKnown[p.domain] {
+			n += p.pods
+		}
+	}
+	return n
+}
+
+// unknownParts adds up the parts of an edge between nodes.
+func (l *Layout) unknownParts(e ends, route cluster.Route) (unknown byLevel) {
+	if !l.incomplete || !l.touchesUnknown(e) {
+		return unknown
+	}
+	for _, part := range l.parts(e, route) {
+		for k := range l.levels {
+			of := l.domains[k].of
+			if of[part.From] != of[part.To] && !(l.knows(k, part.From) && l.knows(k, part.To)) {
+				unknown[k] += part.BytesPerSecond
+			}
+		}
+	}
+	return unknown
+}
+
+// touchesUnknown reports whether an edge has pods in an unknown domain.
+func (l *Layout) touchesUnknown(e ends) bool {
+	for k := range l.levels {
+		if l.unknownPods(k, e.from)+l.unknownPods(k, e.to) > 0 {
+			return true
+		}
+	}
+	return false
+}
