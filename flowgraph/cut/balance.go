@@ -160,7 +160,7 @@ func (l *Layout) spreadOf(workload int32) Spread {
 	}
 	if l.pods[workload] >= 2 {
 		s.MultiReplica = 1
-		if len(l.places[atNode][workload]) == 1 {
+		if len(l.at(atNode, workload)) == 1 {
 			s.Concentrated = 1
 		}
 	}
@@ -179,7 +179,7 @@ func (s *Spread) add(other Spread, times int) {
 func (l *Layout) overSkew(level int, workload, maxSkew int32) int {
 	d := &l.domains[level]
 	fewest, there := int32(math.MaxInt32), 0
-	for _, p := range l.places[level][workload] {
+	for _, p := range l.at(level, workload) {
 		if d.isKnown[p.domain] {
 			fewest, there = min(fewest, p.pods), there+1
 		}
@@ -188,7 +188,7 @@ func (l *Layout) overSkew(level int, workload, maxSkew int32) int {
 		fewest = 0
 	}
 	over := 0
-	for _, p := range l.places[level][workload] {
+	for _, p := range l.at(level, workload) {
 		if d.isKnown[p.domain] && p.pods-fewest > maxSkew {
 			over++
 		}

@@ -4,7 +4,7 @@ package cut
 // Tarjan's algorithm for strongly connected components (SIAM J. Comput. 1, 1972),
 // without recursion.
 func (g *callGraph) condense() {
-	n := len(g.out)
+	n := len(g.begin) - 2
 	g.vertex = make([]int32, n)
 	t := tarjan{index: make([]int32, n), low: make([]int32, n), next: make([]int32, n)}
 	for w := range g.vertex {
@@ -39,8 +39,8 @@ func (g *callGraph) visit(t *tarjan, root int32) {
 	enter(root)
 	for len(t.path) > 0 {
 		w := t.path[len(t.path)-1]
-		if int(t.next[w]) < len(g.out[w]) {
-			to := g.calls[g.out[w][t.next[w]]].to
+		if calls := g.out(w); int(t.next[w]) < len(calls) {
+			to := calls[t.next[w]].to
 			t.next[w]++
 			switch {
 			case to < 0:

@@ -138,10 +138,14 @@ func (o *Outcome) CrossingBetween(level locality.Level) float64 {
 // cluster. Fixed workloads count as all others do, except for Spread.
 func Measure(c *cluster.Cluster, serving, idle cluster.Assignment) *Outcome {
 	l, at := NewLayout(c, serving), resolve(c)
+	rates := make([]float64, len(c.Edges))
+	for i := range c.Edges {
+		rates[i] = c.Edges[i].BytesPerSecond()
+	}
 	var s sums
 	loads := make([]load, len(c.Workloads)) // under SameNode
-	for i, e := range c.Edges {
-		s.count(l, at[i], e.BytesPerSecond(), loads)
+	for _, i := range byCallee(c, at) {
+		s.count(l, at[i], rates[i], loads)
 	}
 	hotspots := make([]Hotspot, len(loads))
 	for w := range loads {
@@ -224,6 +228,24 @@ func (o *Outcome) countPods(c *cluster.Cluster, serving, idle cluster.Assignment
 	}
 }
 
+// byCallee returns the positions of all edges, those to one workload together: what
+// is known of it stays at hand.
+func byCallee(c *cluster.Cluster, at []ends) []int32 {
+	begin := make([]int32, len(c.Workloads)+2)
+	for _, e := range at {
+		begin[e.to+2]++
+	}
+	for i := 1; i < len(begin); i++ {
+		begin[i] += begin[i-1]
+	}
+	order := make([]int32, len(at))
+	for i, e := range at {
+		order[begin[e.to+1]] = int32(i)
+		begin[e.to+1]++
+	}
+	return order
+}
+
 // resolve returns the ends of the cluster's edges.
 func resolve(c *cluster.Cluster) []ends {
 	position := make(map[flowgraph.WorkloadID]int32, len(c.Workloads))
@@ -237,7 +259,12 @@ func resolve(c *cluster.Cluster) []ends {
 		return Outside
 	}
 	all := make([]ends, len(c.Edges))
-	for i, e := range c.Edges {
+	for i := range c.Edges {
+		e := &c.Edges[i]
+		if i > 0 && e.From == c.Edges[i-1].From { // edges come by caller most often
+			all[i] = ends{all[i-1].from, at(e.To)}
+			continue
+		}
 		all[i] = ends{at(e.From), at(e.To)}
 	}
 	return all

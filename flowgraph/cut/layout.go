@@ -33,16 +33,22 @@ type Layout struct {
 	domains []domains // by position of the level
 	// pods is how many pods each workload has.
 	pods []int32
-	// places is where they are: by position of the level, then by workload,
-	// ordered by domain.
-	places [][][]tally
-	// incomplete says that some node's domain is unknown at a level where another
-	// node's is known.
-	incomplete bool
+	// places is where they are.
+	places []places
+	// incomplete has the positions of the levels at which some node's domain is
+	// unknown and another node's is known; hidden is how many pods each workload has
+	// in unknown domains there, by position of the level.
+	incomplete []int
+	hidden     [maxLevels][]int32
 
-	// What follows is used anew for each caller, and for each edge.
+	// What follows is used anew for each callee, each caller and each edge: the
+	// callee whose places are looked up most, and its pods by domain of each level.
+	callee      int32
+	count       [maxLevels][]int32
 	targets     []target
 	calls, free []float64 // by domain of any level, 0 in between
+	divided     []Part
+	from, to    []portion
 }
 
 // domains are the topology domains of one level. Every node is in one: a node whose
@@ -62,6 +68,14 @@ type domains struct {
 	known int
 }
 
+// places has the tallies of one workload's pods: those of the nearest level, ordered
+// by domain, then those of the next one. They are together because they are needed
+// together.
+type places struct {
+	tallies []tally
+	end     [maxLevels]int32 // of each level's
+}
+
 // tally is how many pods of a workload are in a domain.
 type tally struct{ domain, pods int32 }
 
@@ -69,10 +83,9 @@ type tally struct{ domain, pods int32 }
 // refers to the cluster's workloads, and looks up how calls to them are divided
 // there.
 func NewLayout(c *cluster.Cluster, serving cluster.Assignment) *Layout {
-	l := &Layout{c: c}
+	l := &Layout{c: c, callee: Outside}
 	l.levels = c.Scale.Levels()
 	l.zone = slices.Index(l.levels, locality.Zone)
-	l.places = make([][][]tally, len(l.levels))
 	l.SetNodes()
 	l.Grow()
 	for w, nodes := range serving {
@@ -85,11 +98,14 @@ func NewLayout(c *cluster.Cluster, serving cluster.Assignment) *Layout {
 // pods of all workloads must be set anew when the locality of a node has changed.
 func (l *Layout) SetNodes() {
 	l.domains = domainsOf(l.c)
-	l.incomplete = false
 	l.calls, l.free = make([]float64, len(l.c.Nodes)+1), make([]float64, len(l.c.Nodes)+1)
+	l.incomplete, l.callee = nil, Outside
 	for k := range l.domains {
 		d := &l.domains[k]
-		l.incomplete = l.incomplete || d.known > 0 && d.known < len(d.names)
+		l.count[k] = make([]int32, len(d.names))
+		if d.known > 0 && d.known < len(d.names) {
+			l.incomplete = append(l.incomplete, k)
+		}
 	}
 }
 
@@ -98,26 +114,75 @@ func (l *Layout) SetNodes() {
 func (l *Layout) Grow() {
 	n := len(l.c.Workloads) - len(l.pods)
 	l.pods = append(l.pods, make([]int32, n)...)
-	for k := range l.places {
-		l.places[k] = append(l.places[k], make([][]tally, n)...)
+	l.places = append(l.places, make([]places, n)...)
+	for k := range l.levels {
+		l.hidden[k] = append(l.hidden[k], make([]int32, n)...)
 	}
+}
+
+// at returns where the pods of a workload are at a level.
+func (l *Layout) at(level int, workload int32) []tally {
+	p := &l.places[workload]
+	if level == 0 {
+		return p.tallies[:p.end[0]]
+	}
+	return p.tallies[p.end[level-1]:p.end[level]]
 }
 
 // Set says on which nodes the serving pods of a workload are.
 func (l *Layout) Set(workload int32, nodes []int32) {
+	l.unload(workload)
 	l.pods[workload] = int32(len(nodes))
-	at := make([]int32, len(nodes))
-	for k := range l.places {
+	at, p := make([]int32, len(nodes)), &l.places[workload]
+	p.tallies = p.tallies[:0]
+	for k := range l.levels {
+		d := &l.domains[k]
+		hidden := int32(0)
 		for i, n := range nodes {
-			at[i] = l.domains[k].of[n]
+			at[i] = d.of[n]
+			if !d.isKnown[at[i]] {
+				hidden++
+			}
 		}
-		l.places[k][workload] = tallied(at, l.places[k][workload][:0])
+		p.tallies = append(p.tallies, tallied(at)...)
+		p.end[k] = int32(len(p.tallies))
+		l.hidden[k][workload] = hidden
+	}
+}
+
+// load has count tell where the pods of a workload are.
+func (l *Layout) load(workload int32) {
+	if l.callee == workload {
+		return
+	}
+	l.unload(l.callee)
+	l.callee = workload
+	for k := range l.levels {
+		count := l.count[k]
+		for _, p := range l.at(k, workload) {
+			count[p.domain] = p.pods
+		}
+	}
+}
+
+// unload has count tell of no workload, if it tells of this one.
+func (l *Layout) unload(workload int32) {
+	if l.callee != workload || workload == Outside {
+		return
+	}
+	l.callee = Outside
+	for k := range l.levels {
+		count := l.count[k]
+		for _, p := range l.at(k, workload) {
+			count[p.domain] = 0
+		}
 	}
 }
 
 // tallied counts equal numbers, in order. It sorts what it is given.
-func tallied(at []int32, counts []tally) []tally {
+func tallied(at []int32) []tally {
 	slices.Sort(at)
+	counts := make([]tally, 0, len(at))
 	for _, d := range at {
 		if last := len(counts) - 1; last >= 0 && counts[last].domain == d {
 			counts[last].pods++
@@ -130,18 +195,27 @@ func tallied(at []int32, counts []tally) []tally {
 
 // add changes the number of a workload's pods on a node by one.
 func (l *Layout) add(workload, node, by int32) {
+	l.unload(workload)
 	l.pods[workload] += by
-	for k := range l.places {
-		places := &l.places[k][workload]
+	p := &l.places[workload]
+	for k := range l.levels {
 		d := l.domains[k].of[node]
-		i, found := find(*places, d)
+		if !l.domains[k].isKnown[d] {
+			l.hidden[k][workload] += by
+		}
+		here := l.at(k, workload)
+		i, found := find(here, d)
+		begin, moved := int(p.end[k])-len(here), int32(0)
 		switch {
 		case !found:
-			*places = slices.Insert(*places, i, tally{d, by})
-		case (*places)[i].pods+by == 0:
-			*places = slices.Delete(*places, i, i+1)
+			p.tallies, moved = slices.Insert(p.tallies, begin+i, tally{d, by}), 1
+		case here[i].pods+by == 0:
+			p.tallies, moved = slices.Delete(p.tallies, begin+i, begin+i+1), -1
 		default:
-			(*places)[i].pods += by
+			here[i].pods += by
+		}
+		for wider := k; wider < len(l.levels); wider++ {
+			p.end[wider] += moved
 		}
 	}
 }
@@ -159,13 +233,10 @@ func find(places []tally, domain int32) (i int, found bool) {
 	return slices.BinarySearchFunc(places, domain, func(t tally, d int32) int { return cmp.Compare(t.domain, d) })
 }
 
-// in returns how many pods a workload has in the node's domain of a level.
-func (l *Layout) in(level int, node, workload int32) int32 {
-	places := l.places[level][workload]
-	if i, found := find(places, l.domains[level].of[node]); found {
-		return places[i].pods
-	}
-	return 0
+// in returns how many pods of the callee that is loaded are in the node's domain of
+// a level.
+func (l *Layout) in(level int, node int32) int32 {
+	return l.count[level][l.domains[level].of[node]]
 }
 
 // HasZones reports whether the zone of any node is known.
@@ -214,19 +285,4 @@ func (d *domains) add(at locality.Locality, level locality.Level, member int32, 
 		}
 	}
 	d.names, d.isKnown, d.member = append(d.names, name), append(d.isKnown, known), append(d.member, member)
-}
-
-// meet calls f for each domain that has pods of both, in order.
-func meet(callers, callees []tally, f func(caller, callee tally)) {
-	for len(callers) > 0 && len(callees) > 0 {
-		switch a, b := callers[0], callees[0]; {
-		case a.domain < b.domain:
-			callers = callers[1:]
-		case a.domain > b.domain:
-			callees = callees[1:]
-		default:
-			f(a, b)
-			callers, callees = callers[1:], callees[1:]
-		}
-	}
 }

@@ -51,21 +51,22 @@ func (l *Layout) give(to *load, callee int32, t *target, part float64) {
 		return
 	}
 	if to.node == nil {
-		to.node = make([]float64, len(l.places[atNode][callee]))
-		to.zone = make([]float64, len(l.places[l.zone][callee]))
+		to.node = make([]float64, len(l.at(atNode, callee)))
+		to.zone = make([]float64, len(l.at(l.zone, callee)))
 	}
 	near := to.zone
 	if t.level == atNode {
 		near = to.node
 	}
+	place, _ := find(l.at(t.level, callee), t.domain)
 	if !t.outside {
-		near[t.place] += part
+		near[place] += part
 		return
 	}
 	// Each of the others gets as much as if there were more calls for all, of which
 	// those in the domain get none.
-	within := float64(l.places[t.level][callee][t.place].pods) / float64(t.count)
-	near[t.place] -= part * within
+	within := float64(l.count[t.level][t.domain]) / float64(t.count)
+	near[place] -= part * within
 	to.all += part * (1 + within)
 }
 
@@ -76,7 +77,7 @@ func (l *Layout) busiest(workload int32, to *load) Hotspot {
 		return most
 	}
 	fair := to.total / float64(l.pods[workload])
-	for k, place := range l.places[atNode][workload] {
+	for k, place := range l.at(atNode, workload) {
 		if each := l.each(workload, k, to) / fair; each > most.Load {
 			most = Hotspot{Workload: workload, Node: place.domain, Load: each}
 		}
@@ -86,13 +87,13 @@ func (l *Layout) busiest(workload int32, to *load) Hotspot {
 
 // each is what each pod of a workload has to do at one of its places on a node.
 func (l *Layout) each(workload int32, place int, to *load) float64 {
-	at := l.places[atNode][workload][place]
+	at := l.at(atNode, workload)[place]
 	sum := to.all / float64(l.pods[workload])
 	if to.node == nil {
 		return sum
 	}
 	sum += to.node[place] / float64(at.pods)
-	zones := l.places[l.zone][workload]
+	zones := l.at(l.zone, workload)
 	if z, found := find(zones, l.domains[l.zone].of[at.domain]); found {
 		sum += to.zone[z] / float64(zones[z].pods)
 	}

@@ -1,9 +1,7 @@
 package cut
 
 import (
-	"fmt"
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,7 +10,6 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
-	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -232,19 +229,6 @@ func TestSpread(t *testing.T) {
 			c.Workloads[0].Fixed = tc.fixed
 			if diff := cmp.Diff(tc.want, Measure(c, cluster.Assignment{tc.web, tc.db}, nil).Spread); diff != "" {
 				t.Errorf("spread (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func BenchmarkMeasure(b *testing.B) {
-	for _, size := range []struct{ nodes, workloads, edges int }{{96, 547, 344}, {5000, 10_000, 200_000}} {
-		b.Run(fmt.Sprintf("%d_nodes", size.nodes), func(b *testing.B) {
-			rng := rand.New(rand.NewPCG(1, 1))
-			c := cuttest.RandomCluster(rng, size.nodes, size.workloads, size.edges, 13)
-			assigned := cuttest.RandomAssignment(rng, c)
-			for b.Loop() {
-				Measure(c, assigned, nil)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package cut
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
@@ -41,36 +42,43 @@ type portion struct {
 	part float64
 }
 
-// portions returns where the pods of a workload are, together 1.
-func (l *Layout) portions(workload int32) []portion {
+// portions appends where the pods of a workload are, together 1.
+func (l *Layout) portions(all []portion, workload int32) []portion {
 	if workload < 0 || l.pods[workload] == 0 {
-		return []portion{{Outside, 1}}
+		return append(all, portion{Outside, 1})
 	}
-	places := l.places[atNode][workload]
-	all := make([]portion, 0, len(places))
-	for _, t := range places {
+	for _, t := range l.at(atNode, workload) {
 		all = append(all, portion{t.domain, float64(t.pods) / float64(l.pods[workload])})
 	}
 	return all
 }
 
-// parts divides an edge of rate 1 by a route.
+// parts divides an edge of rate 1 by a route. The result holds until the next call.
 func (l *Layout) parts(e ends, route cluster.Route) []Part {
-	callers, callees := l.portions(e.from), l.portions(e.to)
+	if e.to >= 0 {
+		l.load(e.to)
+	}
+	l.from, l.to = l.portions(l.from[:0], e.from), l.portions(l.to[:0], e.to)
+	l.divided = l.partsOf(l.divided[:0], e, route, l.from, l.to)
+	return l.divided
+}
+
+// partsOf appends the parts of an edge between callers and callees.
+func (l *Layout) partsOf(parts []Part, e ends, route cluster.Route, callers, callees []portion) []Part {
 	switch {
 	case !l.served(e):
-		return product(callers, callees)
+		return product(parts, callers, callees)
 	case l.directly(e) && l.pods[e.from] > 1:
-		return l.partsOfOthers(e.from, callers)
+		return l.partsOfOthers(parts, e.from, callers)
 	case route.Routing == affinity.FairLoad:
-		return l.fairParts(callers, callees)
+		return l.fairParts(parts, callers, callees)
 	}
-	var parts []Part
+	choice := choice{ends: e}
+	if !l.directly(e) {
+		choice = l.choiceOf(route, e)
+	}
 	for _, a := range callers {
-		targets := l.all(e.to)
-		if follows(route.Routing) && !l.directly(e) {
-			targets = l.choose(route, a.node, e.to)
-		}
+		targets := l.choose(&choice, a.node)
 		for i := range targets {
 			t := &targets[i]
 			each := a.part * t.part * float64(l.pods[e.to]) / float64(t.count)
@@ -84,9 +92,8 @@ func (l *Layout) parts(e ends, route cluster.Route) []Part {
 	return parts
 }
 
-// product is calls that go from everywhere to everywhere, evenly.
-func product(callers, callees []portion) []Part {
-	var parts []Part
+// product appends calls that go from everywhere to everywhere, evenly.
+func product(parts []Part, callers, callees []portion) []Part {
 	for _, a := range callers {
 		for _, b := range callees {
 			parts = append(parts, Part{a.node, b.node, a.part * b.part})
@@ -96,13 +103,13 @@ func product(callers, callees []portion) []Part {
 }
 
 // partsOfOthers divides the calls of each pod evenly over all others.
-func (l *Layout) partsOfOthers(workload int32, at []portion) []Part {
+func (l *Layout) partsOfOthers(parts []Part, workload int32, at []portion) []Part {
 	all := float64(l.pods[workload])
-	parts := product(at, at)
+	parts = product(parts, at, at)
 	for i := range parts {
 		p := &parts[i]
 		if p.From == p.To { // of which no pod calls itself
-			p.BytesPerSecond -= float64(l.in(atNode, p.From, workload)) / (all * all)
+			p.BytesPerSecond -= float64(l.in(atNode, p.From)) / (all * all)
 		}
 		p.BytesPerSecond *= all / (all - 1)
 	}
@@ -111,10 +118,12 @@ func (l *Layout) partsOfOthers(workload int32, at []portion) []Part {
 
 // fairParts fills the fair shares of the endpoints on the caller's node, then of
 // those at the next wider level, and so on, and then of all others.
-func (l *Layout) fairParts(callers, room []portion) []Part {
-	var parts []Part
+func (l *Layout) fairParts(parts []Part, callers, room []portion) []Part {
 	for k := range l.levels {
 		parts = l.matched(parts, callers, room, l.domains[k].of)
+		if !slices.ContainsFunc(callers, func(p portion) bool { return p.part > 0 }) {
+			return parts
+		}
 	}
 	return l.matched(parts, callers, room, nil)
 }

@@ -10,11 +10,10 @@ import (
 type target struct {
 	// part is that of the calls, in (0,1]; the targets of a caller have 1 together.
 	part float64
-	// level is the position of the domain's level, or everywhere.
-	level int
-	// domain is its number, and place its position among the callee's places.
+	// level is the position of the domain's level, or everywhere; domain is its
+	// number.
+	level  int
 	domain int32
-	place  int
 	// outside says that it is the endpoints elsewhere; the domain is then that of
 	// the caller.
 	outside bool
@@ -22,8 +21,7 @@ type target struct {
 	count int32
 }
 
-// choose returns which endpoints the calls from a node go to, for a callee that has
-// some and a route that is not fair load. The result holds until the next call.
+// choice is how a route chooses among endpoints, for all callers of an edge.
 //
 // Preferences are kube-proxy's (KEP-3015; pkg/proxy/topology.go): under SameNode and
 // SameNodeOrAny the endpoints on the node, under SameNode and SameZone then those in
@@ -31,38 +29,60 @@ type target struct {
 // zones for a Service that has an endpoint in none; that is not followed here.
 // Shares are Envoy's locality weights: zones without endpoints leave their share to
 // the others, and a caller whose zone no share names has its calls divided evenly.
-func (l *Layout) choose(route cluster.Route, node, callee int32) []target {
-	l.targets = l.targets[:0]
+type choice struct {
+	ends   ends
+	shares cluster.Shares
+	// kept is the part of the calls that goes to the nearest endpoints; the rest
+	// goes to all others.
+	kept float64
+	// levels are the positions of the levels that are preferred, the nearest first.
+	levels [2]int
+	count  int
+}
+
+// choiceOf returns how calls of an edge are divided by a route that is not fair load.
+func (l *Layout) choiceOf(route cluster.Route, e ends) choice {
 	near, kept := route.Routing.Kept()
-	shared := near != route.Routing
-	if shared && route.Shares != nil {
-		if l.byShares(route.Shares, node, callee) {
-			return l.targets
-		}
-		return l.all(callee)
+	c := choice{ends: e, kept: kept}
+	if near != route.Routing && route.Shares != nil {
+		c.shares = route.Shares
+		return c
 	}
 	for _, level := range [...]int{atNode, l.zone} {
-		if !near.Prefers(l.levels[level]) || !l.knows(level, node) {
+		if near.Prefers(l.levels[level]) {
+			c.levels[c.count] = level
+			c.count++
+		}
+	}
+	return c
+}
+
+// choose returns which endpoints the calls from a node go to; the callee is loaded
+// and has some. The result holds until the next call.
+func (l *Layout) choose(c *choice, node int32) []target {
+	l.targets = l.targets[:0]
+	if c.shares != nil && l.byShares(c.shares, node, c.ends.to) {
+		return l.targets
+	}
+	for _, level := range c.levels[:c.count] {
+		d := &l.domains[level]
+		domain := d.of[node]
+		here := target{part: c.kept, level: level, domain: domain, count: l.count[level][domain]}
+		if here.count == 0 || !d.isKnown[domain] {
 			continue
 		}
-		domain := l.domains[level].of[node]
-		i, found := find(l.places[level][callee], domain)
-		if !found {
-			continue
-		}
-		here := target{part: kept, level: level, domain: domain, place: i, count: l.places[level][callee][i].pods}
 		elsewhere := here
-		elsewhere.part, elsewhere.outside, elsewhere.count = 1-kept, true, l.pods[callee]-here.count
-		if kept == 1 || elsewhere.count == 0 {
+		elsewhere.part, elsewhere.outside, elsewhere.count = 1-c.kept, true, l.pods[c.ends.to]-here.count
+		if c.kept == 1 || elsewhere.count == 0 {
 			here.part = 1
 			return append(l.targets, here)
 		}
-		if kept > 0 {
+		if c.kept > 0 {
 			l.targets = append(l.targets, here)
 		}
 		return append(l.targets, elsewhere)
 	}
-	return l.all(callee)
+	return l.all(c.ends.to)
 }
 
 // all is the one target of calls that go to any endpoint.
@@ -74,10 +94,10 @@ func (l *Layout) all(callee int32) []target {
 // byShares fills in one target for each zone that has a share of the calls from a
 // node. It returns false where no zone with endpoints has one.
 func (l *Layout) byShares(shares cluster.Shares, node, callee int32) bool {
-	zones, places := &l.domains[l.zone], l.places[l.zone][callee]
+	zones, places := &l.domains[l.zone], l.at(l.zone, callee)
 	to := shares[zones.names[zones.of[node]]]
 	var sum float64
-	for i, p := range places {
+	for _, p := range places {
 		share := float64(to[zones.names[p.domain]])
 		if share == 0 {
 			continue
@@ -89,7 +109,7 @@ func (l *Layout) byShares(shares cluster.Shares, node, callee int32) bool {
 			}
 		}
 		part := share * float64(p.pods) / float64(inZone)
-		l.targets = append(l.targets, target{part: part, level: l.zone, domain: p.domain, place: i, count: p.pods})
+		l.targets = append(l.targets, target{part: part, level: l.zone, domain: p.domain, count: p.pods})
 		sum += part
 	}
 	for i := range l.targets {
@@ -100,24 +120,24 @@ func (l *Layout) byShares(shares cluster.Shares, node, callee int32) bool {
 
 // near is the part of a target's endpoints that are in the caller's domain of a
 // level.
-func (l *Layout) near(level int, node, callee int32, t *target) float64 {
+func (l *Layout) near(level int, node int32, t *target) float64 {
 	if t.level == everywhere {
-		return float64(l.in(level, node, callee)) / float64(t.count)
+		return float64(l.in(level, node)) / float64(t.count)
 	}
 	at, d := &l.domains[level], &l.domains[t.level]
 	switch own := d.of[node] == t.domain; {
 	case t.outside && level <= t.level:
 		return 0
 	case t.outside:
-		within := l.places[t.level][callee][t.place].pods
-		return float64(l.in(level, node, callee)-within) / float64(t.count)
+		within := l.count[t.level][t.domain]
+		return float64(l.in(level, node)-within) / float64(t.count)
 	case level >= t.level: // domains nest
 		if at.of[d.member[t.domain]] == at.of[node] {
 			return 1
 		}
 		return 0
 	case own:
-		return float64(l.in(level, node, callee)) / float64(t.count)
+		return float64(l.in(level, node)) / float64(t.count)
 	}
 	return 0
 }
@@ -132,17 +152,23 @@ func (l *Layout) includes(t *target, node int32) bool {
 // do not share a nearer one.
 func (l *Layout) unknown(level int, node, callee int32, t *target) float64 {
 	if !l.knows(level, node) {
-		return 1 - l.near(level, node, callee, t)
+		return 1 - l.near(level, node, t)
+	}
+	if l.hidden[level][callee] == 0 {
+		return 0
+	}
+	if t.level == everywhere {
+		return float64(l.hidden[level][callee]) / float64(t.count)
 	}
 	d := &l.domains[level]
-	if t.level != everywhere && !t.outside && level >= t.level {
+	if !t.outside && level >= t.level {
 		if l.knows(level, l.domains[t.level].member[t.domain]) {
 			return 0
 		}
 		return 1
 	}
 	var n int32
-	for _, p := range l.places[level][callee] {
+	for _, p := range l.at(level, callee) {
 		if !d.isKnown[p.domain] && (level > t.level || l.includes(t, d.member[p.domain])) {
 			n += p.pods
 		}

@@ -63,6 +63,7 @@ func (l *Layout) configured(e ends) cluster.Route {
 // the callee under SameNode, in parts of the edge, is added to its load, unless that
 // is nil.
 func (l *Layout) stays(e ends, sameNode *load) (s Stays) {
+	l.load(e.to)
 	if l.directly(e) {
 		local := l.otherPods(e.from)
 		s.Local = [modelCount]byLevel{local, local, local, local}
@@ -71,7 +72,7 @@ func (l *Layout) stays(e ends, sameNode *load) (s Stays) {
 		return s
 	}
 	for k := range l.levels {
-		s.Local[Uniform][k], s.Local[FairLoad][k] = l.divided(e, k)
+		s.Local[Uniform][k], s.Local[FairLoad][k] = l.evenly(e, k)
 	}
 	s.Local[SameNode] = l.preferred(cluster.Route{Routing: affinity.SameNode}, e, sameNode, nil)
 	switch route := l.configured(e); route.Routing {
@@ -83,7 +84,7 @@ func (l *Layout) stays(e ends, sameNode *load) (s Stays) {
 		s.Unknown = l.unknownParts(e, route)
 	case affinity.SameNode:
 		s.Local[Configured] = s.Local[SameNode]
-		if l.incomplete {
+		if l.mayHide(e) {
 			l.preferred(route, e, nil, &s.Unknown)
 		}
 	default:
@@ -94,6 +95,7 @@ func (l *Layout) stays(e ends, sameNode *load) (s Stays) {
 
 // local is what stays of an edge whose both ends serve, under one route.
 func (l *Layout) local(route cluster.Route, e ends, to *load) (local byLevel) {
+	l.load(e.to)
 	switch {
 	case l.directly(e):
 		to.addAll(1)
@@ -103,7 +105,7 @@ func (l *Layout) local(route cluster.Route, e ends, to *load) (local byLevel) {
 	}
 	to.addAll(1)
 	for k := range l.levels {
-		uniform, fairLoad := l.divided(e, k)
+		uniform, fairLoad := l.evenly(e, k)
 		local[k] = uniform
 		if route.Routing == affinity.FairLoad {
 			local[k] = fairLoad
@@ -112,30 +114,28 @@ func (l *Layout) local(route cluster.Route, e ends, to *load) (local byLevel) {
 	return local
 }
 
-// divided is what stays within the domains of a level when every caller divides its
+// evenly is what stays within the domains of a level when every caller divides its
 // calls over all endpoints evenly: the sum over the domains of
 //
 //	x/a y/b
 //
 // with x of a callers and y of b endpoints there; and by fair load, when the fair
 // share of the endpoints bounds what they take from nearby: that of min(x/a, y/b).
-func (l *Layout) divided(e ends, level int) (uniform, fairLoad float64) {
-	a, b := 1/float64(l.pods[e.from]), 1/float64(l.pods[e.to])
-	callers, callees := l.places[level][e.from], l.places[level][e.to]
-	for i, j := 0, 0; i < len(callers) && j < len(callees); {
-		switch caller, callee := callers[i], callees[j]; {
-		case caller.domain < callee.domain:
-			i++
-		case caller.domain > callee.domain:
-			j++
-		default:
-			x, y := float64(caller.pods)*a, float64(callee.pods)*b
-			uniform += x * y
-			fairLoad += min(x, y)
-			i, j = i+1, j+1
+func (l *Layout) evenly(e ends, level int) (uniform, fairLoad float64) {
+	// Whole numbers, so that equal shares are equal: x b and y a, in parts of a b.
+	a, b := int64(l.pods[e.from]), int64(l.pods[e.to])
+	var product, least int64
+	count := l.count[level]
+	for _, caller := range l.at(level, e.from) {
+		x, y := int64(caller.pods), int64(count[caller.domain])
+		if y == 0 {
+			continue
 		}
+		product += x * y
+		least += min(x*b, y*a)
 	}
-	return uniform, fairLoad
+	all := float64(a * b)
+	return float64(product) / all, float64(least) / all
 }
 
 // preferred follows the calls from each node of the caller: with x of a callers
@@ -147,8 +147,12 @@ func (l *Layout) divided(e ends, level int) (uniform, fairLoad float64) {
 // to its load, and the part that is not known to unknown, unless they are nil.
 func (l *Layout) preferred(route cluster.Route, e ends, to *load, unknown *byLevel) (local byLevel) {
 	each := 1 / float64(l.pods[e.from])
-	for _, caller := range l.places[atNode][e.from] {
-		targets := l.choose(route, caller.domain, e.to)
+	if unknown != nil && !l.mayHide(e) {
+		unknown = nil
+	}
+	choice := l.choiceOf(route, e)
+	for _, caller := range l.at(atNode, e.from) {
+		targets := l.choose(&choice, caller.domain)
 		for i := range targets {
 			t := &targets[i]
 			calls := each * float64(caller.pods) * t.part
@@ -160,10 +164,10 @@ func (l *Layout) preferred(route cluster.Route, e ends, to *load, unknown *byLev
 				}
 			}
 			for k := range nearer {
-				local[k] += calls * l.near(k, caller.domain, e.to, t)
+				local[k] += calls * l.near(k, caller.domain, t)
 			}
-			if unknown != nil && l.incomplete {
-				for k := range l.levels {
+			if unknown != nil {
+				for _, k := range l.incomplete {
 					unknown[k] += calls * l.unknown(k, caller.domain, e.to, t)
 				}
 			}
@@ -184,7 +188,7 @@ func (l *Layout) otherPods(workload int32) (local byLevel) {
 			local[k] = 1
 			continue
 		}
-		for _, p := range l.places[k][workload] {
+		for _, p := range l.at(k, workload) {
 			x := float64(p.pods)
 			local[k] += x * (x - 1) / (all * (all - 1))
 		}
@@ -195,48 +199,33 @@ func (l *Layout) otherPods(workload int32) (local byLevel) {
 // unknownEvenly is the unknown part of an edge whose calls are divided evenly: all
 // that has an end in an unknown domain, except what stays there.
 func (l *Layout) unknownEvenly(e ends) (unknown byLevel) {
-	if !l.incomplete {
-		return unknown
-	}
-	pairs := float64(l.pods[e.from]) * float64(l.pods[e.to])
-	for k := range l.levels {
-		known := l.domains[k].isKnown
-		callers, callees, stay := l.unknownPods(k, e.from), l.unknownPods(k, e.to), 0.0
+	pairs := int64(l.pods[e.from]) * int64(l.pods[e.to])
+	for _, k := range l.incomplete {
+		callers, callees := l.hidden[k][e.from], l.hidden[k][e.to]
 		if callers+callees == 0 {
 			continue
 		}
-		meet(l.places[k][e.from], l.places[k][e.to], func(caller, callee tally) {
-			if !known[caller.domain] {
-				stay += float64(caller.pods) * float64(callee.pods)
+		told := int64(l.pods[e.from]-callers) * int64(l.pods[e.to]-callees)
+		stay := int64(0)
+		if callers > 0 && callees > 0 {
+			for _, p := range l.at(k, e.from) {
+				if !l.domains[k].isKnown[p.domain] {
+					stay += int64(p.pods) * int64(l.count[k][p.domain])
+				}
 			}
-		})
-		told := float64(l.pods[e.from]-callers) * float64(l.pods[e.to]-callees)
-		unknown[k] = (pairs - told - stay) / pairs
+		}
+		unknown[k] = float64(pairs-told-stay) / float64(pairs)
 	}
 	return unknown
 }
 
-// unknownPods is how many pods of a workload are in unknown domains of a level.
-func (l *Layout) unknownPods(level int, workload int32) (n int32) {
-	d := &l.domains[level]
-	if d.known == len(d.names) {
-		return 0
-	}
-	for _, p := range l.places[level][workload] {
-		if !d.isKnown[p.domain] {
-			n += p.pods
-		}
-	}
-	return n
-}
-
 // unknownParts adds up the parts of an edge between nodes.
 func (l *Layout) unknownParts(e ends, route cluster.Route) (unknown byLevel) {
-	if !l.incomplete || !l.touchesUnknown(e) {
+	if !l.mayHide(e) {
 		return unknown
 	}
 	for _, part := range l.parts(e, route) {
-		for k := range l.levels {
+		for _, k := range l.incomplete {
 			of := l.domains[k].of
 			if of[part.From] != of[part.To] && !(l.knows(k, part.From) && l.knows(k, part.To)) {
 				unknown[k] += part.BytesPerSecond
@@ -246,10 +235,11 @@ func (l *Layout) unknownParts(e ends, route cluster.Route) (unknown byLevel) {
 	return unknown
 }
 
-// touchesUnknown reports whether an edge has pods in an unknown domain.
-func (l *Layout) touchesUnknown(e ends) bool {
-	for k := range l.levels {
-		if l.unknownPods(k, e.from)+l.unknownPods(k, e.to) > 0 {
+// mayHide reports whether an edge has pods in an unknown domain, so that some of it
+// may be unknown.
+func (l *Layout) mayHide(e ends) bool {
+	for _, k := range l.incomplete {
+		if l.hidden[k][e.from]+l.hidden[k][e.to] > 0 {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package cut
 import (
 	"cmp"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
@@ -47,9 +48,10 @@ func (a Loss) worse(b Loss) bool {
 type callGraph struct {
 	inBytes bool
 	total   float64
-	// calls are the edges with traffic; out has their positions by caller.
+	// calls are the edges with traffic, ordered by caller, those from outside first;
+	// those of a workload begin at its position in begin, and end at the next.
 	calls []call
-	out   [][]int32
+	begin []int32
 	// vertex is by workload; vertices is how many there are.
 	vertex   []int32
 	vertices int32
@@ -75,27 +77,40 @@ type callState struct {
 }
 
 func newCallGraph(c *cluster.Cluster, at []ends) *callGraph {
-	g := &callGraph{inBytes: true, out: make([][]int32, len(c.Workloads))}
-	for i := range c.Edges {
-		g.inBytes = g.inBytes && c.Edges[i].RequestsPerSecond == 0
-	}
+	g := &callGraph{inBytes: true, begin: make([]int32, len(c.Workloads)+2)}
+	flows := func(e *flowgraph.Edge) bool { return e.BytesPerSecond() > 0 || e.RequestsPerSecond > 0 }
 	for i := range c.Edges {
 		e := &c.Edges[i]
-		if e.BytesPerSecond() == 0 && e.RequestsPerSecond == 0 {
+		g.inBytes = g.inBytes && e.RequestsPerSecond == 0
+		if flows(e) {
+			g.begin[at[i].from+2]++
+		}
+	}
+	for i := 1; i < len(g.begin); i++ {
+		g.begin[i] += g.begin[i-1]
+	}
+	g.calls = make([]call, g.begin[len(g.begin)-1])
+	for i := range c.Edges {
+		e := &c.Edges[i]
+		if !flows(e) {
 			continue
 		}
 		weight := e.RequestsPerSecond
 		if g.inBytes {
 			weight = e.BytesPerSecond()
 		}
-		if at[i].from >= 0 {
-			g.out[at[i].from] = append(g.out[at[i].from], int32(len(g.calls)))
-		}
-		g.calls = append(g.calls, call{at[i], weight})
+		g.calls[g.begin[at[i].from+1]] = call{at[i], weight}
+		g.begin[at[i].from+1]++
 		g.total += weight
 	}
+	// Each place was moved on to the beginning of the next one.
 	g.condense()
 	return g
+}
+
+// out returns the calls of a workload.
+func (g *callGraph) out(workload int32) []call {
+	return g.calls[g.begin[workload]:g.begin[workload+1]]
 }
 
 // survival returns what the losses of a layout's domains leave.
@@ -104,15 +119,15 @@ func (g *callGraph) survival(l *Layout) Survival {
 	if g.total == 0 {
 		return s
 	}
-	before := g.begin(l)
+	before := g.unharmed(l)
 	s.Before = before / g.total
 	s.Node = g.worst(l, atNode, before)
 	s.Zone = g.worst(l, l.zone, before)
 	return s
 }
 
-// begin finds what fails before any loss and returns the weight of what completes.
-func (g *callGraph) begin(l *Layout) float64 {
+// unharmed finds what fails before any loss and returns the weight of what completes.
+func (g *callGraph) unharmed(l *Layout) float64 {
 	g.state = append(g.state[:0], make([]callState, g.vertices)...)
 	g.into = append(g.into[:0], make([]float64, g.vertices)...)
 	var dead []int32
@@ -173,8 +188,8 @@ func (g *callGraph) spread(workloads []int32, mark func(*callState) bool, visit 
 func (g *callGraph) worst(l *Layout, level int, before float64) Loss {
 	d := &l.domains[level]
 	wholly, load := make([][]int32, len(d.names)), make([]float64, len(d.names))
-	for w, places := range l.places[level] {
-		for _, p := range places {
+	for w := range l.pods {
+		for _, p := range l.at(level, int32(w)) {
 			if left := l.pods[w] - p.pods; left > 0 {
 				load[p.domain] = max(load[p.domain], float64(l.pods[w])/float64(left))
 			} else {
@@ -213,8 +228,7 @@ func (g *callGraph) lost(round int32, dead []int32) (weight float64) {
 		return true
 	}, func(v int32) { weight += g.into[v] })
 	for _, w := range dead {
-		for _, i := range g.out[w] { // calls that nobody makes any more
-			c := &g.calls[i]
+		for _, c := range g.out(w) { // calls that nobody makes any more
 			if c.to < 0 {
 				weight += c.weight
 				continue
