@@ -13,7 +13,8 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim/meshes"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
@@ -21,7 +22,7 @@ import (
 // replayInput is what a replay starts from.
 type replayInput struct {
 	name       string
-	replayable *kube.Replayable
+	replayable *history.Replayable
 	warnings   []string
 	// assumed is what the Services say other than in the input.
 	assumed []replayreport.Route
@@ -63,7 +64,7 @@ func generatedInput(input, mesh string) (*replayInput, error) {
 		if err != nil {
 			return nil, usageErrorf("%s: %w", input, err)
 		}
-		return &replayInput{name: input, replayable: kube.Synthetic(c)}, nil
+		return &replayInput{name: input, replayable: history.Synthetic(c)}, nil
 	}
 	return nil, usageErrorf("there is no mesh %q; vicinity replay mesh:help lists them", name)
 }
@@ -87,7 +88,7 @@ func byteDanceInput(path string) (*replayInput, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &replayInput{name: filepath.Base(path), replayable: kube.Synthetic(c)}
+	in := &replayInput{name: filepath.Base(path), replayable: history.Synthetic(c)}
 	for _, w := range warnings {
 		in.warnings = append(in.warnings, w.String())
 	}
@@ -101,11 +102,11 @@ func edgesInput(edges, cluster string) (*replayInput, error) {
 		return nil, err // names the path
 	}
 	defer file.Close()
-	objects, warnings, err := kube.ReadObjects(file, cluster)
+	read, warnings, err := objects.ReadObjects(file, cluster)
 	if err != nil {
 		return nil, err
 	}
-	replayable, more, err := objects.Cluster()
+	replayable, more, err := history.Translate(read)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", cluster, err)
 	}
@@ -147,7 +148,7 @@ func (in *replayInput) write(dir string) error {
 		return fmt.Errorf("writing the input: %w", err)
 	}
 	for name, content := range map[string]func(io.Writer) error{
-		"cluster.json": func(w io.Writer) error { return kube.WriteObjects(w, in.replayable) },
+		"cluster.json": in.replayable.Write,
 		"edges.csv":    func(w io.Writer) error { return replayinput.WriteEdges(w, in.replayable.Cluster.Edges) },
 	} {
 		file, err := os.Create(filepath.Join(dir, name))

@@ -185,31 +185,6 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestDestinationRulesInAClusterFile reads one, and reads it again from what
-// WriteObjects makes of it.
-func TestDestinationRulesInAClusterFile(t *testing.T) {
-	r, warnings, err := translate(t, twoNodes+object("v1", "Service", "web", "selector: {app: web}")+
-		object("apps/v1", "StatefulSet", "web", "replicas: 1")+pod("web-0", "StatefulSet/web", "n1", "app: web")+
-		object("networking.istio.io/v1beta1", "DestinationRule", "web", toNode[1:len(toNode)-1]))
-	if err != nil || len(warnings) > 0 {
-		t.Fatal(warnings, err)
-	}
-	if got := r.Cluster.Workloads[0].Routing; got != affinity.SameNode {
-		t.Errorf("calls to web are routed by %v, want SameNode", got)
-	}
-	var list bytes.Buffer
-	if err := WriteObjects(&list, r); err != nil {
-		t.Fatal(err)
-	}
-	again, _, err := translate(t, list.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := again.Cluster.Workloads[0].Routing; got != affinity.SameNode {
-		t.Errorf("once written and read, calls to web are routed by %v, want SameNode", got)
-	}
-}
-
 // FuzzDestinationRule reads anything as the spec of a rule. No rule has calls
 // prefer more than its settings of node and zone may.
 func FuzzDestinationRule(f *testing.F) {
