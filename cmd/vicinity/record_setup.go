@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/recorder"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 )
@@ -39,7 +39,7 @@ func (o *recordOptions) recorder(cmd *cobra.Command, s streams, now func() time.
 		if _, err := rand.Read(key[:]); err != nil {
 			return none, nil, err
 		}
-		names = kube.NewAnonymizer(key[:])
+		names = objects.NewAnonymizer(key[:])
 	}
 	querier, err := telemetrysetup.Client(cfg)
 	if err != nil {

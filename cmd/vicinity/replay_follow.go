@@ -14,7 +14,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
@@ -26,7 +26,7 @@ type followed struct {
 	order   sim.Order
 	plan    *replayPlan
 	routes  []route
-	history *kube.History
+	history *history.History
 	// checked is the cluster at the end of the warm-up, with what --route made of it.
 	checked *replayInput
 }
@@ -85,7 +85,7 @@ func newFollowed(in *timedInput, o replayOptions) (*followed, error) {
 		}
 	}
 	// What pods there are is known at the end of the warm-up.
-	unknown := &replayInput{name: in.name, replayable: &kube.Replayable{Cluster: &cluster.Cluster{Assigned: cluster.Assignment{}}}}
+	unknown := &replayInput{name: in.name, replayable: &history.Replayable{Cluster: &cluster.Cluster{Assigned: cluster.Assignment{}}}}
 	plan, err := planRuns(unknown, o)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func newFollowed(in *timedInput, o replayOptions) (*followed, error) {
 	if len(f.routes) > 0 {
 		assume = f.assume
 	}
-	if f.history, err = kube.NewHistory(assume); err != nil {
+	if f.history, err = history.New(assume); err != nil {
 		return nil, err
 	}
 	scale, err := plan.scale()

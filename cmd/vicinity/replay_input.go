@@ -11,7 +11,8 @@ import (
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim/meshes"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
@@ -19,7 +20,7 @@ import (
 // replayInput is what a replay starts from.
 type replayInput struct {
 	name       string
-	replayable *kube.Replayable
+	replayable *history.Replayable
 	warnings   []string
 	// assumed is what the Services say other than in the input.
 	assumed []replayreport.Route
@@ -61,7 +62,7 @@ func generatedInput(input, mesh string) (*replayInput, error) {
 		if err != nil {
 			return nil, usageErrorf("%s: %w", input, err)
 		}
-		return &replayInput{name: input, replayable: kube.Synthetic(c)}, nil
+		return &replayInput{name: input, replayable: history.Synthetic(c)}, nil
 	}
 	return nil, usageErrorf("there is no mesh %q; vicinity replay mesh:help lists them", name)
 }
@@ -85,7 +86,7 @@ func byteDanceInput(path string) (*replayInput, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &replayInput{name: filepath.Base(path), replayable: kube.Synthetic(c)}
+	in := &replayInput{name: filepath.Base(path), replayable: history.Synthetic(c)}
 	for _, w := range warnings {
 		in.warnings = append(in.warnings, w.String())
 	}
@@ -99,11 +100,11 @@ func edgesInput(edges, cluster string) (*replayInput, error) {
 		return nil, err // names the path
 	}
 	defer file.Close()
-	objects, warnings, err := kube.ReadObjects(file, cluster)
+	read, warnings, err := objects.ReadObjects(file, cluster)
 	if err != nil {
 		return nil, err
 	}
-	replayable, more, err := objects.Cluster()
+	replayable, more, err := history.Translate(read)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", cluster, err)
 	}
@@ -145,7 +146,7 @@ func (in *replayInput) write(dir string) error {
 		return fmt.Errorf("writing the input: %w", err)
 	}
 	for name, content := range map[string]func(io.Writer) error{
-		"cluster.json": func(w io.Writer) error { return kube.WriteObjects(w, in.replayable) },
+		"cluster.json": in.replayable.Write,
 		"edges.csv":    func(w io.Writer) error { return replayinput.WriteEdges(w, in.replayable.Cluster.Edges) },
 	} {
 		file, err := os.Create(filepath.Join(dir, name))

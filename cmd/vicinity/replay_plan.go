@@ -10,6 +10,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
@@ -92,7 +93,7 @@ func (p *replayPlan) scale() (locality.Scale, error) {
 }
 
 // learnLevels has traffic measured at the levels that any of the configurations names.
-func (p *replayPlan) learnLevels(r *kube.Replayable) (err error) {
+func (p *replayPlan) learnLevels(r *history.Replayable) (err error) {
 	if r.Cluster.Scale, err = p.scale(); err != nil {
 		return err
 	}

@@ -8,12 +8,12 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/informers"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
 
@@ -121,7 +121,7 @@ func (in *replayInput) assumeOne(r route) error {
 		return usageErrorf("--route %q: calls to %s would not be divided so: the Service is headless, or another one of the workload keeps less; set that one too",
 			r.arg, others[0])
 	case len(others) > 0:
-		in.warnings = append(in.warnings, kube.Warning{
+		in.warnings = append(in.warnings, objects.Warning{
 			Text:  "--route " + r.arg + ": calls to a workload are not divided so, as a Service of it is headless or keeps less",
 			Count: len(others), Example: others[0].String(),
 		}.String())
@@ -165,28 +165,19 @@ func (in *replayInput) settable() ([]bool, error) {
 
 // routes reads the input's Services, each as change returns it.
 func (in *replayInput) routes(change func(*corev1.Service) *corev1.Service) (kube.Routes, error) {
-	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
-	rules, err := kube.RulesAmong(in.replayable.Objects)
-	if err != nil {
-		return kube.Routes{}, err
-	}
-	routes, err := kube.NewRoutes(core, rules, kube.AllSettings())
+	stores, err := objects.NewStores()
 	if err != nil {
 		return kube.Routes{}, err
 	}
 	for _, object := range in.replayable.Objects {
-		var err error
-		switch object := object.(type) {
-		case *corev1.Service:
-			err = core.Services().Informer().GetIndexer().Add(change(object))
-		case *corev1.Namespace:
-			err = core.Namespaces().Informer().GetIndexer().Add(object)
+		if service, ok := object.(*corev1.Service); ok {
+			object = change(service)
 		}
-		if err != nil {
-			return kube.Routes{}, fmt.Errorf("indexing a %T: %w", object, err)
+		if err := stores.Put(kube.ObjectChange{Object: object}); err != nil {
+			return kube.Routes{}, err
 		}
 	}
-	return routes, nil
+	return stores.Routes()
 }
 
 func (r route) routing() affinity.Routing { return kube.RoutingOf(r.apply(&corev1.Service{})) }

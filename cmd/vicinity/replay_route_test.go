@@ -12,7 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
 
 // routedJSON is what these tests read of a report.
@@ -179,11 +180,11 @@ func TestThePluginSeesDestinationRules(t *testing.T) {
 // allToThemselves is an entry of Istio's distribute for each zone in a cluster file.
 func allToThemselves(t *testing.T, cluster []byte) string {
 	t.Helper()
-	objects, _, err := kube.ReadObjects(bytes.NewReader(cluster), "the cluster")
+	file, _, err := objects.ReadObjects(bytes.NewReader(cluster), "the cluster")
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, _, err := objects.Cluster()
+	read, _, err := history.Translate(file)
 	if err != nil {
 		t.Fatal(err)
 	}

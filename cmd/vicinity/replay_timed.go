@@ -12,7 +12,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/promdata"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
@@ -27,7 +27,7 @@ type timedInput struct {
 	steps    kubesim.Steps
 	from, to time.Time
 	// cluster has the objects when the steps have none.
-	cluster *kube.Objects
+	cluster *objects.Objects
 	graph   flowgraph.Options
 	// warnings returns what has been odd by now.
 	warnings func() []string
@@ -145,7 +145,7 @@ func endOf(ctx context.Context, path string) (end time.Time, err error) {
 }
 
 // objects reads --cluster, nil without it.
-func (o replayOptions) objects() (*kube.Objects, error) {
+func (o replayOptions) objects() (*objects.Objects, error) {
 	if o.cluster == "" {
 		return nil, nil
 	}
@@ -154,8 +154,8 @@ func (o replayOptions) objects() (*kube.Objects, error) {
 		return nil, err // names the path
 	}
 	defer file.Close()
-	objects, _, err := kube.ReadObjects(file, o.cluster)
-	return objects, err
+	read, _, err := objects.ReadObjects(file, o.cluster)
+	return read, err
 }
 
 // telemetryConfiguration is that of --telemetry-config, or the default one.

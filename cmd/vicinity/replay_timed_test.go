@@ -20,7 +20,6 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
-	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
 	"github.com/vicinity-sched/vicinity/internal/recordingtest"
 )
@@ -52,7 +51,7 @@ func record(t *testing.T, path string, o recordingtest.Options) string {
 func clusterFile(t *testing.T, path string, o recordingtest.Options) string {
 	t.Helper()
 	var text bytes.Buffer
-	if err := kube.WriteObjects(&text, recordingtest.Cluster(o)); err != nil {
+	if err := recordingtest.Cluster(o).Write(&text); err != nil {
 		t.Fatal(err)
 	}
 	write(t, path, text.String())

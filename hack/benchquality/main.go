@@ -20,7 +20,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim/meshes"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
@@ -40,7 +40,7 @@ func main() {
 // dataset is a cluster and an order in which its pods arrive.
 type dataset struct {
 	name  string
-	input *kube.Replayable
+	input *history.Replayable
 	order sim.Order
 }
 
@@ -99,7 +99,7 @@ func datasets(path string) ([]dataset, error) {
 		if err != nil {
 			return nil, fmt.Errorf("mesh %s: %w", family.Name, err)
 		}
-		sets = append(sets, dataset{"mesh:" + family.Name + "/" + sim.Random.String(), kube.Synthetic(c), sim.Random})
+		sets = append(sets, dataset{"mesh:" + family.Name + "/" + sim.Random.String(), history.Synthetic(c), sim.Random})
 	}
 	if path == "" {
 		return sets, nil
@@ -114,7 +114,7 @@ func datasets(path string) ([]dataset, error) {
 		return nil, err
 	}
 	for _, order := range []sim.Order{sim.Random, sim.ByWorkload, sim.Rollout} {
-		sets = append(sets, dataset{filepath.Base(path) + "/" + order.String(), kube.Synthetic(c), order})
+		sets = append(sets, dataset{filepath.Base(path) + "/" + order.String(), history.Synthetic(c), order})
 	}
 	return sets, nil
 }

@@ -16,7 +16,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
@@ -79,9 +79,9 @@ func replayPeers(ctx context.Context, program string, set dataset, seeds int) ([
 }
 
 // writeInput writes what vicinity replay --write does.
-func writeInput(dir string, input *kube.Replayable) error {
+func writeInput(dir string, input *history.Replayable) error {
 	return writeFiles(map[string]func(io.Writer) error{
-		filepath.Join(dir, "cluster.json"): func(w io.Writer) error { return kube.WriteObjects(w, input) },
+		filepath.Join(dir, "cluster.json"): input.Write,
 		filepath.Join(dir, "edges.csv"):    func(w io.Writer) error { return replayinput.WriteEdges(w, input.Cluster.Edges) },
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
 )
 
 // script writes a program that runs with $dir set to where its input is, and $out
@@ -23,7 +23,7 @@ func script(t *testing.T, body string) string {
 	return path
 }
 
-func shopSet(order sim.Order) dataset { return dataset{"shop", kube.Synthetic(shop()), order} }
+func shopSet(order sim.Order) dataset { return dataset{"shop", history.Synthetic(shop()), order} }
 
 func TestReplayPeers(t *testing.T) {
 	// With seed 2 it leaves a pod out.

@@ -76,13 +76,6 @@ func (r *DestinationRule) DeepCopyObject() runtime.Object {
 	return &c
 }
 
-// slimRule keeps of the metadata what decides.
-func slimRule(r *DestinationRule) {
-	r.ObjectMeta = metav1.ObjectMeta{
-		Namespace: r.Namespace, Name: r.Name, ResourceVersion: r.ResourceVersion, CreationTimestamp: r.CreationTimestamp,
-	}
-}
-
 // istioClusterDomain ends the host names of Services.
 const istioClusterDomain = "svc.cluster.local"
 

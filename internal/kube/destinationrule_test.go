@@ -37,12 +37,14 @@ func rule(t testing.TB, namespace, name string, day int, spec string) *Destinati
 	return r
 }
 
-// TestDestinationRule has a rule in the namespace of the Service shop/web.
-func TestDestinationRule(t *testing.T) {
-	cases := map[string]struct {
-		service, rule string
-		want          affinity.Routing
-	}{
+// ruleCase is a row: the spec of the Service shop/web, and a rule in its namespace.
+type ruleCase struct {
+	service, rule string
+	want          affinity.Routing
+}
+
+func ruleCases() map[string]ruleCase {
+	return map[string]ruleCase{
 		"nothing of it":                 {"", "{host: web}", affinity.Uniform},
 		"only TLS":                      {"trafficDistribution: PreferSameNode", "{host: web, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}", affinity.SameNode},
 		"outliers: the mesh's default":  {"", toZone, affinity.SameZone},
@@ -92,7 +94,11 @@ func TestDestinationRule(t *testing.T) {
 		"some callers know more":        {"trafficDistribution: PreferSameNode", "{host: web, workloadSelector: {matchLabels: {app: x}}, trafficPolicy: {" + outliers + "}}", affinity.SameNode},
 		"some callers keep less":        {"trafficDistribution: PreferSameNode", "{host: web, workloadSelector: {}, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: false}}}}", affinity.Uniform},
 	}
-	for name, c := range cases {
+}
+
+// TestDestinationRule has a rule in the namespace of the Service shop/web.
+func TestDestinationRule(t *testing.T) {
+	for name, c := range ruleCases() {
 		t.Run(name, func(t *testing.T) {
 			if got := ruled(t, c.service, rule(t, "shop", "web", 1, c.rule)); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
@@ -115,29 +121,37 @@ func ruled(t testing.TB, spec string, rules ...runtime.Object) affinity.Routing 
 	return surroundings{settings: AllSettings(), rules: all}.routing(service)
 }
 
-func TestPrecedenceOfDestinationRules(t *testing.T) {
-	type placed struct {
-		namespace string
-		day       int
-		spec      string
-	}
+// placedRule is a rule of a namespace, the older the lower its day.
+type placedRule struct {
+	namespace string
+	day       int
+	spec      string
+}
+
+// precedenceCase is a row: rules, of which some are about the Service shop/web.
+type precedenceCase struct {
+	rules []placedRule
+	want  affinity.Routing
+}
+
+func precedenceCases() map[string]precedenceCase {
 	const wild = `{host: "*.local", trafficPolicy: {` + outliers + "}}"
-	cases := map[string]struct {
-		rules []placed
-		want  affinity.Routing
-	}{
+	return map[string]precedenceCase{
 		"none":                             {nil, affinity.Uniform},
-		"the older first":                  {[]placed{{"shop", 2, toNode}, {"shop", 1, toZone}}, affinity.SameZone},
-		"the older without a policy":       {[]placed{{"shop", 2, toNode}, {"shop", 1, "{host: web}"}}, affinity.SameNode},
-		"the younger's subsets":            {[]placed{{"shop", 1, toZone}, {"shop", 2, "{host: web, subsets: [{name: v1, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: false}}}}]}"}}, affinity.Uniform},
-		"the more specific first":          {[]placed{{"shop", 2, toNode}, {"shop", 1, wild}}, affinity.SameNode},
-		"the root namespace":               {[]placed{{"istio-system", 1, wild}}, affinity.SameZone},
-		"the Service's namespace first":    {[]placed{{"istio-system", 1, "{host: web.shop.svc.cluster.local, trafficPolicy: {" + outliers + "}}"}, {"shop", 2, `{host: "*"}`}}, affinity.Uniform},
-		"a short name is of its namespace": {[]placed{{"istio-system", 1, toZone}}, affinity.Uniform},
-		"callers elsewhere keep less":      {[]placed{{"shop", 1, toNode}, {"front", 1, wild}}, affinity.SameZone},
-		"callers elsewhere know more":      {[]placed{{"front", 1, wild}}, affinity.Uniform},
+		"the older first":                  {[]placedRule{{"shop", 2, toNode}, {"shop", 1, toZone}}, affinity.SameZone},
+		"the older without a policy":       {[]placedRule{{"shop", 2, toNode}, {"shop", 1, "{host: web}"}}, affinity.SameNode},
+		"the younger's subsets":            {[]placedRule{{"shop", 1, toZone}, {"shop", 2, "{host: web, subsets: [{name: v1, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: false}}}}]}"}}, affinity.Uniform},
+		"the more specific first":          {[]placedRule{{"shop", 2, toNode}, {"shop", 1, wild}}, affinity.SameNode},
+		"the root namespace":               {[]placedRule{{"istio-system", 1, wild}}, affinity.SameZone},
+		"the Service's namespace first":    {[]placedRule{{"istio-system", 1, "{host: web.shop.svc.cluster.local, trafficPolicy: {" + outliers + "}}"}, {"shop", 2, `{host: "*"}`}}, affinity.Uniform},
+		"a short name is of its namespace": {[]placedRule{{"istio-system", 1, toZone}}, affinity.Uniform},
+		"callers elsewhere keep less":      {[]placedRule{{"shop", 1, toNode}, {"front", 1, wild}}, affinity.SameZone},
+		"callers elsewhere know more":      {[]placedRule{{"front", 1, wild}}, affinity.Uniform},
 	}
-	for name, c := range cases {
+}
+
+func TestPrecedenceOfDestinationRules(t *testing.T) {
+	for name, c := range precedenceCases() {
 		t.Run(name, func(t *testing.T) {
 			var rules []runtime.Object
 			for i, p := range c.rules {
@@ -182,31 +196,6 @@ func TestSettings(t *testing.T) {
 	rules.Publish(nil)
 	if got := (surroundings{settings: Settings{DestinationRules: true}, rules: rules}).routing(service); got != affinity.Uniform {
 		t.Errorf("with no rules published: got %v, want Uniform", got)
-	}
-}
-
-// TestDestinationRulesInAClusterFile reads one, and reads it again from what
-// WriteObjects makes of it.
-func TestDestinationRulesInAClusterFile(t *testing.T) {
-	r, warnings, err := translate(t, twoNodes+object("v1", "Service", "web", "selector: {app: web}")+
-		object("apps/v1", "StatefulSet", "web", "replicas: 1")+pod("web-0", "StatefulSet/web", "n1", "app: web")+
-		object("networking.istio.io/v1beta1", "DestinationRule", "web", toNode[1:len(toNode)-1]))
-	if err != nil || len(warnings) > 0 {
-		t.Fatal(warnings, err)
-	}
-	if got := r.Cluster.Workloads[0].Routing; got != affinity.SameNode {
-		t.Errorf("calls to web are routed by %v, want SameNode", got)
-	}
-	var list bytes.Buffer
-	if err := WriteObjects(&list, r); err != nil {
-		t.Fatal(err)
-	}
-	again, _, err := translate(t, list.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := again.Cluster.Workloads[0].Routing; got != affinity.SameNode {
-		t.Errorf("once written and read, calls to web are routed by %v, want SameNode", got)
 	}
 }
 

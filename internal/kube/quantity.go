@@ -7,14 +7,15 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
-// checkQuantities refuses amounts such as 1e-100000000: resource.Quantity would
+// CheckQuantities refuses ResourcesOf such as 1e-100000000: resource.Quantity would
 // compute with as many digits.
-func checkQuantities(raw []byte) error {
+func CheckQuantities(raw []byte) error {
 	if !hasLargeExponent(raw) {
 		return nil
 	}
@@ -41,7 +42,7 @@ func checkFields(field string, value any) error {
 		for key, element := range value {
 			if isResourceList(field) || key == "sizeLimit" || key == "divisor" {
 				if text := scalar(element); hasLargeExponent([]byte(text)) {
-					return fmt.Errorf("%s is %.40q: %w", printable(key), text, errAmount)
+					return fmt.Errorf("%s is %.40q: %w", Printable(key), text, ErrAmount)
 				}
 			}
 			if err := checkFields(key, element); err != nil {
@@ -96,19 +97,21 @@ func hasLargeExponent(raw []byte) bool {
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-var errAmount = errors.New("no such amount")
+// ErrAmount is the error for an amount that no machine has.
+var ErrAmount = errors.New("no such amount")
 
-// amounts returns what a list has of CPU and memory.
-func amounts(list corev1.ResourceList) (cluster.Resources, error) {
+// ResourcesOf returns the CPU and the memory in a list. Its error is an ErrAmount.
+func ResourcesOf(list corev1.ResourceList) (cluster.Resources, error) {
 	const maxCPU, maxMemory = 1 << 40, 1 << 60 // far beyond any machine, far from overflow
 	cpu, memory := list[corev1.ResourceCPU], list[corev1.ResourceMemory]
-	if !within(&cpu, maxCPU) {
-		return cluster.Resources{}, fmt.Errorf("cpu %s: %w", cpu.String(), errAmount)
+	if !Within(&cpu, maxCPU) {
+		return cluster.Resources{}, fmt.Errorf("cpu %s: %w", cpu.String(), ErrAmount)
 	}
-	if !within(&memory, maxMemory) {
-		return cluster.Resources{}, fmt.Errorf("memory %s: %w", memory.String(), errAmount)
+	if !Within(&memory, maxMemory) {
+		return cluster.Resources{}, fmt.Errorf("memory %s: %w", memory.String(), ErrAmount)
 	}
 	return cluster.Resources{MilliCPU: cpu.MilliValue(), Memory: memory.Value()}, nil
 }
 
-func within(q *resource.Quantity, most int64) bool { return q.Sign() >= 0 && q.CmpInt64(most) <= 0 }
+// Within reports whether a quantity is at least 0 and at most this.
+func Within(q *resource.Quantity, most int64) bool { return q.Sign() >= 0 && q.CmpInt64(most) <= 0 }

@@ -15,11 +15,12 @@ import (
 // many pods it wants in all. During a rollout the ReplicaSets' own replicas add
 // up to more, and one of them alone says less.
 const (
-	// Of the Deployment controller (k8s.io/kubernetes/pkg/controller/deployment/util).
-	desiredReplicas = "deployment.kubernetes.io/desired-replicas"
-	// Of Argo Rollouts (utils/annotations), which keeps it up to date on the newest and
-	// on the stable ReplicaSet, which are those that get new pods.
-	rolloutDesiredReplicas = "rollout.argoproj.io/desired-replicas"
+	// DesiredReplicasAnnotation is that of the Deployment controller (k8s.io/kubernetes/pkg/controller/deployment/util).
+	DesiredReplicasAnnotation = "deployment.kubernetes.io/desired-replicas"
+	// RolloutDesiredReplicasAnnotation is that of Argo Rollouts (utils/annotations), which
+	// keeps it up to date on the newest and on the stable ReplicaSet, which are those that
+	// get new pods.
+	RolloutDesiredReplicasAnnotation = "rollout.argoproj.io/desired-replicas"
 )
 
 // Replicas knows how many pods each workload wants, from listers that
@@ -36,7 +37,7 @@ type Replicas struct {
 // another name than its controller has: there may be more controllers with the
 // same label, and to find them takes a look at all.
 func (r Replicas) Desired(id flowgraph.WorkloadID, pod *corev1.Pod) (n int32, ok bool) {
-	if controllerOf(pod) != id.Name {
+	if ControllerOf(pod) != id.Name {
 		return 0, false
 	}
 	return r.desiredBy(pod)
@@ -63,9 +64,9 @@ func (r Replicas) desiredBy(pod *corev1.Pod) (n int32, ok bool) {
 
 // replicasOf returns how many pods the controller of a ReplicaSet wants in all.
 func replicasOf(rs *appsv1.ReplicaSet) int32 {
-	annotation := desiredReplicas
+	annotation := DesiredReplicasAnnotation
 	if owner := metav1.GetControllerOfNoCopy(rs); owner != nil && owner.Kind == "Rollout" {
-		annotation = rolloutDesiredReplicas
+		annotation = RolloutDesiredReplicasAnnotation
 	}
 	if n, err := strconv.ParseInt(rs.Annotations[annotation], 10, 32); err == nil && n >= 0 {
 		return int32(n)

@@ -15,7 +15,7 @@ import (
 // controllers then.
 func RevisionOf(pod *corev1.Pod) string {
 	owner := metav1.GetControllerOfNoCopy(pod)
-	if owner == nil || owner.Kind != "ReplicaSet" || pod.Labels[workloadNameLabel] != "" {
+	if owner == nil || owner.Kind != "ReplicaSet" || pod.Labels[WorkloadNameLabel] != "" {
 		return ""
 	}
 	return owner.Name
@@ -80,14 +80,15 @@ func selectorsOf(spec *corev1.PodSpec) []*metav1.LabelSelector {
 	for i := range spec.TopologySpreadConstraints {
 		all = append(all, spec.TopologySpreadConstraints[i].LabelSelector)
 	}
-	for _, term := range podTerms(spec.Affinity) {
+	for _, term := range PodAffinityTerms(spec.Affinity) {
 		all = append(all, term.LabelSelector)
 	}
 	return all
 }
 
-// podTerms returns the terms of affinity and anti-affinity with other pods.
-func podTerms(all *corev1.Affinity) []*corev1.PodAffinityTerm {
+// PodAffinityTerms returns the terms of affinity and anti-affinity with other pods, which
+// a caller may write to; none for nil.
+func PodAffinityTerms(all *corev1.Affinity) []*corev1.PodAffinityTerm {
 	if all == nil {
 		return nil
 	}
@@ -130,7 +131,7 @@ func renew(selector *metav1.LabelSelector, label, hash string) {
 // hashLabel returns the label with the pod template's hash that a ReplicaSet's name
 // ends with, the first of those that may have it.
 func hashLabel(replicaSet string, labels map[string]string) (label string, ok bool) {
-	for _, label := range [...]string{appsv1.DefaultDeploymentUniqueLabelKey, rolloutHashLabel} {
+	for _, label := range [...]string{appsv1.DefaultDeploymentUniqueLabelKey, RolloutHashLabel} {
 		if hash := labels[label]; hash != "" && strings.HasSuffix(replicaSet, hash) {
 			return label, true
 		}

@@ -21,7 +21,7 @@ func TestRevisionOf(t *testing.T) {
 		"of an Argo Rollout":    {ownedPod("ReplicaSet", "web-6f7d9", map[string]string{rolloutHash: "6f7d9"}), "web-6f7d9"},
 		"of a StatefulSet":      {ownedPod("StatefulSet", "db", nil), ""},
 		"of nobody":             {&corev1.Pod{}, ""},
-		"of several by a label": {ownedPod("ReplicaSet", "web-6f7d9", map[string]string{deploymentHash: "6f7d9", workloadNameLabel: "store"}), ""},
+		"of several by a label": {ownedPod("ReplicaSet", "web-6f7d9", map[string]string{deploymentHash: "6f7d9", WorkloadNameLabel: "store"}), ""},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {

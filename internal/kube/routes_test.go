@@ -11,12 +11,15 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 )
 
-// TestRoutes looks for the routing of a pod with the labels app=web, tier=front.
-func TestRoutes(t *testing.T) {
-	cases := map[string]struct {
-		services []string
-		want     affinity.Routing
-	}{
+// routesCase is a row: Services as YAML, and what they make of calls to a pod with the
+// labels app=web, tier=front.
+type routesCase struct {
+	services []string
+	want     affinity.Routing
+}
+
+func routesCases() map[string]routesCase {
+	return map[string]routesCase{
 		"no Service":                  {nil, affinity.Uniform},
 		"no preference":               {[]string{"spec: {selector: {app: web}}"}, affinity.Uniform},
 		"same node":                   {[]string{"spec: {selector: {app: web}, trafficDistribution: PreferSameNode}"}, affinity.SameNode},
@@ -33,7 +36,11 @@ func TestRoutes(t *testing.T) {
 		"one more, of the zone":       {[]string{"spec: {selector: {app: web}, trafficDistribution: PreferSameNode}", "spec: {selector: {tier: front}, trafficDistribution: PreferSameZone}"}, affinity.SameZone},
 		"one more, of the zone first": {[]string{"spec: {selector: {app: web}, trafficDistribution: PreferSameZone}", "spec: {selector: {tier: front}, trafficDistribution: PreferSameNode}"}, affinity.SameZone},
 	}
-	for name, c := range cases {
+}
+
+// TestRoutes has Services before the index and after.
+func TestRoutes(t *testing.T) {
+	for name, c := range routesCases() {
 		t.Run(name, func(t *testing.T) {
 			core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
 			// Replay fills the store before, a scheduler after.

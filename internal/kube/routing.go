@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -93,23 +92,9 @@ func distributed(distribution string) affinity.Routing {
 	return affinity.Uniform
 }
 
-// services finds the Services that select a pod by one of its labels.
-type services map[labelKey][]*corev1.Service
-
 type labelKey struct{ namespace, key, value string }
 
 func (k labelKey) String() string { return k.namespace + "/" + k.key + "=" + k.value }
-
-// newServices leaves out those whose calls no proxy divides.
-func newServices(all []*corev1.Service) services {
-	by := services{}
-	for _, s := range all {
-		if key, ok := selecting(s); ok {
-			by[key] = append(by[key], s)
-		}
-	}
-	return by
-}
 
 // selecting returns a label of the pods that a Service selects: any one label of
 // the selector will do. ok is false for Services whose calls no proxy divides:
@@ -120,30 +105,6 @@ func selecting(s *corev1.Service) (key labelKey, ok bool) {
 	}
 	first := slices.Min(slices.Collect(maps.Keys(s.Spec.Selector)))
 	return labelKey{s.Namespace, first, s.Spec.Selector[first]}, true
-}
-
-// of returns the Services that select a pod, in the order of their names.
-func (by services) of(pod *corev1.Pod) []*corev1.Service {
-	var found []*corev1.Service
-	for key, value := range pod.Labels {
-		for _, s := range by[labelKey{pod.Namespace, key, value}] {
-			if matches(s.Spec.Selector, pod.Labels) {
-				found = append(found, s)
-			}
-		}
-	}
-	slices.SortFunc(found, func(a, b *corev1.Service) int { return cmp.Compare(a.Name, b.Name) })
-	return found
-}
-
-// route fills in how calls to a workload are divided.
-func (t *translation) route(w *cluster.Workload, template *corev1.Pod) {
-	services := t.services.of(template)
-	routing, differ := t.leastLocal(services)
-	if differ {
-		t.notes.add("the Services of a workload differ in how calls to them are divided; that which keeps less is assumed", w.ID.String())
-	}
-	w.Routing, w.Shares = routing, t.shares(services)
 }
 
 // leastLocal returns how calls are divided by the one of a workload's Services

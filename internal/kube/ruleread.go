@@ -23,7 +23,7 @@ func ReadRule(object *unstructured.Unstructured) (r *DestinationRule, err error)
 		if err != nil {
 			host, _, _ := unstructured.NestedString(object.Object, "spec", "host")
 			r.Spec = DestinationRuleSpec{Host: host, TrafficPolicy: &TrafficPolicy{LoadBalancer: &LoadBalancer{LocalityLbSetting: &LocalitySetting{}}}}
-			err = fmt.Errorf("DestinationRule %s: %w", fullName(r.Namespace, r.Name), err)
+			err = fmt.Errorf("DestinationRule %s: %w", FullName(r.Namespace, r.Name), err)
 		}
 	}()
 	spec, _, err := unstructured.NestedMap(object.Object, "spec")

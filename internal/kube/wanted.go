@@ -94,17 +94,17 @@ func (d *Demand) add(before map[metav1.Object]ofWorkload, controller metav1.Obje
 }
 
 func wantedBy(controller metav1.Object, kind string, pods int32, template *corev1.PodTemplateSpec, selector *metav1.LabelSelector) ofWorkload {
-	pod := podOf(controller, kind, template, selector)
+	pod := PodOf(controller, kind, template, selector)
 	id := WorkloadOf(pod)
-	if controllerOf(pod) != id.Name {
+	if ControllerOf(pod) != id.Name {
 		pods = 0 // as in Desired: there may be more controllers of that name
 	}
 	return ofWorkload{id, Wanted{pods, pod, controller.GetCreationTimestamp()}}
 }
 
-// podOf returns a pod as a controller makes it. Where its template is not known,
+// PodOf returns a pod as a controller makes it. Where its template is not known,
 // the labels are those that the controller looks for.
-func podOf(controller metav1.Object, kind string, template *corev1.PodTemplateSpec, selector *metav1.LabelSelector) *corev1.Pod {
+func PodOf(controller metav1.Object, kind string, template *corev1.PodTemplateSpec, selector *metav1.LabelSelector) *corev1.Pod {
 	is := true
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{

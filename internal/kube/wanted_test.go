@@ -32,7 +32,7 @@ func TestDemand(t *testing.T) {
 	recorded := replicaSet("web-6f7d9", two, "2")
 	recorded.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{deploymentHash: "6f7d9"}}
 	labelled := templated(replicaSet("canary-6f7d9", two, "2"), "new", 1)
-	labelled.Spec.Template.Labels[workloadNameLabel] = "web"
+	labelled.Spec.Template.Labels[WorkloadNameLabel] = "web"
 	cases := map[string]struct {
 		objects []metav1.Object
 		pods    int32

@@ -1,7 +1,8 @@
 // Package kube translates Kubernetes objects into Vicinity's own types: pods
 // into workloads, node labels into localities, controllers into desired
-// replicas. No other package does. It reads objects and listers; it owns no
-// informer and makes no call to an API server.
+// replicas. It has only what a scheduler may link: clusters as files and as
+// recordings are the business of packages objects and history. It reads objects
+// and listers; it owns no informer and makes no call to an API server.
 package kube
 
 import (
@@ -19,14 +20,14 @@ import (
 
 // Labels of pods that name what owns them.
 const (
-	// rolloutHashLabel is what Argo Rollouts sets in the place of the Deployment
+	// RolloutHashLabel is what Argo Rollouts sets instead of the Deployment
 	// controller's pod-template-hash.
-	rolloutHashLabel = "rollouts-pod-template-hash"
-	// deploymentConfigLabel has the name of OpenShift's DeploymentConfig, whose
+	RolloutHashLabel = "rollouts-pod-template-hash"
+	// DeploymentConfigLabel holds the name of OpenShift's DeploymentConfig, whose
 	// ReplicationControllers are numbered.
-	deploymentConfigLabel = "deploymentconfig"
-	// workloadNameLabel is how a user names a workload in Istio's telemetry.
-	workloadNameLabel = "service.istio.io/workload-name"
+	DeploymentConfigLabel = "deploymentconfig"
+	// WorkloadNameLabel is how a user names a workload in Istio's telemetry.
+	WorkloadNameLabel = "service.istio.io/workload-name"
 )
 
 // WorkloadOf returns the workload of a pod, found from the pod alone and named
@@ -35,20 +36,20 @@ const (
 // is the label service.istio.io/workload-name, else the top-level controller.
 // Several controllers may have the same label; they are one workload.
 func WorkloadOf(pod *corev1.Pod) flowgraph.WorkloadID {
-	id := flowgraph.WorkloadID{Namespace: pod.Namespace, Name: pod.Labels[workloadNameLabel]}
+	id := flowgraph.WorkloadID{Namespace: pod.Namespace, Name: pod.Labels[WorkloadNameLabel]}
 	if id.Name == "" {
-		id.Name = controllerOf(pod)
+		id.Name = ControllerOf(pod)
 	}
 	return id
 }
 
-// controllerOf returns the name of a pod's top-level controller: a ReplicaSet of
+// ControllerOf returns the name of a pod's top-level controller: a ReplicaSet of
 // a Deployment or of an Argo Rollout is named after it with the pod template's
 // hash behind, a Job of a CronJob with the scheduled time behind. A pod without a
 // controller has its own name, and so has one to which a controller gave a name
 // that was not generated: the instances of a database that an operator runs, or
 // a static pod, which its node owns.
-func controllerOf(pod *corev1.Pod) string {
+func ControllerOf(pod *corev1.Pod) string {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil || pod.GenerateName == "" && !generatesNames(owner) {
 		return pod.Name
@@ -58,9 +59,9 @@ func controllerOf(pod *corev1.Pod) string {
 	case "ReplicaSet":
 		name = templateOwner(owner.Name, pod.Labels)
 	case "ReplicationController":
-		name = cmp.Or(pod.Labels[deploymentConfigLabel], owner.Name)
+		name = cmp.Or(pod.Labels[DeploymentConfigLabel], owner.Name)
 	case "Job":
-		name = cronJobOf(owner.Name)
+		name = CronJobOf(owner.Name)
 	}
 	return cmp.Or(name, pod.Name)
 }
@@ -87,9 +88,9 @@ func templateOwner(replicaSet string, labels map[string]string) string {
 	return replicaSet
 }
 
-// cronJobOf cuts the scheduled time off a Job's name: minutes since 1970, before
+// CronJobOf cuts the scheduled time off a Job's name: minutes since 1970, before
 // Kubernetes 1.21 seconds.
-func cronJobOf(job string) string {
+func CronJobOf(job string) string {
 	name, time, ok := cutLast(job, "-")
 	if !ok || len(time) < 8 || len(time) > 10 || strings.Trim(time, "0123456789") != "" {
 		return job
@@ -111,8 +112,8 @@ func IsPeer(pod *corev1.Pod) bool {
 		pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }
 
-// readyCondition returns what a pod says of being ready, nil when it says nothing.
-func readyCondition(pod *corev1.Pod) *corev1.PodCondition {
+// ReadyCondition returns a pod's condition Ready, nil when it has none.
+func ReadyCondition(pod *corev1.Pod) *corev1.PodCondition {
 	for i := range pod.Status.Conditions {
 		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
 			return c

@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 )
 
 // Batch replays one cluster under several configurations and seeds.
 type Batch struct {
-	Input *kube.Replayable
+	Input *history.Replayable
 	Order sim.Order
 	// Seeds is how many replays each configuration gets, with the seeds First,
 	// First+1, ... The same seed is the same order of arrivals for all.

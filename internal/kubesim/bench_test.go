@@ -16,7 +16,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
 )
 
 // BenchmarkReplay restarts pods one after the other on clusters of several sizes
@@ -43,7 +43,7 @@ func benchReplay(b *testing.B, nodes int, name string, services bool) {
 		b.Fatal(err)
 	}
 	cluster := benchCluster(nodes)
-	in := kube.Synthetic(cluster)
+	in := history.Synthetic(cluster)
 	if !services {
 		in.Objects = nil
 	}

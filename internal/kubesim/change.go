@@ -45,15 +45,15 @@ func (p *Placer) RemoveNode(node int32) error {
 // Advance implements sim.ClusterPlacer.
 func (p *Placer) Advance(now time.Time) { p.at = now }
 
-// Change takes over a change of what scheduler plugins look up. What a ReplicaSet is
-// holds for that of the next rollout too.
+// Change takes over a change of what scheduler plugins look up. A change of a
+// ReplicaSet is one of that of the next rollout too.
 func (p *Placer) Change(c kube.ObjectChange) error {
-	if err := p.engine.put(c); err != nil {
+	if err := p.engine.stores.Put(c); err != nil {
 		return err
 	}
 	if rs, ok := c.Object.(*appsv1.ReplicaSet); ok && p.rollout {
 		if next := kube.NextReplicaSet(rs); next != nil {
-			return p.engine.put(kube.ObjectChange{Object: next, Deleted: c.Deleted})
+			return p.engine.stores.Put(kube.ObjectChange{Object: next, Deleted: c.Deleted})
 		}
 	}
 	return nil

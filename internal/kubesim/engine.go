@@ -7,10 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/component-base/metrics"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -27,6 +24,8 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
@@ -50,14 +49,13 @@ type engine struct {
 	framework framework.Framework
 	cache     schedulercache.Cache
 	snapshot  *schedulercache.Snapshot
-	objects   informers.SharedInformerFactory
-	rules     *kube.DestinationRules
+	stores    *objects.Stores
 	nodes     []fwk.NodeInfo // used anew for each pod
 }
 
 // New returns a Placer over nodes without pods. It lives until ctx ends. Its
 // errors are about the configuration.
-func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
+func New(ctx context.Context, in *history.Replayable, o Options) (*Placer, error) {
 	logger := logr.Discard()
 	ctx = klog.NewContext(ctx, logger)
 	// The framework counts what it does in package variables, which must exist.
@@ -73,25 +71,23 @@ func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
 		there: map[int32]*corev1.Node{}, at: sim.Clock(),
 		engine: engine{cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot()},
 	}
-	rules, err := kube.RulesAmong(in.Objects)
-	if err != nil {
+	if p.engine.stores, err = objects.NewStores(); err != nil {
 		return nil, err
 	}
 	registry := plugins.NewInTreeRegistry()
 	factory := trafficlocality.Factory(trafficlocality.Dependencies{
-		Store: p.store, Now: func() time.Time { return p.at }, Rules: rules,
+		Store: p.store, Now: func() time.Time { return p.at }, Rules: p.engine.stores.Rules,
 		Metrics: trafficlocality.NewMetrics(metrics.NewKubeRegistry().MustRegister),
 	})
 	if err := registry.Register(trafficlocality.Name, o.Config.Honour(factory)); err != nil {
 		return nil, fmt.Errorf("registering the plugin: %w", err)
 	}
-	shared := informers.NewSharedInformerFactory(nil, 0)
-	p.engine.objects, p.engine.rules = shared, rules
 	for _, object := range in.Objects {
 		if err := p.Change(kube.ObjectChange{Object: object}); err != nil {
 			return nil, err
 		}
 	}
+	shared := p.engine.stores.Informers
 	claims := assumecache.NewAssumeCache(logger, shared.Resource().V1().ResourceClaims().Informer(), "ResourceClaim", "", nil)
 	p.engine.framework, err = frameworkruntime.NewFramework(ctx, registry, profile,
 		frameworkruntime.WithInformerFactory(shared),
@@ -128,28 +124,4 @@ func (e *engine) update(logger klog.Logger) error {
 		return fmt.Errorf("updating the snapshot of the nodes: %w", err)
 	}
 	return nil
-}
-
-// put takes over a change of what plugins look up, in informers that are never
-// started.
-func (e *engine) put(c kube.ObjectChange) error {
-	core, apps := e.objects.Core().V1(), e.objects.Apps().V1()
-	var informer cache.SharedIndexInformer
-	switch c.Object.(type) {
-	case *corev1.Service:
-		informer = core.Services().Informer()
-	case *corev1.Namespace:
-		informer = core.Namespaces().Informer()
-	case *corev1.ReplicationController:
-		informer = core.ReplicationControllers().Informer()
-	case *appsv1.ReplicaSet:
-		informer = apps.ReplicaSets().Informer()
-	case *appsv1.StatefulSet:
-		informer = apps.StatefulSets().Informer()
-	case *kube.DestinationRule:
-		return e.rules.Put(c)
-	default:
-		return fmt.Errorf("no plugin looks up a %T", c.Object)
-	}
-	return c.Into(informer.GetIndexer())
 }

@@ -21,12 +21,13 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
 )
 
 // Placer implements sim.Placer. It is not safe for concurrent use; several of
 // them may run side by side.
 type Placer struct {
-	input  *kube.Replayable
+	input  *history.Replayable
 	store  *flowgraph.Store
 	now    func() time.Time
 	logger klog.Logger

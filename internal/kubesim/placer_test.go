@@ -19,7 +19,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 )
 
@@ -59,7 +59,7 @@ func newPlacer(t testing.TB, c *cluster.Cluster, config *schedulerconfig.Config)
 func newPlacerWith(t testing.TB, c *cluster.Cluster, o Options) *Placer {
 	t.Helper()
 	o.Now = stopped
-	p, err := New(t.Context(), kube.Synthetic(c), o)
+	p, err := New(t.Context(), history.Synthetic(c), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,10 +231,10 @@ func TestDefaultSpreadHasAnEffect(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	c := pairs(3)
-	if _, err := New(t.Context(), kube.Synthetic(c), Options{Config: configOf(t, 5, "colour: red"), Now: stopped}); err == nil || !strings.Contains(err.Error(), "colour") {
+	if _, err := New(t.Context(), history.Synthetic(c), Options{Config: configOf(t, 5, "colour: red"), Now: stopped}); err == nil || !strings.Contains(err.Error(), "colour") {
 		t.Errorf("error %v of an unknown argument", err)
 	}
-	if _, err := New(t.Context(), kube.Synthetic(c), Options{Config: configOf(t, 5, ""), Profile: "none", Now: stopped}); err == nil || !strings.Contains(err.Error(), `"none"`) {
+	if _, err := New(t.Context(), history.Synthetic(c), Options{Config: configOf(t, 5, ""), Profile: "none", Now: stopped}); err == nil || !strings.Contains(err.Error(), `"none"`) {
 		t.Errorf("error %v of an unknown profile", err)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
 
 // Steps is a recording under way: a recording.Reader, or a database that is asked
@@ -28,9 +30,9 @@ type Steps interface {
 // step, so that their clusters are in memory at the same time.
 type Follow struct {
 	Steps   Steps
-	History *kube.History
+	History *history.History
 	// Cluster has the objects of a recording that has none itself; else nil.
-	Cluster *kube.Objects
+	Cluster *objects.Objects
 	// Graph is how decisions see the traffic.
 	Graph flowgraph.Options
 	// WarmUp is when the warm-up ends.
@@ -156,21 +158,21 @@ func (f *following) step(ctx context.Context, s *recording.Step) error {
 }
 
 // objects returns what the changes of a step mean.
-func (f *following) objects(s *recording.Step, began time.Time) (kube.Happened, error) {
+func (f *following) objects(s *recording.Step, began time.Time) (history.Happened, error) {
 	switch {
 	case f.Cluster == nil:
 		return f.History.Apply(s.Changes)
 	case len(s.Changes) > 0:
 		c := s.Changes[0]
-		return kube.Happened{}, fmt.Errorf("%s:%d: the recording has objects itself; leave out --cluster", c.File, c.Line)
+		return history.Happened{}, fmt.Errorf("%s:%d: the recording has objects itself; leave out --cluster", c.File, c.Line)
 	case f.result.Steps == 0:
 		return f.History.Begin(f.Cluster, began)
 	}
-	return kube.Happened{}, nil
+	return history.Happened{}, nil
 }
 
 // each lets the replays go on side by side.
-func (f *following) each(ctx context.Context, step *sim.Step, objects []kube.ObjectChange) error {
+func (f *following) each(ctx context.Context, step *sim.Step, looksUp []kube.ObjectChange) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(f.Parallel, 1))
 	group.Go(func() error { return f.recorded.Step(ctx, step) })
@@ -180,7 +182,7 @@ func (f *following) each(ctx context.Context, step *sim.Step, objects []kube.Obj
 			p := f.placers[placer]
 			placer++
 			group.Go(func() error {
-				for _, c := range objects {
+				for _, c := range looksUp {
 					if err := p.Change(c); err != nil {
 						return err
 					}

@@ -16,7 +16,8 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
 	"github.com/vicinity-sched/vicinity/internal/recordingtest"
 )
@@ -67,7 +68,7 @@ func open(t testing.TB, path string, o recordingtest.Options) Follow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	history, err := kube.NewHistory(nil)
+	history, err := history.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,14 +181,14 @@ func TestFollowErrors(t *testing.T) {
 	o := small()
 	o.Length = 10 * time.Minute
 	path := file(t, o)
-	objects := &kube.Objects{}
+	another := &objects.Objects{}
 	stop := errors.New("stop")
 	for name, c := range map[string]struct {
 		change func(*Follow)
 		want   string
 	}{
 		"ends in the warm-up":  {func(f *Follow) { f.WarmUp = beginning.Add(time.Hour) }, "--warm-up"},
-		"objects of its own":   {func(f *Follow) { f.Cluster = objects }, ".jsonl:2: the recording has objects itself"},
+		"objects of its own":   {func(f *Follow) { f.Cluster = another }, ".jsonl:2: the recording has objects itself"},
 		"checked and rejected": {func(f *Follow) { f.WarmedUp = func() error { return stop } }, "stop"},
 	} {
 		t.Run(name, func(t *testing.T) {

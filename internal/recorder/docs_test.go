@@ -8,6 +8,8 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
 
 // The ClusterRole in the documentation allows what is asked for, and no more.
@@ -31,8 +33,8 @@ func TestDocumentedRole(t *testing.T) {
 			allowed = append(allowed, strings.TrimSuffix(resource+"."+rule.APIGroups[0], ".")+" "+strings.Join(rule.Verbs, ","))
 		}
 	}
-	for _, k := range kinds() {
-		asked = append(asked, k.name()+" list,watch")
+	for _, k := range objects.NewTable().Kinds() {
+		asked = append(asked, k.ResourceName()+" list,watch")
 	}
 	slices.Sort(allowed)
 	slices.Sort(asked)

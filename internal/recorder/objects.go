@@ -21,9 +21,10 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
 
-// Anonymizer renames what has been made slim. It gives the same new name for the
+// Anonymizer renames what is recorded. It gives the same new name for the
 // same name, and WorkloadOf of a renamed pod is the renamed workload.
 type Anonymizer interface {
 	Workload(flowgraph.WorkloadID) flowgraph.WorkloadID
@@ -70,14 +71,14 @@ func (r *Recorder) present(ctx context.Context, from, to time.Time) ([]recording
 	for _, k := range r.kinds {
 		options := metav1.ListOptions{Limit: pageSize}
 		for {
-			page, err := r.o.Client.Resource(k.GroupVersionResource).List(ctx, options)
+			page, err := r.o.Client.Resource(k.GroupVersionResource()).List(ctx, options)
 			if err != nil {
-				return nil, fmt.Errorf("listing %s: %w", k.name(), err)
+				return nil, fmt.Errorf("listing %s: %w", k.ResourceName(), err)
 			}
 			for i := range page.Items {
 				u := &page.Items[i]
 				c := recording.Change{Type: recording.Added, At: u.GetCreationTimestamp().Time}
-				object, err := k.slim(u)
+				object, err := k.Record(u)
 				if err == nil {
 					c.Object, _, err = r.encode(object)
 				}
@@ -113,8 +114,8 @@ func (r *Recorder) watch(ctx context.Context) (running *sync.WaitGroup) {
 	running = &sync.WaitGroup{}
 	listed := make(chan struct{}, len(r.kinds))
 	for _, k := range r.kinds {
-		source := cache.ToListWatcherWithWatchListSemantics(r.slimmed(k), r.o.Client)
-		reflector := cache.NewReflectorWithOptions(source, nil, &store{recorder: r, kind: k, listed: listed}, cache.ReflectorOptions{Name: k.name()})
+		source := cache.ToListWatcherWithWatchListSemantics(r.recordedFields(k), r.o.Client)
+		reflector := cache.NewReflectorWithOptions(source, nil, &store{recorder: r, kind: k, listed: listed}, cache.ReflectorOptions{Name: k.ResourceName()})
 		reflector.WatchListPageSize = pageSize
 		running.Go(func() { reflector.RunWithContext(ctx) })
 	}
@@ -128,10 +129,10 @@ func (r *Recorder) watch(ctx context.Context) (running *sync.WaitGroup) {
 	return running
 }
 
-// slimmed lists and watches a kind, whose objects are made slim before anybody
-// holds them.
-func (r *Recorder) slimmed(k kind) *cache.ListWatch {
-	resource := r.o.Client.Resource(k.GroupVersionResource)
+// recordedFields lists and watches a kind. Its objects lose the fields that are not
+// recorded before anybody holds them.
+func (r *Recorder) recordedFields(k objects.Kind) *cache.ListWatch {
+	resource := r.o.Client.Resource(k.GroupVersionResource())
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			page, err := resource.List(ctx, o)
@@ -143,7 +144,7 @@ func (r *Recorder) slimmed(k kind) *cache.ListWatch {
 				ResourceVersion: page.GetResourceVersion(), Continue: page.GetContinue(), RemainingItemCount: page.GetRemainingItemCount(),
 			}}
 			for i := range page.Items {
-				if object, err := k.slim(&page.Items[i]); err == nil {
+				if object, err := k.Record(&page.Items[i]); err == nil {
 					list.Items = append(list.Items, runtime.RawExtension{Object: object})
 				} else {
 					r.note("an object is not recorded: " + err.Error())
@@ -160,12 +161,12 @@ func (r *Recorder) slimmed(k kind) *cache.ListWatch {
 				}
 				return nil, err
 			}
-			return newSlimWatch(w, func(e *watch.Event) bool {
+			return newChangedWatch(w, func(e *watch.Event) bool {
 				u, ok := e.Object.(*unstructured.Unstructured)
 				if !ok || e.Type != watch.Added && e.Type != watch.Modified && e.Type != watch.Deleted {
 					return true
 				}
-				object, err := k.slim(u)
+				object, err := k.Record(u)
 				if err != nil {
 					r.note("an object is not recorded: " + err.Error())
 					return false
@@ -184,9 +185,9 @@ func (r *Recorder) note(text string) {
 }
 
 // lost notes that a kind is out of sight until it has been listed again.
-func (r *Recorder) lost(ctx context.Context, k kind, err error) {
+func (r *Recorder) lost(ctx context.Context, k objects.Kind, err error) {
 	if ctx.Err() == nil {
-		r.note(fmt.Sprintf("%s were out of sight for a while: %v", k.name(), err))
+		r.note(fmt.Sprintf("%s were out of sight for a while: %v", k.ResourceName(), err))
 	}
 }
 
@@ -194,7 +195,7 @@ func (r *Recorder) lost(ctx context.Context, k kind, err error) {
 // called and a digest, to tell changes that matter.
 type store struct {
 	recorder *Recorder
-	kind     kind
+	kind     objects.Kind
 	listed   chan<- struct{} // is told when the objects are there; nil after that
 }
 
@@ -213,7 +214,7 @@ func (s *store) key(object runtime.Object) (objectKey, error) {
 	if err != nil {
 		return objectKey{}, err
 	}
-	return objectKey{s.kind.name(), about.GetNamespace(), about.GetName()}, nil
+	return objectKey{s.kind.ResourceName(), about.GetNamespace(), about.GetName()}, nil
 }
 
 func (s *store) put(object any) error {
@@ -305,7 +306,7 @@ func (s *store) deleteOthers(there map[objectKey]bool) error {
 	defer r.mu.Unlock()
 	var gone []objectKey
 	for key := range r.objects {
-		if key.resource == s.kind.name() && !there[key] {
+		if key.resource == s.kind.ResourceName() && !there[key] {
 			gone = append(gone, key)
 		}
 	}
@@ -314,7 +315,11 @@ func (s *store) deleteOthers(there map[objectKey]bool) error {
 	})
 	for _, key := range gone {
 		as := r.objects[key]
-		text, err := json.Marshal(s.kind.named(as.namespace, as.name))
+		named, err := s.kind.Named(as.namespace, as.name)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(named)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
 
 // Options is what a recording is made from. Every field but Progress and
@@ -60,7 +61,7 @@ type Summary struct {
 // Recorder is one recording under way.
 type Recorder struct {
 	o     Options
-	kinds []kind
+	kinds []objects.Kind // that may be read
 
 	mu      sync.Mutex // guards what follows: objects and edges come at the same time
 	writer  *recording.Writer

@@ -26,6 +26,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	table "github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -71,13 +72,8 @@ func object(text string, created time.Duration) *unstructured.Unstructured {
 
 func cluster(objects ...runtime.Object) *fake.FakeDynamicClient {
 	lists := map[schema.GroupVersionResource]string{}
-	for _, k := range kinds() {
-		kind := "DestinationRule"
-		if k.new != nil {
-			kind = fmt.Sprintf("%T", k.new())
-			kind = kind[strings.LastIndex(kind, ".")+1:]
-		}
-		lists[k.GroupVersionResource] = kind + "List"
+	for _, k := range table.NewTable().Kinds() {
+		lists[k.GroupVersionResource()] = k.Kind + "List"
 	}
 	return fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists, objects...)
 }
@@ -320,15 +316,15 @@ func TestLive(t *testing.T) {
 func TestReplace(t *testing.T) {
 	f := &files{}
 	r := &Recorder{o: Options{Now: func() time.Time { return begin }}, objects: map[objectKey]recorded{}, writer: start(t, f)}
-	pods := &store{recorder: r, kind: kinds()[len(kinds())-1]}
-	slim := func(name string) any {
-		o, err := pods.kind.slim(object("v1 Pod shop/"+name, 0))
+	pods := &store{recorder: r, kind: table.NewTable().Kinds()[len(table.NewTable().Kinds())-1]}
+	record := func(name string) any {
+		o, err := pods.kind.Record(object("v1 Pod shop/"+name, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return o
 	}
-	for _, list := range [][]any{{slim("a"), slim("b"), slim("c")}, {slim("b")}} {
+	for _, list := range [][]any{{record("a"), record("b"), record("c")}, {record("b")}} {
 		if err := pods.Replace(list, "1"); err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
 )
 
 // Options is what a recording is of. The same options give the same recording.
@@ -71,7 +71,7 @@ type generator struct {
 	writer *recording.Writer
 	rng    *rand.Rand
 	at     time.Time
-	of     *kube.Replayable
+	of     *history.Replayable
 	base   []flowgraph.Edge
 	pods   []*corev1.Pod // that are there
 	up     []int         // nodes
@@ -94,7 +94,7 @@ func (g *generator) cluster() {
 			Replicas: g.Replicas, Requests: cluster.Resources{MilliCPU: 500, Memory: 1 << 30},
 		})
 	}
-	g.of = kube.Synthetic(c)
+	g.of = history.Synthetic(c)
 	for i := range g.Edges {
 		from := i % g.Workloads
 		to := (from + 1 + i/g.Workloads*7) % g.Workloads
@@ -226,7 +226,7 @@ func (g *generator) nodes() error {
 }
 
 // Cluster returns the objects at the beginning, for a recording without.
-func Cluster(o Options) *kube.Replayable {
+func Cluster(o Options) *history.Replayable {
 	g := &generator{Options: o, rng: rand.New(rand.NewPCG(o.Seed, 1))}
 	g.cluster()
 	for range g.Workloads {

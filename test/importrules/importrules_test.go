@@ -41,12 +41,21 @@ M/flowgraph/telemetry/linkerd -> M/flowgraph/telemetry
 M/plugins/trafficlocality -> M/flowgraph M/internal/kube k8s.io/kube-scheduler/framework
 M/plugins/trafficlocality ~> M/plugins/trafficlocality k8s.io/kubernetes/pkg/scheduler/framework
 M/internal/kube -> M/flowgraph k8s.io/api/core/v1
+M/internal/kube ~> M/internal/kube/history
+M/internal/kube/objects -> M/internal/kube k8s.io/api/core/v1
+M/internal/kube/history -> M/internal/kube/objects M/flowgraph/sim M/flowgraph/recording
+M/internal/recordingfile -> M/flowgraph/recording os
+M/internal/recorder -> M/flowgraph/recording M/internal/kube/objects
+M/internal/replayinput -> M/flowgraph
+M/internal/replayreport -> M/flowgraph/sim
+M/internal/replay -> M/internal/kubesim M/internal/kube/history M/internal/replayinput
+M/internal/report -> M/internal/replayreport
 M/internal/schedulerconfig -> k8s.io/kubernetes/cmd/kube-scheduler/app/options
 M/internal/kubesim -> k8s.io/kubernetes/pkg/scheduler/framework M/flowgraph/sim
 M/internal/promtest -> github.com/prometheus/prometheus/promql testing
 M/internal/sandbox -> k8s.io/kubernetes/cmd/kube-apiserver/app go.etcd.io/etcd/server/v3/embed sigs.k8s.io/kwok/pkg/kwok
 M/cmd/vicinity-scheduler -> M/plugins/trafficlocality k8s.io/kubernetes/cmd/kube-scheduler/app
-M/cmd/vicinity -> M/internal/kubesim github.com/prometheus/prometheus/promql
+M/cmd/vicinity -> M/internal/replay M/internal/report M/internal/recorder M/internal/recordingfile github.com/prometheus/prometheus/promql
 M/cmd/vicinity-sandbox -> M/internal/sandbox
 M/test/integration ~> M/internal/sandbox M/internal/promtest M/test/integration/env
 M/test/integration/env -> M/internal/sandbox
@@ -188,12 +197,37 @@ func TestCheckFindsViolations(t *testing.T) {
 		},
 		"the scheduler links what it must not": {
 			add: "k8s.io/kubernetes/cmd/kube-scheduler/app -> go.etcd.io/etcd/server/v3/embed k8s.io/kubernetes/pkg/controlplane\n" +
-				"M/internal/kube -> github.com/prometheus/prometheus/promql sigs.k8s.io/kwok/pkg/kwok",
+				"M/plugins/trafficlocality -> github.com/prometheus/prometheus/promql sigs.k8s.io/kwok/pkg/kwok",
 			want: []string{
-				"M/cmd/vicinity-scheduler links go.etcd.io/etcd/server/v3/embed, against the scheduler's size",
-				"M/cmd/vicinity-scheduler links k8s.io/kubernetes/pkg/controlplane, against the scheduler's size",
-				"M/cmd/vicinity-scheduler links github.com/prometheus/prometheus/promql, against the scheduler's size",
-				"M/cmd/vicinity-scheduler links sigs.k8s.io/kwok/pkg/kwok, against the scheduler's size",
+				"M/cmd/vicinity-scheduler links github.com/prometheus/prometheus/promql, against R5",
+				"M/cmd/vicinity-scheduler links sigs.k8s.io/kwok/pkg/kwok, against R5",
+				"M/cmd/vicinity-scheduler links go.etcd.io/etcd/server/v3/embed, against R5",
+				"M/cmd/vicinity-scheduler links k8s.io/kubernetes/pkg/controlplane, against R5",
+			},
+		},
+		"the scheduler links the replay through internal/kube": {
+			add: "M/internal/kube -> M/flowgraph/sim",
+			want: []string{
+				"M/cmd/vicinity-scheduler links M/flowgraph/sim, against R5",
+			},
+		},
+		"the scheduler records": {
+			add:  "M/cmd/vicinity-scheduler -> M/flowgraph/recording",
+			want: []string{"M/cmd/vicinity-scheduler imports M/flowgraph/recording, against R5"},
+		},
+		"a plugin reads cluster files": {
+			add:  "M/plugins/trafficlocality -> M/internal/kube/objects",
+			want: []string{"M/cmd/vicinity-scheduler links M/internal/kube/objects, against R5"},
+		},
+		"a plugin's tests may": {
+			add: "M/plugins/trafficlocality ~> M/internal/kube/history",
+		},
+		"the scheduler replays and reports": {
+			add: "M/cmd/vicinity-scheduler -> M/internal/replayinput M/internal/replayreport M/internal/report",
+			want: []string{
+				"M/cmd/vicinity-scheduler imports M/internal/replayinput, against R5",
+				"M/cmd/vicinity-scheduler imports M/internal/replayreport, against R5",
+				"M/cmd/vicinity-scheduler imports M/internal/report, against R5",
 			},
 		},
 		"the CLI links what it must not": {

@@ -22,7 +22,8 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/sandbox"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
@@ -168,7 +169,7 @@ func constantPrometheus(t *testing.T, edges []flowgraph.Edge) (url string) {
 
 // replica is replay's view of the same cluster.
 type replica struct {
-	input    *kube.Replayable
+	input    *history.Replayable
 	placer   *kubesim.Placer
 	position map[string]int32 // of a node, by name
 }
@@ -181,19 +182,22 @@ func newReplica(t *testing.T, client kubernetes.Interface, o startOptions, servi
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects := &kube.Objects{Services: services}
+	all := &objects.Objects{}
+	for _, service := range services {
+		all.Add(service)
+	}
 	for i := range nodes.Items {
-		objects.Nodes = append(objects.Nodes, &nodes.Items[i])
+		all.Add(&nodes.Items[i])
 	}
 	for _, pod := range pods {
 		admitted, err := client.CoreV1().Pods("default").Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		objects.Pods = append(objects.Pods, admitted)
+		all.Add(admitted)
 	}
 	r := &replica{position: map[string]int32{}}
-	if r.input, _, err = objects.Cluster(); err != nil {
+	if r.input, _, err = history.Translate(all); err != nil {
 		t.Fatal(err)
 	}
 	for i, node := range r.input.Nodes {

@@ -31,6 +31,8 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/destinationrules"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/history"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
@@ -259,11 +261,11 @@ func (p *prediction) set(t *testing.T, distribution, policy string) {
 // as it is with the traffic of the call graph.
 func (p *prediction) predict(t *testing.T) map[locality.Level]float64 {
 	t.Helper()
-	objects, unread, err := kube.ReadObjects(p.kubectlGet(t), "the cluster")
+	read, unread, err := objects.ReadObjects(p.kubectlGet(t), "the cluster")
 	if err != nil || len(unread) > 0 {
 		t.Fatalf("reading the cluster: %v, %v", err, unread)
 	}
-	replayable, warnings, err := objects.Cluster()
+	replayable, warnings, err := history.Translate(read)
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("reading the cluster: %v, %v", err, warnings)
 	}

@@ -1,0 +1,143 @@
+package history
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
+)
+
+// controllers are those of a cluster, and what they want.
+type controllers struct {
+	table    *objects.Table
+	replicas kube.Replicas
+	// owners has the controller of each controller, nil where it has none.
+	owners map[objectKey]*metav1.OwnerReference
+	// wants is how many pods Deployments and the like want, by kind and name.
+	wants map[objectKey]int32
+	// idle are those that want pods, have no controller themselves, and own
+	// none of the pods that problem has been asked about.
+	idle map[objectKey]bool
+}
+
+type objectKey struct{ kind, namespace, name string }
+
+func newControllers(table *objects.Table, o *objects.Objects, stores *objects.Stores) *controllers {
+	apps := stores.Informers.Apps().V1()
+	c := &controllers{
+		table:    table,
+		replicas: kube.Replicas{ReplicaSets: apps.ReplicaSets().Lister(), StatefulSets: apps.StatefulSets().Lister()},
+		owners:   map[objectKey]*metav1.OwnerReference{},
+		wants:    map[objectKey]int32{},
+		idle:     map[objectKey]bool{},
+	}
+	for _, object := range o.All((*objects.Kind).Controls) {
+		c.add(table.KindOf(object), object)
+	}
+	return c
+}
+
+func (c *controllers) add(kind *objects.Kind, controller runtime.Object) {
+	meta, _ := controller.(metav1.Object) // all kinds of objects have it
+	key := objectKey{kind.Kind, meta.GetNamespace(), meta.GetName()}
+	owner := metav1.GetControllerOf(meta)
+	c.owners[key] = owner
+	replicas, says := kind.Wants(controller)
+	if !says {
+		return
+	}
+	c.wants[key] = ptr.Deref(replicas, 1)
+	if owner == nil && c.wants[key] > 0 {
+		c.idle[key] = true
+	}
+}
+
+// desired returns how many pods a workload wants: the sum of what its
+// controllers want, of which there are several when they share a name.
+func (c *controllers) desired(id flowgraph.WorkloadID, pods []*corev1.Pod) (int32, error) {
+	index := map[objectKey]int{}
+	var byController [][]*corev1.Pod // in the order of the pods
+	for _, pod := range pods {
+		key := objectKey{namespace: id.Namespace, name: kube.ControllerOf(pod)}
+		if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
+			key.kind = owner.Kind
+		}
+		i, known := index[key]
+		if !known {
+			i = len(byController)
+			index[key] = i
+			byController = append(byController, nil)
+		}
+		byController[i] = append(byController[i], pod)
+	}
+	var wants int64
+	for _, of := range byController {
+		n := c.desiredOf(of)
+		if n < 0 {
+			return 0, fmt.Errorf("wants %d pods; must be at least 0", n)
+		}
+		wants += int64(n)
+	}
+	if wants > maxReplicas {
+		return 0, fmt.Errorf("wants %d pods; must be at most %d", wants, maxReplicas)
+	}
+	return int32(wants), nil
+}
+
+// desiredOf returns how many pods the controller of some pods wants. Where
+// nothing says it, it wants those that it has.
+func (c *controllers) desiredOf(pods []*corev1.Pod) int32 {
+	for _, pod := range pods {
+		owner := metav1.GetControllerOfNoCopy(pod)
+		if owner == nil {
+			continue
+		}
+		// The name is that of the controller, whatever a label calls the workload.
+		if n, known := c.replicas.Desired(flowgraph.WorkloadID{Namespace: pod.Namespace, Name: kube.ControllerOf(pod)}, pod); known {
+			return n
+		}
+		for _, key := range [...]objectKey{{owner.Kind, pod.Namespace, owner.Name}, {"Deployment", pod.Namespace, kube.ControllerOf(pod)}} {
+			if n, known := c.wants[key]; known {
+				return n
+			}
+		}
+	}
+	return int32(min(len(pods), maxReplicas))
+}
+
+// problem says what is odd about the owners of a pod, "" when nothing is. Only
+// owners of the kinds that are read can be missed.
+func (c *controllers) problem(pod *corev1.Pod) string {
+	const deepest = 8 // ReplicaSet, Deployment, and what an operator may add
+	owner := metav1.GetControllerOfNoCopy(pod)
+	for range deepest {
+		if owner == nil || c.table.Controller(owner) == nil {
+			return ""
+		}
+		key := objectKey{owner.Kind, pod.Namespace, owner.Name}
+		delete(c.idle, key)
+		next, known := c.owners[key]
+		if !known {
+			return "the " + owner.Kind + " that owns a pod is not in the input"
+		}
+		owner = next
+	}
+	return "the owners of a pod own each other"
+}
+
+// withoutPods returns the workloads that want pods and have none.
+func (c *controllers) withoutPods(found map[flowgraph.WorkloadID][]*corev1.Pod) []flowgraph.WorkloadID {
+	missing := map[flowgraph.WorkloadID]bool{}
+	for key := range c.idle {
+		if id := (flowgraph.WorkloadID{Namespace: key.namespace, Name: key.name}); len(found[id]) == 0 {
+			missing[id] = true
+		}
+	}
+	return sortedIDs(missing)
+}

@@ -1,0 +1,42 @@
+package objects
+
+import (
+	"fmt"
+
+	"k8s.io/client-go/informers"
+
+	"github.com/vicinity-sched/vicinity/internal/kube"
+)
+
+// Stores is what scheduler plugins look objects up in, without an API server: informers
+// that are never started, and DestinationRules.
+type Stores struct {
+	Informers informers.SharedInformerFactory
+	Rules     *kube.DestinationRules
+
+	table *Table
+}
+
+// NewStores returns Stores without objects.
+func NewStores() (*Stores, error) {
+	rules, err := kube.RulesAmong(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Stores{Informers: informers.NewSharedInformerFactory(nil, 0), Rules: rules, table: NewTable()}, nil
+}
+
+// Put applies a change of an object. It is an error when no plugin looks up its kind.
+func (s *Stores) Put(c kube.ObjectChange) error {
+	k := s.table.KindOf(c.Object)
+	if k == nil || !k.LookedUp() {
+		return fmt.Errorf("no plugin looks up a %T", c.Object)
+	}
+	return k.store(s, c)
+}
+
+// Routes returns how calls are divided by the Services, Namespaces and DestinationRules
+// in the Stores, as they are at the time of each question.
+func (s *Stores) Routes() (kube.Routes, error) {
+	return kube.NewRoutes(s.Informers.Core().V1(), s.Rules, kube.AllSettings())
+}

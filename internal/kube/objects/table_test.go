@@ -1,0 +1,240 @@
+package objects
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+// fill sets every text in v, however deep, to where it is. Whatever a later
+// Kubernetes adds is set too.
+func fill(v reflect.Value, path string, depth int) {
+	switch v.Interface().(type) {
+	case metav1.Time, resource.Quantity, intstr.IntOrString:
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("secret:" + path)
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int32, reflect.Int64:
+		v.SetInt(7)
+	case reflect.Pointer:
+		if depth > 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			fill(v.Elem(), path, depth-1)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				below := path + "." + name
+				if name == "" {
+					below = path // inlined
+				}
+				fill(v.Field(i), below, depth-1)
+			}
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.Uint8 && depth > 0 {
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+			fill(v.Index(0), path, depth-1)
+		}
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key, path+"{}", depth-1)
+		fill(value, path, depth-1)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
+	}
+}
+
+// texts returns the texts in JSON that fill has set, in order.
+func texts(value any) []string {
+	var found []string
+	var walk func(any)
+	walk = func(value any) {
+		switch v := value.(type) {
+		case string:
+			if text, ok := strings.CutPrefix(v, "secret:"); ok {
+				found = append(found, text)
+			}
+		case []any:
+			for _, item := range v {
+				walk(item)
+			}
+		case map[string]any:
+			for key, item := range v {
+				walk(key)
+				walk(item)
+			}
+		}
+	}
+	walk(value)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// full returns an object of each kind with a text wherever there can be one.
+func full() []runtime.Object {
+	objects := []runtime.Object{
+		&corev1.Node{}, &corev1.Pod{}, &corev1.Namespace{}, &corev1.Service{}, &corev1.ReplicationController{}, &appsv1.ReplicaSet{},
+		&appsv1.StatefulSet{}, &appsv1.Deployment{}, &appsv1.DaemonSet{}, &policyv1.PodDisruptionBudget{}, &schedulingv1.PriorityClass{},
+	}
+	for _, o := range objects {
+		kind := reflect.TypeOf(o).Elem().Name()
+		fill(reflect.ValueOf(o).Elem(), kind, 18)
+		if node, ok := o.(*corev1.Node); ok {
+			node.Status.Conditions[0].Type = corev1.NodeReady
+		}
+		if pod, ok := o.(*corev1.Pod); ok {
+			pod.Status.Conditions[0].Type = corev1.PodReady
+		}
+	}
+	return objects
+}
+
+// Of all texts that objects can have, those get into a recording that the golden
+// file lists. A new line in it is a decision.
+func TestRecordedIsAnAllowList(t *testing.T) {
+	b := &strings.Builder{}
+	for _, o := range full() {
+		recorded := Recorded(o)
+		raw, err := json.Marshal(recorded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value any
+		if err := json.Unmarshal(raw, &value); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range texts(value) {
+			fmt.Fprintln(b, text)
+		}
+		for _, word := range []string{"env", "command", "args", "secret", "managedFields", "annotations", "message", "hostAliases"} {
+			if strings.Contains(strings.ReplaceAll(string(raw), "secret:", ""), "."+word) {
+				t.Errorf("%T: %q is in what is recorded", o, word)
+			}
+		}
+	}
+	path := filepath.Join("testdata", "recorded.txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("%s (-want +got); -update accepts it:\n%s", path, diff)
+	}
+}
+
+// No text of an object remains when it is renamed, but for those that are no
+// names: phases, effects and the like.
+func TestAnonymizedHasNoText(t *testing.T) {
+	a := NewAnonymizer([]byte("key"))
+	allowed := []string{"apiVersion", "kind", "phase", "effect", "operator", "status", "type", "Policy", "whenUnsatisfiable", "Distribution",
+		"protocol", "restartPolicy", "matchFields.key", "resourceVersion", "allocatable{}", "requests{}", "limits{}", "overhead{}"}
+	for _, o := range full() {
+		renamed, err := a.Object(Recorded(o))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(renamed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value any
+		if err := json.Unmarshal(raw, &value); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range texts(value) {
+			if !slices.ContainsFunc(allowed, func(end string) bool { return strings.HasSuffix(text, end) }) {
+				t.Errorf("%T: %s is still there", o, text)
+			}
+		}
+	}
+}
+
+const ruleText = `{
+	"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+	"metadata": {"name": "db", "namespace": "shop", "resourceVersion": "5", "annotations": {"note": "hunter2"}},
+	"spec": {
+		"host": "db.shop.svc.cluster.local", "exportTo": [".", "shop"],
+		"subsets": [{"name": "v1", "labels": {"version": "hunter2"}, "trafficPolicy": {"tls": {"sni": "hunter2"}, "loadBalancer": {"zoneAwareLbSetting": {"enabled": true, "failover": [{"from": "eu", "to": "eu-us"}]}}}}],
+		"trafficPolicy": {
+			"tls": {"mode": "SIMPLE", "credentialName": "hunter2"},
+			"outlierDetection": {"consecutive5xxErrors": 5},
+			"loadBalancer": {
+				"consistentHash": {"httpCookie": {"name": "hunter2"}},
+				"localityLbSetting": {"distribute": [{"from": "eu/eu-1/*", "to": {"eu/eu-1/*": 80, "eu/eu-2/*": 20}}], "failoverPriority": ["topology.kubernetes.io/zone"]}
+			},
+			"portLevelSettings": [{"port": {"number": 80}, "tls": {"credentialName": "hunter2"}, "loadBalancer": {"simple": "LEAST_REQUEST"}}]
+		}
+	}
+}`
+
+func TestRecordedDestinationRule(t *testing.T) {
+	u := &unstructured.Unstructured{}
+	if err := json.Unmarshal([]byte(ruleText), &u.Object); err != nil {
+		t.Fatal(err)
+	}
+	recorded := Recorded(u)
+	raw, err := json.Marshal(recorded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(raw), "hunter2") {
+		t.Errorf("recorded: %s", raw)
+	}
+	for _, kept := range []string{`"host":"db.shop.svc.cluster.local"`, `"consecutive5xxErrors":5`, `"eu/eu-1/*":80`, `"simple":"LEAST_REQUEST"`, `"number":80`, `"name":"v1"`, `"from":"eu"`} {
+		if !strings.Contains(string(raw), kept) {
+			t.Errorf("recorded: %s, want %s in it", raw, kept)
+		}
+	}
+	a := NewAnonymizer([]byte("key"))
+	renamed, err := a.Object(recorded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err = json.Marshal(renamed); err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{"db", "shop", "eu-", `"eu`, `"v1"`} {
+		if strings.Contains(string(raw), gone) {
+			t.Errorf("renamed: %s, %s is still there", raw, gone)
+		}
+	}
+	for _, kept := range []string{
+		fmt.Sprintf(`"host":"%s.%s.svc.cluster.local"`, a.name("db"), a.namespace("shop")), `"failoverPriority":["topology.kubernetes.io/zone"]`,
+		fmt.Sprintf(`"from":"%s"`, a.hash("region", "eu")), fmt.Sprintf(`"name":"%s"`, a.name("v1")),
+		fmt.Sprintf(`"%s/%s/*":80`, a.hash("region", "eu"), a.hash("zone", "eu-1")), `"consecutive5xxErrors":5`,
+	} {
+		if !strings.Contains(string(raw), kept) {
+			t.Errorf("renamed: %s, want %s in it", raw, kept)
+		}
+	}
+}
