@@ -205,9 +205,6 @@ func (r *Report) warnings() []string {
 		if s.Missing.Mean > 0 {
 			warn("%s: %s without a node; the pods that serve take their calls", run.Name, pods(s.Missing))
 		}
-		if s.Idle.Mean > 0 {
-			warn("%s: %s with a node that does not serve (not ready, for example): it takes room, and no calls", run.Name, pods(s.Idle))
-		}
 		if s.Unschedulable.Mean > s.Missing.Mean {
 			warn("%s: %s fitted nowhere on arrival; in a rollout, what they should replace stayed", run.Name, pods(s.Unschedulable))
 		}

@@ -4,6 +4,7 @@
 package history
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -35,8 +36,6 @@ type History struct {
 	table    *objects.Table
 	decoder  *objects.Decoder
 	warnings objects.Warnings
-	// readiness says that pods which are not ready do not serve.
-	readiness bool
 
 	all       *Replayable
 	nodes     map[string]int32 // positions, by name
@@ -44,7 +43,6 @@ type History struct {
 	next      []int32 // by workload: the ordinal of its next pod
 	pods      map[objectKey]*tracked
 	current   map[objectKey]runtime.Object // all but pods
-	roomless  map[objectKey]bool           // nodes that are there but count as not
 
 	stores    *objects.Stores // what decides routes; Services as they are assumed to be
 	routes    kube.Routes
@@ -78,7 +76,6 @@ func New(assume func(*corev1.Service) *corev1.Service) (*History, error) {
 		assume: assume, table: objects.NewTable(), decoder: objects.NewDecoder(),
 		all: &Replayable{Cluster: &cluster.Cluster{}}, nodes: map[string]int32{},
 		workloads: map[flowgraph.WorkloadID]int32{}, pods: map[objectKey]*tracked{}, current: map[objectKey]runtime.Object{},
-		roomless: map[objectKey]bool{},
 	}
 	var err error
 	if h.stores, err = objects.NewStores(); err != nil {
@@ -101,11 +98,10 @@ func (h *History) Warnings() []objects.Warning {
 	return slices.Concat(h.decoder.Warnings(), h.warnings.List())
 }
 
-// Begin takes the objects of a cluster, all at one time. Nothing tells how long a pod that
-// is not ready stays so: all of them serve.
+// Begin takes the objects of a cluster, all at one time.
 func (h *History) Begin(o *objects.Objects, at time.Time) (Happened, error) {
 	h.begin()
-	h.at, h.readiness = at, false
+	h.at = at
 	for _, object := range o.All(func(*objects.Kind) bool { return true }) {
 		meta, _ := object.(metav1.Object) // all kinds of objects have it
 		h.where = fmt.Sprintf("%T %s", object, kube.FullName(meta.GetNamespace(), meta.GetName()))
@@ -119,7 +115,6 @@ func (h *History) Begin(o *objects.Objects, at time.Time) (Happened, error) {
 // Apply takes the changes of a step. Errors say the line.
 func (h *History) Apply(changes []recording.Change) (Happened, error) {
 	h.begin()
-	h.readiness = true
 	for i := range changes {
 		c := &changes[i]
 		h.where, h.at = fmt.Sprintf("%s:%d", c.File, c.Line), c.At
@@ -187,17 +182,13 @@ func (h *History) nodeAt(name string) int32 {
 func (h *History) node(node *corev1.Node, change recording.ChangeType) error {
 	key := objectKey{kind: "Node", name: node.Name}
 	was, known := h.current[key]
-	h.missed(known || h.roomless[key], change)
-	delete(h.roomless, key)
+	h.missed(known, change)
 	i := h.nodeAt(node.Name)
-	down := func() {
+	if change == recording.Deleted {
 		if known {
 			delete(h.current, key)
 			h.event(sim.Event{Kind: sim.NodeDown, Node: i})
 		}
-	}
-	if change == recording.Deleted {
-		down()
 		return nil
 	}
 	has, err := nodeOf(node)
@@ -205,18 +196,42 @@ func (h *History) node(node *corev1.Node, change recording.ChangeType) error {
 		return err
 	}
 	has.Labels = kube.ValuesOf(node, h.all.Cluster.Scale)
-	if has.Allocatable.MilliCPU == 0 || has.Allocatable.Memory == 0 || has.MaxPods == 0 {
-		h.note("a node without allocatable cpu, memory or pods counts as not there")
-		h.roomless[key] = true
-		down()
-		return nil
+	if withoutRoom(has) {
+		h.note(noRoom)
 	}
-	if old, ok := was.(*corev1.Node); ok && sameNode(old, node) {
-		return nil
+	h.current[key] = node
+	old, _ := was.(*corev1.Node)
+	if old == nil || !sameNode(old, node) {
+		h.all.Nodes[i], h.all.Cluster.Nodes[i] = node, has
+		h.event(sim.Event{Kind: sim.NodeUp, Node: i})
 	}
-	h.current[key], h.all.Nodes[i], h.all.Cluster.Nodes[i] = node, node, has
-	h.event(sim.Event{Kind: sim.NodeUp, Node: i})
+	if old == nil || !reflect.DeepEqual(old.Status.Conditions, node.Status.Conditions) {
+		h.nodeReady(node.Name)
+	}
 	return nil
+}
+
+// nodeReady says of the pods on a node whether they are ready when that has changed
+// with the node.
+func (h *History) nodeReady(name string) {
+	var on []*tracked
+	for _, t := range h.pods {
+		if t.there && t.object.Spec.NodeName == name {
+			on = append(on, t)
+		}
+	}
+	slices.SortFunc(on, func(a, b *tracked) int {
+		return cmp.Or(cmp.Compare(a.as.Workload, b.as.Workload), cmp.Compare(a.as.Ordinal, b.as.Ordinal))
+	})
+	for _, t := range on {
+		h.ready(t)
+	}
+}
+
+// nodeNow returns a node as it is at the moment, nil when there is none of the name.
+func (h *History) nodeNow(name string) *corev1.Node {
+	node, _ := h.current[objectKey{kind: "Node", name: name}].(*corev1.Node)
+	return node
 }
 
 // sameNode reports whether a node is the same to a scheduler.

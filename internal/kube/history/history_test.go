@@ -87,7 +87,7 @@ func TestHistory(t *testing.T) {
 		"a node that does not change": {[]string{"+" + node, "~" + node, "+" + node}, []string{"up n0"}, nil},
 		"a node that changes": {
 			[]string{"+" + node, "~" + recordedNodeText("n0", "b", "8"), "~" + recordedNodeText("n0", "b", "0"), "~" + node},
-			[]string{"up n0", "up n0", "down n0", "up n0"}, []string{"counts as not there"},
+			[]string{"up n0", "up n0", "up n0", "up n0"}, []string{"no pod is placed there"},
 		},
 		"the same pod again":        {[]string{"+" + node, "+" + bound, "+" + bound, "~" + bound}, []string{"up n0", "arrive 0.0 n0"}, nil},
 		"a deletion of nothing":     {[]string{"-" + node, "-" + bound, "-" + serviceText("web", "")}, nil, []string{"is deleted that was not there"}},

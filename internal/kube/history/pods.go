@@ -60,8 +60,8 @@ func (h *History) pod(pod *corev1.Pod, change recording.ChangeType) error {
 
 // ready says whether a pod with a node is ready when that has changed.
 func (h *History) ready(t *tracked) {
-	says := kube.ReadyCondition(t.object)
-	unready := h.readiness && t.object.Spec.NodeName != "" && says != nil && says.Status != corev1.ConditionTrue
+	name := t.object.Spec.NodeName
+	unready := name != "" && !kube.Serves(t.object, h.nodeNow(name))
 	if unready == t.unready {
 		return
 	}

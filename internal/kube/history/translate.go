@@ -57,8 +57,11 @@ func Translate(o *objects.Objects) (*Replayable, []objects.Warning, error) {
 		t.warnings.Add("a workload has no pods to make others like them, and is left out", id.String())
 	}
 	c := t.result.Cluster
-	if c.Assigned.Pods() == 0 {
+	if c.Assigned.Pods()+c.Idle.Pods() == 0 {
 		c.Assigned = nil
+	}
+	if c.Idle.Pods() == 0 {
+		c.Idle = nil
 	}
 	t.fillTemplates()
 	if err := c.Validate(); err != nil {
@@ -89,14 +92,32 @@ func (t *translation) nodes(all []*corev1.Node) error {
 		if err != nil {
 			return err
 		}
-		if has.Allocatable.MilliCPU == 0 || has.Allocatable.Memory == 0 || has.MaxPods == 0 {
-			return fmt.Errorf("node %s: status.allocatable must have cpu, memory and pods, but has %d millicores, %d bytes, %d pods",
-				kube.Printable(node.Name), has.Allocatable.MilliCPU, has.Allocatable.Memory, has.MaxPods)
+		if withoutRoom(has) {
+			t.warnings.Add(noRoom, kube.Printable(node.Name))
 		}
 		t.nodesByName[node.Name] = int32(i)
 		r.Cluster.Nodes = append(r.Cluster.Nodes, has)
 	}
+	t.hintAtZones()
 	return nil
+}
+
+// hintAtZones names the label that had the zone before Kubernetes 1.17, where nodes
+// have that one only.
+func (t *translation) hintAtZones() {
+	for _, node := range t.result.Nodes {
+		if node.Labels[corev1.LabelTopologyZone] == "" && node.Labels[corev1.LabelFailureDomainBetaZone] != "" {
+			t.warnings.Add("a node has its zone in the label "+corev1.LabelFailureDomainBetaZone+
+				", which is not read; label it with "+corev1.LabelTopologyZone, kube.Printable(node.Name))
+		}
+	}
+}
+
+// noRoom says what becomes of a node withoutRoom.
+const noRoom = "a node has no allocatable cpu, memory or pods; no pod is placed there"
+
+func withoutRoom(n cluster.Node) bool {
+	return n.Allocatable.MilliCPU == 0 || n.Allocatable.Memory == 0 || n.MaxPods == 0
 }
 
 // nodeOf returns what a replay knows of a node, which may have no room at all.
@@ -162,7 +183,8 @@ func (t *translation) workload(id flowgraph.WorkloadID, pods []*corev1.Pod) erro
 	}
 	c := t.result.Cluster
 	c.Workloads = append(c.Workloads, w)
-	c.Assigned = append(c.Assigned, t.assigned(pods))
+	serving, idle := t.assigned(pods)
+	c.Assigned, c.Idle = append(c.Assigned, serving), append(c.Idle, idle)
 	t.result.Templates = append(t.result.Templates, template)
 	if !w.Fixed {
 		for _, pod := range pods {
@@ -195,9 +217,8 @@ func (t *translation) fillTemplates() {
 	}
 }
 
-// assigned returns the nodes of a workload's pods.
-func (t *translation) assigned(pods []*corev1.Pod) []int32 {
-	var nodes []int32
+// assigned returns the nodes of a workload's pods: those that serve, and the others.
+func (t *translation) assigned(pods []*corev1.Pod) (serving, idle []int32) {
 	for _, pod := range pods {
 		if pod.Spec.NodeName == "" {
 			continue
@@ -207,9 +228,14 @@ func (t *translation) assigned(pods []*corev1.Pod) []int32 {
 			t.warnings.Add("a pod is on a node that is not in the input; it counts as not assigned", nameOf(pod))
 			continue
 		}
-		nodes = append(nodes, node)
+		if kube.Serves(pod, t.result.Nodes[node]) {
+			serving = append(serving, node)
+			continue
+		}
+		t.warnings.Add("a pod is not ready: it takes room and no calls; a pod that is replayed counts as ready", nameOf(pod))
+		idle = append(idle, node)
 	}
-	return nodes
+	return serving, idle
 }
 
 // requestsOf returns what kube-scheduler counts for a new pod: the largest need

@@ -234,9 +234,6 @@ func TestClusterErrors(t *testing.T) {
 	}
 	cases := map[string]struct{ input, want string }{
 		"no nodes":               {"---" + kubetest.Pod("web-1", "", "n1", ""), "the objects make no cluster: the cluster has no nodes"},
-		"node without capacity":  {node("n1", ""), "node n1: status.allocatable must have cpu, memory and pods"},
-		"node without memory":    {node("n1", "cpu: 1, pods: 10"), "node n1: status.allocatable must have"},
-		"node without room":      {node("n1", "cpu: 1, memory: 1Gi, pods: 0"), "node n1: status.allocatable must have"},
 		"node that owes":         {node("n1", "cpu: -1, memory: 1Gi, pods: 10"), "node n1: allocatable cpu -1: no such amount"},
 		"node beyond all bounds": {node("n1", "cpu: 1, memory: 1e30, pods: 10"), "node n1: allocatable memory 1e+30: no such amount"},
 		"node with many pods":    {node("n1", "cpu: 1, memory: 1Gi, pods: 2147483648"), "node n1: allocatable pods 2147483648: no such amount"},

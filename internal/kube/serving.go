@@ -1,0 +1,22 @@
+package kube
+
+import corev1 "k8s.io/api/core/v1"
+
+// Serves reports whether a pod that has a node takes calls, as EndpointSlices have it:
+// when it says that it is ready. One that says nothing of it does too, unless its phase
+// is unknown; without a kubelet, such as in a simulated cluster, nobody says it. The
+// pods of a node that does not say that it is ready do not: they are out of reach, and
+// their own condition may be older than that. node may be nil, which is not known.
+func Serves(pod *corev1.Pod, node *corev1.Node) bool {
+	if node != nil {
+		for _, c := range node.Status.Conditions {
+			if c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue {
+				return false
+			}
+		}
+	}
+	if ready := ReadyCondition(pod); ready != nil {
+		return ready.Status == corev1.ConditionTrue
+	}
+	return pod.Status.Phase != corev1.PodUnknown
+}
