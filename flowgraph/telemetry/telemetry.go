@@ -21,8 +21,9 @@ type Querier interface {
 	// Query evaluates query as an instant query at the given time and calls
 	// yield for each series of the answer, in no particular order. It stops at
 	// the first error of yield and returns it. An answer that the server marks
-	// as incomplete (a warning) is an error; series that were yielded before
-	// the error must not be used.
+	// as incomplete (a warning, isPartial, a header) is an error of kind Partial;
+	// series that were yielded before the error must not be used. What only says
+	// something about the query (Prometheus' infos) is not.
 	Query(ctx context.Context, query string, at time.Time, yield func(Series) error) error
 }
 
