@@ -175,6 +175,7 @@ func runReplay(ctx context.Context, s streams, now func() time.Time, input strin
 	if o.write != "" {
 		return in.write(o.write)
 	}
+	in.warnings = append(in.warnings, trafficWarnings(in.replayable.Cluster.Edges)...)
 	order, err := o.chooseOrder(in)
 	if err != nil {
 		return err

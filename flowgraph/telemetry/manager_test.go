@@ -405,7 +405,10 @@ func TestNamesAreDistinct(t *testing.T) {
 	for _, f := range Failures() {
 		seen[f.String()] = true
 	}
-	if want := len(Reasons()) + len(Failures()); len(seen) != want {
+	for _, c := range Conditions() {
+		seen[c.String()] = true
+	}
+	if want := len(Reasons()) + len(Failures()) + len(Conditions()); len(seen) != want {
 		t.Errorf("%d names for %d values", len(seen), want)
 	}
 	for name := range seen {

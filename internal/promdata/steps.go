@@ -13,8 +13,8 @@ import (
 
 // Steps asks telemetry sources step by step, as a scheduler would have.
 type Steps struct {
-	querier telemetry.Querier
-	sources []telemetry.Source
+	asker   *telemetry.Asker
+	account telemetry.Account
 	from    time.Time
 	at, to  time.Time
 	step    time.Duration
@@ -25,7 +25,7 @@ type Steps struct {
 // NewSteps returns the steps from one time to another, the last one as long as the
 // others.
 func NewSteps(q telemetry.Querier, sources []telemetry.Source, from, to time.Time, step time.Duration) *Steps {
-	return &Steps{querier: q, sources: sources, from: from, at: from, to: to, step: step}
+	return &Steps{asker: telemetry.NewAsker(sources, q), from: from, at: from, to: to, step: step}
 }
 
 // Next returns the next step, io.EOF after the last. A step in which the sources
@@ -40,7 +40,8 @@ func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
 	}
 	s.at = at
 	step := &recording.Step{At: at, Length: s.step}
-	flows, err := telemetry.Observe(ctx, s.sources, s.querier, at)
+	seen, err := s.asker.Observe(ctx, at)
+	s.account.Add(seen, s.step)
 	switch {
 	case telemetry.FailureOf(err) == telemetry.Empty:
 		step.Gap, s.gap = true, err
@@ -48,7 +49,7 @@ func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
 		return nil, fmt.Errorf("at %s: %w", at.UTC().Format(time.RFC3339), err)
 	}
 	s.seen = s.seen || !step.Gap
-	for _, f := range flows {
+	for _, f := range seen.Flows {
 		if f.From.IsZero() || f.To.IsZero() || !f.Valid() || f.Rates == (flowgraph.Rates{}) {
 			continue
 		}
@@ -56,3 +57,6 @@ func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
 	}
 	return step, nil
 }
+
+// Account has what the steps up to now left out and found.
+func (s *Steps) Account() *telemetry.Account { return &s.account }

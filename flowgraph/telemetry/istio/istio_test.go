@@ -215,16 +215,13 @@ func TestCollect(t *testing.T) {
 			// start, half a step after its end) and web-2 the last 150.
 			wantFlows: []string{"shop/web -> shop/api 9.5 0 0"},
 		},
-		"missing labels read as unknown": {
+		"missing labels are a reason of their own": {
 			series: `
 				raw istio_request_bytes_sum{reporter="source",source_workload="web",source_workload_namespace="shop",destination_service_name="api"} 0+300x20
 				raw istio_request_bytes_sum{reporter="source"} 0+600x20
 				raw istio_request_bytes_sum{reporter="source",source_workload="web",source_workload_namespace="shop",destination_workload="api",destination_workload_namespace="shop"} 0+900x20`,
-			wantFlows: []string{"shop/web -> shop/api 30 0 0"},
-			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{
-				telemetry.External:        {Series: 1, BytesPerSecond: 10},
-				telemetry.UnknownWorkload: {Series: 1, BytesPerSecond: 20},
-			},
+			wantFlows:   []string{"shop/web -> shop/api 30 0 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.MissingLabel: {Series: 2, BytesPerSecond: 30}},
 		},
 		"waypoints are not asked for": {
 			series: `
@@ -236,6 +233,54 @@ func TestCollect(t *testing.T) {
 				source shop/web -> shop/db via db: istio_request_bytes_sum 0+300x20`,
 			wantFlows:   []string{"shop/web -> shop/db 10 0 0"},
 			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.Invalid: {Series: 1}},
+		},
+		"an unresolved connection counts once, though each end reports one": {
+			series: `
+				source      shop/web -> unknown via api: istio_tcp_sent_bytes_total 0+300x20
+				source      shop/ads -> unknown via api: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown -> shop/api via api: istio_tcp_sent_bytes_total 0+600x20`,
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{
+				telemetry.External: {Series: 3, BytesPerSecond: 20},
+			},
+		},
+		"clients without a proxy beside it": {
+			series: `
+				source      shop/web -> unknown via unknown: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown -> shop/api via unknown: istio_tcp_sent_bytes_total 0+900x20
+				destination unknown -> shop/api via unknown: istio_tcp_received_bytes_total 0+30x20`,
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{
+				telemetry.UnknownWorkload: {Series: 1, BytesPerSecond: 10},
+				telemetry.External:        {Series: 2, BytesPerSecond: 21},
+			},
+		},
+		"what is let through has another name at each end": {
+			series: `
+				source      shop/web -> unknown via PassthroughCluster: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown -> shop/api via InboundPassthroughCluster: istio_tcp_sent_bytes_total 0+300x20`,
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{
+				telemetry.Passthrough: {Series: 1, BytesPerSecond: 10},
+				telemetry.External:    {Series: 1},
+			},
+		},
+		"other services are other connections": {
+			series: `
+				source      shop/web -> unknown via db: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown -> shop/api via api: istio_tcp_sent_bytes_total 0+300x20`,
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 2, BytesPerSecond: 20}},
+		},
+		"native histograms, where there are no others": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20
+				source shop/web -> shop/api via api: istio_response_bytes {{schema:-53 sum:0 count:0 custom_values:[5 10]}}+{{schema:-53 sum:600 count:4 custom_values:[5 10] buckets:[1 2 1]}}x20
+				source shop/web -> shop/api via api: istio_requests_total 0+30x20`,
+			wantFlows: []string{"shop/web -> shop/api 10 20 1"},
+		},
+		"native histograms beside classic ones are the same bytes": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20
+				source shop/web -> shop/api via api: istio_request_bytes_sum 0+300x20
+				source shop/web -> shop/api via api: istio_response_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:600 count:4 buckets:[1 2 1]}}x20`,
+			wantFlows: []string{"shop/web -> shop/api 10 20 0"},
 		},
 		"a native histogram is not a rate": {
 			series: `
