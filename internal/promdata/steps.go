@@ -2,6 +2,7 @@ package promdata
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -34,7 +35,11 @@ func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
 	at := s.at.Add(s.step)
 	switch {
 	case at.After(s.to) && s.gap != nil && !s.seen:
-		return nil, fmt.Errorf("no traffic from %s to %s: %w", s.from.UTC().Format(time.RFC3339), s.to.UTC().Format(time.RFC3339), s.gap)
+		err := fmt.Errorf("no traffic from %s to %s: %w", s.from.UTC().Format(time.RFC3339), s.to.UTC().Format(time.RFC3339), s.gap)
+		for _, f := range s.account.Findings() {
+			err = fmt.Errorf("%w; %s; %s", err, f.Note(false), nextInFile(f.Source, f.Finding))
+		}
+		return nil, err
 	case at.After(s.to):
 		return nil, io.EOF
 	}
@@ -46,7 +51,11 @@ func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
 	case telemetry.FailureOf(err) == telemetry.Empty:
 		step.Gap, s.gap = true, err
 	case err != nil:
-		return nil, fmt.Errorf("at %s: %w", at.UTC().Format(time.RFC3339), err)
+		err = fmt.Errorf("at %s: %w", at.UTC().Format(time.RFC3339), err)
+		if stopped := (*telemetry.FindingError)(nil); errors.As(err, &stopped) {
+			err = fmt.Errorf("%w; %s", err, nextInFile(stopped.Source, stopped.Finding))
+		}
+		return nil, err
 	}
 	s.seen = s.seen || !step.Gap
 	for _, f := range seen.Flows {
@@ -60,3 +69,9 @@ func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
 
 // Account has what the steps up to now left out and found.
 func (s *Steps) Account() *telemetry.Account { return &s.account }
+
+// nextInFile is the next step after a finding: a data directory has no flags for
+// settings of sources.
+func nextInFile(source string, f telemetry.Finding) string {
+	return f.Next(telemetry.SetInFile("a file given with --telemetry-config", source))
+}

@@ -27,7 +27,7 @@ const severalClusters = 1<<16 - 1
 // value of the label cluster which the same reporter had for this pair before.
 func (t *tally) noteClusters(number *uint16, l telemetry.Labels) {
 	if t.cluster == "" {
-		for _, label := range [...]string{"source_cluster", "destination_cluster"} {
+		for _, label := range clusterLabels() {
 			if name := l.Get(label); isNamed(name) && !t.named[name] {
 				t.named[name] = true
 			}
@@ -85,12 +85,20 @@ func (s *Sidecar) missingLabels(t *tally, o telemetry.Observation) []telemetry.F
 	for _, l := range o.LeftOut {
 		all += l.BytesPerSecond
 	}
+	var clusters []condition.Label
+	for i, name := range clusterLabels() {
+		clusters = append(clusters, condition.Label{Name: name, Series: t.nameless[i]})
+	}
 	missing := o.LeftOut[telemetry.MissingLabel].BytesPerSecond
 	share := 0.0
 	if all > 0 {
 		share = missing / all
 	}
-	return condition.Labels(labels, t.series, missing, share, findLabels)
+	found := condition.Labels(labels, t.series, missing, share, findLabels)
+	if t.cluster == "" {
+		return found // nobody asks for one cluster
+	}
+	return append(found, condition.ClusterNames(clusters, t.series, findLabels)...)
 }
 
 // lacks counts the pairs that lack one of two metrics of bytes, by direction.

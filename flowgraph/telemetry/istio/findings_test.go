@@ -197,6 +197,16 @@ func TestFindings(t *testing.T) {
 				raw istio_request_bytes_sum{reporter="source",source_workload="bill",source_workload_namespace="pay",destination_workload="ledger",pod="bill-1"} 0+900x20`,
 			want: []string{"missing-labels: label destination_workload_namespace is missing from 1 of 9 series"},
 		},
+		"removed names of clusters do not matter without cluster": {
+			series: whole + `
+				raw istio_request_bytes_sum{reporter="source",source_workload="web",source_workload_namespace="shop",destination_workload="api",destination_workload_namespace="shop",pod="web-1"} 0+900x20`,
+		},
+		"with it they do": {
+			options: Options{Cluster: "Kubernetes"},
+			series: whole + `
+				raw istio_request_bytes_sum{reporter="source",source_cluster="Kubernetes",source_workload="web",source_workload_namespace="shop",destination_workload="api",destination_workload_namespace="shop",pod="web-1"} 0+900x20`,
+			want: []string{"missing-labels: label destination_cluster is missing from 1 of 9 series"},
+		},
 		"data that are younger than the window": {
 			series: whole, at: 130,
 			want: []string{"young-data: istio_requests_total, istio_request_bytes_sum and istio_tcp_sent_bytes_total reach back about 2m6s, less than the window of 5m | window = 2m"},

@@ -30,6 +30,7 @@ type tally struct {
 	answered  [numMetrics]int   // series by metric
 	absent    [numEnds]int      // series that lack a label
 	named     map[string]bool   // clusters that included pairs name
+	nameless  [2]int            // series that lack the name of a cluster, by end
 	labelled  map[string]uint16 // values of the label cluster in included pairs
 }
 
@@ -141,6 +142,9 @@ func workloadLabels() [numEnds]string {
 	return [...]string{"source_workload_namespace", "source_workload", "destination_workload_namespace", "destination_workload"}
 }
 
+// clusterLabels have the mesh's name of the cluster of either end.
+func clusterLabels() [2]string { return [...]string{"source_cluster", "destination_cluster"} }
+
 func (t *tally) keyOf(l telemetry.Labels) key {
 	var ends [numEnds]string
 	absent := false
@@ -152,11 +156,17 @@ func (t *tally) keyOf(l telemetry.Labels) key {
 	}
 	k := key{from: t.index(workload(ends[0], ends[1])), to: t.index(workload(ends[2], ends[3]))}
 	service := l.Get("destination_service_name")
+	var clusters [2]string
+	for i, label := range clusterLabels() {
+		if clusters[i] = l.Get(label); clusters[i] == "" {
+			t.nameless[i]++
+		}
+	}
 	switch {
 	case service == "BlackHoleCluster":
 		k.reason = telemetry.BlackHole
 		return k
-	case t.elsewhere(l.Get("source_cluster"), l.Get("destination_cluster")):
+	case t.elsewhere(clusters[0], clusters[1]):
 		k.reason = telemetry.OtherCluster
 		return k
 	case k.from != 0 && k.to != 0:
