@@ -70,7 +70,7 @@ func (f Failure) String() string {
 	case BadAnswer:
 		return "bad-answer"
 	case Mixed:
-		return "mixed-clusters"
+		return "several-clusters"
 	case Panicked:
 		return "panic"
 	}

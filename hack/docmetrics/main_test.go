@@ -47,7 +47,7 @@ var table = map[string]map[string][]string{
 	"vicinity_graph_edges":                         {},
 	"vicinity_graph_workloads":                     {},
 	"vicinity_graph_refused_flows_total":           {},
-	"vicinity_telemetry_refreshes_total":           {"source": sources, "result": {"success", "other", "timeout", "unreachable", "denied", "rejected", "partial", "too-large", "empty", "bad-answer", "mixed-clusters", "panic"}},
+	"vicinity_telemetry_refreshes_total":           {"source": sources, "result": {"success", "other", "timeout", "unreachable", "denied", "rejected", "partial", "too-large", "empty", "bad-answer", "several-clusters", "panic"}},
 	"vicinity_telemetry_refresh_duration_seconds":  {"source": sources},
 	"vicinity_telemetry_series":                    {"source": sources},
 	"vicinity_telemetry_left_out_series":           {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},

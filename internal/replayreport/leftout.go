@@ -3,6 +3,7 @@ package replayreport
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/vicinity-sched/vicinity/internal/show"
 )
@@ -36,4 +37,13 @@ func (in Input) writeLeftOut(out io.Writer) {
 		t.add("  "+show.Printable(l.Reason), amount+" ("+show.Printable(l.Source)+")")
 	}
 	t.left().write(out)
+}
+
+// roundedLeftOut leaves nine significant digits, as in all of the report.
+func roundedLeftOut(all []LeftOut) []LeftOut {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Bytes, all[i].BytesPerSecond = rounded(all[i].Bytes), rounded(all[i].BytesPerSecond)
+	}
+	return all
 }

@@ -58,7 +58,7 @@ func meaningOfCondition(c telemetry.Condition) string {
 	case telemetry.MissingBytes:
 		return "Requests or connections are counted, but not their bytes, which show as 0."
 	case telemetry.SeveralClusters:
-		return "The answers mix several clusters. Every refresh fails (`mixed-clusters`), unless each value of the label `cluster` has pairs of workloads of its own."
+		return "The answers mix several clusters. Every refresh fails (`several-clusters`), unless each value of the label `cluster` has pairs of workloads of its own."
 	case telemetry.ScrapedTwice:
 		return "The server has the same proxies several times, by two scrape jobs or two replicas that nothing deduplicates: rates are multiples of what they are."
 	case telemetry.MissingLabels:
