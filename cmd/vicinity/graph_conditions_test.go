@@ -128,7 +128,7 @@ func TestGraphStopsAtSeveralClusters(t *testing.T) {
 	}{
 		"one store": {
 			calls("shop/web", "shop/cart", anyPod+`,cluster="east"`) + calls("shop/web", "shop/cart", anyPod+`,cluster="west"`),
-			`1 pair of workloads has series under 2 values of the label cluster (east, west): the store has several clusters, whose workloads of the same name would be added up as one; use --selector 'cluster="east"', or select another of these values`,
+			`1 pair of workloads has series under 2 values of the label cluster (east, west): the store has several clusters, or one of them twice, and workloads of the same name would be added up as one; use --selector 'cluster="east"', or select another of these values`,
 		},
 		"one mesh": {
 			calls("shop/web@east", "shop/cart@east", anyPod) + calls("shop/web@west", "shop/cart@west", anyPod),

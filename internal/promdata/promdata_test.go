@@ -185,7 +185,7 @@ func TestConditionsOfData(t *testing.T) {
 	cases := map[string]struct{ load, want string }{
 		"two clusters": {
 			"load 30s\n  istio_requests_total{reporter=\"source\",cluster=\"east\"," + pair + "} 0+30x20\n  istio_requests_total{reporter=\"source\",cluster=\"west\"," + pair + "} 0+30x20",
-			`under 2 values of the label cluster (east, west): the store has several clusters, whose workloads of the same name would be added up as one; set selector: 'cluster="east"' for the source istio-sidecar in a file given with --telemetry-config`,
+			`under 2 values of the label cluster (east, west): the store has several clusters, or one of them twice, and workloads of the same name would be added up as one; set selector: 'cluster="east"' for the source istio-sidecar in a file given with --telemetry-config`,
 		},
 		"only waypoints": {
 			"load 30s\n  istio_requests_total{reporter=\"waypoint\"," + pair + "} 0+30x20",

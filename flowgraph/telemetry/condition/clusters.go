@@ -43,7 +43,7 @@ func ClusterLabel(label string, values map[string]bool, same int, selector strin
 	}
 	if same > 0 {
 		f.What = fmt.Sprintf("%s series under %d values of the label %s", count(same, "pair of workloads has", "pairs of workloads have"), len(values), label)
-		f.Why = "the store has several clusters, whose workloads of the same name would be added up as one"
+		f.Why = "the store has several clusters, or one of them twice, and workloads of the same name would be added up as one"
 		f.Do = "select another of these values"
 		return one(f)
 	}
