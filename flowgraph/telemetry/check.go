@@ -2,10 +2,9 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -64,7 +63,7 @@ func (c *checks) due(at time.Time, empty, recovered bool) bool {
 func check(ctx context.Context, c Checker, q Querier, at time.Time, seen Observation) (found []Finding, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+			err = fmt.Errorf("panic: %v: this is a bug of Vicinity, please report it", cause)
 		}
 	}()
 	return c.Check(ctx, q, at, seen)
@@ -72,14 +71,11 @@ func check(ctx context.Context, c Checker, q Querier, at time.Time, seen Observa
 
 // unchecked is the finding of checks that had no answer.
 func unchecked(err error) Finding {
-	if query := (*QueryError)(nil); errors.As(err, &query) {
-		err = query
-	}
 	return Finding{
 		Condition: Unchecked,
 		What:      "the checks of the telemetry had no answer",
-		Names:     []string{err.Error()},
+		Names:     []string{strings.ReplaceAll(err.Error(), "\n", "; ")}, // errors.Join
 		Why:       "whether proxies are scraped twice, data are too young or traffic is missing is not known",
-		Do:        "look at the server's log; they are repeated within five minutes",
+		Do:        "look at the server's log, and ask again",
 	}
 }

@@ -67,7 +67,7 @@ func Find(ctx context.Context, q telemetry.Querier, metric, query string, at tim
 	if full, err := there(window); err != nil || full {
 		return r, err
 	}
-	if any, err := there(0); err != nil || !any {
+	if now, err := there(0); err != nil || !now {
 		return r, err // how old no data are is no question
 	}
 	has, lacks := time.Duration(0), window
