@@ -57,7 +57,7 @@ func (s *Sidecar) findings(t *tally, o telemetry.Observation) []telemetry.Findin
 	}
 	http, tcp := newLacks(t, requestBytes, responseBytes), newLacks(t, tcpReceived, tcpSent)
 	for k, i := range t.sums {
-		if k.reason != telemetry.Included {
+		if k.reason() != telemetry.Included {
 			continue
 		}
 		r := t.reports.at(i)

@@ -41,7 +41,15 @@ type key struct {
 	from, to uint32
 	// service tells apart what has an unresolved end; 0 for all other pairs.
 	service uint32
-	reason  telemetry.Reason
+	why     uint32 // a telemetry.Reason in less memory
+}
+
+func (k key) reason() telemetry.Reason { return telemetry.Reason(k.why) }
+
+// because returns the key with a reason.
+func (k key) because(r telemetry.Reason) key {
+	k.why = uint32(r)
+	return k
 }
 
 // report holds what the client's and the server's proxy say of one key.
@@ -96,8 +104,8 @@ func (t *tally) add(metric int, s telemetry.Series) {
 		return
 	}
 	k := t.keyOf(s.Labels)
-	if k.reason != telemetry.Included {
-		t.leaveOut(k.reason, 1, 0)
+	if k.reason() != telemetry.Included {
+		t.leaveOut(k.reason(), 1, 0)
 	}
 	i, known := t.sums[k]
 	if !known {
@@ -110,7 +118,7 @@ func (t *tally) add(metric int, s telemetry.Series) {
 		end, rates = 1, &r.byDestination
 	}
 	r.has[end] |= 1 << metric
-	if k.reason == telemetry.Included {
+	if k.reason() == telemetry.Included {
 		t.noteClusters(&r.cluster[end], s.Labels)
 	}
 	addTo(rates, t.metrics[metric].quantity, s.Value)
@@ -164,28 +172,26 @@ func (t *tally) keyOf(l telemetry.Labels) key {
 	}
 	switch {
 	case service == "BlackHoleCluster":
-		k.reason = telemetry.BlackHole
-		return k
+		return k.because(telemetry.BlackHole)
 	case t.elsewhere(clusters[0], clusters[1]):
-		k.reason = telemetry.OtherCluster
-		return k
+		return k.because(telemetry.OtherCluster)
 	case k.from != 0 && k.to != 0:
 		return k // calls to pod addresses also go through passthrough
-	case absent:
-		k.reason = telemetry.MissingLabel
-	case k.from == 0 && k.to == 0:
-		k.reason = telemetry.UnknownWorkload
-	case k.from == 0:
-		k.reason = telemetry.External // a client without a proxy, or an ingress
-	case isPassthrough(service):
-		k.reason = telemetry.Passthrough
-	case service == "" || service == unknown:
-		k.reason = telemetry.UnknownWorkload
-	default:
-		k.reason = telemetry.External // the host of a ServiceEntry
 	}
 	k.service = t.service(service)
-	return k
+	switch {
+	case absent:
+		return k.because(telemetry.MissingLabel)
+	case k.from == 0 && k.to == 0:
+		return k.because(telemetry.UnknownWorkload)
+	case k.from == 0:
+		return k.because(telemetry.External) // a client without a proxy, or an ingress
+	case isPassthrough(service):
+		return k.because(telemetry.Passthrough)
+	case service == "" || service == unknown:
+		return k.because(telemetry.UnknownWorkload)
+	}
+	return k.because(telemetry.External) // the host of a ServiceEntry
 }
 
 // service numbers services. The two ends of a connection have different names for
@@ -249,12 +255,12 @@ func (t *tally) observation(source string, at time.Time) telemetry.Observation {
 		r := t.reports.at(t.sums[k])
 		rates := r.bySource.Max(r.byDestination)
 		switch {
-		case k.reason == telemetry.Included:
+		case k.reason() == telemetry.Included:
 			o.Flows = append(o.Flows, flowgraph.Flow{
 				From: t.workloads[k.from], To: t.workloads[k.to], Rates: rates, Source: source, ObservedAt: at,
 			})
 		case k.service == 0:
-			t.leaveOut(k.reason, 0, rates.BytesPerSecond())
+			t.leaveOut(k.reason(), 0, rates.BytesPerSecond())
 		default:
 			if open[k.service] == nil {
 				open[k.service] = &unresolved{}
@@ -283,14 +289,14 @@ func (t *tally) sortedKeys() (_ []key, flows int) {
 	keys := make([]key, 0, len(t.sums))
 	for k := range t.sums {
 		keys = append(keys, k)
-		if k.reason == telemetry.Included {
+		if k.reason() == telemetry.Included {
 			flows++
 		}
 	}
 	slices.SortFunc(keys, func(a, b key) int {
 		return cmp.Or(
 			cmp.Compare(rank[a.from], rank[b.from]), cmp.Compare(rank[a.to], rank[b.to]),
-			cmp.Compare(a.reason, b.reason), cmp.Compare(a.service, b.service))
+			cmp.Compare(a.why, b.why), cmp.Compare(a.service, b.service))
 	})
 	return keys, flows
 }

@@ -25,10 +25,10 @@ func (u *unresolved) add(k key, r flowgraph.Rates) {
 		u.clients, u.servers = map[telemetry.Reason]flowgraph.Rates{}, map[telemetry.Reason]flowgraph.Rates{}
 	}
 	if k.to == 0 {
-		u.byClient, u.clients[k.reason] = plus(u.byClient, r), plus(u.clients[k.reason], r)
+		u.byClient, u.clients[k.reason()] = plus(u.byClient, r), plus(u.clients[k.reason()], r)
 		return
 	}
-	u.byServer, u.servers[k.reason] = plus(u.byServer, r), plus(u.servers[k.reason], r)
+	u.byServer, u.servers[k.reason()] = plus(u.byServer, r), plus(u.servers[k.reason()], r)
 }
 
 // bytes yields the bytes per second in both directions by reason: all that the
