@@ -65,7 +65,7 @@ func checkLeftOut(t *testing.T, want []recording.LeftOut, args ...string) {
 		t.Errorf("JSON (-want +got):\n%s", diff)
 	}
 	table := succeed(t, args...)
-	if !strings.Contains(table, "left out, because it belongs to no pair of workloads (mean over the whole input):\n  "+want[0].Reason+"  ") {
+	if !strings.Contains(table, "left out, because it belongs to no pair of workloads (mean over the steps in which the sources answered):\n  "+want[0].Reason+"  ") {
 		t.Errorf("the table is\n%s", table)
 	}
 	if page := succeed(t, append(args, "-o", "html")...); !strings.Contains(page, `"leftOut":[{"source":"istio-sidecar","reason":"`+want[0].Reason) {

@@ -27,7 +27,7 @@ func (in Input) writeLeftOut(out io.Writer) {
 	if len(in.LeftOut) == 0 {
 		return
 	}
-	fmt.Fprintln(out, "left out, because it belongs to no pair of workloads (mean over the whole input):")
+	fmt.Fprintln(out, "left out, because it belongs to no pair of workloads (mean over the steps in which the sources answered):")
 	var t columns
 	for _, l := range in.LeftOut {
 		amount := show.ByteRate(l.BytesPerSecond)

@@ -83,7 +83,7 @@ function interval({ difference, format }) {
 
 // leftOutByTelemetry says what was reported but belongs to no pair of workloads.
 const leftOutByTelemetry = (input) => (input.leftOut ?? []).map((l) =>
-  `${l.source}: ${l.reason === "invalid" ? "series of unknown traffic" : `${rate(l.bytesPerSecond)} on average over the whole input`}, because: ${l.reason}. No figure has it.`);
+  `${l.source}: ${l.reason === "invalid" ? "series of unknown traffic" : `${rate(l.bytesPerSecond)} on average over the steps in which it answered`}, because: ${l.reason}. No figure has it.`);
 
 // basis says what was measured and what was assumed.
 function basis(data) {
