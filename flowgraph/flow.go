@@ -83,6 +83,30 @@ func (r Rates) towards(o Rates, f float64) Rates {
 // digits more than they.
 const MaxRate = 1e12
 
+// The lowest rates that count; what is below is zero. Smoothing only comes near to
+// zero, so that without them an edge would outlive its traffic for ever. A thousandth
+// of a byte per second is a kilobyte in twelve days, and a millionth of a request
+// per second one request in as many.
+const (
+	MinRate        = 1e-3 // bytes per second, in each direction
+	MinRequestRate = 1e-6 // requests per second
+)
+
+// counting returns r with the rates that are too low to count at zero.
+func (r Rates) counting() Rates {
+	atLeast := func(v, low float64) float64 {
+		if v < low {
+			return 0
+		}
+		return v
+	}
+	return Rates{
+		SentBytesPerSecond:     atLeast(r.SentBytesPerSecond, MinRate),
+		ReceivedBytesPerSecond: atLeast(r.ReceivedBytesPerSecond, MinRate),
+		RequestsPerSecond:      atLeast(r.RequestsPerSecond, MinRequestRate),
+	}
+}
+
 // ValidRate reports whether v can be a rate: a number from 0 to MaxRate.
 func ValidRate(v float64) bool { return v >= 0 && v <= MaxRate }
 

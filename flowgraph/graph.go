@@ -12,7 +12,9 @@ type Options struct {
 	HalfLife time.Duration
 	// RetainFor is how long an edge that is no longer observed keeps its rate
 	// before it is dropped: a workload that is scaled to zero for a while is
-	// placed well when it returns. Zero or less keeps edges for ever.
+	// placed well when it returns. An edge that is observed without a rate that
+	// counts (MinRate) is dropped after the same time: proxies keep the counters
+	// of workloads that are gone. Zero or less keeps edges for ever.
 	RetainFor time.Duration
 }
 
@@ -30,8 +32,11 @@ type Graph struct {
 type edgeKey struct{ from, to WorkloadID }
 
 type edgeState struct {
-	rates      Rates
+	rates      Rates     // also when they are too small to count
 	observedAt time.Time // zero before the first observation
+	// zeroSince is the time of the first of the observations up to now that left
+	// no rate that counts; zero while one does.
+	zeroSince time.Time
 
 	// What the call of Observe under way has seen.
 	seen   Rates
@@ -44,10 +49,10 @@ func NewGraph(o Options) *Graph {
 }
 
 // Observe takes the flows of one refresh whose data is of time at, and drops
-// the edges that have not been observed for RetainFor. Flows between the same
-// two workloads in one call are added up. Flows that name no workload or carry
-// an invalid rate, and flows that are not newer than what their edge already
-// holds, are left out; Observe returns how many were invalid.
+// the edges that have not been observed, or have been at zero, for RetainFor. Flows
+// between the same two workloads in one call are added up. Flows that name no
+// workload or carry an invalid rate, and flows that are not newer than what their
+// edge already holds, are left out; Observe returns how many were invalid.
 func (g *Graph) Observe(at time.Time, flows []Flow) (invalid int) {
 	g.touched = g.touched[:0]
 	for _, f := range flows {
@@ -65,7 +70,7 @@ func (g *Graph) Observe(at time.Time, flows []Flow) (invalid int) {
 	}
 	if g.options.RetainFor > 0 {
 		for key, e := range g.edges {
-			if g.at.Sub(e.observedAt) > g.options.RetainFor {
+			if g.at.Sub(e.observedAt) > g.options.RetainFor || !e.zeroSince.IsZero() && g.at.Sub(e.zeroSince) > g.options.RetainFor {
 				delete(g.edges, key)
 			}
 		}
@@ -78,6 +83,9 @@ func (g *Graph) note(f Flow) {
 	key := edgeKey{f.From, f.To}
 	e := g.edges[key]
 	if e == nil {
+		if f.counting() == (Rates{}) {
+			return // nothing to remember
+		}
 		e = &edgeState{}
 		g.edges[key] = e
 	}
@@ -95,20 +103,22 @@ func (g *Graph) note(f Flow) {
 func (e *edgeState) observe(halfLife time.Duration) {
 	seen, at := e.seen, e.seenAt
 	e.seen, e.seenAt = Rates{}, time.Time{}
+	share := 1.0
 	switch {
 	case e.observedAt.IsZero():
-		e.rates, e.observedAt = seen, at
-		return
 	case !at.After(e.observedAt):
 		return
-	}
-	share := 1.0
-	if halfLife > 0 {
+	case halfLife > 0:
 		dt := at.Sub(e.observedAt)
 		share = 1 - math.Exp2(-float64(dt)/float64(halfLife))
 	}
-	e.rates = e.rates.towards(seen, share)
-	e.observedAt = at
+	e.rates, e.observedAt = e.rates.towards(seen, share), at
+	switch {
+	case e.rates.counting() != Rates{}:
+		e.zeroSince = time.Time{}
+	case e.zeroSince.IsZero():
+		e.zeroSince = at
+	}
 }
 
 // SetNetworkCapacity says what the network of each node takes in each direction, in
@@ -117,14 +127,16 @@ func (e *edgeState) observe(halfLife time.Duration) {
 func (g *Graph) SetNetworkCapacity(byNode map[string]float64) { g.capacity = byNode }
 
 // Snapshot returns the graph as it is now, with a generation one higher than
-// that of the snapshot before. Edges with a rate of zero are left out.
+// that of the snapshot before. Rates below MinRate (MinRequestRate) are zero in it,
+// and edges whose rates all are, are left out.
 func (g *Graph) Snapshot() *Snapshot {
 	edges := make([]Edge, 0, len(g.edges))
 	for key, e := range g.edges {
-		if e.rates == (Rates{}) {
+		rates := e.rates.counting()
+		if rates == (Rates{}) {
 			continue
 		}
-		edges = append(edges, Edge{From: key.from, To: key.to, Rates: e.rates, ObservedAt: e.observedAt})
+		edges = append(edges, Edge{From: key.from, To: key.to, Rates: rates, ObservedAt: e.observedAt})
 	}
 	g.generation++
 	s := newSnapshot(g.generation, g.at, edges)

@@ -87,6 +87,69 @@ func TestGraphSmoothing(t *testing.T) {
 	}
 }
 
+// TestDeadEdgesLeave observes counters of workloads that are gone: their rate is
+// zero, and is observed to be for ever.
+func TestDeadEdgesLeave(t *testing.T) {
+	const every = 30 * time.Second
+	cases := map[string]struct {
+		options Options
+		before  Rates // observed once
+		then    Rates // observed from then on
+		span    time.Duration
+		wantIn  bool // whether the snapshot has the edge
+		want    int  // edges that the graph keeps
+	}{
+		"smoothing has not reached zero": {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 30 * time.Minute, true, 1},
+		"it has, as far as it counts":    {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 61 * time.Minute, false, 1},
+		"for as long as it is retained":  {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 2*time.Hour - every, false, 1},
+		"then it leaves":                 {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 2*time.Hour + 5*time.Minute, false, 0},
+		"a year later":                   {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: MaxRate}, Rates{}, 365 * 24 * time.Hour, false, 0},
+		"without a half-life":            {Options{0, time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, time.Hour + 2*every, false, 0},
+		"kept for ever":                  {Options{2 * time.Minute, 0}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 3 * time.Hour, false, 1},
+		"requests alone":                 {Options{2 * time.Minute, time.Hour}, Rates{RequestsPerSecond: 100}, Rates{}, 3 * time.Hour, false, 0},
+		"below what counts":              {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: 100}, Rates{9e-4, 9e-4, 9e-7}, 3 * time.Hour, false, 0},
+		"a rare request counts":          {Options{2 * time.Minute, time.Hour}, Rates{}, Rates{RequestsPerSecond: 2e-6}, 3 * time.Hour, true, 1},
+		"a low rate rises from zero":     {Options{2 * time.Minute, time.Hour}, Rates{}, Rates{ReceivedBytesPerSecond: 2e-3}, 3 * time.Hour, true, 1},
+		"never anything but zero":        {Options{2 * time.Minute, time.Hour}, Rates{}, Rates{}, 10 * time.Minute, false, 0},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			g := NewGraph(tc.options)
+			step := max(every, tc.span/5000) // a year in finite time
+			for at := time.Duration(0); at <= tc.span; at += step {
+				f := Flow{From: web, To: db, Rates: tc.then, ObservedAt: start.Add(at)}
+				if at == 0 {
+					f.Rates = tc.before
+				}
+				g.Observe(f.ObservedAt, []Flow{f, flow(web, cart, 5, at)})
+			}
+			in := false
+			for e := range g.Snapshot().Edges() {
+				in = in || e.To == db
+			}
+			if in != tc.wantIn || len(g.edges)-1 != tc.want {
+				t.Errorf("in the snapshot: %v, want %v; the graph keeps %d, want %d", in, tc.wantIn, len(g.edges)-1, tc.want)
+			}
+		})
+	}
+}
+
+// TestTrafficReturns: an edge that was at zero begins its time anew.
+func TestTrafficReturns(t *testing.T) {
+	g := NewGraph(Options{RetainFor: time.Hour})
+	for _, minute := range []int{0, 1, 50, 51, 70} {
+		sent := 0.0
+		if minute == 50 || minute == 0 {
+			sent = 100
+		}
+		at := time.Duration(minute) * time.Minute
+		g.Observe(start.Add(at), []Flow{flow(web, db, sent, at)})
+	}
+	if len(g.edges) != 1 {
+		t.Errorf("the graph keeps %d edges twenty minutes after traffic, want 1", len(g.edges))
+	}
+}
+
 func TestGraphLeavesOutInvalidFlows(t *testing.T) {
 	g := NewGraph(Options{})
 	invalid := g.Observe(start, []Flow{

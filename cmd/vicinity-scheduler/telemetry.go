@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"k8s.io/klog/v2"
+
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
@@ -14,11 +16,17 @@ import (
 // telemetryLoop keeps the graph up to date.
 type telemetryLoop struct{ run func(context.Context) error }
 
+// noTelemetry is what the log says of a scheduler without --telemetry-config.
+const noTelemetry = "There is no --telemetry-config: TrafficLocality has no effect, and pods are scheduled as kube-scheduler would"
+
 // newTelemetry returns the loop that follows a configuration. Without one the
-// loop does nothing.
+// loop says so and does nothing.
 func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, observer telemetry.Observer) (telemetryLoop, error) {
 	if cfg == nil {
-		return telemetryLoop{func(context.Context) error { return nil }}, nil
+		return telemetryLoop{func(ctx context.Context) error {
+			klog.FromContext(ctx).Info(noTelemetry)
+			return nil
+		}}, nil
 	}
 	manager, client, err := telemetrysetup.New(cfg, store, observer)
 	if err != nil {

@@ -23,7 +23,8 @@ func newCommand(binary string, s streams, now func() time.Time) *cobra.Command {
 		Short: "See what the Vicinity scheduler knows of the traffic between workloads",
 		Long: `See what the Vicinity scheduler knows of the traffic between workloads.
 
-Exit codes: 0 success, 1 failure, 2 mistake in the command line, 130 interrupted.
+Exit codes: 0 success, 1 failure, 2 mistake in the command line, 3 a recording more
+than half of which is gaps, 130 interrupted.
 
 As a plugin of kubectl: give the program the name kubectl-vicinity and put it on
 the PATH. For completion there, link kubectl_complete-vicinity to it.`,

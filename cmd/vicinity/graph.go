@@ -46,7 +46,9 @@ func graphCommand(s streams, now func() time.Time) *cobra.Command {
 		Long: `Show the traffic between workloads as the scheduler sees it: the same queries to
 the same Prometheus, once, through the same code. The largest edges come first:
 by bytes per second in both directions plus requests per second times
---request-bytes. SENT goes from FROM to TO, RECEIVED comes back.
+--request-bytes. SENT goes from FROM to TO, RECEIVED comes back. What makes the
+figures wrong or incomplete is a warning with the next step; where the answers mix
+several clusters, there is no graph.
 
 With --prometheus the source is istio-sidecar. Other sources, credentials, CA
 files and tenant headers are the business of the scheduler's configuration file:
@@ -99,7 +101,7 @@ func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() tim
 	if err != nil {
 		return err
 	}
-	report, failed := collect(cmd.Context(), cfg, s.progress, now)
+	report, failed := o.collect(cmd.Context(), cfg, s.progress, now)
 	if report == nil {
 		return o.explain(failed)
 	}

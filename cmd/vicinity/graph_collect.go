@@ -15,7 +15,7 @@ import (
 
 // collect asks the sources once and returns what they see. The report is nil
 // when none of them succeeded; the error is that of those that failed.
-func collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Writer, now func() time.Time) (*report, error) {
+func (o *telemetryOptions) collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Writer, now func() time.Time) (*report, error) {
 	client, err := telemetrysetup.Client(cfg)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Wri
 	if snap.Generation() == 0 { // also when ctx has ended
 		return nil, failed
 	}
-	return newReport(snap, status, cfg, sources, now()), failed
+	return newReport(snap, status, cfg, sources, now(), o.next), failed
 }
 
 // onlyEmpty takes the errors away from the sources that answered without any

@@ -21,6 +21,9 @@ func writeDOT(w io.Writer, r viewed) {
 	if r.notShown.edges > 0 {
 		title += fmt.Sprintf("; %s with %s of all bytes not shown", show.Plural(r.notShown.edges, "smaller edge"), percent(r.share(r.notShown.rates)))
 	}
+	if names := r.conditions(); len(names) > 0 {
+		title += "; read with the warnings of vicinity graph: " + strings.Join(names, ", ")
+	}
 	fmt.Fprintf(w, "digraph vicinity {\n  label=%s;\n  node [shape=box];\n", dotLabel(title))
 	workloads := shownWorkloads(r.shown)
 	for i, id := range workloads {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/show"
@@ -13,6 +14,8 @@ import (
 // be done, what.
 func explainReason(r telemetry.Reason) string {
 	switch r {
+	case telemetry.MissingLabel:
+		return "the series lack a label that names a workload; proxies write \"unknown\" where they do not know one. See the warning above."
 	case telemetry.UnknownWorkload:
 		return "the telemetry does not name the workload at one end. Check that both ends run the mesh's proxy and that no relabelling drops the workload labels."
 	case telemetry.External:
@@ -36,6 +39,8 @@ func writeWhyEmpty(w io.Writer, r viewed) {
 	for _, s := range r.sources {
 		switch {
 		case s.Err != nil:
+		case s.Series == 0 && slices.ContainsFunc(s.Findings, func(f telemetry.Finding) bool { return f.Condition == telemetry.OnlyWaypoints }):
+			fmt.Fprintf(w, "%s: only waypoints report, see the warning above.\n", show.Printable(s.Name))
 		case s.Series == 0:
 			writeNoSeries(w, s)
 		case s.Flows == 0:

@@ -88,6 +88,19 @@ type sourceJSON struct {
 	Failure string        `json:"failure,omitempty"`
 	Error   string        `json:"error,omitempty"`
 	LeftOut []leftOutJSON `json:"leftOut"`
+	// Conditions say what makes the source's figures wrong or incomplete; it is
+	// missing when nothing is known to.
+	Conditions []conditionJSON `json:"conditions,omitempty"`
+}
+
+// conditionJSON is a condition of the telemetry, for people beside its name.
+type conditionJSON struct {
+	Condition string `json:"condition"`
+	// What is the case, of which Names; Why it matters; and what to do Next.
+	What  string   `json:"what"`
+	Names []string `json:"names,omitempty"`
+	Why   string   `json:"why"`
+	Next  string   `json:"next"`
 }
 
 // leftOutJSON is traffic that belongs to no pair of workloads.
@@ -151,6 +164,9 @@ func sourceToJSON(s sourceReport) sourceJSON {
 	}
 	if s.Err != nil {
 		out.Failure, out.Error = telemetry.FailureOf(s.Err).String(), s.Err.Error()
+	}
+	for i, f := range s.Findings {
+		out.Conditions = append(out.Conditions, conditionJSON{f.Condition.String(), f.What, f.Names, f.Why, s.next[i]})
 	}
 	for _, reason := range telemetry.Reasons() {
 		if l, ok := s.LeftOut[reason]; ok {

@@ -21,6 +21,7 @@ func writeTable(w io.Writer, r viewed) {
 		fmt.Fprintln(w)
 	}
 	writeSummary(w, r)
+	writeFindings(w, r)
 	fmt.Fprintln(w)
 	writeSources(w, r)
 	writeLeftOut(w, r)
@@ -77,6 +78,12 @@ func writeSummary(w io.Writer, r viewed) {
 			show.Plural(n.workloads, "workload"), show.Plural(n.edges, "edge"), show.ByteRate(n.rates.BytesPerSecond()), count(n.rates.RequestsPerSecond)))
 	}
 	totalsRow("graph", r.total)
+	if names := r.conditions(); len(names) > 0 {
+		t.add("", "read with the warnings below: "+strings.Join(names, ", "))
+	}
+	if l := r.leftOut(); l.Series > 0 {
+		t.add("left out", fmt.Sprintf("%s in %d series, for the reasons below", show.ByteRate(l.BytesPerSecond), l.Series))
+	}
 	if r.namespace != "" {
 		totalsRow("namespace "+r.namespace, r.matching)
 	}
@@ -95,6 +102,16 @@ func writeSummary(w io.Writer, r viewed) {
 		t.add("refused", show.Plural(r.invalidFlows, "flow")+" without a workload or with a rate that is no number")
 	}
 	t.write(w)
+}
+
+// writeFindings says what is wrong with the figures above.
+func writeFindings(w io.Writer, r viewed) {
+	for _, s := range r.sources {
+		for i, f := range s.Findings {
+			fmt.Fprintf(w, "\nwarning: %s, %s: %s.\n  Why it matters: %s.\n  Next: %s.\n", show.Printable(s.Name), f.Condition,
+				show.Printable(f.Text()), show.Printable(f.Why), show.Printable(s.next[i]))
+		}
+	}
 }
 
 func writeSources(w io.Writer, r viewed) {

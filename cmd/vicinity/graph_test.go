@@ -66,7 +66,7 @@ func TestGolden(t *testing.T) {
 		"graph-limit.txt":       {"--limit", "3"},
 		"graph-namespace.txt":   {"--namespace", "data"},
 		"graph-elsewhere.txt":   {"-n", "nowhere"},
-		"graph-cluster.txt":     {"--cluster", "west", "--request-bytes", "0"},
+		"graph-cluster.txt":     {"--mesh-cluster", "west", "--request-bytes", "0"},
 		"graph.json":            {"-o", "json"},
 		"graph-limit.json":      {"-o", "json", "--limit", "2", "--namespace", "data"},
 		"graph.dot":             {"-o", "dot"},
@@ -212,7 +212,7 @@ sources:
 - {type: istio-sidecar, cluster: Kubernetes, window: 2m}
 `, url))
 	got := succeed(t, "graph", "--telemetry-config", file)
-	want := succeed(t, "graph", "--prometheus", url, "--cluster", "Kubernetes", "--window", "2m")
+	want := succeed(t, "graph", "--prometheus", url, "--mesh-cluster", "Kubernetes", "--window", "2m")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-flags +file):\n%s", diff)
 	}

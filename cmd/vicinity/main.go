@@ -24,6 +24,8 @@ const (
 	// exitUsage is a mistake in the command line, found before anything is
 	// asked of a server.
 	exitUsage = 2
+	// exitGaps is a recording of which more than half was not observed.
+	exitGaps = 3
 	// exitInterrupted is what shells report of a program that Ctrl-C ended.
 	exitInterrupted = 130
 )
@@ -83,9 +85,13 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	var usage usageError
+	var gaps gapsError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &gaps):
+		fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), show.Printable(err.Error()))
+		return exitGaps
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.As(err, &usage):

@@ -37,7 +37,11 @@ func newProgress(q telemetry.Querier, sources []telemetry.Source, out io.Writer)
 func (p *progress) Query(ctx context.Context, query string, at time.Time, yield func(telemetry.Series) error) error {
 	p.asked++
 	if p.out != nil {
-		fmt.Fprintf(p.out, "%sasking Prometheus for %s (%d/%d)...", eraseLine, p.names[query], p.asked, p.total)
+		name, known := p.names[query]
+		if !known { // beyond what every refresh asks
+			name = "checks"
+		}
+		fmt.Fprintf(p.out, "%sasking Prometheus for %s (%d/%d)...", eraseLine, name, p.asked, max(p.asked, p.total))
 	}
 	return p.querier.Query(ctx, query, at, yield)
 }

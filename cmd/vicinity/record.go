@@ -46,6 +46,9 @@ recorded is a recording. With --since it asks Prometheus for a time that has gon
 as far as Prometheus keeps it; of the objects only those that are there now are
 known.
 
+A step in which Prometheus does not answer, or has no traffic, is a gap; when more
+than half of the steps are gaps, the exit code is 3.
+
 Every --step it runs the queries of the scheduler once; the rates are those of the
 source's window. Secrets, environment variables, commands, images and annotations
 are not recorded. --anonymize renames all that has a name; no key is kept.
@@ -201,6 +204,12 @@ func (o *recordOptions) finish(cmd *cobra.Command, r result, failed error) error
 	for _, note := range r.sum.Notes {
 		r.writer.Note(note)
 	}
+	for _, f := range r.sum.Findings {
+		r.writer.Note(f.Note(o.anonymize))
+	}
+	for _, l := range r.sum.LeftOut {
+		r.writer.LeaveOut(recording.LeftOut(l))
+	}
 	if err := errors.Join(r.writer.Close(complete, why), r.target.Close()); err != nil {
 		return fmt.Errorf("%w; %s can be read up to %s", err, r.path, moment(r.writer.Written()))
 	}
@@ -210,9 +219,18 @@ func (o *recordOptions) finish(cmd *cobra.Command, r result, failed error) error
 		return failed
 	case r.sum.Steps > 0 && r.sum.Gaps == r.sum.Steps:
 		return fmt.Errorf("no traffic was observed: %w", o.explain(r.sum.LastFailure))
+	case r.mostlyGaps():
+		return gapsError{fmt.Errorf("%d of %d steps are gaps: %s has %s of traffic in %s; record again once Prometheus answers",
+			r.sum.Gaps, r.sum.Steps, r.path, duration(time.Duration(r.sum.Steps-r.sum.Gaps)*o.step), duration(time.Duration(r.sum.Steps)*o.step))}
 	}
 	return nil
 }
+
+// gapsError is about a recording that is whole but has little in it.
+type gapsError struct{ error }
+
+// mostlyGaps reports whether more than half of the steps were not observed.
+func (r result) mostlyGaps() bool { return 2*r.sum.Gaps > r.sum.Steps }
 
 // wait returns after so long, or when ctx ends.
 func wait(ctx context.Context, d time.Duration) error {

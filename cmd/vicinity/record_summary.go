@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
@@ -21,16 +22,25 @@ func writeRecordSummary(w io.Writer, r result, why string) {
 	t.add("  of them gaps", fmt.Sprint(s.Gaps))
 	t.add("edges", fmt.Sprint(s.Edges))
 	t.add("traffic on average", show.ByteRate(s.BytesPerSecond))
+	for _, l := range s.LeftOut {
+		t.add("  left out, "+l.Reason, leftOutAmount(l))
+	}
 	t.add("objects", fmt.Sprint(s.Objects))
 	t.add("changes of objects", fmt.Sprint(s.Changes))
 	t.write(w)
 	if s.Gaps > 0 && s.LastFailure != nil {
 		fmt.Fprintf(w, "The last gap: %s.\n", show.Printable(strings.ReplaceAll(s.LastFailure.Error(), "\n", "; ")))
 	}
+	for _, f := range s.Findings {
+		fmt.Fprintf(w, "Warning: %s.\n", show.Printable(f.Note(false)))
+		if f.Until.IsZero() { // what has passed by itself needs no step
+			fmt.Fprintf(w, "  Next: %s.\n", show.Printable(r.options.next(f.Source, f.Finding)))
+		}
+	}
 	for _, note := range s.Notes {
 		fmt.Fprintf(w, "Note: %s.\n", show.Printable(note))
 	}
-	if s.Steps > s.Gaps {
+	if !r.mostlyGaps() {
 		fmt.Fprintf(w, "Next: vicinity replay %s\n", show.Printable(r.path))
 	}
 }
@@ -39,4 +49,12 @@ func writeRecordSummary(w io.Writer, r result, why string) {
 func byteSize(n int64) string {
 	rate := show.ByteRate(float64(n))
 	return rate[:len(rate)-len("/s")]
+}
+
+// leftOutAmount is traffic that the sources saw but that is not recorded.
+func leftOutAmount(l telemetry.LeftOutBytes) string {
+	if l.Reason == telemetry.Invalid.String() {
+		return "unknown (" + l.Source + ")"
+	}
+	return show.ByteRate(l.BytesPerSecond) + " (" + l.Source + ")"
 }

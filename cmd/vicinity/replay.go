@@ -247,7 +247,8 @@ func (p *replayPlan) report(in *replayInput, results [][]*sim.Result, order sim.
 	c := in.replayable.Cluster
 	r := &replayreport.Report{
 		Input: in.summary(), Order: order.String(), Seeds: seeds, FirstSeed: o.firstSeed,
-		PricePerGB: o.price, Baseline: p.baseline, Warnings: in.warnings, Assumed: in.assumed,
+		PricePerGB: o.price, Baseline: p.baseline, Assumed: in.assumed,
+		Warnings: append(in.warnings, trafficWarnings(c.Edges)...),
 	}
 	add := func(name, config string, results ...*sim.Result) {
 		samples := make([]replayreport.Sample, len(results))

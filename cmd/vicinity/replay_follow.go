@@ -154,7 +154,7 @@ func (f *followed) report(result *kubesim.Followed, seeds int) (*replayreport.Re
 		return nil, err
 	}
 	end.Cluster.Edges = result.Mean
-	in := &replayInput{name: f.in.name, replayable: end, warnings: f.in.warnings()}
+	in := &replayInput{name: f.in.name, replayable: end, warnings: append(f.in.warnings(), trafficWarnings(result.Mean)...)}
 	for _, w := range f.history.Warnings() {
 		in.warnings = append(in.warnings, w.String())
 	}
@@ -174,7 +174,7 @@ func (f *followed) report(result *kubesim.Followed, seeds int) (*replayreport.Re
 	recorded := result.Recorded
 	r.Input.BytesPerSecond, r.Input.ExternalBytesPerSecond = recorded.Total, recorded.External
 	r.Input.From, r.Input.To, r.Input.WarmUpUntil = new(result.From.UTC()), new(result.To.UTC()), new(recorded.From.UTC())
-	r.Input.Gaps = result.Gaps
+	r.Input.Gaps, r.Input.LeftOut = result.Gaps, f.in.leftOut()
 	universe := f.history.Replayable().Cluster
 	add := func(name, config string, replayed bool, courses ...*sim.Course) {
 		samples := make([]replayreport.Sample, len(courses))

@@ -16,6 +16,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/promdata"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
+	"github.com/vicinity-sched/vicinity/internal/replayreport"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
@@ -31,7 +32,9 @@ type timedInput struct {
 	graph   flowgraph.Options
 	// warnings returns what has been odd by now.
 	warnings func() []string
-	close    func() error
+	// leftOut returns what the telemetry has left out by now.
+	leftOut func() []replayreport.LeftOut
+	close   func() error
 }
 
 // openTimed opens a recording or a data directory; nil is for any other INPUT.
@@ -102,6 +105,7 @@ func openRecording(ctx context.Context, path string, o replayOptions) (*timedInp
 		}
 		return append(said, reader.Manifest().Notes...)
 	}
+	in.leftOut = func() []replayreport.LeftOut { return leftOutOfRecording(reader.Manifest()) }
 	if in.cluster, err = o.objects(); err == nil && in.to.IsZero() {
 		in.to, err = endOf(ctx, path)
 	}
@@ -192,7 +196,7 @@ func openData(path string, o replayOptions) (*timedInput, error) {
 	if step == 0 {
 		step = time.Minute
 	}
-	from, to, err := o.period(data)
+	from, to, notes, err := o.period(data.From, data.To)
 	if err == nil && to.Sub(from) < 2*step {
 		err = usageErrorf("from %s to %s there are no two steps of %s; %s has data from %s to %s",
 			moment(from), moment(to), duration(step), path, moment(data.From), moment(data.To))
@@ -200,15 +204,25 @@ func openData(path string, o replayOptions) (*timedInput, error) {
 	if err != nil {
 		return nil, errors.Join(err, data.Close())
 	}
+	steps := promdata.NewSteps(data, sources, from, to, step)
 	return &timedInput{
-		name: filepath.Base(filepath.Clean(path)), steps: promdata.NewSteps(data, sources, from, to, step), from: from, to: to,
-		cluster: objects, graph: telemetrysetup.GraphOptions(cfg), warnings: func() []string { return nil }, close: data.Close,
+		name: filepath.Base(filepath.Clean(path)), steps: steps, from: from, to: to,
+		cluster: objects, graph: telemetrysetup.GraphOptions(cfg), close: data.Close,
+		warnings: func() []string {
+			_, found := leftOutOfData(steps.Account())
+			return append(notes, found...)
+		},
+		leftOut: func() []replayreport.LeftOut {
+			all, _ := leftOutOfData(steps.Account())
+			return all
+		},
 	}, nil
 }
 
-// period returns the part of the data that --since and --until ask for.
-func (o replayOptions) period(data *promdata.Data) (from, to time.Time, err error) {
-	from, to = data.From, data.To
+// period returns the part of the data, which are from first to last, that --since
+// and --until ask for. What reaches beyond the data ends with them, with a note.
+func (o replayOptions) period(first, last time.Time) (from, to time.Time, notes []string, err error) {
+	from, to = first, last
 	for _, f := range []struct {
 		flag, value string
 		into        *time.Time
@@ -218,15 +232,22 @@ func (o replayOptions) period(data *promdata.Data) (from, to time.Time, err erro
 		}
 		at, err := time.Parse(time.RFC3339, f.value)
 		if ago, bad := time.ParseDuration(f.value); err != nil && bad == nil {
-			at, err = data.To.Add(-ago), nil
+			at, err = last.Add(-ago), nil
 		}
 		if err != nil {
-			return from, to, usageErrorf("%s %q: must be a time such as 2026-03-04T05:06:07Z, or how long before the end of the data, such as 6h", f.flag, f.value)
+			return from, to, nil, usageErrorf("%s %q: must be a time such as 2026-03-04T05:06:07Z, or how long before the end of the data, such as 6h", f.flag, f.value)
 		}
-		if at.Before(data.From) || at.After(data.To) {
-			return from, to, usageErrorf("%s %s: there is data from %s to %s", f.flag, moment(at), moment(data.From), moment(data.To))
+		switch {
+		case f.flag == "--since" && at.Before(first):
+			notes = append(notes, fmt.Sprintf("--since %s: the data begin at %s, and so does the replay", moment(at), moment(first)))
+			at = first
+		case f.flag == "--until" && at.After(last):
+			notes = append(notes, fmt.Sprintf("--until %s: the data end at %s, and so does the replay", moment(at), moment(last)))
+			at = last
+		case at.Before(first) || at.After(last):
+			return from, to, nil, usageErrorf("%s %s: there is data from %s to %s", f.flag, moment(at), moment(first), moment(last))
 		}
 		*f.into = at
 	}
-	return from, to, nil
+	return from, to, notes, nil
 }

@@ -40,22 +40,54 @@ type sourceReport struct {
 	recorded          bool // reads recording rules
 	// firstQuery is one that people can try by hand.
 	firstQuery telemetry.Query
+	// next are the next steps of the findings, in their order.
+	next []string
 }
 
 // newReport describes the graph of snap. The sources of cfg, status and sources
 // are the same, in the same order.
-func newReport(snap *flowgraph.Snapshot, status telemetry.Status, cfg *v1.TelemetryConfiguration, sources []telemetry.Source, now time.Time) *report {
+func newReport(snap *flowgraph.Snapshot, status telemetry.Status, cfg *v1.TelemetryConfiguration, sources []telemetry.Source, now time.Time, next func(string, telemetry.Finding) string) *report {
 	r := &report{madeAt: now, dataAt: snap.At(), invalidFlows: status.InvalidFlows}
 	r.edges = slices.AppendSeq(make([]flowgraph.Edge, 0, snap.EdgeCount()), snap.Edges())
 	r.total = sum(r.edges)
 	for i, s := range status.Sources {
 		c := cfg.Sources[i]
-		r.sources = append(r.sources, sourceReport{
+		source := sourceReport{
 			SourceStatus: s, sourceType: c.Type, window: c.Window.Duration,
 			selector: c.Selector, cluster: c.Cluster, recorded: c.Recorded, firstQuery: sources[i].Queries()[0],
-		})
+		}
+		for _, f := range s.Findings {
+			source.next = append(source.next, next(s.Name, f))
+		}
+		r.sources = append(r.sources, source)
 	}
 	return r
+}
+
+// conditions are the names of what the sources were found in, each once.
+func (r *report) conditions() []string {
+	var all []string
+	for _, s := range r.sources {
+		for _, f := range s.Findings {
+			if name := f.Condition.String(); !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
+
+// leftOut is the traffic that the sources left out, as bytes per second in both
+// directions, and how many series it comes from.
+func (r *report) leftOut() telemetry.LeftOut {
+	var all telemetry.LeftOut
+	for _, s := range r.sources {
+		for _, l := range s.LeftOut {
+			all.Series += l.Series
+			all.BytesPerSecond += l.BytesPerSecond
+		}
+	}
+	return all
 }
 
 func sum(edges []flowgraph.Edge) totals {

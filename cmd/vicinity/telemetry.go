@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +20,7 @@ type telemetryOptions struct {
 	prometheus, configFile string
 	window, timeout        time.Duration
 	cluster, selector      string
+	formerCluster          string // the flag that has another name now
 }
 
 func (o *telemetryOptions) addFlags(cmd *cobra.Command) {
@@ -28,7 +30,11 @@ func (o *telemetryOptions) addFlags(cmd *cobra.Command) {
 	f.StringVar(&o.prometheus, "prometheus", "", "base `URL` of the Prometheus API, without /api/v1")
 	f.StringVar(&o.configFile, "telemetry-config", "", "the scheduler's TelemetryConfiguration `FILE`, instead of --prometheus")
 	f.DurationVar(&o.window, "window", standard.Sources[0].Window.Duration, "range of the rates; at least four scrape intervals (with --prometheus)")
-	f.StringVar(&o.cluster, "cluster", "", "the mesh's `NAME` of the cluster; traffic that names another is left out (with --prometheus)")
+	f.StringVar(&o.cluster, "mesh-cluster", "", "the mesh's `NAME` of the cluster; traffic that names another is left out (with --prometheus)")
+	f.StringVar(&o.formerCluster, "cluster", "", "")
+	if err := f.MarkHidden("cluster"); err != nil {
+		panic(err) // no such flag
+	}
 	f.StringVar(&o.selector, "selector", "", "further PromQL label `MATCHERS` without braces, such as job=\"envoy\" (with --prometheus)")
 	f.DurationVar(&o.timeout, "timeout", standard.Prometheus.Timeout.Duration, "how long one query may take (with --prometheus)")
 	cmd.MarkFlagsMutuallyExclusive("prometheus", "telemetry-config") // for completion; check, which comes first, says it better
@@ -37,7 +43,7 @@ func (o *telemetryOptions) addFlags(cmd *cobra.Command) {
 		"telemetry-config": cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt),
 		"window":           cobra.FixedCompletions([]string{"1m", "5m", "15m", "1h"}, cobra.ShellCompDirectiveNoFileComp),
 		"timeout":          cobra.FixedCompletions([]string{"10s", "30s", "2m"}, cobra.ShellCompDirectiveNoFileComp),
-		"cluster":          cobra.NoFileCompletions,
+		"mesh-cluster":     cobra.NoFileCompletions,
 		"selector":         cobra.NoFileCompletions,
 	})
 }
@@ -55,6 +61,8 @@ func addCompletion(cmd *cobra.Command, complete map[string]cobra.CompletionFunc)
 func (o *telemetryOptions) check(cmd *cobra.Command) error {
 	see := cmd.CommandPath()
 	switch {
+	case cmd.Flags().Changed("cluster"):
+		return usageErrorf("--cluster: the mesh's name of the cluster is --mesh-cluster. Type: %s --mesh-cluster %s", see, o.formerCluster)
 	case o.prometheus == "" && o.configFile == "":
 		return usageErrorf("which Prometheus? Type: %s --prometheus http://localhost:9090, or %s --telemetry-config FILE", see, see)
 	case o.prometheus != "" && o.configFile != "":
@@ -78,7 +86,7 @@ type flagField struct{ flag, field string }
 func flagFields() []flagField {
 	return []flagField{
 		{"window", "sources[0].window"},
-		{"cluster", "sources[0].cluster"},
+		{"mesh-cluster", "sources[0].cluster"},
 		{"selector", "sources[0].selector"},
 		{"timeout", "prometheus.timeout"},
 	}
@@ -125,10 +133,40 @@ func (o *telemetryOptions) explain(failed error) error {
 		return nil
 	}
 	text := strings.ReplaceAll(failed.Error(), "\n", "; ") // errors.Join
-	if step := nextStep(telemetry.FailureOf(failed), o.configFile); step != "" {
+	step := nextStep(telemetry.FailureOf(failed), o.configFile)
+	if stopped := (*telemetry.FindingError)(nil); errors.As(failed, &stopped) {
+		step = o.next(stopped.Source, stopped.Finding)
+	}
+	if step != "" {
 		text += "; " + step
 	}
 	return errors.New(text)
+}
+
+// next says what to do about a finding of a source: with flags where they are used,
+// else in the file.
+func (o *telemetryOptions) next(source string, f telemetry.Finding) string {
+	if o.configFile != "" {
+		return f.Next(telemetry.SetInFile(o.configFile, source))
+	}
+	return f.Next(func(setting, value string) string {
+		for _, known := range flagFields() {
+			if known.field == "sources[0]."+setting {
+				return "use --" + known.flag + " " + shellQuoted(value)
+			}
+		}
+		return "set " + setting + " to " + value + " in a file given with --telemetry-config"
+	})
+}
+
+// shellQuoted quotes a value for a shell where it needs to be.
+func shellQuoted(value string) string {
+	if value != "" && !strings.ContainsFunc(value, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./:", r)
+	}) {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }
 
 // nextStep says what to do about a failure, "" when nothing is known to help.
@@ -154,6 +192,8 @@ func nextStep(f telemetry.Failure, configFile string) string {
 		return "raise prometheus.maxSeries or prometheus.maxBodyBytes in " + file
 	case telemetry.Empty:
 		return "check that Prometheus scrapes the mesh's proxies, and the selector, cluster and window of the source"
+	case telemetry.Mixed: // the finding says it better
+		return "select one cluster with cluster or selector of the source"
 	case telemetry.BadAnswer:
 		return "check that the address is the base of a Prometheus API, with its path prefix if it has one and without /api/v1"
 	case telemetry.Panicked:

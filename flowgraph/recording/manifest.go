@@ -33,6 +33,20 @@ type Manifest struct {
 	Ended    string
 	// Notes say what the recorder could not see.
 	Notes []string
+	// LeftOut is the traffic that the sources saw but that is no part of the edges.
+	LeftOut []LeftOut
+}
+
+// LeftOut is traffic over the whole recording that belongs to no pair of workloads.
+type LeftOut struct {
+	// Source is the name of the telemetry source.
+	Source string `json:"source"`
+	// Reason is one of the telemetry's, such as "external".
+	Reason string `json:"reason"`
+	// Bytes is all of it, in both directions; BytesPerSecond is its mean over the
+	// steps in which the sources answered.
+	Bytes          float64 `json:"bytes"`
+	BytesPerSecond float64 `json:"bytesPerSecond"`
 }
 
 // manifestFile is a Manifest as manifest.json has it.
@@ -47,13 +61,14 @@ type manifestFile struct {
 	Complete   bool       `json:"complete"`
 	Ended      string     `json:"ended,omitempty"`
 	Notes      []string   `json:"notes,omitempty"`
+	LeftOut    []LeftOut  `json:"leftOut,omitempty"`
 }
 
 // MarshalJSON returns the content of manifest.json.
 func (m Manifest) MarshalJSON() ([]byte, error) {
 	f := manifestFile{
 		Format: m.Format, From: m.From.UTC(), Step: m.Step.String(), Vicinity: m.Vicinity, Sources: m.Sources,
-		Anonymized: m.Anonymized, Complete: m.Complete, Ended: m.Ended, Notes: m.Notes,
+		Anonymized: m.Anonymized, Complete: m.Complete, Ended: m.Ended, Notes: m.Notes, LeftOut: m.LeftOut,
 	}
 	if !m.To.IsZero() {
 		f.To = new(m.To.UTC())
@@ -74,7 +89,7 @@ func (m *Manifest) UnmarshalJSON(text []byte) error {
 	}
 	*m = Manifest{
 		Format: f.Format, From: f.From, Step: step, Vicinity: f.Vicinity, Sources: f.Sources,
-		Anonymized: f.Anonymized, Complete: f.Complete, Ended: f.Ended, Notes: f.Notes,
+		Anonymized: f.Anonymized, Complete: f.Complete, Ended: f.Ended, Notes: f.Notes, LeftOut: f.LeftOut,
 	}
 	if f.To != nil {
 		m.To = *f.To
@@ -98,6 +113,11 @@ func (m Manifest) check() error {
 		return fmt.Errorf("to %s: must not be before from, %s", m.To, m.From)
 	case m.Step <= 0:
 		return errors.New("step: must be a positive duration such as 1m0s")
+	}
+	for i, l := range m.LeftOut {
+		if l.Bytes < 0 || l.BytesPerSecond < 0 {
+			return fmt.Errorf("leftOut[%d]: bytes must not be negative (got %g and %g per second)", i, l.Bytes, l.BytesPerSecond)
+		}
 	}
 	return nil
 }

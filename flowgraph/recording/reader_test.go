@@ -1,9 +1,11 @@
 package recording
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -179,5 +181,33 @@ func TestInOrder(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestLeftOutTravels: what was left out of a recording comes back with its reader.
+func TestLeftOutTravels(t *testing.T) {
+	m := &memory{}
+	w, err := NewWriter(m, Manifest{From: begin, Step: 5 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []LeftOut{{"istio", "external", 3e6, 1e4}, {"istio", "missing-label", 300, 1}}
+	for _, l := range want {
+		w.LeaveOut(l)
+	}
+	if err := w.Close(true, ""); err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewReader(m.files())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, r.Manifest().LeftOut); diff != "" {
+		t.Errorf("left out (-want +got):\n%s", diff)
+	}
+	var bad Manifest
+	text := `{"format":"vicinity.recording/v1","from":"2026-01-01T00:00:00Z","step":"1m0s","leftOut":[{"bytes":1},{"bytes":-1}]}`
+	if err := json.Unmarshal([]byte(text), &bad); err == nil || !strings.Contains(err.Error(), "leftOut[1]: bytes must not be negative") {
+		t.Errorf("error %v", err)
 	}
 }

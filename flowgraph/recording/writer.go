@@ -61,6 +61,9 @@ func (w *Writer) Written() time.Time { return w.written }
 // Note adds a note to the manifest that Close will write.
 func (w *Writer) Note(text string) { w.manifest.Notes = append(w.manifest.Notes, text) }
 
+// LeaveOut adds traffic that was left out to the manifest that Close will write.
+func (w *Writer) LeaveOut(l LeftOut) { w.manifest.LeftOut = append(w.manifest.LeftOut, l) }
+
 // Change takes a change of an object; File and Line do not matter. A time before
 // that of the change or step before is taken as that one.
 func (w *Writer) Change(c Change) error {
@@ -231,7 +234,7 @@ func (w *Writer) Close(complete bool, why string) error {
 		}
 	}
 	w.manifest.To, w.manifest.Complete, w.manifest.Ended = end, complete, why
-	w.manifest.Notes = slices.Clip(w.manifest.Notes)
+	w.manifest.Notes, w.manifest.LeftOut = slices.Clip(w.manifest.Notes), slices.Clip(w.manifest.LeftOut)
 	if err := w.writeManifest(); err != nil {
 		return err
 	}

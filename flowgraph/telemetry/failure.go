@@ -34,13 +34,16 @@ const (
 	// BadAnswer means that the answer is not what the API promises: another
 	// service, a redirect, broken JSON.
 	BadAnswer
+	// Mixed means that the answers mix the traffic of several clusters, so that equal
+	// names would be added up.
+	Mixed
 	// Panicked means that the source itself broke: a bug of ours.
 	Panicked
 )
 
 // Failures returns every kind of failure, NoFailure excepted.
 func Failures() []Failure {
-	return []Failure{OtherFailure, Timeout, Unreachable, Denied, Rejected, Partial, TooLarge, Empty, BadAnswer, Panicked}
+	return []Failure{OtherFailure, Timeout, Unreachable, Denied, Rejected, Partial, TooLarge, Empty, BadAnswer, Mixed, Panicked}
 }
 
 // String returns the failure as metrics and the CLI show it, e.g. "too-large".
@@ -66,6 +69,8 @@ func (f Failure) String() string {
 		return "empty"
 	case BadAnswer:
 		return "bad-answer"
+	case Mixed:
+		return "several-clusters"
 	case Panicked:
 		return "panic"
 	}

@@ -77,6 +77,7 @@ type Manager struct {
 type sourceState struct {
 	source Source
 	seen   Observation // of the last success
+	checks checks
 	status SourceStatus
 }
 
@@ -98,7 +99,8 @@ func NewManager(o Options) (*Manager, error) {
 			return nil, fmt.Errorf("telemetry: two sources have the name %q", s.Name())
 		}
 		names[s.Name()] = true
-		m.states = append(m.states, &sourceState{source: s, status: SourceStatus{Name: s.Name()}})
+		networks := len(m.states) == len(o.Sources)
+		m.states = append(m.states, &sourceState{source: s, status: SourceStatus{Name: s.Name(), Networks: networks}})
 	}
 	m.status = m.statusNow(time.Time{}, 0)
 	return m, nil
@@ -180,7 +182,12 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 	s.status.Duration = m.options.Now().Sub(began)
 	if err == nil {
 		s.status.Series, s.status.Flows, s.status.LeftOut = seen.Series, len(seen.Flows), seen.LeftOut
-		if seen.isEmpty() {
+		s.status.Findings = s.checks.current(ctx, s.source, m.options.Querier, at, seen, s.status.Failures > 0)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		err = seen.stopped(s.source.Name())
+		if err == nil && seen.isEmpty() {
 			err = seen.empty()
 		}
 	}
@@ -237,25 +244,29 @@ type Status struct {
 // SourceStatus is the state of one source.
 type SourceStatus struct {
 	Name string
+	// Networks says that the source is Options.Networks, which sees no traffic.
+	Networks bool
 	// LastAttempt and LastSuccess are zero when there was none.
 	LastAttempt, LastSuccess time.Time
-	// Duration is how long the last attempt took.
+	// Duration is how long the last attempt took, without checks.
 	Duration time.Duration
 	// Err is the error of the last attempt, nil when it succeeded. FailureOf
 	// gives its kind.
 	Err error
 	// Failures is how many attempts failed since the last success.
 	Failures int
-	// Series, Flows and LeftOut are those of the last answer, also when it was
-	// Empty.
+	// Series, Flows, LeftOut and Findings are those of the last answer, also when it
+	// was Empty or Mixed.
 	Series, Flows int
 	LeftOut       map[Reason]LeftOut
+	Findings      []Finding
 }
 
 func (s Status) clone() Status {
 	s.Sources = slices.Clone(s.Sources)
 	for i := range s.Sources {
 		s.Sources[i].LeftOut = maps.Clone(s.Sources[i].LeftOut)
+		s.Sources[i].Findings = slices.Clone(s.Sources[i].Findings)
 	}
 	return s
 }

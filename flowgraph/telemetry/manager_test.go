@@ -396,21 +396,3 @@ func TestNewManagerRefuses(t *testing.T) {
 		})
 	}
 }
-
-func TestNamesAreDistinct(t *testing.T) {
-	seen := map[string]bool{}
-	for _, r := range Reasons() {
-		seen[r.String()] = true
-	}
-	for _, f := range Failures() {
-		seen[f.String()] = true
-	}
-	if want := len(Reasons()) + len(Failures()); len(seen) != want {
-		t.Errorf("%d names for %d values", len(seen), want)
-	}
-	for name := range seen {
-		if strings.Contains(name, "(") {
-			t.Errorf("no name for %s", name)
-		}
-	}
-}

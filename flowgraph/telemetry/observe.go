@@ -11,19 +11,55 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 )
 
-// Observe asks every source once and merges what they see as a Manager does, but
-// keeps and smooths nothing. It is all or nothing: when a source fails, the
+// Asker asks sources step by step and merges what they see as a Manager does, but
+// keeps and smooths nothing. It is not safe for concurrent use.
+type Asker struct {
+	sources []Source
+	querier Querier
+	checks  []checks // of each source
+	failed  []bool   // whether the source failed last time
+}
+
+// Observed is what all sources saw at one time.
+type Observed struct {
+	// Flows are merged.
+	Flows []flowgraph.Flow
+	// Sources are those that answered, with or without traffic, in their order.
+	Sources []SourceObserved
+}
+
+// SourceObserved is what one source says beside its flows.
+type SourceObserved struct {
+	Name     string
+	LeftOut  map[Reason]LeftOut
+	Findings []Finding
+}
+
+// NewAsker returns an Asker of the sources.
+func NewAsker(sources []Source, q Querier) *Asker {
+	return &Asker{sources: sources, querier: q, checks: make([]checks, len(sources)), failed: make([]bool, len(sources))}
+}
+
+// Observe asks every source once. It is all or nothing: when a source fails, the
 // others may not see what that one does. A source without traffic (Empty) fails
-// only when no other has any. The error joins those of the sources, each with its
-// name.
-func Observe(ctx context.Context, sources []Source, q Querier, at time.Time) ([]flowgraph.Flow, error) {
+// only when no other has any; what it left out and found is there all the same. The
+// error joins those of the sources, each with its name.
+func (a *Asker) Observe(ctx context.Context, at time.Time) (Observed, error) {
 	var seen [][]flowgraph.Flow
+	var all Observed
 	var failed, empty []error
-	for _, s := range sources {
-		o, err := ask(ctx, s, q, at)
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("source %s: %w", s.Name(), ctx.Err())
+	for i, s := range a.sources {
+		o, err := ask(ctx, s, a.querier, at)
+		if err == nil {
+			all.Sources = append(all.Sources, SourceObserved{
+				Name: s.Name(), LeftOut: o.LeftOut, Findings: a.checks[i].current(ctx, s, a.querier, at, o, a.failed[i]),
+			})
+			err = o.stopped(s.Name())
 		}
+		if ctx.Err() != nil {
+			return Observed{}, fmt.Errorf("source %s: %w", s.Name(), ctx.Err())
+		}
+		a.failed[i] = err != nil || o.isEmpty()
 		switch {
 		case err != nil:
 			failed = append(failed, fmt.Errorf("source %s: %w", s.Name(), err))
@@ -35,11 +71,12 @@ func Observe(ctx context.Context, sources []Source, q Querier, at time.Time) ([]
 	}
 	switch {
 	case len(failed) > 0:
-		return nil, errors.Join(failed...)
+		return Observed{}, errors.Join(failed...)
 	case len(seen) == 0:
-		return nil, errors.Join(empty...)
+		return all, errors.Join(empty...)
 	}
-	return merge(seen), nil
+	all.Flows = merge(seen)
+	return all, nil
 }
 
 // ask turns a panic of the source into a failure of it: a scheduler must outlive

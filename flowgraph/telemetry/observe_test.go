@@ -50,9 +50,9 @@ func TestObserve(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			flows, err := Observe(t.Context(), tc.sources, nil, time.Time{})
+			seen, err := NewAsker(tc.sources, nil).Observe(t.Context(), time.Time{})
 			var got float64
-			for _, f := range flows {
+			for _, f := range seen.Flows {
 				got += f.SentBytesPerSecond
 			}
 			if got != tc.want || FailureOf(err) != tc.failure || err != nil && !strings.Contains(err.Error(), tc.text) {
@@ -65,7 +65,7 @@ func TestObserve(t *testing.T) {
 func TestObserveEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Observe(ctx, []Source{sees{"a", 3, nil}}, nil, time.Time{}); !errors.Is(err, context.Canceled) {
+	if _, err := NewAsker([]Source{sees{"a", 3, nil}}, nil).Observe(ctx, time.Time{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

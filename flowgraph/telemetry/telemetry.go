@@ -21,8 +21,9 @@ type Querier interface {
 	// Query evaluates query as an instant query at the given time and calls
 	// yield for each series of the answer, in no particular order. It stops at
 	// the first error of yield and returns it. An answer that the server marks
-	// as incomplete (a warning) is an error; series that were yielded before
-	// the error must not be used.
+	// as incomplete (a warning, isPartial, a header) is an error of kind Partial;
+	// series that were yielded before the error must not be used. What only says
+	// something about the query (Prometheus' infos) is not.
 	Query(ctx context.Context, query string, at time.Time, yield func(Series) error) error
 }
 
@@ -60,7 +61,8 @@ type Query struct {
 type Source interface {
 	// Name is unique among the sources of a Manager.
 	Name() string
-	// Queries returns the queries that Collect runs, always the same ones.
+	// Queries returns the queries that Collect always runs, the same ones every time.
+	// It may run others where these have no answer.
 	Queries() []Query
 	// Collect runs the queries at the given time. Its error means that nothing
 	// of the observation may be used.
@@ -77,15 +79,20 @@ type Observation struct {
 	NetworkCapacity map[string]float64
 	// Series is how many series the queries returned.
 	Series int
+	// Answered is how many series each query returned, by the query's name.
+	Answered map[string]int
 	// LeftOut is the traffic that belongs to no pair of workloads, by reason.
 	LeftOut map[Reason]LeftOut
+	// Findings are the conditions that the answers themselves show.
+	Findings []Finding
 }
 
 // LeftOut counts traffic that did not become a flow.
 type LeftOut struct {
 	// Series is how many series of all the source's queries were left out.
 	Series int
-	// BytesPerSecond is their traffic in both directions; 0 for Invalid.
+	// BytesPerSecond is their traffic in both directions, where both ends report it
+	// once; 0 for Invalid.
 	BytesPerSecond float64
 }
 
@@ -96,6 +103,9 @@ const (
 	// Included is the zero value: the traffic did become a flow. It is never a
 	// key of Observation.LeftOut.
 	Included Reason = iota
+	// MissingLabel is traffic whose series lack a label that names a workload:
+	// somebody has removed it. A proxy that does not know one writes "unknown".
+	MissingLabel
 	// UnknownWorkload is traffic of an endpoint inside the mesh that the
 	// telemetry does not name.
 	UnknownWorkload
@@ -115,7 +125,7 @@ const (
 
 // Reasons returns every reason to leave traffic out, Included excepted.
 func Reasons() []Reason {
-	return []Reason{UnknownWorkload, External, Passthrough, BlackHole, OtherCluster, Invalid}
+	return []Reason{MissingLabel, UnknownWorkload, External, Passthrough, BlackHole, OtherCluster, Invalid}
 }
 
 // String returns the reason as metrics and the CLI show it, e.g.
@@ -124,6 +134,8 @@ func (r Reason) String() string {
 	switch r {
 	case Included:
 		return "included"
+	case MissingLabel:
+		return "missing-label"
 	case UnknownWorkload:
 		return "unknown-workload"
 	case External:

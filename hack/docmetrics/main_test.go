@@ -47,11 +47,12 @@ var table = map[string]map[string][]string{
 	"vicinity_graph_edges":                         {},
 	"vicinity_graph_workloads":                     {},
 	"vicinity_graph_refused_flows_total":           {},
-	"vicinity_telemetry_refreshes_total":           {"source": sources, "result": {"success", "other", "timeout", "unreachable", "denied", "rejected", "partial", "too-large", "empty", "bad-answer", "panic"}},
+	"vicinity_telemetry_refreshes_total":           {"source": sources, "result": {"success", "other", "timeout", "unreachable", "denied", "rejected", "partial", "too-large", "empty", "bad-answer", "several-clusters", "panic"}},
 	"vicinity_telemetry_refresh_duration_seconds":  {"source": sources},
 	"vicinity_telemetry_series":                    {"source": sources},
-	"vicinity_telemetry_left_out_series":           {"source": sources, "reason": {"unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
-	"vicinity_telemetry_left_out_bytes_per_second": {"source": sources, "reason": {"unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
+	"vicinity_telemetry_left_out_series":           {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
+	"vicinity_telemetry_left_out_bytes_per_second": {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
+	"vicinity_telemetry_condition":                 {"source": sources, "condition": {"missing-bytes", "several-clusters", "scraped-twice", "missing-labels", "young-data", "only-waypoints", "unchecked"}},
 	"vicinity_cycles_skipped_total":                {"reason": {"no-data", "expired", "no-traffic", "no-nodes", "no-peers", "panic"}},
 	"vicinity_score_spread_points":                 {},
 	"vicinity_peer_nodes_not_scored_total":         {},
@@ -78,9 +79,13 @@ func TestTable(t *testing.T) {
 	for _, reason := range telemetry.Reasons() {
 		leftOut[reason] = telemetry.LeftOut{Series: 1, BytesPerSecond: 1}
 	}
+	var findings []telemetry.Finding
+	for _, c := range append(telemetry.Conditions(), math.MaxInt) {
+		findings = append(findings, telemetry.Finding{Condition: c})
+	}
 	for _, name := range append(slices.Clone(sources), "shop/web") {
 		for _, err := range errs {
-			observer.Refreshed(telemetry.Status{Sources: []telemetry.SourceStatus{{Name: name, Err: err, LeftOut: leftOut}}})
+			observer.Refreshed(telemetry.Status{Sources: []telemetry.SourceStatus{{Name: name, Err: err, LeftOut: leftOut, Findings: findings}}})
 		}
 	}
 
@@ -131,7 +136,7 @@ func text(series *dto.Metric) string {
 // combinations returns the texts of one value for each label, sorted.
 func combinations(values map[string][]string) []string {
 	all := []string{""}
-	for _, label := range []string{"permission", "reason", "result", "source"} {
+	for _, label := range []string{"condition", "permission", "reason", "result", "source"} {
 		if values[label] == nil {
 			continue
 		}
@@ -242,6 +247,9 @@ func TestAlerts(t *testing.T) {
 	vicinity_telemetry_left_out_series{source="a",reason="external"} 90+0x240
 	vicinity_telemetry_left_out_series{source="a",reason="invalid"} 0+0x240
 	vicinity_telemetry_left_out_series{source="idle",reason="invalid"} 0+0x240
+	vicinity_telemetry_condition{source="a",condition="missing-bytes"} 0+0x240
+	vicinity_telemetry_condition{source="a",condition="young-data"} 1+0x200 0+0x40
+	vicinity_telemetry_condition{source="a",condition="unchecked"} 1+0x200 0+0x40
 	vicinity_cycles_skipped_total{reason="no-data"} 5+0x240
 	vicinity_cycles_skipped_total{reason="expired"} 0+0x240
 	vicinity_cycles_skipped_total{reason="no-traffic"} 0+100x240
@@ -263,6 +271,9 @@ func TestAlerts(t *testing.T) {
 	vicinity_telemetry_series{source="a"} 100+0x240
 	vicinity_telemetry_left_out_series{source="a",reason="unknown-workload"} 15+0x240
 	vicinity_telemetry_left_out_series{source="a",reason="invalid"} 15+0x240
+	vicinity_telemetry_condition{source="a",condition="scraped-twice"} 1+0x240
+	vicinity_telemetry_condition{source="a",condition="young-data"} 1+0x240
+	vicinity_telemetry_condition{source="a",condition="unchecked"} 1+0x240
 	vicinity_cycles_skipped_total{reason="expired"} 0+30x240
 	vicinity_cycles_skipped_total{reason="no-peers"} 0+5x240
 	vicinity_score_spread_points_bucket{le="1"} 0+10x240

@@ -19,6 +19,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/istio"
+	"github.com/vicinity-sched/vicinity/internal/promtest"
 )
 
 var begin = time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC)
@@ -174,6 +175,43 @@ func TestGaps(t *testing.T) {
 	}
 	if _, err := steps.Next(t.Context()); err == nil || !strings.Contains(err.Error(), "no traffic from 2026-03-04T04:00:00Z to 2026-03-04T04:01:30Z: ") {
 		t.Errorf("%v; want that there is no traffic", err)
+	}
+}
+
+// TestConditionsOfData: what stops a live refresh stops a replay, and where there is
+// no traffic, what was found says why.
+func TestConditionsOfData(t *testing.T) {
+	const pair = `source_workload="web",source_workload_namespace="shop",destination_workload="db",destination_workload_namespace="shop"`
+	cases := map[string]struct{ load, want string }{
+		"two clusters": {
+			"load 30s\n  istio_requests_total{reporter=\"source\",cluster=\"east\"," + pair + "} 0+30x20\n  istio_requests_total{reporter=\"source\",cluster=\"west\"," + pair + "} 0+30x20",
+			`under 2 values of the label cluster (east, west): the store has several clusters, or one of them twice, and workloads of the same name would be added up as one; set selector: 'cluster="east"' for the source istio-sidecar in a file given with --telemetry-config`,
+		},
+		"only waypoints": {
+			"load 30s\n  istio_requests_total{reporter=\"waypoint\"," + pair + "} 0+30x20",
+			"no traffic from 1970-01-01T00:08:00Z to 1970-01-01T00:10:00Z: source istio-sidecar: there is no traffic between workloads in 0 series; istio-sidecar: only waypoints report (ambient mode)",
+		},
+		"a label is removed": {
+			"load 30s\n  istio_requests_total{reporter=\"source\",source_workload=\"web\"," + `destination_workload="db",destination_workload_namespace="shop",pod="p"} 0+30x20`,
+			"label source_workload_namespace is missing from 1 of 1 series",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			source, err := istio.NewSidecar(istio.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			steps := NewSteps(promtest.New(t, tc.load), []telemetry.Source{source}, time.Unix(480, 0), time.Unix(600, 0), time.Minute)
+			for range 3 {
+				if _, err = steps.Next(t.Context()); err != nil {
+					break
+				}
+			}
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%v; want %s", err, tc.want)
+			}
+		})
 	}
 }
 

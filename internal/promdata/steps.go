@@ -2,6 +2,7 @@ package promdata
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,8 +14,8 @@ import (
 
 // Steps asks telemetry sources step by step, as a scheduler would have.
 type Steps struct {
-	querier telemetry.Querier
-	sources []telemetry.Source
+	asker   *telemetry.Asker
+	account telemetry.Account
 	from    time.Time
 	at, to  time.Time
 	step    time.Duration
@@ -25,7 +26,7 @@ type Steps struct {
 // NewSteps returns the steps from one time to another, the last one as long as the
 // others.
 func NewSteps(q telemetry.Querier, sources []telemetry.Source, from, to time.Time, step time.Duration) *Steps {
-	return &Steps{querier: q, sources: sources, from: from, at: from, to: to, step: step}
+	return &Steps{asker: telemetry.NewAsker(sources, q), from: from, at: from, to: to, step: step}
 }
 
 // Next returns the next step, io.EOF after the last. A step in which the sources
@@ -34,25 +35,43 @@ func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
 	at := s.at.Add(s.step)
 	switch {
 	case at.After(s.to) && s.gap != nil && !s.seen:
-		return nil, fmt.Errorf("no traffic from %s to %s: %w", s.from.UTC().Format(time.RFC3339), s.to.UTC().Format(time.RFC3339), s.gap)
+		err := fmt.Errorf("no traffic from %s to %s: %w", s.from.UTC().Format(time.RFC3339), s.to.UTC().Format(time.RFC3339), s.gap)
+		for _, f := range s.account.Findings() {
+			err = fmt.Errorf("%w; %s; %s", err, f.Note(false), nextInFile(f.Source, f.Finding))
+		}
+		return nil, err
 	case at.After(s.to):
 		return nil, io.EOF
 	}
 	s.at = at
 	step := &recording.Step{At: at, Length: s.step}
-	flows, err := telemetry.Observe(ctx, s.sources, s.querier, at)
+	seen, err := s.asker.Observe(ctx, at)
+	s.account.Add(seen, s.step)
 	switch {
 	case telemetry.FailureOf(err) == telemetry.Empty:
 		step.Gap, s.gap = true, err
 	case err != nil:
-		return nil, fmt.Errorf("at %s: %w", at.UTC().Format(time.RFC3339), err)
+		err = fmt.Errorf("at %s: %w", at.UTC().Format(time.RFC3339), err)
+		if stopped := (*telemetry.FindingError)(nil); errors.As(err, &stopped) {
+			err = fmt.Errorf("%w; %s", err, nextInFile(stopped.Source, stopped.Finding))
+		}
+		return nil, err
 	}
 	s.seen = s.seen || !step.Gap
-	for _, f := range flows {
+	for _, f := range seen.Flows {
 		if f.From.IsZero() || f.To.IsZero() || !f.Valid() || f.Rates == (flowgraph.Rates{}) {
 			continue
 		}
 		step.Edges = append(step.Edges, flowgraph.Edge{From: f.From, To: f.To, Rates: f.Rates, ObservedAt: at})
 	}
 	return step, nil
+}
+
+// Account has what the steps up to now left out and found.
+func (s *Steps) Account() *telemetry.Account { return &s.account }
+
+// nextInFile is the next step after a finding: a data directory has no flags for
+// settings of sources.
+func nextInFile(source string, f telemetry.Finding) string {
+	return f.Next(telemetry.SetInFile("a file given with --telemetry-config", source))
 }

@@ -54,14 +54,20 @@ type Summary struct {
 	Objects, Changes int
 	// LastFailure is why the last of the gaps is one.
 	LastFailure error
+	// LeftOut is the traffic that is in none of the edges.
+	LeftOut []telemetry.LeftOutBytes
+	// Findings say what is wrong with the telemetry. Notes do not repeat them.
+	Findings []telemetry.Lasted
 	// Notes say what was not seen.
 	Notes []string
 }
 
 // Recorder is one recording under way.
 type Recorder struct {
-	o     Options
-	kinds []objects.Kind // that may be read
+	o       Options
+	kinds   []objects.Kind // that may be read
+	asker   *telemetry.Asker
+	account telemetry.Account // of the goroutine that asks
 
 	mu      sync.Mutex // guards what follows: objects and edges come at the same time
 	writer  *recording.Writer
@@ -69,6 +75,7 @@ type Recorder struct {
 	edges   map[[2]flowgraph.WorkloadID]bool
 	sum     Summary
 	bytes   float64 // sum over the steps that were observed
+	leading int     // gaps without traffic that come before all else
 	notes   notes
 	err     error // of the writer
 	stop    context.CancelCauseFunc
@@ -78,8 +85,11 @@ type Recorder struct {
 // sources once: what cannot work is an error before there is any file. A source
 // that sees no traffic yet is a note. With live, objects must be watchable.
 func New(ctx context.Context, o Options, live bool) (*Recorder, error) {
-	r := &Recorder{o: o, objects: map[objectKey]recorded{}, edges: map[[2]flowgraph.WorkloadID]bool{}}
-	if _, err := telemetry.Observe(ctx, o.Sources, o.Querier, o.Now()); err != nil {
+	r := &Recorder{
+		o: o, objects: map[objectKey]recorded{}, edges: map[[2]flowgraph.WorkloadID]bool{},
+		asker: telemetry.NewAsker(o.Sources, o.Querier),
+	}
+	if _, err := telemetry.NewAsker(o.Sources, o.Querier).Observe(ctx, o.Now()); err != nil {
 		if telemetry.FailureOf(err) != telemetry.Empty {
 			return nil, err
 		}
@@ -173,7 +183,12 @@ func (r *Recorder) end(ctx context.Context, err error) (Summary, error) {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		err = nil
 	}
+	if r.leading > 0 && r.leading < r.sum.Steps {
+		r.notes.add(fmt.Sprintf("the sources know of no traffic before %s: the first %d of the steps are gaps",
+			r.sum.From.Add(time.Duration(r.leading)*r.o.Step).UTC().Format(time.RFC3339), r.leading))
+	}
 	r.sum.Edges, r.sum.Notes = len(r.edges), r.notes.lines()
+	r.sum.LeftOut, r.sum.Findings = r.account.LeftOut(), r.account.Findings()
 	if n := r.sum.Steps - r.sum.Gaps; n > 0 {
 		r.sum.BytesPerSecond = r.bytes / float64(n)
 	}
@@ -188,11 +203,12 @@ func (r *Recorder) progress(all int, left time.Duration) {
 
 // step observes and writes one step. A failure of the sources is a gap.
 func (r *Recorder) step(ctx context.Context, at time.Time) error {
-	flows, failed := telemetry.Observe(ctx, r.o.Sources, r.o.Querier, at)
+	seen, failed := r.asker.Observe(ctx, at)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return r.writeStep(at, flows, failed)
+	r.account.Add(seen, r.o.Step)
+	return r.writeStep(at, seen.Flows, failed)
 }
 
 func (r *Recorder) writeStep(at time.Time, flows []flowgraph.Flow, failed error) error {
@@ -223,6 +239,9 @@ func (r *Recorder) writeStep(at time.Time, flows []flowgraph.Flow, failed error)
 		r.notes.add("a rate above 1e12 or without a workload is left out")
 	}
 	if len(edges) == 0 {
+		if r.leading == r.sum.Gaps && r.sum.Gaps == r.sum.Steps-1 && telemetry.FailureOf(failed) == telemetry.Empty {
+			r.leading++
+		}
 		r.sum.Gaps++
 		if failed != nil {
 			r.sum.LastFailure = failed

@@ -129,6 +129,7 @@ func (r *Report) finished() *Report {
 	f := *r
 	f.Schema = Schema
 	f.Input.BytesPerSecond, f.Input.ExternalBytesPerSecond = rounded(r.Input.BytesPerSecond), rounded(r.Input.ExternalBytesPerSecond)
+	f.Input.LeftOut = roundedLeftOut(r.Input.LeftOut)
 	f.Runs = slices.Clone(r.Runs)
 	base := f.run(f.Baseline)
 	for i := range f.Runs {

@@ -74,6 +74,9 @@ type Input struct {
 	// Gaps is how many steps of the recording have no traffic because nothing was
 	// observed; they are not measured.
 	Gaps int `json:"gaps,omitempty"`
+	// LeftOut is what the telemetry reported but BytesPerSecond does not have; missing
+	// when there is nothing, or when it is not known.
+	LeftOut []LeftOut `json:"leftOut,omitempty"`
 }
 
 // Route is a trafficDistribution that was assumed for one Service, for those of

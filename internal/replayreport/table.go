@@ -53,6 +53,7 @@ func (r *Report) writeHead(out io.Writer) {
 		fmt.Fprintf(out, "from %s to %s; measured from %s on, as the mean%s\n",
 			clock(*in.From), clock(*in.To), clock(*in.WarmUpUntil), gaps(in.Gaps))
 	}
+	in.writeLeftOut(out)
 	if r.replayed() {
 		fmt.Fprintf(out, "pods arrive in the order %s, with %s from %d\n", show.Printable(r.Order), show.Plural(r.Seeds, "seed"), r.FirstSeed)
 	}

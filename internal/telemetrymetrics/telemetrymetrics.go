@@ -26,8 +26,11 @@ var _ telemetry.Observer = (*Observer)(nil)
 // line, not thousands.
 type Observer struct {
 	logger  klog.Logger
+	store   *flowgraph.Store
 	failing map[string]telemetry.Failure // by source
 	invalid map[string]bool              // by source: whether some of its series are
+	found   map[foundKey]bool            // conditions by source
+	began   bool                         // whether there has been a snapshot
 
 	set          metricdef.Set
 	refreshes    metricdef.Family[metrics.CounterMetric]
@@ -35,6 +38,7 @@ type Observer struct {
 	series       metricdef.Family[metrics.GaugeMetric]
 	leftOut      metricdef.Family[metrics.GaugeMetric]
 	leftOutBytes metricdef.Family[metrics.GaugeMetric]
+	condition    metricdef.Family[metrics.GaugeMetric]
 	refused      metrics.CounterMetric
 }
 
@@ -42,7 +46,10 @@ type Observer struct {
 // in store, whose age it measures by now. Its metrics measure nothing before
 // Register.
 func New(logger klog.Logger, store *flowgraph.Store, now func() time.Time, sources []string) *Observer {
-	o := &Observer{logger: logger, failing: map[string]telemetry.Failure{}, invalid: map[string]bool{}}
+	o := &Observer{
+		logger: logger, store: store,
+		failing: map[string]telemetry.Failure{}, invalid: map[string]bool{}, found: map[foundKey]bool{},
+	}
 	o.defineGraph(store, now)
 	o.defineSources(sources)
 	return o
@@ -139,9 +146,9 @@ func (o *Observer) defineSources(sources []string) {
 		Labels: []metricdef.Label{source, reason},
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityTrafficUnresolved",
-			PromQL: `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"unknown-workload|invalid"})
+			PromQL: `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"missing-label|unknown-workload|invalid"})
   / (vicinity_telemetry_series > 0) > 0.2`,
-			Meaning: "A fifth of what the mesh reports within the cluster cannot be told apart by workload, and does not count. Find out which proxies lack the workload's name.",
+			Meaning: "A fifth of what the mesh reports within the cluster cannot be told apart by workload, and does not count. Find out which proxies lack the workload's name, or who removes labels (reason `missing-label`).",
 		}},
 	})
 	o.leftOutBytes = o.set.Gauges(metricdef.Metric{
@@ -149,63 +156,20 @@ func (o *Observer) defineSources(sources []string) {
 		Help:   "Traffic of the last answers, in both directions, that belongs to no pair of workloads, by source and reason; always 0 for invalid.",
 		Labels: []metricdef.Label{source, reason},
 	})
-}
-
-func meaningOfFailure(f telemetry.Failure) string {
-	switch f {
-	case telemetry.NoFailure:
-	case telemetry.OtherFailure:
-		return "An error of no other kind."
-	case telemetry.Timeout:
-		return "Prometheus did not answer in time (`prometheus.timeout`)."
-	case telemetry.Unreachable:
-		return "There is no connection: refused, no such host, TLS."
-	case telemetry.Denied:
-		return "Prometheus did not accept the credentials."
-	case telemetry.Rejected:
-		return "Prometheus refused the query or failed to run it."
-	case telemetry.Partial:
-		return "Prometheus marked its answer as incomplete."
-	case telemetry.TooLarge:
-		return "The answer exceeds a limit (`prometheus.maxBodyBytes`, `prometheus.maxSeries`)."
-	case telemetry.Empty:
-		return "The answers name no pair of workloads, not even one that exchanges nothing: nothing is scraped, Prometheus has lost its data, its clock differs, a selector or a recording rule is wrong. `vicinity graph` explains it. Of the source `node-networks`: no node has a capacity."
-	case telemetry.BadAnswer:
-		return "The answer is not one of Prometheus' API: another service, a redirect, broken JSON."
-	case telemetry.Panicked:
-		return "The source broke on the answer and was stopped. A bug in Vicinity: please report the line in the log."
-	}
-	return ""
-}
-
-func meaningOfReason(r telemetry.Reason) string {
-	switch r {
-	case telemetry.Included:
-	case telemetry.UnknownWorkload:
-		return "An endpoint inside the mesh that the telemetry does not name."
-	case telemetry.External:
-		return "Something outside the mesh."
-	case telemetry.Passthrough:
-		return "An address that the mesh does not know and lets through."
-	case telemetry.BlackHole:
-		return "Traffic that the mesh refused."
-	case telemetry.OtherCluster:
-		return "Traffic with or within another cluster."
-	case telemetry.Invalid:
-		return "A value that is no rate (NaN, negative, above 1e12), or labels that make no sense."
-	}
-	return ""
+	o.defineConditions(source)
 }
 
 // Refreshed notes one round.
 func (o *Observer) Refreshed(status telemetry.Status) {
+	working := slices.ContainsFunc(status.Sources, func(s telemetry.SourceStatus) bool { return s.Err == nil && !s.Networks })
 	for _, source := range status.Sources {
-		o.note(source)
+		o.note(source, meaningForPods(source.Networks, working, status.Generation > 0))
 	}
 	o.refused.Add(float64(status.InvalidFlows))
+	o.noteBeginning(status)
 }
 
-func (o *Observer) note(source telemetry.SourceStatus) {
+func (o *Observer) note(source telemetry.SourceStatus, pods string) {
 	o.duration.With(source.Name).Observe(source.Duration.Seconds())
 	result := success
 	failure := knownFailure(source.Err)
@@ -213,42 +177,11 @@ func (o *Observer) note(source telemetry.SourceStatus) {
 		result = failure.String()
 	}
 	o.refreshes.With(source.Name, result).Inc()
-	o.noteFailure(source, failure)
-	if failure == telemetry.NoFailure || failure == telemetry.Empty {
-		o.noteAnswer(source)
-	}
-}
-
-// noteFailure logs that a source begins to fail, for another reason than
-// before, or ceases to.
-func (o *Observer) noteFailure(source telemetry.SourceStatus, failure telemetry.Failure) {
-	before := o.failing[source.Name]
-	o.failing[source.Name] = failure
+	o.noteFailure(source, failure, pods)
 	switch failure {
-	case before:
-	case telemetry.NoFailure:
-		o.logger.Info("Reading telemetry works again", "source", source.Name)
-	default:
-		o.logger.Error(source.Err, "Reading telemetry fails; the graph stays as it is until it expires", "source", source.Name, "reason", failure)
-	}
-}
-
-// noteAnswer shows what was left out, and logs that a source begins or ceases to
-// send what is invalid.
-func (o *Observer) noteAnswer(source telemetry.SourceStatus) {
-	o.series.With(source.Name).Set(float64(source.Series))
-	for _, reason := range telemetry.Reasons() {
-		leftOut := source.LeftOut[reason]
-		o.leftOut.With(source.Name, reason.String()).Set(float64(leftOut.Series))
-		o.leftOutBytes.With(source.Name, reason.String()).Set(leftOut.BytesPerSecond)
-	}
-	before, invalid := o.invalid[source.Name], source.LeftOut[telemetry.Invalid].Series
-	o.invalid[source.Name] = invalid > 0
-	switch {
-	case invalid > 0 && !before:
-		o.logger.Info("A source sends invalid series, which are left out", "source", source.Name, "series", invalid)
-	case invalid == 0 && before:
-		o.logger.Info("A source sends no invalid series any more", "source", source.Name)
+	case telemetry.NoFailure, telemetry.Empty, telemetry.Mixed:
+		o.noteAnswer(source)
+		o.noteConditions(source)
 	}
 }
 

@@ -150,11 +150,108 @@ func TestALineForEachChange(t *testing.T) {
 		got = append(got, fmt.Sprint(line.Message, " ", line.ParameterKVList))
 	}
 	want := []string{
-		"Reading telemetry fails; the graph stays as it is until it expires [source a reason timeout]",
-		"Reading telemetry fails; the graph stays as it is until it expires [source a reason denied]",
+		"Reading telemetry fails [source a reason timeout pods pods are scheduled as kube-scheduler would]",
+		"Reading telemetry fails [source a reason denied pods pods are scheduled as kube-scheduler would]",
 		"Reading telemetry works again [source a]",
 		"A source sends invalid series, which are left out [source a series 3]",
 		"A source sends no invalid series any more [source a]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+// lines returns what an observer has logged.
+func lines(logger klog.Logger) []string {
+	var all []string
+	for _, line := range logger.GetSink().(ktesting.Underlier).GetBuffer().Data() {
+		all = append(all, fmt.Sprint(line.Message, " ", line.ParameterKVList))
+	}
+	return all
+}
+
+// TestFailuresSayWhatTheyMeanForPods: it depends on what else there is.
+func TestFailuresSayWhatTheyMeanForPods(t *testing.T) {
+	down := errors.New("connection refused")
+	cases := map[string]struct {
+		status telemetry.Status
+		want   string
+	}{
+		"no data yet":          {telemetry.Status{Sources: []telemetry.SourceStatus{{Name: "a", Err: down}}}, "pods are scheduled as kube-scheduler would"},
+		"data of before":       {telemetry.Status{Generation: 3, Sources: []telemetry.SourceStatus{{Name: "a", Err: down}}}, "from expireAfter on pods are scheduled as kube-scheduler would"},
+		"another source works": {telemetry.Status{Generation: 3, Sources: []telemetry.SourceStatus{{Name: "a", Err: down}, {Name: "b"}}}, "traffic that only this source sees is kept for retainFor"},
+		"networks alone work":  {telemetry.Status{Sources: []telemetry.SourceStatus{{Name: "a", Err: down}, {Name: "n", Networks: true}}}, "[source a reason other pods pods are scheduled as kube-scheduler would]"},
+		"networks fail":        {telemetry.Status{Sources: []telemetry.SourceStatus{{Name: "n", Networks: true, Err: down}}}, "the last known capacities of nodes' networks count on"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			logger := ktesting.NewLogger(t, ktesting.NewConfig(ktesting.BufferLogs(true)))
+			New(logger, flowgraph.NewStore(), time.Now, []string{"a", "b", "n"}).Refreshed(tc.status)
+			if got := lines(logger); len(got) == 0 || !strings.Contains(got[0], tc.want) {
+				t.Errorf("lines %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestTheFirstRefreshSaysWhatWasRead, once.
+func TestTheFirstRefreshSaysWhatWasRead(t *testing.T) {
+	logger := ktesting.NewLogger(t, ktesting.NewConfig(ktesting.BufferLogs(true)))
+	store := flowgraph.NewStore()
+	o := New(logger, store, time.Now, []string{"mesh", "other"})
+	sources := []telemetry.SourceStatus{{Name: "mesh", Flows: 2}, {Name: "other", Err: errors.New("down")}}
+	o.Refreshed(telemetry.Status{Sources: sources[1:]})
+	edge := func(to string, bytes float64) flowgraph.Edge {
+		return flowgraph.Edge{From: flowgraph.WorkloadID{Name: "web"}, To: flowgraph.WorkloadID{Name: to}, Rates: flowgraph.Rates{SentBytesPerSecond: bytes}}
+	}
+	store.Publish(flowgraph.NewSnapshot(1, start, []flowgraph.Edge{edge("db", 20<<20), edge("cart", 3<<20)}))
+	for range 2 {
+		o.Refreshed(telemetry.Status{Generation: store.Load().Generation(), Sources: sources})
+	}
+	if got := lines(logger); len(got) != 2 || got[1] != "Telemetry is read [graph 3 workloads, 2 edges, 23.0 MiB/s from mesh]" {
+		t.Errorf("lines %q", got)
+	}
+}
+
+// TestConditions: a line and a value for each change of a condition, whatever its
+// counts do; a failed answer changes nothing.
+func TestConditions(t *testing.T) {
+	registry := metrics.NewKubeRegistry()
+	logger := ktesting.NewLogger(t, ktesting.NewConfig(ktesting.BufferLogs(true)))
+	o := New(logger, flowgraph.NewStore(), time.Now, []string{"a"})
+	o.Register(registry.MustRegister)
+	finding := func(what string) []telemetry.Finding {
+		return []telemetry.Finding{{Condition: telemetry.MissingBytes, What: what, Why: "they show as 0", Do: "look there"}}
+	}
+	mixed := &telemetry.QueryError{Failure: telemetry.Mixed, Err: errors.New("x")}
+	for i, step := range []struct {
+		source telemetry.SourceStatus
+		want   map[string]float64
+	}{
+		{telemetry.SourceStatus{}, map[string]float64{}},
+		{telemetry.SourceStatus{Findings: finding("2 pairs")}, map[string]float64{"missing-bytes a": 1}},
+		{telemetry.SourceStatus{Findings: finding("3 pairs")}, map[string]float64{"missing-bytes a": 1}},
+		{telemetry.SourceStatus{Err: errors.New("down")}, map[string]float64{"missing-bytes a": 1}},
+		{telemetry.SourceStatus{Err: mixed, Findings: []telemetry.Finding{{Condition: telemetry.SeveralClusters, What: "2 clusters", Names: []string{"east", "west"}, Setting: "cluster", Value: "east"}}}, map[string]float64{"several-clusters a": 1}},
+		{telemetry.SourceStatus{}, map[string]float64{}},
+	} {
+		step.source.Name = "a"
+		o.Refreshed(telemetry.Status{Sources: []telemetry.SourceStatus{step.source}})
+		if diff := cmp.Diff(step.want, values(t, registry, "vicinity_telemetry_condition")); diff != "" {
+			t.Errorf("round %d (-want +got):\n%s", i, diff)
+		}
+	}
+	var got []string
+	for _, line := range lines(logger) {
+		if strings.Contains(line, "ondition") || strings.Contains(line, "looks like") {
+			got = append(got, line)
+		}
+	}
+	want := []string{
+		"The telemetry is not what it looks like [source a condition missing-bytes what 2 pairs why they show as 0 next look there]",
+		"A condition of the telemetry has passed [source a condition missing-bytes]",
+		"The telemetry is not what it looks like [source a condition several-clusters what 2 clusters (east, west) why  next set cluster: 'east' for the source a in the TelemetryConfiguration]",
+		"A condition of the telemetry has passed [source a condition several-clusters]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)

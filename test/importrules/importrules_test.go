@@ -35,7 +35,8 @@ M/flowgraph/sim -> M/flowgraph/recording
 M/flowgraph/telemetry -> M/flowgraph net/http
 M/flowgraph/telemetry ~> M/internal/promtest M/flowgraph/telemetry/istio
 M/flowgraph/telemetry/promapi -> M/flowgraph/telemetry github.com/prometheus/client_golang/api
-M/flowgraph/telemetry/istio -> M/flowgraph/telemetry M/flowgraph/telemetry/promapi M/flowgraph/telemetry/istio/labels
+M/flowgraph/telemetry/condition -> M/flowgraph/telemetry
+M/flowgraph/telemetry/istio -> M/flowgraph/telemetry M/flowgraph/telemetry/promapi M/flowgraph/telemetry/condition M/flowgraph/telemetry/istio/labels
 M/flowgraph/telemetry/istio/labels -> strings
 M/flowgraph/telemetry/linkerd -> M/flowgraph/telemetry
 M/plugins/trafficlocality -> M/flowgraph M/internal/kube k8s.io/kube-scheduler/framework

@@ -1,6 +1,6 @@
 // Package istio is the telemetry source for Istio in sidecar mode, from the
-// metrics that the proxies on both ends of a connection report. It does not
-// cover ambient mode (ztunnel, waypoints).
+// metrics that the proxies on both ends of a connection report. What ztunnel reports
+// in ambient mode has the same metrics and is read too; what waypoints report is not.
 package istio
 
 import (
@@ -48,12 +48,17 @@ type Options struct {
 
 // Sidecar is the source. It implements telemetry.Source.
 type Sidecar struct {
-	name    string
-	cluster string
-	queries []telemetry.Query
+	name     string
+	cluster  string
+	selector string
+	window   time.Duration
+	queries  []telemetry.Query
+	// native are the queries for what native histograms have, by the name of the
+	// query that finds nothing then.
+	native map[string]telemetry.Query
 }
 
-var _ telemetry.Source = (*Sidecar)(nil)
+var _ telemetry.Checker = (*Sidecar)(nil)
 
 // quantity is what a metric measures.
 type quantity int
@@ -71,27 +76,41 @@ type metric struct {
 	query    string
 	name     string
 	quantity quantity
+	// native is the name of the same metric as a native histogram, "" when it is
+	// none.
+	native string
 }
 
 // metrics returns what the source asks for. A connection is counted either in
 // the HTTP metrics or in the TCP ones, never in both, so the two add up.
-func metrics() []metric {
-	return []metric{
-		{"request-bytes", "istio_request_bytes_sum", sent},
-		{"response-bytes", "istio_response_bytes_sum", received},
-		{"tcp-received", "istio_tcp_received_bytes_total", sent},
-		{"tcp-sent", "istio_tcp_sent_bytes_total", received},
-		{"requests", "istio_requests_total", requests},
+func metrics() [numMetrics]metric {
+	return [numMetrics]metric{
+		requestBytes:  {"request-bytes", "istio_request_bytes_sum", sent, "istio_request_bytes"},
+		responseBytes: {"response-bytes", "istio_response_bytes_sum", received, "istio_response_bytes"},
+		tcpReceived:   {"tcp-received", "istio_tcp_received_bytes_total", sent, ""},
+		tcpSent:       {"tcp-sent", "istio_tcp_sent_bytes_total", received, ""},
+		requestCount:  {"requests", "istio_requests_total", requests, ""},
 	}
 }
+
+// The indices of metrics.
+const (
+	requestBytes = iota
+	responseBytes
+	tcpReceived
+	tcpSent
+	requestCount
+	numMetrics
+)
 
 // grouping is what the server aggregates by. destination_service_name is there
 // to tell refused and passed-through traffic from the rest; it costs next to
 // nothing, because a workload rarely serves more than one service, and it is
 // summed away before the two reporters are compared, because they may disagree
-// on it.
+// on it. cluster is what metrics servers add to all series of a cluster: without it
+// two clusters in one store would be added up unseen.
 const grouping = "reporter, source_cluster, source_workload_namespace, source_workload, " +
-	"destination_cluster, destination_workload_namespace, destination_workload, destination_service_name"
+	"destination_cluster, destination_workload_namespace, destination_workload, destination_service_name, cluster"
 
 // NewSidecar returns the source for the given options. It reports an unusable
 // window or selector.
@@ -108,19 +127,31 @@ func NewSidecar(o Options) (*Sidecar, error) {
 	if o.Name == "" {
 		o.Name = "istio-sidecar"
 	}
-	matchers := `reporter=~"source|destination"`
-	if extra := strings.TrimSpace(o.Selector); extra != "" {
-		matchers += "," + extra
-	}
-	s := &Sidecar{name: o.Name, cluster: o.Cluster}
+	s := &Sidecar{name: o.Name, cluster: o.Cluster, selector: strings.TrimSpace(o.Selector), window: o.Window, native: map[string]telemetry.Query{}}
+	matchers := s.matchers(bothEnds)
 	for _, m := range metrics() {
 		rate := fmt.Sprintf("rate(%s{%s}[%ds])", m.name, matchers, o.Window/time.Second)
 		if o.Recorded {
 			rate = fmt.Sprintf("%s{%s}", RecordedName(m.name, o.Window), matchers)
 		}
 		s.queries = append(s.queries, telemetry.Query{Name: m.query, PromQL: fmt.Sprintf("sum by (%s) (%s)", grouping, rate)})
+		if m.native != "" && !o.Recorded { // the rules have both
+			s.native[m.query] = telemetry.Query{Name: m.query + "-native", PromQL: fmt.Sprintf(
+				"sum by (%s) (histogram_sum(rate(%s{%s}[%ds])))", grouping, m.native, matchers, o.Window/time.Second)}
+		}
 	}
 	return s, nil
+}
+
+// bothEnds are the reporters that are read: the proxies at the two ends.
+const bothEnds = `reporter=~"source|destination"`
+
+// matchers returns what is between the braces of a query.
+func (s *Sidecar) matchers(reporter string) string {
+	if s.selector == "" {
+		return reporter
+	}
+	return reporter + "," + s.selector
 }
 
 // RecordedName returns the name under which a recording rule keeps the rates of
@@ -138,21 +169,28 @@ func (s *Sidecar) Queries() []telemetry.Query { return slices.Clone(s.queries) }
 
 // Collect runs the queries at the given time and returns the flows between
 // workloads. For each pair and each rate it takes the larger of what the two
-// proxies report: they see the same bytes, and either may be missing.
+// proxies report: they see the same bytes, and either may be missing. Where no
+// histogram of a metric has a sum of its own, it asks for those of native ones.
 func (s *Sidecar) Collect(ctx context.Context, q telemetry.Querier, at time.Time) (telemetry.Observation, error) {
-	quantities := make(map[string]quantity, len(s.queries))
-	for _, m := range metrics() {
-		quantities[m.query] = m.quantity
-	}
 	t := newTally(s.cluster)
-	err := telemetry.RunQueries(ctx, q, s.queries, at, func(query telemetry.Query, series telemetry.Series) error {
-		t.add(quantities[query.Name], series)
-		return nil
-	})
-	if err != nil {
-		return telemetry.Observation{}, err
+	for i, m := range metrics() {
+		query := s.queries[i]
+		add := func(_ telemetry.Query, series telemetry.Series) error {
+			t.add(i, series)
+			return nil
+		}
+		if err := telemetry.RunQueries(ctx, q, []telemetry.Query{query}, at, add); err != nil {
+			return telemetry.Observation{}, err
+		}
+		if native, ok := s.native[m.query]; ok && t.answered[i] == 0 {
+			if err := telemetry.RunQueries(ctx, q, []telemetry.Query{native}, at, add); err != nil {
+				return telemetry.Observation{}, err
+			}
+		}
 	}
-	return t.observation(s.name, at), nil
+	o := t.observation(s.name, at)
+	o.Findings = s.findings(t, o)
+	return o, nil
 }
 
 // addTo adds v to the rate that q measures.

@@ -4,18 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
@@ -215,16 +210,13 @@ func TestCollect(t *testing.T) {
 			// start, half a step after its end) and web-2 the last 150.
 			wantFlows: []string{"shop/web -> shop/api 9.5 0 0"},
 		},
-		"missing labels read as unknown": {
+		"missing labels are a reason of their own": {
 			series: `
 				raw istio_request_bytes_sum{reporter="source",source_workload="web",source_workload_namespace="shop",destination_service_name="api"} 0+300x20
 				raw istio_request_bytes_sum{reporter="source"} 0+600x20
 				raw istio_request_bytes_sum{reporter="source",source_workload="web",source_workload_namespace="shop",destination_workload="api",destination_workload_namespace="shop"} 0+900x20`,
-			wantFlows: []string{"shop/web -> shop/api 30 0 0"},
-			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{
-				telemetry.External:        {Series: 1, BytesPerSecond: 10},
-				telemetry.UnknownWorkload: {Series: 1, BytesPerSecond: 20},
-			},
+			wantFlows:   []string{"shop/web -> shop/api 30 0 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.MissingLabel: {Series: 2, BytesPerSecond: 30}},
 		},
 		"waypoints are not asked for": {
 			series: `
@@ -236,6 +228,54 @@ func TestCollect(t *testing.T) {
 				source shop/web -> shop/db via db: istio_request_bytes_sum 0+300x20`,
 			wantFlows:   []string{"shop/web -> shop/db 10 0 0"},
 			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.Invalid: {Series: 1}},
+		},
+		"an unresolved connection counts once, though each end reports one": {
+			series: `
+				source      shop/web -> unknown via api: istio_tcp_sent_bytes_total 0+300x20
+				source      shop/ads -> unknown via api: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown -> shop/api via api: istio_tcp_sent_bytes_total 0+600x20`,
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{
+				telemetry.External: {Series: 3, BytesPerSecond: 20},
+			},
+		},
+		"clients without a proxy beside it": {
+			series: `
+				source      shop/web -> unknown via unknown: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown -> shop/api via unknown: istio_tcp_sent_bytes_total 0+900x20
+				destination unknown -> shop/api via unknown: istio_tcp_received_bytes_total 0+30x20`,
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{
+				telemetry.UnknownWorkload: {Series: 1, BytesPerSecond: 10},
+				telemetry.External:        {Series: 2, BytesPerSecond: 21},
+			},
+		},
+		"what is let through has another name at each end": {
+			series: `
+				source      shop/web -> unknown via PassthroughCluster: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown -> shop/api via InboundPassthroughCluster: istio_tcp_sent_bytes_total 0+300x20`,
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{
+				telemetry.Passthrough: {Series: 1, BytesPerSecond: 10},
+				telemetry.External:    {Series: 1},
+			},
+		},
+		"other services are other connections": {
+			series: `
+				source      shop/web -> unknown via db: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown -> shop/api via api: istio_tcp_sent_bytes_total 0+300x20`,
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 2, BytesPerSecond: 20}},
+		},
+		"native histograms, where there are no others": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20
+				source shop/web -> shop/api via api: istio_response_bytes {{schema:-53 sum:0 count:0 custom_values:[5 10]}}+{{schema:-53 sum:600 count:4 custom_values:[5 10] buckets:[1 2 1]}}x20
+				source shop/web -> shop/api via api: istio_requests_total 0+30x20`,
+			wantFlows: []string{"shop/web -> shop/api 10 20 1"},
+		},
+		"native histograms beside classic ones are the same bytes": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20
+				source shop/web -> shop/api via api: istio_request_bytes_sum 0+300x20
+				source shop/web -> shop/api via api: istio_response_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:600 count:4 buckets:[1 2 1]}}x20`,
+			wantFlows: []string{"shop/web -> shop/api 10 20 0"},
 		},
 		"a native histogram is not a rate": {
 			series: `
@@ -344,87 +384,4 @@ func (f failing) Query(ctx context.Context, query string, at time.Time, yield fu
 		return errors.New("down")
 	}
 	return f.Querier.Query(ctx, query, at, yield)
-}
-
-func TestNewSidecarRefuses(t *testing.T) {
-	cases := map[string]struct {
-		options Options
-		want    string
-	}{
-		"a short window":        {Options{Window: time.Second}, "window 1s"},
-		"a broken window":       {Options{Window: time.Minute + 1}, "whole seconds"},
-		"a selector with brace": {Options{Selector: `a="b"}`}, "want a comma"},
-		"an unquoted value":     {Options{Selector: `a=b`}, `at "a=b"`},
-		"an open string":        {Options{Selector: `a="b`}, "label="},
-		"a broken regexp":       {Options{Selector: `a=~"("`}, "label a: error parsing regexp"},
-		"its own label":         {Options{Selector: `x="y", reporter="source"`}, "label reporter"},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			_, err := NewSidecar(tc.options)
-			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("error = %v, want it to say %q", err, tc.want)
-			}
-		})
-	}
-	for _, selector := range []string{"", `a="b"`, ` a!="b" , c=~"d|e",f!~"\\d+", `, `a="}"`} {
-		s, err := NewSidecar(Options{Selector: selector})
-		if err != nil {
-			t.Errorf("selector %s: %v", selector, err)
-			continue
-		}
-		// What this accepts, the engine must parse.
-		if _, err := s.Collect(context.Background(), promtest.New(t, "load 30s\n  up 1"), time.Unix(0, 0)); err != nil {
-			t.Errorf("selector %s: %v", selector, err)
-		}
-	}
-}
-
-// excerpts are metrics that real proxies exported; see SOURCE.md beside them.
-const excerpts = "../../../../shared/data/istio-sidecar/sidecar-excerpts.prom"
-
-func TestRealProxies(t *testing.T) {
-	f, err := os.Open(excerpts)
-	if errors.Is(err, os.ErrNotExist) {
-		t.Skipf("%s is not here: recorded proxy metrics are not part of the repository", excerpts)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Every counter rises from 0 to its value within the first minute.
-	load := &strings.Builder{}
-	fmt.Fprintln(load, "load 1m")
-	at := time.Unix(60, 0)
-	for _, name := range slices.Sorted(maps.Keys(families)) {
-		samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, families[name])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range samples {
-			fmt.Fprintf(load, "  %s 0 %g\n", s.Metric, float64(s.Value))
-		}
-	}
-	source, err := NewSidecar(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := source.Collect(context.Background(), promtest.New(t, load.String()), at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// 2150 bytes in the 300 s window, and 1150 to an address outside the mesh.
-	want := []string{"default/productpage-v1 -> default/reviews-v1 0 7.167 0"}
-	if diff := cmp.Diff(want, flowLines(got.Flows)); diff != "" {
-		t.Errorf("flows (-want +got):\n%s", diff)
-	}
-	wantLeftOut := map[telemetry.Reason]telemetry.LeftOut{telemetry.Passthrough: {Series: 1, BytesPerSecond: 1150.0 / 300}}
-	if diff := cmp.Diff(wantLeftOut, got.LeftOut, cmpopts.EquateApprox(1e-6, 0)); diff != "" {
-		t.Errorf("left out (-want +got):\n%s", diff)
-	}
 }

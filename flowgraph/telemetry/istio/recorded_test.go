@@ -102,7 +102,7 @@ func TestRecordedRatesAreTheSame(t *testing.T) {
 		return got
 	}
 	want := collect(raw, Options{})
-	if len(want.Flows) != 3 || len(want.LeftOut) != 3 {
+	if len(want.Flows) != 3 || len(want.LeftOut) != 4 {
 		t.Fatalf("the fixture gives %v and %v", flowLines(want.Flows), want.LeftOut)
 	}
 	rules := shippedRules(t).Rules
@@ -129,7 +129,7 @@ func TestShippedRulesAreTheQueries(t *testing.T) {
 	}
 	var want, got []string
 	for i, q := range source.Queries() {
-		want = append(want, RecordedName(metrics()[i].name, DefaultWindow)+" = "+q.PromQL)
+		want = append(want, RecordedName(metrics()[i].name, DefaultWindow)+" = "+q.PromQL+or(source, q))
 	}
 	for _, rule := range shippedRules(t).Rules {
 		got = append(got, rule.Record+" = "+rule.Expr)
@@ -137,6 +137,14 @@ func TestShippedRulesAreTheQueries(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)
 	}
+}
+
+// or is what a rule has beside a query, for native histograms.
+func or(s *Sidecar, q telemetry.Query) string {
+	if native, ok := s.native[q.Name]; ok {
+		return " or " + native.PromQL
+	}
+	return ""
 }
 
 // TestComponentHasTheSameRules compares the operator's resource with the plain

@@ -19,12 +19,19 @@ const unknown = "unknown"
 // one that it has seen before costs it no memory.
 type tally struct {
 	cluster   string
+	metrics   [numMetrics]metric
 	indices   map[flowgraph.WorkloadID]uint32 // in workloads
 	workloads []flowgraph.WorkloadID          // the zero id is the first
+	services  map[string]uint32               // numbers of services, from 1 on
 	sums      map[key]uint32                  // in reports
 	reports   reports
 	leftOut   map[telemetry.Reason]telemetry.LeftOut
 	series    int
+	answered  [numMetrics]int   // series by metric
+	absent    [numEnds]int      // series that lack a label
+	named     map[string]bool   // clusters that included pairs name
+	nameless  [2]int            // series that lack the name of a cluster, by end
+	labelled  map[string]uint16 // values of the label cluster in included pairs
 }
 
 // key is a pair of workloads and whether their traffic becomes a flow. Clusters
@@ -32,11 +39,25 @@ type tally struct {
 // where the other writes its name.
 type key struct {
 	from, to uint32
-	reason   telemetry.Reason
+	// service tells apart what has an unresolved end; 0 for all other pairs.
+	service uint32
+	why     uint32 // a telemetry.Reason in less memory
+}
+
+func (k key) reason() telemetry.Reason { return telemetry.Reason(k.why) }
+
+// because returns the key with a reason.
+func (k key) because(r telemetry.Reason) key {
+	k.why = uint32(r)
+	return k
 }
 
 // report holds what the client's and the server's proxy say of one key.
-type report struct{ bySource, byDestination flowgraph.Rates }
+type report struct {
+	bySource, byDestination flowgraph.Rates
+	has                     [2]uint8  // by reporter: the metrics with a series, as bits
+	cluster                 [2]uint16 // by reporter: the number of the label's value, 0 before
+}
 
 // reports is a list that grows without being copied.
 type reports struct {
@@ -62,24 +83,29 @@ func (r *reports) at(i uint32) *report {
 func newTally(cluster string) *tally {
 	return &tally{
 		cluster:   cluster,
+		metrics:   metrics(),
 		indices:   map[flowgraph.WorkloadID]uint32{{}: 0},
 		workloads: []flowgraph.WorkloadID{{}},
+		services:  map[string]uint32{},
 		sums:      map[key]uint32{},
 		leftOut:   map[telemetry.Reason]telemetry.LeftOut{},
+		named:     map[string]bool{},
+		labelled:  map[string]uint16{},
 	}
 }
 
-// add takes one series of the query that measures q.
-func (t *tally) add(q quantity, s telemetry.Series) {
+// add takes one series of the metric with this index.
+func (t *tally) add(metric int, s telemetry.Series) {
 	t.series++
+	t.answered[metric]++
 	reporter := s.Labels.Get("reporter")
 	if !s.Valid() || (reporter != "source" && reporter != "destination") {
 		t.leaveOut(telemetry.Invalid, 1, 0)
 		return
 	}
 	k := t.keyOf(s.Labels)
-	if k.reason != telemetry.Included {
-		t.leaveOut(k.reason, 1, 0)
+	if k.reason() != telemetry.Included {
+		t.leaveOut(k.reason(), 1, 0)
 	}
 	i, known := t.sums[k]
 	if !known {
@@ -87,11 +113,15 @@ func (t *tally) add(q quantity, s telemetry.Series) {
 		t.sums[k] = i
 	}
 	r := t.reports.at(i)
-	if reporter == "source" {
-		addTo(&r.bySource, q, s.Value)
-	} else {
-		addTo(&r.byDestination, q, s.Value)
+	end, rates := 0, &r.bySource
+	if reporter == "destination" {
+		end, rates = 1, &r.byDestination
 	}
+	r.has[end] |= 1 << metric
+	if k.reason() == telemetry.Included {
+		t.noteClusters(&r.cluster[end], s.Labels)
+	}
+	addTo(rates, t.metrics[metric].quantity, s.Value)
 }
 
 // index returns the number of a workload, 0 for the zero id.
@@ -112,31 +142,73 @@ func (t *tally) leaveOut(reason telemetry.Reason, series int, bytesPerSecond flo
 	t.leftOut[reason] = l
 }
 
+// numEnds is how many labels name the two ends.
+const numEnds = 4
+
+// workloadLabels name the two ends.
+func workloadLabels() [numEnds]string {
+	return [...]string{"source_workload_namespace", "source_workload", "destination_workload_namespace", "destination_workload"}
+}
+
+// clusterLabels have the mesh's name of the cluster of either end.
+func clusterLabels() [2]string { return [...]string{"source_cluster", "destination_cluster"} }
+
 func (t *tally) keyOf(l telemetry.Labels) key {
-	k := key{
-		from: t.index(workload(l.Get("source_workload_namespace"), l.Get("source_workload"))),
-		to:   t.index(workload(l.Get("destination_workload_namespace"), l.Get("destination_workload"))),
+	var ends [numEnds]string
+	absent := false
+	for i, label := range workloadLabels() {
+		if ends[i] = l.Get(label); ends[i] == "" {
+			t.absent[i]++
+			absent = true
+		}
 	}
+	k := key{from: t.index(workload(ends[0], ends[1])), to: t.index(workload(ends[2], ends[3]))}
 	service := l.Get("destination_service_name")
+	var clusters [2]string
+	for i, label := range clusterLabels() {
+		if clusters[i] = l.Get(label); clusters[i] == "" {
+			t.nameless[i]++
+		}
+	}
 	switch {
 	case service == "BlackHoleCluster":
-		k.reason = telemetry.BlackHole
-	case t.elsewhere(l.Get("source_cluster"), l.Get("destination_cluster")):
-		k.reason = telemetry.OtherCluster
-	case k.from == 0 && k.to == 0:
-		k.reason = telemetry.UnknownWorkload
-	case k.from == 0:
-		k.reason = telemetry.External // a client without a proxy, or an ingress
-	case k.to != 0:
-		k.reason = telemetry.Included // calls to pod addresses also go through passthrough
-	case isPassthrough(service):
-		k.reason = telemetry.Passthrough
-	case service == "" || service == unknown:
-		k.reason = telemetry.UnknownWorkload
-	default:
-		k.reason = telemetry.External // the host of a ServiceEntry
+		return k.because(telemetry.BlackHole)
+	case t.elsewhere(clusters[0], clusters[1]):
+		return k.because(telemetry.OtherCluster)
+	case k.from != 0 && k.to != 0:
+		return k // calls to pod addresses also go through passthrough
 	}
-	return k
+	k.service = t.service(service)
+	switch {
+	case absent:
+		return k.because(telemetry.MissingLabel)
+	case k.from == 0 && k.to == 0:
+		return k.because(telemetry.UnknownWorkload)
+	case k.from == 0:
+		return k.because(telemetry.External) // a client without a proxy, or an ingress
+	case isPassthrough(service):
+		return k.because(telemetry.Passthrough)
+	case service == "" || service == unknown:
+		return k.because(telemetry.UnknownWorkload)
+	}
+	return k.because(telemetry.External) // the host of a ServiceEntry
+}
+
+// service numbers services. The two ends of a connection have different names for
+// one that is let through.
+func (t *tally) service(name string) uint32 {
+	switch {
+	case isPassthrough(name):
+		name = "PassthroughCluster"
+	case name == unknown:
+		name = ""
+	}
+	i, known := t.services[name]
+	if !known {
+		i = uint32(len(t.services)) + 1
+		t.services[name] = i
+	}
+	return i
 }
 
 // workload returns the zero id unless both parts are known.
@@ -156,33 +228,50 @@ func isPassthrough(service string) bool {
 	return false
 }
 
+// isNamed reports whether c is the name of a cluster.
+func isNamed(c string) bool { return c != "" && c != unknown }
+
 // elsewhere reports whether an end is known to be in another cluster.
 func (t *tally) elsewhere(from, to string) bool {
-	named := func(c string) bool { return c != "" && c != unknown }
 	if t.cluster == "" {
-		return named(from) && named(to) && from != to
+		return isNamed(from) && isNamed(to) && from != to
 	}
-	return named(from) && from != t.cluster || named(to) && to != t.cluster
+	return isNamed(from) && from != t.cluster || isNamed(to) && to != t.cluster
 }
 
 // observation compares the two reporters. Flows are ordered by From and To.
 // Pairs whose rates are all zero stay: zero was observed.
 func (t *tally) observation(source string, at time.Time) telemetry.Observation {
-	o := telemetry.Observation{Series: t.series, LeftOut: t.leftOut}
+	o := telemetry.Observation{Series: t.series, LeftOut: t.leftOut, Answered: map[string]int{}}
+	for i, n := range t.answered {
+		o.Answered[t.metrics[i].query] = n
+	}
 	keys, flows := t.sortedKeys()
 	if flows > 0 {
 		o.Flows = make([]flowgraph.Flow, 0, flows)
 	}
+	open := map[uint32]*unresolved{}
 	for _, k := range keys {
 		r := t.reports.at(t.sums[k])
 		rates := r.bySource.Max(r.byDestination)
-		if k.reason != telemetry.Included {
-			t.leaveOut(k.reason, 0, rates.BytesPerSecond())
-			continue
+		switch {
+		case k.reason() == telemetry.Included:
+			o.Flows = append(o.Flows, flowgraph.Flow{
+				From: t.workloads[k.from], To: t.workloads[k.to], Rates: rates, Source: source, ObservedAt: at,
+			})
+		case k.service == 0:
+			t.leaveOut(k.reason(), 0, rates.BytesPerSecond())
+		default:
+			if open[k.service] == nil {
+				open[k.service] = &unresolved{}
+			}
+			open[k.service].add(k, rates)
 		}
-		o.Flows = append(o.Flows, flowgraph.Flow{
-			From: t.workloads[k.from], To: t.workloads[k.to], Rates: rates, Source: source, ObservedAt: at,
-		})
+	}
+	for _, service := range slices.Sorted(maps.Keys(open)) {
+		for reason, bytes := range open[service].bytes() {
+			t.leaveOut(reason, 0, bytes)
+		}
 	}
 	return o
 }
@@ -200,13 +289,14 @@ func (t *tally) sortedKeys() (_ []key, flows int) {
 	keys := make([]key, 0, len(t.sums))
 	for k := range t.sums {
 		keys = append(keys, k)
-		if k.reason == telemetry.Included {
+		if k.reason() == telemetry.Included {
 			flows++
 		}
 	}
 	slices.SortFunc(keys, func(a, b key) int {
 		return cmp.Or(
-			cmp.Compare(rank[a.from], rank[b.from]), cmp.Compare(rank[a.to], rank[b.to]), cmp.Compare(a.reason, b.reason))
+			cmp.Compare(rank[a.from], rank[b.from]), cmp.Compare(rank[a.to], rank[b.to]),
+			cmp.Compare(a.why, b.why), cmp.Compare(a.service, b.service))
 	})
 	return keys, flows
 }

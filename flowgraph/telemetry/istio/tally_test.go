@@ -40,7 +40,7 @@ func TestSeenSeriesDoNotAllocate(t *testing.T) {
 	}
 	add := func() {
 		for _, s := range series {
-			tl.add(received, s)
+			tl.add(responseBytes, s)
 		}
 	}
 	add()
@@ -56,7 +56,7 @@ func TestManyPairs(t *testing.T) {
 	for range 2 {
 		for i := n - 1; i >= 0; i-- {
 			for j := range n {
-				tl.add(sent, telemetry.Series{Labels: pair(i, j, "source"), Value: float64(i*n + j)})
+				tl.add(requestBytes, telemetry.Series{Labels: pair(i, j, "source"), Value: float64(i*n + j)})
 			}
 		}
 	}

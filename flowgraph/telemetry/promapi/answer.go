@@ -44,6 +44,7 @@ type decoder struct {
 	errorType, errorText string
 	warnings             []string
 	truncated            bool
+	partial              bool // isPartial, which VictoriaMetrics adds
 }
 
 // limits are those of Config that the decoder enforces.
@@ -107,7 +108,7 @@ func indexOf(known []string, key []byte) int {
 }
 
 func (d *decoder) answer() error {
-	known := []string{"status", "data", "errorType", "error", "warnings"}
+	known := []string{"status", "data", "errorType", "error", "warnings", "isPartial"}
 	return d.fields(known, 0, func(key string) (err error) {
 		switch key {
 		case "status":
@@ -120,6 +121,8 @@ func (d *decoder) answer() error {
 			d.errorText, err = d.text()
 		case "warnings":
 			err = d.readWarnings()
+		case "isPartial":
+			d.partial, err = d.flag()
 		}
 		return err
 	})
@@ -153,6 +156,9 @@ func (d *decoder) readWarnings() error {
 		if err != nil {
 			return err
 		}
+		if isInfo(warning) {
+			continue
+		}
 		if strings.Contains(warning, "truncated due to limit") {
 			d.truncated = true
 		}
@@ -160,6 +166,14 @@ func (d *decoder) readWarnings() error {
 			d.warnings = append(d.warnings, warning)
 		}
 	}
+}
+
+// isInfo reports whether a warning only says something about the query. Prometheus
+// before 3.0 and servers that pass its annotations on put them among the warnings;
+// newer ones have "infos" for them.
+func isInfo(warning string) bool {
+	text := strings.TrimSpace(warning)
+	return strings.HasPrefix(text, "PromQL info:") || strings.HasSuffix(text, "more info annotations omitted")
 }
 
 // data takes the data of an answer. Servers that failed may write null, or

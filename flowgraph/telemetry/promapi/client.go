@@ -98,6 +98,9 @@ func (c *Client) query(ctx context.Context, form string, yield func(telemetry.Se
 	if coding := resp.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return badAnswer("the answer is compressed (%s), which was not asked for", coding)
 	}
+	if err := limited(resp.Header); err != nil {
+		return err
+	}
 	return decode(contextReader{ctx, resp.Body}, limits{series: c.config.MaxSeries, labelBytes: c.config.MaxLabelBytes}, yield)
 }
 

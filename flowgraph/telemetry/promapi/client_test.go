@@ -202,6 +202,50 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// TestIncompleteAnswers: however a server says that its answer is incomplete, the
+// query fails; what only says something about the query does not fail it.
+func TestIncompleteAnswers(t *testing.T) {
+	cases := map[string]struct {
+		fields  string // of the answer
+		headers map[string]string
+		want    telemetry.Failure
+		text    string
+	}{
+		"VictoriaMetrics":                  {fields: `,"isPartial":true`, want: telemetry.Partial, text: "isPartial is true"},
+		"VictoriaMetrics has all":          {fields: `,"isPartial":false`},
+		"nobody knows":                     {fields: `,"isPartial":null`},
+		"a flag that is no boolean":        {fields: `,"isPartial":"true"`, want: telemetry.Partial, text: "isPartial"},
+		"M3, a limit of its own":           {headers: map[string]string{"M3-Results-Limited": "max_fetch_series_limit_applied"}, want: telemetry.Partial, text: `M3-Results-Limited is "max_fetch_series_limit_applied"`},
+		"M3, a remote store":               {headers: map[string]string{"m3-results-limited": "store_b_fetch_error"}, want: telemetry.Partial, text: "store_b_fetch_error"},
+		"M3, a limit of what is returned":  {headers: map[string]string{"M3-Returned-Data-Limited": `{"Series":10,"TotalSeries":99,"Limited":true}`}, want: telemetry.Partial, text: "M3-Returned-Data-Limited"},
+		"M3 has returned all":              {headers: map[string]string{"M3-Returned-Data-Limited": `{"Series":10,"TotalSeries":10,"Limited":false}`}},
+		"Thanos":                           {fields: `,"warnings":["No StoreAPIs matched"]`, want: telemetry.Partial, text: "No StoreAPIs"},
+		"infos where they belong":          {fields: `,"infos":["PromQL info: metric might not be a counter"]`},
+		"infos among the warnings":         {fields: `,"warnings":["PromQL info: metric might not be a counter, name does not end in _total: \"x\" (1:5)","2 more info annotations omitted"]`},
+		"an info and a warning":            {fields: `,"warnings":["PromQL info: x","PromQL warning: encountered a mix of histograms and floats"]`, want: telemetry.Partial, text: "a mix of histograms"},
+		"more infos than an error repeats": {fields: `,"warnings":[` + strings.Repeat(`"PromQL info: x",`, 20) + `"store a is down"]`, want: telemetry.Partial, text: "store a is down"},
+		"annotations of an unknown kind":   {fields: `,"warnings":["PromQL info: x","3 more annotations omitted"]`, want: telemetry.Partial, text: "3 more"},
+		"a flag inside of the data":        {fields: `,"stats":{"isPartial":true}`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				for header, value := range tc.headers {
+					w.Header().Set(header, value)
+				}
+				fmt.Fprintf(w, vector, tc.fields)
+			})
+			got, err := query(t, Config{URL: url})
+			if kind := telemetry.FailureOf(err); kind != tc.want || err != nil && !strings.Contains(err.Error(), tc.text) {
+				t.Errorf("failure %v, error %v; want %v and %q", kind, err, tc.want, tc.text)
+			}
+			if err == nil && len(got) != 3 {
+				t.Errorf("%d series, want 3", len(got))
+			}
+		})
+	}
+}
+
 func TestConnectionRefused(t *testing.T) {
 	s := httptest.NewServer(answer(vector))
 	s.Close()

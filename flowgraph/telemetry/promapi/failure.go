@@ -51,8 +51,30 @@ func (d *decoder) outcome() error {
 		return badAnswer("the answer has no result")
 	case d.truncated:
 		return d.tooManySeries()
+	case d.partial:
+		return failure(telemetry.Partial, "the server calls its answer incomplete: isPartial is true, a storage node did not answer")
 	case len(d.warnings) > 0:
 		return failure(telemetry.Partial, "the server calls its answer incomplete: %s", strings.Join(d.warnings, "; "))
+	}
+	return nil
+}
+
+// limitHeaders are how M3 says that it has not read, or not returned, all that the
+// query matches. Their values name the limit.
+func limitHeaders() []string {
+	return []string{"M3-Results-Limited", "M3-Returned-Data-Limited"}
+}
+
+// limited returns an error when a header of an answer says that it is incomplete.
+// M3-Returned-Data-Limited is a JSON object that may also say that it is not.
+func limited(header http.Header) error {
+	for _, name := range limitHeaders() {
+		value := header.Get(name)
+		var said struct{ Limited *bool }
+		if value == "" || json.Unmarshal([]byte(value), &said) == nil && said.Limited != nil && !*said.Limited {
+			continue
+		}
+		return failure(telemetry.Partial, "the server calls its answer incomplete: the header %s is %q", name, value)
 	}
 	return nil
 }

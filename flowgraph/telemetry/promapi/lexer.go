@@ -179,6 +179,15 @@ func (l *lexer) null() (bool, error) {
 	return true, l.literal("null")
 }
 
+// flag takes a value and reports whether it is anything but false and null.
+func (l *lexer) flag() (bool, error) {
+	c, err := l.peek()
+	if err != nil {
+		return false, err
+	}
+	return c != 'f' && c != 'n', l.skip(1)
+}
+
 func (l *lexer) literal(text string) error {
 	for i := range len(text) {
 		c, err := l.raw()

@@ -32,7 +32,7 @@ func reference(body []byte, l limits) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	envelope, err := pick(tree, "status", "data", "errorType", "error", "warnings")
+	envelope, err := pick(tree, "status", "data", "errorType", "error", "warnings", "isPartial")
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +44,13 @@ func reference(body []byte, l limits) ([]string, error) {
 		}
 	}
 	if w, present := envelope["warnings"]; present && w != nil {
-		if list, ok := w.([]any); !ok || len(list) > 0 {
+		list, ok := w.([]any)
+		if !ok || slices.ContainsFunc(list, func(v any) bool { text, _ := v.(string); return !strings.HasPrefix(text, "PromQL info:") }) {
 			return nil, errors.New("warnings")
 		}
+	}
+	if v := envelope["isPartial"]; v != nil && v != false {
+		return nil, errors.New("isPartial")
 	}
 	data, err := pick(envelope["data"], "resultType", "result")
 	switch {

@@ -32,23 +32,37 @@ function graphModel(graph) {
 
 function graphHeadline(graph, model) {
   const { total } = graph;
-  if (!model.edges.length) return el("h1", {}, "The graph is empty.");
+  if (!model.edges.length) return [el("h1", {}, "The graph is empty."), graphConditions(graph)];
   const largest = model.edges[0];
   const [from, to] = [model.names[largest.from], model.names[largest.to]];
   return [
     el("h1", {}, el("strong", {}, plural(total.workloads, "workload")), " exchange ", el("strong", { class: "local" }, rate(bytesOf(total))), ` over ${plural(total.edges, "edge")}.`),
     el("p", { class: "saves" }, "The largest is ", el("strong", {}, `${from} \u2192 ${to}`), `, ${rate(largest.rate)}, ${percent(largest.share)} of all bytes.`),
+    graphConditions(graph),
   ];
 }
+
+// graphConditions says what makes the figures wrong or incomplete.
+function graphConditions(graph) {
+  const found = graph.sources.flatMap((s) => (s.conditions ?? []).map((c) => ({ source: s.name, ...c })));
+  if (!found.length) return null;
+  return el("ul", { class: "conditions", "aria-label": "Warnings" }, found.map((c) => el("li", { "data-condition": c.condition },
+    el("strong", {}, `${c.source}: ${c.what}${c.names?.length ? " (" + c.names.join(", ") + ")" : ""}.`), ` ${c.why}. Next: ${c.next}.`)));
+}
+
+// graphLeftOut is the traffic that all sources left out, in bytes per second.
+const graphLeftOut = (graph) => graph.sources.flatMap((s) => s.leftOut).reduce((sum, l) => ({ series: sum.series + l.series, bytes: sum.bytes + l.bytesPerSecond }), { series: 0, bytes: 0 });
 
 const graphEyebrow = (graph) =>
   [`Data of ${graph.dataAt}`, graph.namespace ? `namespace ${graph.namespace}` : null, plural(graph.sources.length, "source")].filter(Boolean).join(" \u00b7 ");
 
 function graphTiles(graph) {
   const { total, matching, notShown } = graph;
+  const left = graphLeftOut(graph);
   const rows = [
     ["Bytes", "bytes", rate(bytesOf(total))], ["Requests", "requests", number(total.requestsPerSecond) + "/s"],
     ["Of a workload with itself", "selfFlow", rate(bytesOf(total.selfFlow))],
+    left.series && ["Left out, for the reasons below", "leftOut", rate(left.bytes)],
     matching && ["In the namespace", "matching", rate(bytesOf(matching))],
     notShown && ["Smaller edges, not on this page", "notShown", `${grouped(notShown.edges)} with ${rate(bytesOf(notShown))}`],
   ].filter(Boolean);

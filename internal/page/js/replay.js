@@ -55,8 +55,11 @@ function chosenRun(report, base) {
   return others.reduce((best, run) => (share(run) > share(best) ? run : best), others[0] ?? report.runs[0]);
 }
 
+// leftOutRate is the traffic that the telemetry reported but no figure has.
+const leftOutRate = (input) => (input.leftOut ?? []).reduce((sum, l) => sum + l.bytesPerSecond, 0);
+
 const eyebrow = ({ input, seeds }) =>
-  [input.name, plural(input.nodes, "node"), plural(input.workloads, "workload"), plural(input.pods, "pod"), rate(input.bytesPerSecond), plural(seeds, "seed")].join(" \u00b7 ");
+  [input.name, plural(input.nodes, "node"), plural(input.workloads, "workload"), plural(input.pods, "pod"), rate(input.bytesPerSecond) + (input.leftOut?.length ? ` (left out: ${rate(leftOutRate(input))})` : ""), plural(seeds, "seed")].join(" \u00b7 ");
 
 function replayControls(report, levels, state, set, listeners) {
   const runs = select("Run", report.runs.map((run) => ({ value: run.name, text: run.name })), state.run, (name) => set({ run: name }));

@@ -81,6 +81,10 @@ function interval({ difference, format }) {
   return difference.runs >= 2 && difference.interval > 0 ? " \u00b1" + format(difference.interval).replace(space + "%", "") : "";
 }
 
+// leftOutByTelemetry says what was reported but belongs to no pair of workloads.
+const leftOutByTelemetry = (input) => (input.leftOut ?? []).map((l) =>
+  `${l.source}: ${l.reason === "invalid" ? "series of unknown traffic" : `${rate(l.bytesPerSecond)} on average over the steps in which it answered`}, because: ${l.reason}. No figure has it.`);
+
 // basis says what was measured and what was assumed.
 function basis(data) {
   const { report, leftOut } = data;
@@ -113,6 +117,6 @@ function basis(data) {
   ].filter(Boolean);
   const list = (title, items) => (items.some(Boolean) ? el("div", {}, el("h3", {}, title), el("ul", {}, items.filter(Boolean).map((item) => el("li", {}, item)))) : null);
   return section("Measured and assumed", null, el("div", { class: "basis" },
-    list("Measured", measured), list("Assumed", assumed), list("To be known", report.warnings), list("Not on this page", left),
+    list("Measured", measured), list("Left out by the telemetry", leftOutByTelemetry(report.input)), list("Assumed", assumed), list("To be known", report.warnings), list("Not on this page", left),
     list("How calls are divided", Object.keys(modelNames).map((model) => `${modelNames[model]}: ${modelWords[model]}.`))));
 }

@@ -1,0 +1,67 @@
+package telemetrymetrics
+
+import (
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/metricdef"
+)
+
+// foundKey is a source with a condition.
+type foundKey struct {
+	source    string
+	condition telemetry.Condition
+}
+
+func (o *Observer) defineConditions(source metricdef.Label) {
+	condition := metricdef.Label{Name: "condition"}
+	for _, c := range telemetry.Conditions() {
+		condition.Values = append(condition.Values, metricdef.Value{Name: c.String(), Meaning: meaningOfCondition(c)})
+	}
+	o.condition = o.set.Gauges(metricdef.Metric{
+		Name:   "vicinity_telemetry_condition",
+		Help:   "1 while a source is in a condition that makes its figures wrong or incomplete, else 0. It is looked for when the scheduler starts and once an hour, and every five minutes while there is one; missing bytes, several clusters and missing labels show at once.",
+		Labels: []metricdef.Label{source, condition},
+		Alerts: []metricdef.Alert{{
+			Name:    "VicinityTelemetryCondition",
+			PromQL:  `vicinity_telemetry_condition{condition!~"young-data|unchecked"} > 0`,
+			Meaning: "Pods are scheduled by figures that are wrong or incomplete. The scheduler's log says what is the case and what to do next; `vicinity graph` says it too.",
+		}, {
+			Name:    "VicinityTelemetryDataYoung",
+			PromQL:  `min_over_time(vicinity_telemetry_condition{condition="young-data"}[30m]) > 0`,
+			Meaning: "For half an hour the data have not reached back over the source's `window`: Prometheus loses its data again and again, or keeps less than the window.",
+		}, {
+			Name:    "VicinityTelemetryUnchecked",
+			PromQL:  `min_over_time(vicinity_telemetry_condition{condition="unchecked"}[1h]) > 0`,
+			Meaning: "For an hour Prometheus has answered the source's queries, but not the checks. The scheduler's log has the error.",
+		}},
+	})
+}
+
+// noteConditions shows what a source was found in, and logs what begins or ends: a
+// line for each change, whatever the counts in it do.
+func (o *Observer) noteConditions(source telemetry.SourceStatus) {
+	now := map[telemetry.Condition]telemetry.Finding{}
+	for _, f := range source.Findings {
+		if _, known := now[f.Condition]; !known {
+			now[f.Condition] = f
+		}
+	}
+	for _, c := range telemetry.Conditions() {
+		key := foundKey{source.Name, c}
+		f, is := now[c]
+		was := o.found[key]
+		value := 0.0
+		switch {
+		case is && !was:
+			o.found[key] = true
+			o.logger.Info("The telemetry is not what it looks like", "source", source.Name, "condition", c.String(), "what", f.Text(), "why", f.Why,
+				"next", f.Next(telemetry.SetInFile("the TelemetryConfiguration", source.Name)))
+		case !is && was:
+			delete(o.found, key)
+			o.logger.Info("A condition of the telemetry has passed", "source", source.Name, "condition", c.String())
+		}
+		if is {
+			value = 1
+		}
+		o.condition.With(source.Name, c.String()).Set(value)
+	}
+}

@@ -1,0 +1,74 @@
+package telemetrymetrics
+
+import "github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+
+func meaningOfFailure(f telemetry.Failure) string {
+	switch f {
+	case telemetry.NoFailure:
+	case telemetry.OtherFailure:
+		return "An error of no other kind."
+	case telemetry.Timeout:
+		return "Prometheus did not answer in time (`prometheus.timeout`)."
+	case telemetry.Unreachable:
+		return "There is no connection: refused, no such host, TLS."
+	case telemetry.Denied:
+		return "Prometheus did not accept the credentials."
+	case telemetry.Rejected:
+		return "Prometheus refused the query or failed to run it."
+	case telemetry.Partial:
+		return "Prometheus, or a server like it, marked its answer as incomplete."
+	case telemetry.TooLarge:
+		return "The answer exceeds a limit (`prometheus.maxBodyBytes`, `prometheus.maxSeries`)."
+	case telemetry.Empty:
+		return "The answers name no pair of workloads, not even one that exchanges nothing: nothing is scraped, Prometheus has lost its data, its clock differs, a selector or a recording rule is wrong. `vicinity graph` explains it. Of the source `node-networks`: no node has a capacity."
+	case telemetry.Mixed:
+		return "The answers mix several clusters, whose workloads of the same name would be added up. Set `cluster` or `selector` of the source; the log names the clusters."
+	case telemetry.BadAnswer:
+		return "The answer is not one of Prometheus' API: another service, a redirect, broken JSON."
+	case telemetry.Panicked:
+		return "The source broke on the answer and was stopped. A bug in Vicinity: please report the line in the log."
+	}
+	return ""
+}
+
+func meaningOfReason(r telemetry.Reason) string {
+	switch r {
+	case telemetry.Included:
+	case telemetry.MissingLabel:
+		return "Series that lack a label which names a workload: somebody has removed it."
+	case telemetry.UnknownWorkload:
+		return "An endpoint inside the mesh that the telemetry does not name."
+	case telemetry.External:
+		return "Something outside the mesh."
+	case telemetry.Passthrough:
+		return "An address that the mesh does not know and lets through."
+	case telemetry.BlackHole:
+		return "Traffic that the mesh refused."
+	case telemetry.OtherCluster:
+		return "Traffic with or within another cluster."
+	case telemetry.Invalid:
+		return "A value that is no rate (NaN, negative, above 1e12), or labels that make no sense."
+	}
+	return ""
+}
+
+func meaningOfCondition(c telemetry.Condition) string {
+	switch c {
+	case telemetry.NoCondition:
+	case telemetry.MissingBytes:
+		return "Requests or connections are counted, but not their bytes, which show as 0."
+	case telemetry.SeveralClusters:
+		return "The answers mix several clusters. Every refresh fails (`several-clusters`), unless each value of the label `cluster` has pairs of workloads of its own."
+	case telemetry.ScrapedTwice:
+		return "The server has the same proxies several times, by two scrape jobs or two replicas that nothing deduplicates: rates are multiples of what they are."
+	case telemetry.MissingLabels:
+		return "Series lack labels that name workloads; their traffic is left out."
+	case telemetry.YoungData:
+		return "The data do not fill the window of the rates yet, which are too low."
+	case telemetry.OnlyWaypoints:
+		return "Traffic is reported by waypoints alone, which are not read."
+	case telemetry.Unchecked:
+		return "The server did not answer the checks for the other conditions."
+	}
+	return ""
+}
