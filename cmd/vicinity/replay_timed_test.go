@@ -58,6 +58,20 @@ func clusterFile(t *testing.T, path string, o recordingtest.Options) string {
 	return path
 }
 
+// TestReplayOldRecording replays a recording that an older vicinity made. Its rules keep
+// calls in their zones: there is no advice to let Services do so.
+func TestReplayOldRecording(t *testing.T) {
+	out := succeed(t, "replay", "--run", "gain", "--warm-up", "1m", filepath.Join("..", "..", "internal", "kube", "history", "testdata", "without-subsets-and-ports"))
+	for _, want := range []string{"4 nodes, 3 workloads, 5 pods, 2 edges, 23.8 KiB/s", "UNSCHEDULABLE"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "What another trafficDistribution would save") {
+		t.Errorf("advice in\n%s", out)
+	}
+}
+
 // database writes half an hour of a Prometheus: w0 sends 3,000 bytes a second to w1.
 func database(t *testing.T, dir string) string {
 	t.Helper()

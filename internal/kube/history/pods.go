@@ -88,7 +88,7 @@ func (h *History) leave(t *tracked) {
 
 func (h *History) arrive(t *tracked) error {
 	id := kube.WorkloadOf(t.object)
-	template := strip(id, t.object)
+	template := asTemplate(id, t.object)
 	requests, err := requestsOf(template)
 	if err != nil {
 		return fmt.Errorf("pod %s: %w", nameOf(t.object), err)
@@ -164,7 +164,7 @@ func (h *History) route() error {
 		}
 		looksUp := kube.ObjectChange{Object: service}
 		if err := h.stores.Put(looksUp); err != nil {
-			return fmt.Errorf("Service %s: %w", kube.FullName(service.Namespace, service.Name), err)
+			return fmt.Errorf("taking over Service %s: %w", kube.FullName(service.Namespace, service.Name), err)
 		}
 		h.happened.Objects = append(h.happened.Objects, looksUp)
 	}

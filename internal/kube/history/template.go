@@ -20,7 +20,7 @@ import (
 // newest pod.
 func templateOf(id flowgraph.WorkloadID, pods []*corev1.Pod) (template *corev1.Pod, variants int) {
 	if len(pods) == 1 {
-		return strip(id, pods[0]), 1
+		return asTemplate(id, pods[0]), 1
 	}
 	type variant struct {
 		template *corev1.Pod
@@ -30,7 +30,7 @@ func templateOf(id flowgraph.WorkloadID, pods []*corev1.Pod) (template *corev1.P
 	bySpec := map[string]int{}
 	var all []variant // in the order of the pods
 	for _, pod := range pods {
-		stripped := strip(id, pod)
+		stripped := asTemplate(id, pod)
 		// The spec of what was read from a file can always be written.
 		spec, _ := json.Marshal(&stripped.Spec)
 		i, known := bySpec[string(spec)]
@@ -53,9 +53,9 @@ func templateOf(id flowgraph.WorkloadID, pods []*corev1.Pod) (template *corev1.P
 	return all[best].template, len(all)
 }
 
-// strip returns a copy of a pod without what is its own, and without what a
+// asTemplate returns a copy of a pod without what is its own, and without what a
 // replay ignores.
-func strip(id flowgraph.WorkloadID, pod *corev1.Pod) *corev1.Pod {
+func asTemplate(id flowgraph.WorkloadID, pod *corev1.Pod) *corev1.Pod {
 	t := pod.DeepCopy()
 	t.ObjectMeta = metav1.ObjectMeta{
 		Namespace: id.Namespace, Name: id.Name, GenerateName: id.Name + "-",

@@ -12,10 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
-	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -97,9 +94,13 @@ func texts(value any) []string {
 
 // full returns an object of each kind with a text wherever there can be one.
 func full() []runtime.Object {
-	objects := []runtime.Object{
-		&corev1.Node{}, &corev1.Pod{}, &corev1.Namespace{}, &corev1.Service{}, &corev1.ReplicationController{}, &appsv1.ReplicaSet{},
-		&appsv1.StatefulSet{}, &appsv1.Deployment{}, &appsv1.DaemonSet{}, &policyv1.PodDisruptionBudget{}, &schedulingv1.PriorityClass{},
+	var objects []runtime.Object
+	for _, k := range kinds() {
+		for _, of := range k.types {
+			if o, ok := reflect.New(of.Elem()).Interface().(runtime.Object); ok && k.Kind != "DestinationRule" { // of which there is a test below
+				objects = append(objects, o)
+			}
+		}
 	}
 	for _, o := range objects {
 		kind := reflect.TypeOf(o).Elem().Name()
@@ -112,6 +113,43 @@ func full() []runtime.Object {
 		}
 	}
 	return objects
+}
+
+// TestTable checks what an entry must have, and that no two are about the same objects.
+func TestTable(t *testing.T) {
+	table := NewTable()
+	resources := map[string]bool{}
+	for i := range table.Kinds() {
+		k := &table.Kinds()[i]
+		named, err := k.Named("shop", "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if of := table.KindOf(named); of != k {
+			t.Errorf("an object of kind %s is found to be of kind %v", k.Kind, of)
+		}
+		if name := k.ResourceName(); resources[name] {
+			t.Errorf("two kinds are called %s", name)
+		}
+		resources[k.ResourceName()] = true
+		raw, err := json.Marshal(named)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := NewDecoder().Decode(raw)
+		if err != nil || (read == nil) != (k.read == nil) || read != nil && table.KindOf(read) != k {
+			t.Errorf("%s, once it is written and read: %T, %v", k.Kind, read, err)
+		}
+		renamed, err := NewAnonymizer([]byte("key")).Object(named)
+		if err != nil {
+			t.Errorf("%s: %v", k.Kind, err)
+		} else if raw, err := json.Marshal(renamed); err != nil || strings.Contains(string(raw), "web") {
+			t.Errorf("%s, renamed: %s, %v", k.Kind, raw, err)
+		}
+	}
+	if last := table.Kinds()[len(table.Kinds())-1]; last.Kind != "Pod" {
+		t.Errorf("%s is last; pods must be, which are made by all others", last.Kind)
+	}
 }
 
 // Of all texts that objects can have, those get into a recording that the golden
