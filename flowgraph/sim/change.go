@@ -36,7 +36,7 @@ func Changes(c *cluster.Cluster, before, after cluster.Assignment, level localit
 			continue
 		}
 		w := e.BytesPerSecond()
-		routing := m.routing(c.Workloads[ends[i].to].Routing)
+		routing := m.routing(was.route(ends[i]).Routing)
 		then, now := was.local(routing, ends[i], w, nil)[at], is.local(routing, ends[i], w, nil)[at]
 		edges = append(edges, Change{From: e.From, To: e.To, Total: w, Before: then, After: now})
 		for _, end := range slices.Compact([]int32{ends[i].from, ends[i].to}) {

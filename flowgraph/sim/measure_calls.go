@@ -2,6 +2,7 @@ package sim
 
 import (
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // byLevel is traffic that stays within the domains of each level, by its position.
@@ -25,7 +26,7 @@ func (p *placement) underModels(ends pair, w float64, sameNode *load) (local [mo
 		local[Uniform][k], local[FairLoad][k] = p.dividedLocal(ends, w, k)
 	}
 	local[SameNode] = p.preferredLocal(affinity.SameNode, ends, w, sameNode)
-	switch routing := p.c.Workloads[ends.to].Routing; routing {
+	switch routing := p.route(ends).Routing; routing {
 	case affinity.Uniform:
 		local[Configured] = local[Uniform]
 	case affinity.FairLoad:
@@ -87,7 +88,7 @@ func (p *placement) preferredLocal(routing affinity.Routing, ends pair, w float6
 	each := w / float64(p.wanted(ends.from))
 	rest := w
 	for _, caller := range p.at[atNode].places[ends.from] {
-		for _, e := range p.choose(routing, caller.domain, ends.to) {
+		for _, e := range p.choose(routing, caller.domain, ends) {
 			if e.part == 0 {
 				continue
 			}
@@ -95,7 +96,7 @@ func (p *placement) preferredLocal(routing affinity.Routing, ends pair, w float6
 			for k := range p.levels {
 				local[k] += calls * p.near(k, caller.domain, ends.to, e)
 			}
-			if e.level != nowhere && to != nil {
+			if e.level != nowhere && to != nil && !routing.IsFair() {
 				rest -= p.addNear(to, ends.to, e, calls)
 			}
 		}
@@ -124,13 +125,24 @@ type endpoints struct {
 	none int
 }
 
+// route is how calls of an edge are divided, whose ends are in the cluster.
+func (p *placement) route(ends pair) cluster.Route {
+	return p.c.Workloads[ends.to].RouteFrom(p.c.Workloads[ends.from].ID.Namespace)
+}
+
 // choose returns the endpoints that calls from a node go to: those nearest, and
-// under ZoneShare for the other part of the calls those outside the zone, if there
-// are any. What the zone keeps is what the callee's Shares have, where they are known.
-func (p *placement) choose(routing affinity.Routing, node, callee int32) [2]endpoints {
+// under ZoneShare and FairZone for the other part of the calls those outside the zone,
+// if there are any. What the zone keeps is what the callee's Shares have, where they
+// are known, or under FairZone affinity.ZoneKept.
+func (p *placement) choose(routing affinity.Routing, node int32, ends pair) [2]endpoints {
+	callee := ends.to
+	routing = routing.Given(p.wanted(callee))
 	preferring, kept := routing.Kept()
 	near := p.nearest(preferring, node, callee)
-	if shares := p.c.Workloads[callee].Shares; shares != nil && preferring != routing && near.level != nowhere {
+	if routing.IsFair() && near.level == p.zone {
+		kept = p.fairlyKept(near, node, ends)
+	}
+	if shares := p.route(ends).Shares; shares != nil && preferring != routing && near.level != nowhere {
 		part, ok := p.kept(shares, node, callee)
 		if !ok {
 			return [2]endpoints{{part: 1, level: nowhere, count: p.wanted(callee), none: nowhere}}
@@ -145,6 +157,16 @@ func (p *placement) choose(routing affinity.Routing, node, callee int32) [2]endp
 	}
 	near.part, others.part = kept, 1-kept
 	return [2]endpoints{near, others}
+}
+
+// fairlyKept is the part of the calls from the zone of a node that the endpoints there
+// get under FairZone.
+func (p *placement) fairlyKept(near endpoints, node int32, ends pair) float64 {
+	callers, callees := affinity.Replicas{Desired: p.wanted(ends.from)}, affinity.Replicas{Placed: near.count, Desired: p.wanted(ends.to)}
+	if k, found := p.at[p.zone].find(node, ends.from); found {
+		callers.Placed = p.at[p.zone].places[ends.from][k].pods
+	}
+	return affinity.ZoneKept(callers, callees)
 }
 
 // nearest returns the endpoints that calls from a node go to, as kube-proxy

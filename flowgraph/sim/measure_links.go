@@ -82,7 +82,7 @@ func (p *placement) remote(ends pair, w float64, calling, called func(node int32
 // staying is what stays of an edge on each node that has pods of both ends. What
 // reaches the callee's pods, from anywhere, is added to its load.
 func (p *placement) staying(ends pair, w float64, to *load) map[int32]float64 {
-	routing, at := p.c.Workloads[ends.to].Routing, &p.at[atNode]
+	routing, at := p.route(ends).Routing, &p.at[atNode]
 	stays := map[int32]float64{}
 	if routing == affinity.Uniform || routing == affinity.FairLoad {
 		to.addAll(w)
@@ -96,7 +96,7 @@ func (p *placement) staying(ends pair, w float64, to *load) map[int32]float64 {
 	p.preferredLocal(routing, ends, w, to)
 	for _, caller := range at.places[ends.from] {
 		calls := w * float64(caller.pods) / float64(p.wanted(ends.from))
-		for _, e := range p.choose(routing, caller.domain, ends.to) {
+		for _, e := range p.choose(routing, caller.domain, ends) {
 			if e.part > 0 {
 				stays[caller.domain] += calls * e.part * p.near(atNode, caller.domain, ends.to, e)
 			}

@@ -78,6 +78,7 @@ func randomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *cl
 func randomRouting(rng *rand.Rand) affinity.Routing {
 	all := []affinity.Routing{
 		affinity.Uniform, affinity.FairLoad, affinity.SameNode, affinity.SameZone, affinity.SameNodeOrAny, affinity.ZoneShare(rng.IntN(101)),
+		affinity.FairZone(rng.IntN(4)),
 	}
 	return all[rng.IntN(len(all))]
 }
@@ -160,7 +161,7 @@ func TestMeasureAgreesWithCut(t *testing.T) {
 				}
 			}
 		}
-		for _, routing := range []affinity.Routing{affinity.SameZone, affinity.SameNodeOrAny, affinity.ZoneShare(80), affinity.ZoneShare(0)} {
+		for _, routing := range []affinity.Routing{affinity.SameZone, affinity.SameNodeOrAny, affinity.ZoneShare(80), affinity.ZoneShare(0), affinity.FairZone(3)} {
 			for w := range c.Workloads {
 				c.Workloads[w].Routing, c.Workloads[w].Shares = routing, nil // the cut knows none
 			}
@@ -243,7 +244,7 @@ func podsLocal(c *cluster.Cluster, assigned cluster.Assignment, e flowgraph.Edge
 		case routing == affinity.Uniform:
 			sum += w / dFrom * endpoints / dTo
 		default:
-			for _, chosen := range chosenBy(c, routing, a, assigned[to], to, c.Workloads[to].Replicas) {
+			for _, chosen := range chosenBy(c, routing, a, assigned[to], to, c.Workloads[to].Replicas, inZone(c, a, assigned[from])/max(dFrom, float64(len(assigned[from])))) {
 				for _, b := range chosen.nodes {
 					if together(a, b) {
 						sum += w / max(dFrom, float64(len(assigned[from]))) * chosen.part / chosen.of
@@ -289,9 +290,19 @@ type chosen struct {
 	part  float64
 }
 
+// inZone counts the nodes, with repeats, in the zone of another one.
+func inZone(c *cluster.Cluster, with int32, nodes []int32) (n float64) {
+	for _, node := range nodes {
+		if share(c, locality.Zone, with, node) {
+			n++
+		}
+	}
+	return n
+}
+
 // chosenBy returns the endpoints that a caller's calls go to, where the routing
-// prefers a level.
-func chosenBy(c *cluster.Cluster, routing affinity.Routing, caller int32, endpoints []int32, callee int, wanted int32) []chosen {
+// prefers a level. callers is the part of all callers that is in its zone.
+func chosenBy(c *cluster.Cluster, routing affinity.Routing, caller int32, endpoints []int32, callee int, wanted int32, callers float64) []chosen {
 	all := float64(max(int(wanted), len(endpoints)))
 	preferred := map[affinity.Routing][]locality.Level{
 		affinity.SameNode: {locality.Node, locality.Zone}, affinity.SameZone: {locality.Zone}, affinity.SameNodeOrAny: {locality.Node},
@@ -302,6 +313,11 @@ func chosenBy(c *cluster.Cluster, routing affinity.Routing, caller int32, endpoi
 		if shares := c.Workloads[callee].Shares; shares != nil {
 			percent = percentOf(c, shares[c.Nodes[caller].Domain(locality.Zone)], caller, endpoints)
 		}
+	}
+	least := 0.0
+	if _, err := fmt.Sscanf(routing.String(), "FairZone(%f)", &least); err == nil && all >= least {
+		preferred[routing] = []locality.Level{locality.Zone}
+		percent = min(100, 100*inZone(c, caller, endpoints)/all/callers)
 	}
 	for _, level := range preferred[routing] {
 		var here, elsewhere []int32
@@ -378,7 +394,7 @@ func busiestPod(c *cluster.Cluster, assigned cluster.Assignment, to int, routing
 				give(w/float64(callers), nil)
 				continue
 			}
-			for _, chosen := range chosenBy(c, routing, assigned[from][i], nodes, to, 0) {
+			for _, chosen := range chosenBy(c, routing, assigned[from][i], nodes, to, 0, 1) {
 				give(w/float64(callers)*chosen.part, chosen.nodes)
 			}
 		}

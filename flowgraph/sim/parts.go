@@ -37,8 +37,8 @@ func Parts(c *cluster.Cluster, assigned cluster.Assignment, m Model) iter.Seq2[i
 
 func (p *placement) parts(ends pair, m Model, w float64) []Part {
 	routing := affinity.Uniform
-	if ends.to >= 0 {
-		routing = m.routing(p.c.Workloads[ends.to].Routing)
+	if ends.from >= 0 && ends.to >= 0 {
+		routing = m.routing(p.route(ends).Routing)
 	}
 	switch {
 	case ends.from < 0 || ends.to < 0 || ends.from == ends.to || routing == affinity.Uniform:
@@ -143,7 +143,7 @@ func (p *placement) preferredParts(routing affinity.Routing, ends pair, w float6
 	for _, a := range p.portions(ends.from) {
 		chosen := [2]endpoints{{part: 1, level: nowhere, count: p.wanted(ends.to), none: nowhere}}
 		if a.node != Anywhere {
-			chosen = p.choose(routing, a.node, ends.to)
+			chosen = p.choose(routing, a.node, ends)
 		}
 		for _, e := range chosen {
 			if e.part == 0 {

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -112,8 +113,8 @@ func (m *meter) sync(c *cluster.Cluster) {
 		m.known(c.Workloads[w].ID)
 	}
 	for w := range m.c.Workloads {
-		if was, is := &m.c.Workloads[w], &c.Workloads[w]; was.Routing != is.Routing || !was.Shares.Equal(is.Shares) {
-			was.Routing, was.Shares = is.Routing, is.Shares
+		if was, is := &m.c.Workloads[w], &c.Workloads[w]; !was.Route.Equal(is.Route) || !maps.EqualFunc(was.Exceptions, is.Exceptions, cluster.Route.Equal) {
+			was.Route, was.Exceptions = is.Route, is.Exceptions
 			m.touch(int32(w))
 		}
 	}
