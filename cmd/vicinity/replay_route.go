@@ -8,12 +8,12 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/informers"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
 
@@ -64,7 +64,7 @@ func parseRoute(arg string) (route, error) {
 // assume changes a Service to the policy, to which DestinationRules for it give way.
 func (r route) assume(s *corev1.Service) *corev1.Service {
 	changed := r.apply(s)
-	kube.IgnoreRules(changed)
+	routing.IgnoreRules(changed)
 	return changed
 }
 
@@ -72,12 +72,12 @@ func (r route) assume(s *corev1.Service) *corev1.Service {
 // gives way; DestinationRules do not.
 func (r route) apply(s *corev1.Service) *corev1.Service {
 	changed := s.DeepCopy()
-	delete(changed.Annotations, kube.TrafficDistributionAnnotation)
+	delete(changed.Annotations, routing.TrafficDistributionAnnotation)
 	changed.Spec.InternalTrafficPolicy, changed.Spec.TrafficDistribution = nil, nil
 	if r.policy != anyPolicy {
 		changed.Spec.TrafficDistribution = &r.policy
 	} else {
-		kube.PreferNothing(changed)
+		routing.PreferNothing(changed)
 	}
 	return changed
 }
@@ -140,8 +140,8 @@ func (in *replayInput) route(workloads []int, r route) (others []flowgraph.Workl
 	want := r.routing()
 	for _, i := range workloads {
 		w := &in.replayable.Cluster.Workloads[i]
-		routes.Route(w, in.replayable.Templates[i])
-		if w.Routing != want {
+		routes.Fill(w, in.replayable.Templates[i])
+		if w.Routing != want || w.Exceptions != nil {
 			others = append(others, w.ID)
 		}
 	}
@@ -158,38 +158,23 @@ func (in *replayInput) settable() ([]bool, error) {
 	}
 	settable := make([]bool, len(in.replayable.Templates))
 	for i, template := range in.replayable.Templates {
-		settable[i] = routes.Of(template) == near.routing()
+		settable[i] = routes.ByCaller(template).Routing == near.routing()
 	}
 	return settable, nil
 }
 
 // routes reads the input's Services, each as change returns it.
-func (in *replayInput) routes(change func(*corev1.Service) *corev1.Service) (kube.Routes, error) {
-	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
-	rules, err := kube.RulesAmong(in.replayable.Objects)
-	if err != nil {
-		return kube.Routes{}, err
-	}
-	routes, err := kube.NewRoutes(core, rules, kube.AllSettings())
-	if err != nil {
-		return kube.Routes{}, err
-	}
-	for _, object := range in.replayable.Objects {
-		var err error
-		switch object := object.(type) {
-		case *corev1.Service:
-			err = core.Services().Informer().GetIndexer().Add(change(object))
-		case *corev1.Namespace:
-			err = core.Namespaces().Informer().GetIndexer().Add(object)
-		}
-		if err != nil {
-			return kube.Routes{}, fmt.Errorf("indexing a %T: %w", object, err)
+func (in *replayInput) routes(change func(*corev1.Service) *corev1.Service) (routing.Routes, error) {
+	objects := slices.Clone(in.replayable.Objects)
+	for i, object := range objects {
+		if service, ok := object.(*corev1.Service); ok {
+			objects[i] = change(service)
 		}
 	}
-	return routes, nil
+	return routing.Among(objects, routing.AllPolicies())
 }
 
-func (r route) routing() affinity.Routing { return kube.RoutingOf(r.apply(&corev1.Service{})) }
+func (r route) routing() affinity.Routing { return routing.Of(r.apply(&corev1.Service{})) }
 
 // servicesOf returns the positions of the Services, among the objects, that a
 // route names: the one of that name, or else those of the workload.

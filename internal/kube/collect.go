@@ -10,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // maxObjects bounds how many objects are held; the largest clusters that
@@ -53,7 +55,7 @@ func (c *collector) add(h header, raw []byte) error {
 		return hold(c, h, raw, &o.DaemonSets, slimDaemonSet)
 	case header{"networking.istio.io/v1", "DestinationRule"}, header{"networking.istio.io/v1beta1", "DestinationRule"},
 		header{"networking.istio.io/v1alpha3", "DestinationRule"}:
-		return hold(c, h, raw, &o.DestinationRules, slimRule)
+		return c.holdRule(raw)
 	case header{"policy/v1", "PodDisruptionBudget"}, header{"scheduling.k8s.io/v1", "PriorityClass"}:
 		return nil // as recordings have them; nothing is evicted, and a pod's priority is in its spec
 	}
@@ -94,6 +96,26 @@ func hold[T any, P interface {
 		slim(object)
 	}
 	*into = append(*into, object)
+	return nil
+}
+
+// holdRule keeps a DestinationRule. Of one that is not of Istio's form only the name is
+// kept, so that it covers nothing.
+func (c *collector) holdRule(raw []byte) error {
+	if c.held++; c.held > maxObjects {
+		return fmt.Errorf("more than %d objects", maxObjects)
+	}
+	rule, err := routing.DecodeRule(raw)
+	if err != nil {
+		c.notes.add("a DestinationRule cannot be decoded, and is left out", nameOf(raw))
+	}
+	if rule.Name == "" {
+		return errors.New("a DestinationRule without a name")
+	}
+	if rule.Namespace == "" {
+		rule.Namespace = metav1.NamespaceDefault
+	}
+	c.objects.DestinationRules = append(c.objects.DestinationRules, rule)
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // History follows the objects of a cluster through a recording, and says of each
@@ -42,8 +43,8 @@ type History struct {
 
 	services   cache.SharedIndexInformer // as they are assumed to be
 	namespaces cache.SharedIndexInformer
-	rules      *DestinationRules
-	routes     Routes
+	rules      *routing.DestinationRules
+	routes     routing.Routes
 	reroute    bool    // what routes depend on has changed
 	changed    []int32 // workloads whose pods have other labels than before
 	where      string
@@ -97,10 +98,10 @@ func NewHistory(assume func(*corev1.Service) *corev1.Service) (*History, error) 
 	}
 	h.collector.keepReady = true
 	var err error
-	if h.rules, err = RulesAmong(nil); err != nil {
+	if h.rules, err = routing.RulesAmong(nil); err != nil {
 		return nil, err
 	}
-	h.routes, err = NewRoutes(core, h.rules, AllSettings())
+	h.routes, err = routing.NewRoutes(core, h.rules, routing.AllPolicies())
 	return h, err
 }
 
@@ -314,9 +315,9 @@ func (h *History) reroutes(c ObjectChange) error {
 	case *corev1.Namespace:
 		h.reroute = true
 		return c.Into(h.namespaces.GetIndexer())
-	case *DestinationRule:
+	case *routing.DestinationRule:
 		h.reroute = true
-		return h.rules.Put(c)
+		return c.Into(h.rules.Store())
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func (h *History) end() (Happened, error) {
 		}
 	}
 	for _, w := range h.changed {
-		h.routes.Route(&h.all.Cluster.Workloads[w], h.all.Templates[w])
+		h.routes.Fill(&h.all.Cluster.Workloads[w], h.all.Templates[w])
 	}
 	h.reroute, h.changed = false, nil
 	return h.happened, nil
@@ -166,7 +166,7 @@ func (h *History) route() error {
 		h.happened.Objects = append(h.happened.Objects, ObjectChange{Object: service})
 	}
 	for w, template := range h.all.Templates {
-		h.routes.Route(&h.all.Cluster.Workloads[w], template)
+		h.routes.Fill(&h.all.Cluster.Workloads[w], template)
 	}
 	return nil
 }

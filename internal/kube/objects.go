@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -22,7 +23,7 @@ type Objects struct {
 	StatefulSets           []*appsv1.StatefulSet
 	Deployments            []*appsv1.Deployment
 	DaemonSets             []*appsv1.DaemonSet
-	DestinationRules       []*DestinationRule
+	DestinationRules       []*routing.DestinationRule
 }
 
 // Replayable is a cluster from which a replay can start, as numbers and as

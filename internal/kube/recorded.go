@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // recordedAnnotations are those that are read: how Services and ReplicaSets are
@@ -15,7 +17,7 @@ import (
 // objects.
 func recordedAnnotations() [6]string {
 	return [...]string{
-		TrafficDistributionAnnotation,
+		routing.TrafficDistributionAnnotation,
 		corev1.AnnotationTopologyMode,
 		corev1.DeprecatedAnnotationTopologyAwareHints,
 		corev1.MirrorPodAnnotationKey,

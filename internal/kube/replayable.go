@@ -14,6 +14,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // maxReplicas bounds what one workload wants: a replay brings every pod.
@@ -25,18 +26,13 @@ const maxReplicas = 1_000_000
 // objects: Cluster.Edges is the caller's to fill.
 func (o *Objects) Cluster() (*Replayable, []Warning, error) {
 	t := &translation{
-		objects: o, position: map[string]int32{}, controllers: newControllers(o), services: newServices(o.Services),
+		objects: o, position: map[string]int32{}, controllers: newControllers(o),
 		result: &Replayable{Cluster: &cluster.Cluster{}},
 	}
-	rules, err := RulesAmong(o.lookedUp())
-	if err != nil {
+	var err error
+	if t.routes, err = routing.Among(o.lookedUp(), routing.AllPolicies()); err != nil {
 		return nil, nil, err
 	}
-	annotations := map[string]string{}
-	for _, n := range o.Namespaces {
-		annotations[n.Name] = n.Annotations[TrafficDistributionAnnotation]
-	}
-	t.surroundings = surroundings{AllSettings(), rules, func(namespace string) string { return annotations[namespace] }}
 	if err := t.nodes(); err != nil {
 		return nil, nil, err
 	}
@@ -66,10 +62,9 @@ type translation struct {
 	objects     *Objects
 	position    map[string]int32 // of a node, by name
 	controllers *controllers
-	services    services
-	surroundings
-	notes  notes
-	result *Replayable
+	routes      routing.Routes
+	notes       notes
+	result      *Replayable
 }
 
 func (t *translation) nodes() error {
@@ -137,7 +132,9 @@ func (t *translation) group() map[flowgraph.WorkloadID][]*corev1.Pod {
 func (t *translation) workload(id flowgraph.WorkloadID, pods []*corev1.Pod) error {
 	template, variants := templateOf(id, pods)
 	w := cluster.Workload{ID: id, Fixed: isFixed(pods[0])}
-	t.route(&w, template)
+	if t.routes.Fill(&w, template) {
+		t.notes.add("the Services of a workload differ in how calls to them are divided; that which keeps less is assumed", id.String())
+	}
 	wants, err := t.controllers.desired(id, pods)
 	if err != nil {
 		return err

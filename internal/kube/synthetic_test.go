@@ -12,6 +12,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // TestSyntheticIsReadBack translates objects back with the functions that read
@@ -63,7 +64,7 @@ func TestSyntheticIsReadBack(t *testing.T) {
 		if got := (cluster.Resources{MilliCPU: requests.Cpu().MilliValue(), Memory: requests.Memory().Value()}); got != w.Requests {
 			t.Errorf("a pod of %s asks for %+v, want %+v", w.ID, got, w.Requests)
 		}
-		if got := RoutingOf(services[w.ID]); got != w.Routing {
+		if got := routing.Of(services[w.ID]); got != w.Routing {
 			t.Errorf("calls to %s are routed %v, want %v", w.ID, got, w.Routing)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // WriteObjects writes a cluster as a List in JSON that ReadObjects reads: its
@@ -66,7 +68,7 @@ func (l *listWriter) item(object runtime.Object) {
 	if l.err != nil {
 		return
 	}
-	if _, ofIstio := object.(*DestinationRule); !ofIstio { // those say it
+	if _, ofIstio := object.(*routing.DestinationRule); !ofIstio { // those say it
 		kinds, _, err := scheme.Scheme.ObjectKinds(object)
 		if err != nil {
 			l.err = err

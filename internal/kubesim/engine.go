@@ -27,6 +27,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
@@ -51,7 +52,7 @@ type engine struct {
 	cache     schedulercache.Cache
 	snapshot  *schedulercache.Snapshot
 	objects   informers.SharedInformerFactory
-	rules     *kube.DestinationRules
+	rules     *routing.DestinationRules
 	nodes     []fwk.NodeInfo // used anew for each pod
 }
 
@@ -73,7 +74,7 @@ func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
 		there: map[int32]*corev1.Node{}, at: sim.Clock(),
 		engine: engine{cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot()},
 	}
-	rules, err := kube.RulesAmong(in.Objects)
+	rules, err := routing.RulesAmong(in.Objects)
 	if err != nil {
 		return nil, err
 	}
@@ -146,8 +147,8 @@ func (e *engine) put(c kube.ObjectChange) error {
 		informer = apps.ReplicaSets().Informer()
 	case *appsv1.StatefulSet:
 		informer = apps.StatefulSets().Informer()
-	case *kube.DestinationRule:
-		return e.rules.Put(c)
+	case *routing.DestinationRule:
+		return c.Into(e.rules.Store())
 	default:
 		return fmt.Errorf("no plugin looks up a %T", c.Object)
 	}

@@ -29,8 +29,8 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/destinationrules"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
@@ -41,7 +41,7 @@ type prediction struct {
 	calls   []mesh.Call
 	dynamic dynamic.Interface
 	prom    promv1.API
-	live    kube.Routes // as the plugin has them
+	live    routing.Routes // as the plugin has them
 }
 
 // testPrediction sets one routing policy after the other for all Services of an
@@ -185,13 +185,13 @@ func (p *prediction) watch(t *testing.T) {
 	t.Helper()
 	var err error
 	factory := informers.NewSharedInformerFactory(p.client, 0)
-	read := &kube.DestinationRules{}
-	if p.live, err = kube.NewRoutes(factory.Core().V1(), read, kube.AllSettings()); err != nil {
+	read := &routing.DestinationRules{}
+	if p.live, err = routing.NewRoutes(factory.Core().V1(), read, routing.AllPolicies()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	factory.Start(ctx.Done())
-	watcher := destinationrules.New(klog.Background(), read, p.client.Discovery(), p.client.AuthorizationV1().SelfSubjectAccessReviews(), p.dynamic)
+	watcher := routing.NewWatcher(klog.Background(), read, p.client.Discovery(), p.client.AuthorizationV1().SelfSubjectAccessReviews(), p.dynamic)
 	var running sync.WaitGroup
 	running.Go(func() { watcher.Run(ctx) })
 	t.Cleanup(func() {

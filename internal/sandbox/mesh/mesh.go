@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	networkingv1 "istio.io/client-go/pkg/apis/networking/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
@@ -39,7 +40,7 @@ type Mesh struct {
 
 	mu       sync.Mutex
 	calls    []Call
-	rules    map[flowgraph.WorkloadID]*kube.DestinationRule // by Service
+	rules    map[flowgraph.WorkloadID]*networkingv1.DestinationRule // by Service
 	counters counters
 }
 

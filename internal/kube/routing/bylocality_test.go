@@ -1,17 +1,16 @@
-package kube
+package routing
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
-// TestLocalityShares reads distribute from text, and as a dynamic client has it.
+// TestLocalityShares has a distribute for calls to shop/web.
 func TestLocalityShares(t *testing.T) {
 	cases := map[string]struct {
 		distribute string
@@ -38,70 +37,52 @@ func TestLocalityShares(t *testing.T) {
 		"110 % in all":             {"[{from: r/a, to: {r/a: 90, r/b: 20}}]", affinity.Uniform},
 		"a share of 0":             {"[{from: r/a, to: {r/a: 100, r/b: 0}}]", affinity.Uniform},
 		"to nothing":               {"[{from: r/a}]", affinity.Uniform},
-		"no numbers":               {"[{from: r/a, to: {r/a: many, r/b: 20}}]", affinity.Uniform},
-		"below 0":                  {"[{from: r/a, to: {r/a: 120, r/b: -20}}]", affinity.Uniform},
-		"very many":                {"[{from: r/a, to: {r/a: 4294967296, r/b: 100}}]", affinity.Uniform},
-		"another form":             {"{from: r/a}", affinity.Uniform},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			text, err := yaml.YAMLToJSON([]byte("metadata: {namespace: shop, name: web}\nspec: " + locally("{distribute: "+c.distribute+"}")))
-			if err != nil {
-				t.Fatal(err)
-			}
-			u := &unstructured.Unstructured{}
-			if err := u.UnmarshalJSON([]byte(`{"kind": "DestinationRule", ` + string(text[1:]))); err != nil {
-				t.Fatal(err)
-			}
-			read, err := ReadRule(u)
-			if got := ruled(t, "", read); got != c.want {
-				t.Errorf("calls are divided by %v, want %v (%v)", got, c.want, err)
-			}
-			again := &DestinationRule{}
-			if yaml.Unmarshal(text, again) != nil {
-				return // a file with it is rejected
-			}
-			if got := ruled(t, "", again); got != c.want {
-				t.Errorf("in a file, calls are divided by %v, want %v", got, c.want)
+			routes := among(t, service(t, "web", ""), rule(t, "shop", "web", 1, locally("{distribute: "+c.distribute+"}")))
+			if got := routes.Of(web(), "shop").Routing; got != c.want {
+				t.Errorf("calls are divided by %v, want %v", got, c.want)
 			}
 		})
 	}
 }
 
-// TestSharesInAClusterFile has rules for the only Service of web, but for one case.
-func TestSharesInAClusterFile(t *testing.T) {
+// TestShares has rules for the only Service of web, except in one case.
+func TestShares(t *testing.T) {
 	const (
-		service = "selector: {app: web}"
 		entries = "{distribute: [{from: r/a/*, to: {r/a/*: 80, r/b: 20}}, {from: r/b, to: {r/b: 100}}, {from: r/b, to: {r/a: 100}}]}"
 	)
 	want := cluster.Shares{"r/a": {"r/a": 80, "r/b": 20}, "r/b": {"r/b": 100}}
 	balancer := "loadBalancer: {localityLbSetting: " + entries + "}"
-	one := object("v1", "Service", "web", service)
+	one, two := []string{"web"}, []string{"web", "web2"}
 	cases := map[string]struct {
-		services, rule string
-		want           cluster.Shares
+		services []string
+		rule     string
+		want     cluster.Shares
 	}{
 		"of one rule":               {one, "host: web, trafficPolicy: {" + balancer + "}", want},
 		"a zone in two spellings":   {one, "host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: 50, r/a/*: 50}}]}}}", cluster.Shares{"r/a": {"r/a": 100}}},
 		"no rule":                   {one, "host: db, trafficPolicy: {" + balancer + "}", nil},
 		"no shares":                 {one, "host: web, trafficPolicy: {" + outliers + "}", nil},
-		"two Services":              {one + object("v1", "Service", "web2", service), "host: \"*\", trafficPolicy: {" + balancer + "}", nil},
+		"two Services":              {two, "host: \"*\", trafficPolicy: {" + balancer + "}", nil},
 		"every subset alike":        {one, "host: web, subsets: [{name: v1, trafficPolicy: {" + outliers + "}}], trafficPolicy: {" + balancer + "}", want},
 		"a subset of its own":       {one, "host: web, subsets: [{name: v1, trafficPolicy: {" + balancer + "}}], trafficPolicy: {" + outliers + "}", nil},
 		"a subset without":          {one, "host: web, trafficPolicy: {" + balancer + "}, subsets: [{name: v1, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true}}}}]", nil},
-		"for some callers":          {one, "host: web, workloadSelector: {}, trafficPolicy: {" + balancer + "}", nil},
+		"for some callers":          {one, "host: web, workloadSelector: {matchLabels: {app: x}}, trafficPolicy: {" + balancer + "}", nil},
 		"one is about a region":     {one, "host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: 80, s: 20}}]}}}", nil},
 		"the callers are of all":    {one, "host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: \"*\", to: {r/a: 80, r/b: 20}}]}}}", nil},
 		"zone-aware in their place": {one, "host: web, trafficPolicy: {loadBalancer: {zoneAwareLbSetting: {}, localityLbSetting: " + entries + "}}", nil},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			r, _, err := translate(t, twoNodes+c.services+object("apps/v1", "StatefulSet", "web", "replicas: 1")+
-				pod("web-0", "StatefulSet/web", "n1", "app: web")+object("networking.istio.io/v1", "DestinationRule", "web", c.rule))
-			if err != nil {
-				t.Fatal(err)
+			objects := []runtime.Object{rule(t, "shop", "web", 1, "{"+c.rule+"}")}
+			for _, name := range c.services {
+				objects = append(objects, service(t, name, ""))
 			}
-			if diff := cmp.Diff(c.want, r.Cluster.Workloads[0].Shares); diff != "" {
+			w := cluster.Workload{}
+			among(t, objects...).Fill(&w, web())
+			if diff := cmp.Diff(c.want, w.RouteFrom("shop").Shares); diff != "" {
 				t.Errorf("shares (-want +got):\n%s", diff)
 			}
 		})
