@@ -65,6 +65,8 @@ func (s *suite) testPrediction(t *testing.T) {
 		{"distribute, 80 % in the zone", `null`, setting + distribute([]int{80, 10, 10}, []int{10, 80, 10}, []int{10, 10, 80}) + `}`},
 		{"distribute, another share for each zone", `"PreferSameZone"`, setting + distribute([]int{90, 5, 5}, []int{30, 40, 30}) + `}`},
 		{"distribute without outlierDetection", `"PreferSameZone"`, `"loadBalancer": {"localityLbSetting": ` + distribute([]int{20, 40, 40}, []int{40, 20, 40}, []int{40, 40, 20}) + `}`},
+		{"zone-aware", `"PreferSameNode"`, `"loadBalancer": {"zoneAwareLbSetting": {"minClusterSize": 1}}`},
+		{"zone-aware with 6 endpoints", `null`, `"loadBalancer": {"zoneAwareLbSetting": {"enabled": true}}`},
 	}
 	least, most := 1.0, 0.0
 	for _, policy := range policies {
@@ -271,7 +273,8 @@ func (p *prediction) predict(t *testing.T) map[locality.Level]float64 {
 	eventually(t, "the plugin's routing is that of replay", func() error {
 		var errs []error
 		for i, w := range c.Workloads {
-			errs = append(errs, want("the routing of "+w.ID.Name, p.live.Of(replayable.Templates[i]), w.Routing))
+			live := p.live.Of(replayable.Templates[i], p.namespace)
+			errs = append(errs, want("the routing of "+w.ID.Name, live.Routing, w.RouteFrom(p.namespace).Routing))
 		}
 		return errors.Join(errs...)
 	})

@@ -100,6 +100,18 @@ func TestRuleOfTheCaller(t *testing.T) {
 		"the more specific, though not exported here": {"", []placed{{"shop", 2, "{host: web, exportTo: [front], trafficPolicy: {" + byNode + "}}"}, {"shop", 1, everyHost(outliers, "")}}, byCaller{"shop": zone, "front": node, "*": any}},
 		"the more specific, if it is private":         {"", []placed{{"shop", 2, "{host: web, exportTo: ['.'], trafficPolicy: {" + byNode + "}}"}, {"shop", 1, everyHost(outliers, "")}}, byCaller{"shop": node, "*": zone}},
 
+		"the more specific, exported to itself alone": {
+			"", []placed{{"shop", 2, "{host: web, exportTo: [shop], trafficPolicy: {" + byNode + "}}"}, {"shop", 1, everyHost(outliers, "")}},
+			byCaller{"shop": node, "*": zone},
+		},
+		"merged into one with a selector, and for the others too": {
+			"", []placed{{"shop", 1, "{host: web" + forApp + "}"}, {"shop", 2, "{host: web, exportTo: ['.', front], trafficPolicy: {" + outliers + "}}"}},
+			byCaller{"shop": zone, "front": zone, "*": any},
+		},
+		"merged into one with a selector, as exported alike, and gone": {
+			"", []placed{{"shop", 1, "{host: web" + forApp + "}"}, {"shop", 2, "{host: web, exportTo: ['.'], trafficPolicy: {" + outliers + "}}"}},
+			byCaller{"shop": any, "*": any},
+		},
 		"the older first":                      {"", []placed{{"shop", 2, toNode}, {"shop", 1, toZone}}, byCaller{"*": zone}},
 		"the older without a policy":           {"", []placed{{"shop", 2, toNode}, {"shop", 1, "{host: web}"}}, byCaller{"*": node}},
 		"the younger's subsets":                {"", []placed{{"shop", 1, toZone}, {"shop", 2, "{host: web, subsets: [{name: v1, trafficPolicy: {" + off + "}}]}"}}, byCaller{"*": any}},

@@ -179,8 +179,12 @@ func (m *Mesh) call(call Call, dt time.Duration, clients map[flowgraph.WorkloadI
 		return
 	}
 	from, _ := name(call.From)
+	var calling []locality.Locality
 	for _, client := range clients[from] {
-		for i, part := range m.divide(service, client.at, places) {
+		calling = append(calling, client.at)
+	}
+	for _, client := range clients[from] {
+		for i, part := range m.divide(service, client.at, calling, places) {
 			if part > 0 {
 				m.counters.between(client, servers[i], target, call.Protocol, amount(requests/float64(len(clients[from]))*part))
 			}

@@ -19,7 +19,7 @@ const rulesInterval = time.Second
 
 // readRules reads the DestinationRules, where the API server has the kind. Of them
 // the mesh follows those that stand beside their Service and name it alone, and in
-// these localityLbSetting and outlierDetection, for all ports.
+// these localityLbSetting, zoneAwareLbSetting and outlierDetection, for all ports.
 func (m *Mesh) readRules(ctx context.Context) {
 	server := m.client.Discovery().RESTClient()
 	if server == nil { // that of a fake client
