@@ -29,8 +29,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/internal/destinationrules"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
@@ -124,7 +123,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		opts.Metrics = nil
 	}
 
-	rules := &kube.DestinationRules{}
+	rules := &routing.DestinationRules{}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cc, sched, err := app.Setup(ctx, opts, func(registry runtime.Registry) error {
@@ -167,7 +166,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 
 // watchRules keeps Istio's DestinationRules up to date until ctx ends. Without them
 // a scheduler still schedules.
-func watchRules(ctx context.Context, client kubernetes.Interface, config *rest.Config, rules *kube.DestinationRules) {
+func watchRules(ctx context.Context, client kubernetes.Interface, config *rest.Config, rules *routing.DestinationRules) {
 	logger := klog.FromContext(ctx)
 	dynamicClient, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -175,7 +174,7 @@ func watchRules(ctx context.Context, client kubernetes.Interface, config *rest.C
 		return
 	}
 	reviews := client.AuthorizationV1().SelfSubjectAccessReviews()
-	destinationrules.New(logger, rules, client.Discovery(), reviews, dynamicClient).Run(ctx)
+	routing.NewWatcher(logger, rules, client.Discovery(), reviews, dynamicClient).Run(ctx)
 }
 
 // inFile makes an error name the configuration file that it is about, if there

@@ -14,6 +14,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
 
@@ -64,7 +65,7 @@ func parseRoute(arg string) (route, error) {
 // assume changes a Service to the policy, to which DestinationRules for it give way.
 func (r route) assume(s *corev1.Service) *corev1.Service {
 	changed := r.apply(s)
-	kube.IgnoreRules(changed)
+	routing.IgnoreRules(changed)
 	return changed
 }
 
@@ -72,12 +73,12 @@ func (r route) assume(s *corev1.Service) *corev1.Service {
 // gives way; DestinationRules do not.
 func (r route) apply(s *corev1.Service) *corev1.Service {
 	changed := s.DeepCopy()
-	delete(changed.Annotations, kube.TrafficDistributionAnnotation)
+	delete(changed.Annotations, routing.TrafficDistributionAnnotation)
 	changed.Spec.InternalTrafficPolicy, changed.Spec.TrafficDistribution = nil, nil
 	if r.policy != anyPolicy {
 		changed.Spec.TrafficDistribution = &r.policy
 	} else {
-		kube.PreferNothing(changed)
+		routing.PreferNothing(changed)
 	}
 	return changed
 }
@@ -140,7 +141,7 @@ func (in *replayInput) route(workloads []int, r route) (others []flowgraph.Workl
 	want := r.routing()
 	for _, i := range workloads {
 		w := &in.replayable.Cluster.Workloads[i]
-		routes.Route(w, in.replayable.Templates[i])
+		routes.Fill(w, in.replayable.Templates[i])
 		if w.Routing != want {
 			others = append(others, w.ID)
 		}
@@ -158,29 +159,29 @@ func (in *replayInput) settable() ([]bool, error) {
 	}
 	settable := make([]bool, len(in.replayable.Templates))
 	for i, template := range in.replayable.Templates {
-		settable[i] = routes.Of(template) == near.routing()
+		settable[i] = routes.ByCaller(template).Routing == near.routing()
 	}
 	return settable, nil
 }
 
 // routes reads the input's Services, each as change returns it.
-func (in *replayInput) routes(change func(*corev1.Service) *corev1.Service) (kube.Routes, error) {
+func (in *replayInput) routes(change func(*corev1.Service) *corev1.Service) (routing.Routes, error) {
 	stores, err := objects.NewStores()
 	if err != nil {
-		return kube.Routes{}, err
+		return routing.Routes{}, err
 	}
 	for _, object := range in.replayable.Objects {
 		if service, ok := object.(*corev1.Service); ok {
 			object = change(service)
 		}
 		if err := stores.Put(kube.ObjectChange{Object: object}); err != nil {
-			return kube.Routes{}, err
+			return routing.Routes{}, err
 		}
 	}
 	return stores.Routes()
 }
 
-func (r route) routing() affinity.Routing { return kube.RoutingOf(r.apply(&corev1.Service{})) }
+func (r route) routing() affinity.Routing { return routing.Of(r.apply(&corev1.Service{})) }
 
 // servicesOf returns the positions of the Services, among the objects, that a
 // route names: the one of that name, or else those of the workload.

@@ -39,6 +39,8 @@ const (
 	SameNodeOrAny
 	// firstZoneShare is ZoneShare(0); those of 1 to 100 percent follow it.
 	firstZoneShare
+	// firstFairZone is FairZone(0); those of more endpoints follow it.
+	firstFairZone = firstZoneShare + allPercent + 1
 )
 
 // allPercent is all calls.
@@ -62,7 +64,7 @@ func (r Routing) Kept() (near Routing, part float64) {
 
 // percent is what ZoneShare was given, and more than all for other routings.
 func (r Routing) percent() int {
-	if r < firstZoneShare {
+	if r < firstZoneShare || r >= firstFairZone {
 		return allPercent + 1
 	}
 	return int(r - firstZoneShare)
@@ -74,6 +76,9 @@ func Least(r, other Routing) Routing {
 	near, _ := r.Kept()
 	otherNear, _ := other.Kept()
 	prefers := func(level locality.Level) bool { return near.Prefers(level) && otherNear.Prefers(level) }
+	if r.isFairZone() || other.isFairZone() {
+		return leastFairZone(r, other)
+	}
 	switch {
 	case prefers(locality.Node) && prefers(locality.Zone):
 		return SameNode
@@ -92,7 +97,8 @@ func Least(r, other Routing) Routing {
 // Prefers reports whether every call stays within the caller's domain of a level when
 // an endpoint is there. Where it does not, but does at a wider level, calls are
 // divided evenly over the endpoints in the wider domain. Of the levels of node
-// labels, only FairLoad prefers those that are nearer than the zone.
+// labels, only FairLoad prefers those that are nearer than the zone. FairLoad and
+// FairZone prefer a domain up to the fair share of its endpoints.
 func (r Routing) Prefers(level locality.Level) bool {
 	switch r {
 	case FairLoad:
@@ -104,7 +110,7 @@ func (r Routing) Prefers(level locality.Level) bool {
 	case SameNodeOrAny:
 		return level == locality.Node
 	default:
-		return false
+		return r.isFairZone() && level >= locality.Zone && level != locality.Remote
 	}
 }
 
@@ -124,6 +130,9 @@ func (r Routing) String() string {
 	}
 	if percent := r.percent(); percent <= allPercent {
 		return fmt.Sprintf("ZoneShare(%d)", percent)
+	}
+	if r.isFairZone() {
+		return fmt.Sprintf("FairZone(%d)", r.leastEndpoints())
 	}
 	return fmt.Sprintf("Routing(%d)", int(r))
 }
@@ -152,16 +161,16 @@ func (r Replicas) plusOne() Replicas { return Replicas{r.Placed + 1, r.Desired} 
 // Local is the traffic of an edge of rate w that stays in a domain:
 //
 //	Uniform   w (xa/da)(xb/db)
-//	FairLoad  w min(xa/da, xb/db)
+//	FairLoad  w min(xa/da, xb/db), and FairZone
 //	the others  w xa/da where xb >= 1, else 0: a calls b
 //
 // It is for domains of the levels that the routing prefers, or for Uniform, where
 // db may also be how many of b there are in a wider domain that is preferred.
 func Local(routing Routing, w float64, a, b Replicas) float64 {
-	switch routing {
-	case FairLoad:
+	switch {
+	case routing == FairLoad, routing.isFairZone():
 		return w * min(a.Share(), b.Share())
-	case SameNode, SameZone, SameNodeOrAny:
+	case routing == SameNode, routing == SameZone, routing == SameNodeOrAny:
 		if b.Placed < 1 {
 			return 0
 		}

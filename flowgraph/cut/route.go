@@ -38,13 +38,17 @@ type choice struct {
 	// levels are the positions of the levels that are preferred, the nearest first.
 	levels [2]int
 	count  int
+	// fair says that a zone keeps calls up to the fair share of its endpoints, and that
+	// the others go where endpoints have fewer callers than their share: FairZone.
+	fair bool
 }
 
 // choiceOf returns how calls of an edge are divided by a route that is not fair load.
 func (l *Layout) choiceOf(route cluster.Route, e ends) choice {
-	near, kept := route.Routing.Kept()
-	c := choice{ends: e, kept: kept}
-	if near != route.Routing && route.Shares != nil {
+	routing := route.Routing.Given(l.pods[e.to])
+	near, kept := routing.Kept()
+	c := choice{ends: e, kept: kept, fair: routing.IsFair()}
+	if near != routing && route.Shares != nil {
 		c.shares = route.Shares
 		return c
 	}
@@ -70,6 +74,9 @@ func (l *Layout) choose(c *choice, node int32) []target {
 		here := target{part: c.kept, level: level, domain: domain, count: l.count[level][domain]}
 		if here.count == 0 || !d.isKnown[domain] {
 			continue
+		}
+		if c.fair {
+			return l.fairly(c.ends, here)
 		}
 		elsewhere := here
 		elsewhere.part, elsewhere.outside, elsewhere.count = 1-c.kept, true, l.pods[c.ends.to]-here.count
@@ -116,6 +123,50 @@ func (l *Layout) byShares(shares cluster.Shares, node, callee int32) bool {
 		l.targets[i].part /= sum
 	}
 	return sum > 0
+}
+
+// fairly divides the calls from a zone as Envoy's zone-aware routing does (its
+// documentation of zone aware load balancing): with x of all callers and y of all
+// endpoints in a zone, the endpoints of the caller's zone get the part y/x of the calls
+// from there, at most all, and those of other zones the rest in proportion to y - x, as
+// far as that is more than 0. Nodes without a zone are one zone together.
+func (l *Layout) fairly(e ends, here target) []target {
+	a, b := float64(l.pods[e.from]), float64(l.pods[e.to])
+	x := float64(podsIn(l.at(l.zone, e.from), here.domain)) / a
+	here.part = min(float64(here.count)/b/x, 1)
+	l.targets = append(l.targets, here)
+	if here.part == 1 {
+		return l.targets
+	}
+	isKnown, free := l.domains[l.zone].isKnown, 0.0
+	hidden := max(float64(l.hidden[l.zone][e.to])/b-float64(l.hidden[l.zone][e.from])/a, 0)
+	for _, p := range l.at(l.zone, e.to) {
+		t := target{level: l.zone, domain: p.domain, count: p.pods}
+		switch {
+		case p.domain == here.domain:
+			continue
+		case isKnown[p.domain]:
+			t.part = float64(p.pods)/b - float64(podsIn(l.at(l.zone, e.from), p.domain))/a
+		default:
+			t.part = hidden * float64(p.pods) / float64(l.hidden[l.zone][e.to])
+		}
+		if t.part > 0 {
+			l.targets = append(l.targets, t)
+			free += t.part
+		}
+	}
+	for i := range l.targets[1:] {
+		l.targets[i+1].part *= (1 - here.part) / free
+	}
+	return l.targets
+}
+
+// podsIn is how many pods are in a domain.
+func podsIn(places []tally, domain int32) int32 {
+	if i, found := find(places, domain); found {
+		return places[i].pods
+	}
+	return 0
 }
 
 // near is the part of a target's endpoints that are in the caller's domain of a

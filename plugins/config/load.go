@@ -119,6 +119,10 @@ func checkStruct(path *field.Path, raw json.RawMessage, t reflect.Type) field.Er
 			child = path.Child(key)
 		}
 		fieldType, known := fields[key]
+		if now, renamed := renamedFields(t)[key]; renamed {
+			errs = append(errs, &field.Error{Type: field.ErrorTypeForbidden, Field: child.String(), Detail: "is called " + now + " now; rename it"})
+			continue
+		}
 		if !known {
 			errs = append(errs, &field.Error{
 				Type: field.ErrorTypeForbidden, Field: child.String(),
@@ -129,6 +133,15 @@ func checkStruct(path *field.Path, raw json.RawMessage, t reflect.Type) field.Er
 		errs = append(errs, check(child, entries[key], fieldType)...)
 	}
 	return errs
+}
+
+// renamedFields returns the names that fields of a struct have now, by those that they
+// had before.
+func renamedFields(t reflect.Type) map[string]string {
+	if r, ok := reflect.New(t).Interface().(interface{ RenamedFields() map[string]string }); ok {
+		return r.RenamedFields()
+	}
+	return nil
 }
 
 // jsonFields returns the fields of a struct by their JSON names, those of

@@ -12,6 +12,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // gains is what one more pod of a workload is worth.
@@ -37,15 +38,15 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, c
 	p.links.start(x, all, p.scorer.links.on && x == p.index)
 	var rate float64
 	for j, rates := range snap.Callees(i) {
-		e := edge{w: p.scorer.weight(rates), rates: rates, calls: true, desired: desired}
+		e := edge{w: p.scorer.weight(rates), rates: rates, calls: true, desired: desired, from: snap.ID(i).Namespace}
 		rate += e.w
 		p.links.add(e)
 		p.addEdge(x, peer{j, snap.ID(j)}, e, now)
 	}
-	called := edge{desired: desired, routing: p.routing(pod)}
+	routes := p.routesTo(pod)
 	for j, rates := range snap.Callers(i) {
-		e := called
-		e.w, e.rates = p.scorer.weight(rates), rates
+		e := edge{w: p.scorer.weight(rates), rates: rates, desired: desired, from: snap.ID(j).Namespace}
+		e.routing = routes.From(e.from).Routing.Given(desired)
 		rate += e.w
 		p.links.add(e)
 		p.addEdge(x, peer{j, snap.ID(j)}, e, now)
@@ -69,7 +70,8 @@ func (p *Plugin) gains(snap *flowgraph.Snapshot, i int, pod *v1.Pod, x *index, c
 type edge struct {
 	w           float64 // bytes per second
 	rates       flowgraph.Rates
-	calls       bool // the pod's workload calls the peer, rather than the reverse
+	calls       bool   // the pod's workload calls the peer, rather than the reverse
+	from        string // namespace of the caller
 	routing     affinity.Routing
 	desired     int32 // pods of the pod's workload
 	peerDesired int32
@@ -136,17 +138,17 @@ func (p *Plugin) complete(e *edge, peer peer, places []placement, now time.Time)
 		e.peerDesired = total(places)
 	}
 	if e.calls {
-		e.routing = asked.routing
+		e.routing = asked.routes.From(e.from).Routing.Given(e.peerDesired)
 	}
 	return e.peerDesired > 0
 }
 
-// routing is how calls to the workload of a pod are divided.
-func (p *Plugin) routing(pod *v1.Pod) affinity.Routing {
+// routesTo is how calls to the workload of a pod are divided.
+func (p *Plugin) routesTo(pod *v1.Pod) routing.ByCaller {
 	if p.scorer.auto {
-		return p.routes.Of(pod)
+		return p.routes.ByCaller(pod)
 	}
-	return p.scorer.routing
+	return routing.Everywhere(p.scorer.routing)
 }
 
 // limits returns how many of a workload's pods draw no more of them to a node and to
@@ -185,10 +187,10 @@ const wantFor = time.Second
 // want is how many pods a workload wanted when it was last asked, 0 when nobody
 // knew, and how calls to it were divided.
 type want struct {
-	pod     *v1.Pod // of the workload; another snapshot has other numbers
-	pods    int32
-	routing affinity.Routing
-	at      time.Time
+	pod    *v1.Pod // of the workload; another snapshot has other numbers
+	pods   int32
+	routes routing.ByCaller
+	at     time.Time
 }
 
 // wants is what a workload wants by its controller and its Services, given a pod of
@@ -200,7 +202,7 @@ func (p *Plugin) wants(peer peer, pod *v1.Pod, now time.Time) want {
 	last := &p.wanted[peer.number]
 	if last.pod != pod || now.Sub(last.at).Abs() >= wantFor {
 		pods, _ := p.replicas.Desired(peer.id, pod)
-		*last = want{pod: pod, pods: pods, routing: p.routing(pod), at: now}
+		*last = want{pod: pod, pods: pods, routes: p.routesTo(pod), at: now}
 	}
 	return *last
 }
@@ -266,20 +268,27 @@ func (l *levelGains) addEdge(s scorer, e edge, zones *levelGains) {
 		own := before(l.own.pods[d], e.desired)
 		peer := affinity.Replicas{Placed: l.peer.pods[d], Desired: e.peerDesired}
 		if inZone {
-			zones.divide(e.calls, l.peer.at[d], &own, &peer)
+			zones.divide(e, l.peer.at[d], &own, &peer)
 		}
 		l.gains[d] += s.gain(e, own, peer, prefers)
 	}
 }
 
 // divide has calls divided over the callee's pods in the zone of a node instead of
-// over all, the pod itself included where it is called.
-func (l *levelGains) divide(calls bool, slot int32, own, peer *affinity.Replicas) {
+// over all, the pod itself included where it is called. Where the load is fair, calls that
+// leave the zone count as divided over more endpoints than there are.
+func (l *levelGains) divide(e edge, slot int32, own, peer *affinity.Replicas) {
 	zone := l.index.where[l.position][slot]
 	switch {
 	case zone == noDomain:
-	case calls:
+	case e.calls && e.routing.IsFair():
+		callers := affinity.Replicas{Placed: l.own.pods[zone] + 1, Desired: e.desired}
+		peer.Desired = affinity.ZoneEndpoints(callers, affinity.Replicas{Placed: l.peer.pods[zone], Desired: e.peerDesired})
+	case e.calls:
 		peer.Desired = l.peer.pods[zone]
+	case e.routing.IsFair():
+		callers := affinity.Replicas{Placed: l.peer.pods[zone], Desired: e.peerDesired}
+		own.Desired = affinity.ZoneEndpoints(callers, affinity.Replicas{Placed: l.own.pods[zone] + 1, Desired: e.desired})
 	default:
 		own.Desired = l.own.pods[zone] + 1
 	}

@@ -9,15 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	v1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/yaml"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // distribute gives workloads Services of which calls stay in their zone by so many
@@ -27,15 +26,11 @@ func (c *cluster) distribute(args string, percent int, names ...string) *Plugin 
 	var rules []runtime.Object
 	for _, name := range names {
 		c.route(name, "")
-		rule := &kube.DestinationRule{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-		text := fmt.Sprintf(`{host: %s, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: %d, r/b: %d}}]}}}}`, name, percent, 100-percent)
-		if err := yaml.Unmarshal([]byte(text), &rule.Spec); err != nil {
-			c.Fatal(err)
-		}
-		rules = append(rules, rule)
+		spec := fmt.Sprintf(`{host: %s, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: %d, r/b: %d}}]}}}}`, name, percent, 100-percent)
+		rules = append(rules, destinationRule(c, namespace, name, spec))
 	}
 	var err error
-	if c.rules, err = kube.RulesAmong(rules); err != nil {
+	if c.rules, err = routing.RulesAmong(rules); err != nil {
 		c.Fatal(err)
 	}
 	return c.newPlugin(args)

@@ -9,11 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
-	"sigs.k8s.io/yaml"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
@@ -236,30 +233,23 @@ func TestGainsOfAnEndpoint(t *testing.T) {
 	}
 }
 
-// TestGainsFollowTheSettings has the Service of db prefer the node, and a
+// TestGainsFollowTheRoutingPolicies has the Service of db prefer the node, and a
 // DestinationRule, which comes first, prefer nothing: what is honoured counts.
-func TestGainsFollowTheSettings(t *testing.T) {
+func TestGainsFollowTheRoutingPolicies(t *testing.T) {
 	const args = allOfIt + ", closeness: {zone: 0, region: 0}"
 	c := newCluster(t, args)
 	c.assign("n1@r/a: db; n2@r/b: db*3")
 	c.desire("web=2 db=4")
 	c.route("db", v1.ServiceTrafficDistributionPreferSameNode)
 	c.traffic("web -> db 120B/s")
-	rule := &kube.DestinationRule{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "db"}}
-	if err := yaml.Unmarshal([]byte(`{host: db, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: false}}}}`), &rule.Spec); err != nil {
-		t.Fatal(err)
-	}
-	var err error
-	if c.rules, err = kube.RulesAmong([]runtime.Object{rule}); err != nil {
-		t.Fatal(err)
-	}
+	c.rule(namespace, `{host: db, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: false}}}}`)
 	// A pod of web calls with 60 B/s: to the node's db as far as their fair share
 	// reaches, or by their part of all db.
 	for settings, want := range map[string]map[string]float64{
-		"":                                   {"n1": 15, "n2": 45},
-		", honours: [DestinationRules]":      {"n1": 15, "n2": 45},
-		", honours: [TrafficDistribution]":   {"n1": 30, "n2": 60},
-		", honours: [InternalTrafficPolicy]": {"n1": 15, "n2": 45},
+		"":                                      {"n1": 15, "n2": 45},
+		", routingPolicies: [DestinationRules]": {"n1": 15, "n2": 45},
+		", routingPolicies: [TrafficDistribution]":   {"n1": 30, "n2": 60},
+		", routingPolicies: [InternalTrafficPolicy]": {"n1": 15, "n2": 45},
 	} {
 		if diff := cmp.Diff(want, c.gains(c.newPlugin(args+settings), c.pod("web"))); diff != "" {
 			t.Errorf("%q: gains (-want +got):\n%s", settings, diff)

@@ -26,7 +26,7 @@ import (
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 const (
@@ -57,7 +57,7 @@ type cluster struct {
 	cache     cache.Cache
 	snapshot  *cache.Snapshot
 	informers informers.SharedInformerFactory
-	rules     *kube.DestinationRules
+	rules     *routing.DestinationRules
 	store     *flowgraph.Store
 	registry  metrics.KubeRegistry
 	metrics   *Metrics

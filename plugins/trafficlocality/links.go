@@ -204,13 +204,13 @@ func (p *Plugin) load(snap *flowgraph.Snapshot, x *index, slot int32, now time.T
 	l.look(snap, x, slot)
 	var sum traffic
 	for _, i := range l.present {
-		own, _ := p.there(snap, x, int(i), now)
+		own, _ := p.there(snap, x, int(i), "", now)
 		share := own.Share()
 		sum.out += share * l.totals[i].out
 		sum.in += share * l.totals[i].in
 		for j, r := range snap.Callees(int(i)) {
 			if l.counts[j] > 0 {
-				callee, routing := p.there(snap, x, j, now)
+				callee, routing := p.there(snap, x, j, snap.ID(int(i)).Namespace, now)
 				sum.stays(affinity.Local(routing, r.BytesPerSecond(), own, callee))
 			}
 		}
@@ -263,8 +263,8 @@ func (l *links) look(snap *flowgraph.Snapshot, x *index, slot int32) {
 }
 
 // there is how many pods of a workload the node has that was looked at, of how many,
-// and how calls to it are divided over nodes.
-func (p *Plugin) there(snap *flowgraph.Snapshot, x *index, i int, now time.Time) (affinity.Replicas, affinity.Routing) {
+// and how calls to it from a namespace are divided over nodes.
+func (p *Plugin) there(snap *flowgraph.Snapshot, x *index, i int, caller string, now time.Time) (affinity.Replicas, affinity.Routing) {
 	id := snap.ID(i)
 	places := x.lookup(id)
 	asked := p.wants(peer{i, id}, places[0].pod, now)
@@ -272,7 +272,7 @@ func (p *Plugin) there(snap *flowgraph.Snapshot, x *index, i int, now time.Time)
 	if r.Desired <= 0 {
 		r.Desired = total(places)
 	}
-	if asked.routing.Prefers(locality.Node) {
+	if asked.routes.From(caller).Routing.Prefers(locality.Node) {
 		return r, affinity.FairLoad
 	}
 	return r, affinity.Uniform

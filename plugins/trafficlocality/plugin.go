@@ -15,6 +15,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/config/validation"
@@ -35,7 +36,7 @@ type Plugin struct {
 	store    *flowgraph.Store
 	nodes    fwk.SharedLister
 	replicas kube.Replicas
-	routes   kube.Routes
+	routes   routing.Routes
 	now      func() time.Time
 	metrics  *Metrics
 
@@ -55,7 +56,7 @@ type Dependencies struct {
 	// Store holds the traffic graph.
 	Store *flowgraph.Store
 	// Rules are Istio's DestinationRules; nil is none.
-	Rules *kube.DestinationRules
+	Rules *routing.DestinationRules
 	// Now returns the current time.
 	Now func() time.Time
 	// Metrics counts what the plugins do.
@@ -72,7 +73,7 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 			return nil, fmt.Errorf("%s: %w", configv1.TrafficLocalityArgsKind, err)
 		}
 		apps := handle.SharedInformerFactory().Apps().V1()
-		routes, err := kube.NewRoutes(handle.SharedInformerFactory().Core().V1(), d.Rules, settings(args.Honours))
+		routes, err := routing.NewRoutes(handle.SharedInformerFactory().Core().V1(), d.Rules, policies(args))
 		if err != nil {
 			return nil, err
 		}
@@ -128,14 +129,28 @@ func DecodeArgs(obj runtime.Object) (*configv1.TrafficLocalityArgs, error) {
 	return args, nil
 }
 
-// settings translates what counts.
-func settings(honours []configv1.Setting) kube.Settings {
-	return kube.Settings{
-		InternalTrafficPolicy: slices.Contains(honours, configv1.SettingInternalTrafficPolicy),
-		TrafficDistribution:   slices.Contains(honours, configv1.SettingTrafficDistribution),
-		Annotation:            slices.Contains(honours, configv1.SettingAnnotation),
-		DestinationRules:      slices.Contains(honours, configv1.SettingDestinationRules),
+// policies translates what counts.
+func policies(a *configv1.TrafficLocalityArgs) routing.Policies {
+	counts := func(p configv1.RoutingPolicy) bool { return slices.Contains(a.RoutingPolicies, p) }
+	return routing.Policies{
+		InternalTrafficPolicy: counts(configv1.RoutingPolicyInternalTrafficPolicy),
+		TrafficDistribution:   counts(configv1.RoutingPolicyTrafficDistribution),
+		Annotation:            counts(configv1.RoutingPolicyAnnotation),
+		DestinationRules:      counts(configv1.RoutingPolicyDestinationRules),
+		Mesh:                  mesh(a.Istio),
 	}
+}
+
+// mesh translates what Istio's MeshConfig says; nil is nothing.
+func mesh(i *configv1.Istio) routing.Mesh {
+	if i == nil {
+		return routing.Mesh{}
+	}
+	m := routing.Mesh{RootNamespace: i.RootNamespace}
+	if s := i.ZoneAwareLbSetting; s != nil {
+		m.ZoneAware = &routing.ZoneAware{Enabled: *s.Enabled, MinClusterSize: int(*s.MinClusterSize)}
+	}
+	return m
 }
 
 // Name returns the plugin's name.

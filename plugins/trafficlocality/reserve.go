@@ -236,14 +236,14 @@ func (p *Plugin) offers(snap *flowgraph.Snapshot, x *index, i int, desired int32
 	r := &p.reserved
 	r.offers = r.offers[:0]
 	for j, rates := range snap.Callees(i) {
-		e := edge{w: p.scorer.weight(rates), calls: true, desired: desired}
+		e := edge{w: p.scorer.weight(rates), calls: true, desired: desired, from: snap.ID(i).Namespace}
 		rate += e.w
 		p.offer(x, peer{j, snap.ID(j)}, e, now)
 	}
-	called := edge{desired: desired, routing: p.routing(pod)}
+	routes := p.routesTo(pod)
 	for j, rates := range snap.Callers(i) {
-		e := called
-		e.w = p.scorer.weight(rates)
+		e := edge{w: p.scorer.weight(rates), desired: desired, from: snap.ID(j).Namespace}
+		e.routing = routes.From(e.from).Routing.Given(desired)
 		rate += e.w
 		p.offer(x, peer{j, snap.ID(j)}, e, now)
 	}

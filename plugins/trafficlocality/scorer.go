@@ -112,7 +112,7 @@ func (s scorer) gain(e edge, a, b affinity.Replicas, prefers bool) float64 {
 		return affinity.Gain(affinity.Uniform, e.w, a, b)
 	}
 	gain := affinity.Gain(affinity.FairLoad, e.w, a, b)
-	if !e.calls && e.routing != affinity.FairLoad {
+	if !e.calls && !e.routing.IsFair() {
 		gain = max(gain, affinity.NewlyServed(e.w, b, a))
 	}
 	return gain

@@ -29,10 +29,9 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/internal/destinationrules"
-	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
@@ -43,7 +42,7 @@ type prediction struct {
 	calls   []mesh.Call
 	dynamic dynamic.Interface
 	prom    promv1.API
-	live    kube.Routes // as the plugin has them
+	live    routing.Routes // as the plugin has them
 }
 
 // testPrediction sets one routing policy after the other for all Services of an
@@ -67,6 +66,8 @@ func (s *suite) testPrediction(t *testing.T) {
 		{"distribute, 80 % in the zone", `null`, setting + distribute([]int{80, 10, 10}, []int{10, 80, 10}, []int{10, 10, 80}) + `}`},
 		{"distribute, another share for each zone", `"PreferSameZone"`, setting + distribute([]int{90, 5, 5}, []int{30, 40, 30}) + `}`},
 		{"distribute without outlierDetection", `"PreferSameZone"`, `"loadBalancer": {"localityLbSetting": ` + distribute([]int{20, 40, 40}, []int{40, 20, 40}, []int{40, 40, 20}) + `}`},
+		{"zone-aware", `"PreferSameNode"`, `"loadBalancer": {"zoneAwareLbSetting": {"minClusterSize": 1}}`},
+		{"zone-aware with 6 endpoints", `null`, `"loadBalancer": {"zoneAwareLbSetting": {"enabled": true}}`},
 	}
 	least, most := 1.0, 0.0
 	for _, policy := range policies {
@@ -187,13 +188,13 @@ func (p *prediction) watch(t *testing.T) {
 	t.Helper()
 	var err error
 	factory := informers.NewSharedInformerFactory(p.client, 0)
-	read := &kube.DestinationRules{}
-	if p.live, err = kube.NewRoutes(factory.Core().V1(), read, kube.AllSettings()); err != nil {
+	read := &routing.DestinationRules{}
+	if p.live, err = routing.NewRoutes(factory.Core().V1(), read, routing.AllPolicies()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	factory.Start(ctx.Done())
-	watcher := destinationrules.New(klog.Background(), read, p.client.Discovery(), p.client.AuthorizationV1().SelfSubjectAccessReviews(), p.dynamic)
+	watcher := routing.NewWatcher(klog.Background(), read, p.client.Discovery(), p.client.AuthorizationV1().SelfSubjectAccessReviews(), p.dynamic)
 	var running sync.WaitGroup
 	running.Go(func() { watcher.Run(ctx) })
 	t.Cleanup(func() {
@@ -273,7 +274,8 @@ func (p *prediction) predict(t *testing.T) map[locality.Level]float64 {
 	eventually(t, "the plugin's routing is that of replay", func() error {
 		var errs []error
 		for i, w := range c.Workloads {
-			errs = append(errs, want("the routing of "+w.ID.Name, p.live.Of(replayable.Templates[i]), w.Routing))
+			live := p.live.Of(replayable.Templates[i], p.namespace)
+			errs = append(errs, want("the routing of "+w.ID.Name, live.Routing, w.RouteFrom(p.namespace).Routing))
 		}
 		return errors.Join(errs...)
 	})

@@ -123,13 +123,20 @@ func local(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing,
 // caller divides its own evenly over the endpoints that it prefers (KEP-3015):
 // those on its node or else in its zone, as far as the routing prefers the levels,
 // else all that are wanted. Those that it sends out of its zone it divides evenly
-// over all that are wanted elsewhere. An edge has equal parts for all callers.
+// over all that are wanted elsewhere. An edge has equal parts for all callers. Under
+// FairZone the endpoints of a zone take no more than their part of all calls.
 func preferred(a *Assignment, e flowgraph.Edge, w float64, routing affinity.Routing, level locality.Level) float64 {
 	routing, kept := routing.Kept()
 	callers := max(a.desiredOf(e.From), a.within(locality.Remote, locality.Locality{}, e.From))
 	all := max(a.desiredOf(e.To), a.within(locality.Remote, locality.Locality{}, e.To))
+	routing = routing.Given(all)
 	var sum float64
 	for caller, n := range a.placed[e.From] {
+		if routing.IsFair() {
+			calling := float64(a.within(locality.Zone, caller, e.From)) / float64(callers)
+			serving := float64(a.within(locality.Zone, caller, e.To)) / float64(all)
+			kept = min(1, serving/max(calling, 1e-9))
+		}
 		widest, endpoints := locality.Remote, all // the level at which endpoints are preferred
 		switch {
 		case routing.Prefers(locality.Node) && a.within(locality.Node, caller, e.To) > 0:

@@ -55,8 +55,12 @@ func TestMeasure(t *testing.T) {
 		// As by same node: nobody has to look further.
 		"zone, same node or any": {affinity.SameNodeOrAny, locality.Zone, 100 + 10},
 		// Each caller sends a fifth to the zone of the other.
-		"node, 80 % in the zone":   {affinity.ZoneShare(80), locality.Node, 20 + 40},
-		"zone, 80 % in the zone":   {affinity.ZoneShare(80), locality.Zone, 80 + 10},
+		"node, 80 % in the zone": {affinity.ZoneShare(80), locality.Node, 20 + 40},
+		"zone, 80 % in the zone": {affinity.ZoneShare(80), locality.Zone, 80 + 10},
+		// Zone b has 1/3 of the endpoints for 1/2 of the calls, of which it keeps 2/3.
+		"node, fair zone":          {affinity.FairZone(3), locality.Node, 25 + 100.0/3},
+		"zone, fair zone":          {affinity.FairZone(3), locality.Zone, 50 + 100.0/3 + 10},
+		"node, too few endpoints":  {affinity.FairZone(4), locality.Node, 100.0 / 3},
 		"region, 80 % in the zone": {affinity.ZoneShare(80), locality.Region, 130},
 	}
 	for name, c := range cases {

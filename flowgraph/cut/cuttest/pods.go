@@ -38,7 +38,7 @@ func (p *Pods) Calls(e flowgraph.Edge, route cluster.Route) []Call {
 	}
 	var calls []Call
 	for i, node := range p.Serving[from] {
-		parts := p.endpoints(route, node, to)
+		parts := p.endpoints(route, node, from, to)
 		if from == to && p.C.Workloads[from].Headless {
 			parts = p.allBut(i, to)
 		}
@@ -67,7 +67,7 @@ func (p *Pods) allBut(pod, workload int) []float64 {
 }
 
 // endpoints returns which part of a caller's calls each endpoint gets.
-func (p *Pods) endpoints(route cluster.Route, caller int32, callee int) []float64 {
+func (p *Pods) endpoints(route cluster.Route, caller int32, from, callee int) []float64 {
 	endpoints := p.Serving[callee]
 	parts := make([]float64, len(endpoints))
 	divide := func(part float64, among func(node int32) bool) (found bool) {
@@ -91,6 +91,14 @@ func (p *Pods) endpoints(route cluster.Route, caller int32, callee int) []float6
 	}
 	not := func(f func(int32) bool) func(int32) bool { return func(node int32) bool { return !f(node) } }
 	all := func(int32) bool { return true }
+	least := 0
+	if _, err := fmt.Sscanf(route.Routing.String(), "FairZone(%d)", &least); err == nil {
+		if len(endpoints) < least || !slices.ContainsFunc(endpoints, here(locality.Zone)) {
+			divide(1, all)
+			return parts
+		}
+		return p.zoneAware(caller, from, callee)
+	}
 	percent := 100
 	_, err := fmt.Sscanf(route.Routing.String(), "ZoneShare(%d)", &percent)
 	switch {
@@ -116,6 +124,38 @@ func (p *Pods) endpoints(route cluster.Route, caller int32, callee int) []float6
 		return parts
 	}
 	divide(1, all)
+	return parts
+}
+
+// zoneAware divides the calls of a caller as Envoy does: its zone is a name, "" for all
+// nodes without one.
+func (p *Pods) zoneAware(caller int32, from, callee int) []float64 {
+	shares := func(pods []int32) map[string]float64 {
+		of := map[string]float64{}
+		for _, node := range pods {
+			of[p.Domain(node, locality.Zone)] += 1 / float64(len(pods))
+		}
+		return of
+	}
+	callers, endpoints := shares(p.Serving[from]), shares(p.Serving[callee])
+	home := p.Domain(caller, locality.Zone)
+	kept := min(1, endpoints[home]/callers[home])
+	free := 0.0
+	for zone, y := range endpoints {
+		if zone != home {
+			free += max(0, y-callers[zone])
+		}
+	}
+	parts := make([]float64, len(p.Serving[callee]))
+	for j, node := range p.Serving[callee] {
+		zone, inZone := p.Domain(node, locality.Zone), endpoints[p.Domain(node, locality.Zone)]*float64(len(parts))
+		switch {
+		case zone == home:
+			parts[j] = kept / inZone
+		case kept < 1-1e-12:
+			parts[j] = (1 - kept) * max(0, endpoints[zone]-callers[zone]) / free / inZone
+		}
+	}
 	return parts
 }
 

@@ -83,7 +83,7 @@ func RandomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *cl
 
 func RandomRouting(rng *rand.Rand) affinity.Routing {
 	all := []affinity.Routing{
-		affinity.Uniform, affinity.FairLoad, affinity.SameNode, affinity.SameZone, affinity.SameNodeOrAny, affinity.ZoneShare(rng.IntN(101)),
+		affinity.Uniform, affinity.FairLoad, affinity.SameNode, affinity.SameZone, affinity.SameNodeOrAny, affinity.ZoneShare(rng.IntN(101)), affinity.FairZone(rng.IntN(4)),
 	}
 	return all[rng.IntN(len(all))]
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // History follows the objects of a cluster through a recording, and says of each
@@ -45,7 +46,7 @@ type History struct {
 	current   map[objectKey]runtime.Object // all but pods
 
 	stores    *objects.Stores // what decides routes; Services as they are assumed to be
-	routes    kube.Routes
+	routes    routing.Routes
 	reroute   bool    // what routes depend on has changed
 	relabeled []int32 // workloads whose pods have other labels than before
 	where     string  // the file and the line of the change under way

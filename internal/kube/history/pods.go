@@ -140,7 +140,7 @@ func (h *History) end() (Happened, error) {
 		}
 	}
 	for _, w := range h.relabeled {
-		h.routes.Route(&h.all.Cluster.Workloads[w], h.all.Templates[w])
+		h.routes.Fill(&h.all.Cluster.Workloads[w], h.all.Templates[w])
 	}
 	h.reroute, h.relabeled = false, nil
 	return h.happened, nil
@@ -169,7 +169,7 @@ func (h *History) route() error {
 		h.happened.Objects = append(h.happened.Objects, looksUp)
 	}
 	for w, template := range h.all.Templates {
-		h.routes.Route(&h.all.Cluster.Workloads[w], template)
+		h.routes.Fill(&h.all.Cluster.Workloads[w], template)
 	}
 	return nil
 }

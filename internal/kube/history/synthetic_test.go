@@ -13,6 +13,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // TestSyntheticIsReadBack translates objects back with the functions that read
@@ -64,7 +65,7 @@ func TestSyntheticIsReadBack(t *testing.T) {
 		if got := (cluster.Resources{MilliCPU: requests.Cpu().MilliValue(), Memory: requests.Memory().Value()}); got != w.Requests {
 			t.Errorf("a pod of %s asks for %+v, want %+v", w.ID, got, w.Requests)
 		}
-		if got := kube.RoutingOf(services[w.ID]); got != w.Routing {
+		if got := routing.Of(services[w.ID]); got != w.Routing {
 			t.Errorf("calls to %s are routed %v, want %v", w.ID, got, w.Routing)
 		}
 	}

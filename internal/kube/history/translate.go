@@ -17,6 +17,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // maxReplicas bounds what one workload wants: a replay brings every pod.
@@ -75,7 +76,7 @@ type translation struct {
 	table       *objects.Table
 	nodesByName map[string]int32 // positions
 	controllers *controllers
-	routes      kube.Routes
+	routes      routing.Routes
 	warnings    objects.Warnings
 	result      *Replayable
 }
@@ -162,8 +163,7 @@ func (t *translation) group(pods []*corev1.Pod) map[flowgraph.WorkloadID][]*core
 func (t *translation) workload(id flowgraph.WorkloadID, pods []*corev1.Pod) error {
 	template, variants := templateOf(id, pods)
 	w := cluster.Workload{ID: id, Fixed: isFixed(pods[0])}
-	t.routes.Route(&w, template)
-	if t.routes.Differ(template) {
+	if differ := t.routes.Fill(&w, template); differ {
 		t.warnings.Add("the Services of a workload differ in how calls to them are divided; that which keeps less is assumed", w.ID.String())
 	}
 	wants, err := t.controllers.desired(id, pods)

@@ -12,6 +12,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // destinationRuleKind is Istio's. A rule is recorded as JSON with some of its fields, and
@@ -22,7 +23,7 @@ func destinationRuleKind() Kind {
 		DecidesRouting:   true,
 		versions:         []string{"v1beta1", "v1alpha3"},
 		resource:         "destinationrules",
-		types:            []reflect.Type{reflect.TypeFor[*kube.DestinationRule]()},
+		types:            []reflect.Type{reflect.TypeFor[*routing.DestinationRule]()},
 
 		convert: func(u *unstructured.Unstructured) (runtime.Object, error) {
 			if u.GetKind() != "DestinationRule" {
@@ -43,20 +44,20 @@ func destinationRuleKind() Kind {
 			}
 		},
 		read:  readRule,
-		store: func(s *Stores, c kube.ObjectChange) error { return s.Rules.Put(c) },
+		store: func(s *Stores, c kube.ObjectChange) error { return c.Into(s.Rules.Store()) },
 	}
 }
 
-// readRule reads a rule as a scheduler does. One that Istio would not accept is still a
-// rule: calls to its host are divided evenly.
+// readRule reads a rule as a scheduler does. One that cannot be decoded is held as one
+// that covers no Service.
 func readRule(raw []byte, note func(string)) (heldObject, error) {
 	u := &unstructured.Unstructured{}
 	if err := utiljson.Unmarshal(raw, &u.Object); err != nil {
 		return nil, err
 	}
-	rule, err := kube.ReadRule(recordedRule(u))
+	rule, err := routing.ReadRule(recordedRule(u))
 	if err != nil {
-		note("a DestinationRule has a form that Istio would not accept; calls to its host are divided evenly")
+		note("a DestinationRule cannot be decoded, and is skipped")
 	}
 	return rule, nil
 }
@@ -98,6 +99,7 @@ func localityFields() fields {
 		"distribute":       {below: fields{"from": {rename: eachText((*Anonymizer).place)}, "to": {rename: (*Anonymizer).placeMap}}},
 		"failover":         {below: fields{"from": {rename: eachText((*Anonymizer).place)}, "to": {rename: eachText((*Anonymizer).place)}}},
 		"failoverPriority": {rename: eachText((*Anonymizer).priorityLabel)},
+		"minClusterSize":   {},
 	}
 }
 

@@ -66,7 +66,7 @@ items:
 - {apiVersion: apps/v1, kind: StatefulSet, metadata: {namespace: x, name: e}}
 - {apiVersion: apps/v1, kind: Deployment, metadata: {namespace: x, name: f}}
 - {apiVersion: apps/v1, kind: DaemonSet, metadata: {namespace: x, name: g}}
-- {apiVersion: networking.istio.io/v1alpha3, kind: DestinationRule, metadata: {namespace: x, name: h}}
+- {apiVersion: networking.istio.io/v1alpha3, kind: DestinationRule, metadata: {namespace: x, name: h}, spec: {host: h}}
 `,
 			want: []string{
 				"node n1", "namespace x", "service x/b", "replicationcontroller x/c", "deployment x/f",

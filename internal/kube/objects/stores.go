@@ -6,20 +6,21 @@ import (
 	"k8s.io/client-go/informers"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // Stores is what scheduler plugins look objects up in, without an API server: informers
 // that are never started, and DestinationRules.
 type Stores struct {
 	Informers informers.SharedInformerFactory
-	Rules     *kube.DestinationRules
+	Rules     *routing.DestinationRules
 
 	table *Table
 }
 
 // NewStores returns Stores without objects.
 func NewStores() (*Stores, error) {
-	rules, err := kube.RulesAmong(nil)
+	rules, err := routing.RulesAmong(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +38,6 @@ func (s *Stores) Put(c kube.ObjectChange) error {
 
 // Routes returns how calls are divided by the Services, Namespaces and DestinationRules
 // in the Stores, as they are at the time of each question.
-func (s *Stores) Routes() (kube.Routes, error) {
-	return kube.NewRoutes(s.Informers.Core().V1(), s.Rules, kube.AllSettings())
+func (s *Stores) Routes() (routing.Routes, error) {
+	return routing.NewRoutes(s.Informers.Core().V1(), s.Rules, routing.AllPolicies())
 }

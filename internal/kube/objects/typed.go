@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // pointer is a pointer to one of the types of k8s.io/api.
@@ -93,7 +94,7 @@ func (e typed[T, P]) kind() Kind {
 // are meant. Others hold what may not leave a cluster: kubectl apply alone notes whole
 // objects, environment variables included.
 func recordedAnnotations() []string {
-	return append(kube.RoutingAnnotations(),
+	return append(routing.Annotations(),
 		corev1.AnnotationTopologyMode, corev1.DeprecatedAnnotationTopologyAwareHints, corev1.MirrorPodAnnotationKey,
 		kube.DesiredReplicasAnnotation, kube.RolloutDesiredReplicasAnnotation,
 	)

@@ -6,18 +6,20 @@ import (
 	"slices"
 	"strings"
 
+	networking "istio.io/api/networking/v1alpha3"
+	networkingv1 "istio.io/client-go/pkg/apis/networking/v1"
+
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // distribute returns by what weights a rule has calls divided, if it does. Istio asks
 // for no detection of outliers here.
-func distribute(r *kube.DestinationRule) []kube.LocalityShare {
+func distribute(r *networkingv1.DestinationRule) []*networking.LocalityLoadBalancerSetting_Distribute {
 	if r == nil || r.Spec.TrafficPolicy == nil || r.Spec.TrafficPolicy.LoadBalancer == nil {
 		return nil
 	}
 	s := r.Spec.TrafficPolicy.LoadBalancer.LocalityLbSetting
-	if s == nil || s.Enabled != nil && !*s.Enabled {
+	if s == nil || s.Enabled != nil && !s.Enabled.Value {
 		return nil
 	}
 	return s.Distribute
@@ -29,8 +31,8 @@ func distribute(r *kube.DestinationRule) []kube.LocalityShare {
 // endpoints, in whole numbers rounded up, and over the endpoints of each evenly.
 // Localities that it does not name get nothing, and those without endpoints are not
 // there, so that the others share what was theirs.
-func weighted(entries []kube.LocalityShare, client locality.Locality, endpoints []locality.Locality) []float64 {
-	at := slices.IndexFunc(entries, func(e kube.LocalityShare) bool { return covers(e.From, client) })
+func weighted(entries []*networking.LocalityLoadBalancerSetting_Distribute, client locality.Locality, endpoints []locality.Locality) []float64 {
+	at := slices.IndexFunc(entries, func(e *networking.LocalityLoadBalancerSetting_Distribute) bool { return covers(e.From, client) })
 	if at < 0 {
 		return evenly(everywhere(endpoints), len(endpoints))
 	}

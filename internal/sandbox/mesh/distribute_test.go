@@ -6,10 +6,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	networking "istio.io/api/networking/v1alpha3"
 	"sigs.k8s.io/yaml"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 func TestWeighted(t *testing.T) {
@@ -37,7 +37,7 @@ func TestWeighted(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			var entries []kube.LocalityShare
+			var entries []*networking.LocalityLoadBalancerSetting_Distribute
 			if err := yaml.UnmarshalStrict([]byte(c.entries), &entries); err != nil {
 				t.Fatal(err)
 			}

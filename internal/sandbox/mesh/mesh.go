@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	networkingv1 "istio.io/client-go/pkg/apis/networking/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
@@ -39,7 +40,7 @@ type Mesh struct {
 
 	mu       sync.Mutex
 	calls    []Call
-	rules    map[flowgraph.WorkloadID]*kube.DestinationRule // by Service
+	rules    map[flowgraph.WorkloadID]*networkingv1.DestinationRule // by Service
 	counters counters
 }
 
@@ -178,8 +179,12 @@ func (m *Mesh) call(call Call, dt time.Duration, clients map[flowgraph.WorkloadI
 		return
 	}
 	from, _ := name(call.From)
+	var calling []locality.Locality
 	for _, client := range clients[from] {
-		for i, part := range m.divide(service, client.at, places) {
+		calling = append(calling, client.at)
+	}
+	for _, client := range clients[from] {
+		for i, part := range m.divide(service, client.at, calling, places) {
 			if part > 0 {
 				m.counters.between(client, servers[i], target, call.Protocol, amount(requests/float64(len(clients[from]))*part))
 			}

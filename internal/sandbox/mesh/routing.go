@@ -10,13 +10,17 @@ import (
 )
 
 // divide returns what part of its calls to a Service a client at a locality sends to
-// each endpoint, by position; all are 0 when they have nowhere to go.
-func (m *Mesh) divide(service *corev1.Service, client locality.Locality, endpoints []locality.Locality) []float64 {
+// each endpoint, by position; all are 0 when they have nowhere to go. It is one of the
+// clients.
+func (m *Mesh) divide(service *corev1.Service, client locality.Locality, clients, endpoints []locality.Locality) []float64 {
 	if p := service.Spec.InternalTrafficPolicy; p != nil && *p == corev1.ServiceInternalTrafficPolicyLocal {
 		return evenly(within(locality.Node, client, endpoints), len(endpoints))
 	}
 	distribution := distributionOf(service)
 	rule := m.rules[flowgraph.WorkloadID{Namespace: service.Namespace, Name: service.Name}]
+	if setting := zoneAwareness(rule); setting != nil {
+		return zoneAware(setting, client, clients, endpoints)
+	}
 	if entries := distribute(rule); len(entries) > 0 {
 		return weighted(entries, client, endpoints)
 	}

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"time"
 
+	networkingv1 "istio.io/client-go/pkg/apis/networking/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
-	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // rulesInterval is how often DestinationRules are read.
@@ -19,7 +19,7 @@ const rulesInterval = time.Second
 
 // readRules reads the DestinationRules, where the API server has the kind. Of them
 // the mesh follows those that stand beside their Service and name it alone, and in
-// these localityLbSetting and outlierDetection, for all ports.
+// these localityLbSetting, zoneAwareLbSetting and outlierDetection, for all ports.
 func (m *Mesh) readRules(ctx context.Context) {
 	server := m.client.Discovery().RESTClient()
 	if server == nil { // that of a fake client
@@ -30,7 +30,7 @@ func (m *Mesh) readRules(ctx context.Context) {
 		return // as it was a moment ago
 	}
 	var list struct {
-		Items []*kube.DestinationRule `json:"items"`
+		Items []*networkingv1.DestinationRule `json:"items"`
 	}
 	if err == nil && json.Unmarshal(text, &list) != nil {
 		return
@@ -40,8 +40,8 @@ func (m *Mesh) readRules(ctx context.Context) {
 	m.setRules(list.Items)
 }
 
-func (m *Mesh) setRules(rules []*kube.DestinationRule) {
-	m.rules = map[flowgraph.WorkloadID]*kube.DestinationRule{}
+func (m *Mesh) setRules(rules []*networkingv1.DestinationRule) {
+	m.rules = map[flowgraph.WorkloadID]*networkingv1.DestinationRule{}
 	for _, r := range rules {
 		name := strings.TrimSuffix(r.Spec.Host, "."+r.Namespace+".svc.cluster.local")
 		m.rules[flowgraph.WorkloadID{Namespace: r.Namespace, Name: name}] = r
@@ -51,7 +51,7 @@ func (m *Mesh) setRules(rules []*kube.DestinationRule) {
 // failover returns the labels by which Istio orders endpoints under a rule: none is
 // by none. decides is false when the rule leaves it to the Service, which may prefer
 // something itself.
-func failover(r *kube.DestinationRule, preferring bool) (labels []string, decides bool) {
+func failover(r *networkingv1.DestinationRule, preferring bool) (labels []string, decides bool) {
 	if r == nil || r.Spec.TrafficPolicy == nil {
 		return nil, false
 	}
@@ -61,7 +61,7 @@ func failover(r *kube.DestinationRule, preferring bool) (labels []string, decide
 		return byLocality, policy.OutlierDetection != nil && !preferring
 	}
 	switch s := policy.LoadBalancer.LocalityLbSetting; {
-	case policy.OutlierDetection == nil, s.Enabled != nil && !*s.Enabled:
+	case policy.OutlierDetection == nil, s.Enabled != nil && !s.Enabled.Value:
 		return nil, true
 	case len(s.FailoverPriority) > 0:
 		return s.FailoverPriority, true

@@ -77,7 +77,7 @@ func TestDivide(t *testing.T) {
 			for _, e := range strings.Fields(places) {
 				where = append(where, at(e))
 			}
-			if diff := cmp.Diff(evenly(c.want, len(where)), m.divide(s, at("n1@a"), where)); diff != "" {
+			if diff := cmp.Diff(evenly(c.want, len(where)), m.divide(s, at("n1@a"), nil, where)); diff != "" {
 				t.Errorf("chosen endpoints (-want +got):\n%s", diff)
 			}
 		})

@@ -26,7 +26,7 @@ const (
 type Routing string
 
 const (
-	// RoutingAuto takes for each callee what is configured: see Setting.
+	// RoutingAuto takes for each callee what is configured: see RoutingPolicy.
 	RoutingAuto Routing = "Auto"
 	// RoutingUniform divides calls evenly over all endpoints.
 	RoutingUniform Routing = "Uniform"
@@ -39,24 +39,24 @@ const (
 	RoutingSameZone Routing = "SameZone"
 )
 
-// Setting names where it may be configured how calls are divided.
-type Setting string
+// RoutingPolicy names a place where it may be configured how calls are divided.
+type RoutingPolicy string
 
 const (
-	// SettingInternalTrafficPolicy is the Services' internalTrafficPolicy.
-	SettingInternalTrafficPolicy Setting = "InternalTrafficPolicy"
-	// SettingTrafficDistribution is the Services' trafficDistribution.
-	SettingTrafficDistribution Setting = "TrafficDistribution"
-	// SettingAnnotation is the annotation networking.istio.io/traffic-distribution of
-	// Services and Namespaces.
-	SettingAnnotation Setting = "TrafficDistributionAnnotation"
-	// SettingDestinationRules is Istio's DestinationRules.
-	SettingDestinationRules Setting = "DestinationRules"
+	// RoutingPolicyInternalTrafficPolicy is the Services' internalTrafficPolicy.
+	RoutingPolicyInternalTrafficPolicy RoutingPolicy = "InternalTrafficPolicy"
+	// RoutingPolicyTrafficDistribution is the Services' trafficDistribution.
+	RoutingPolicyTrafficDistribution RoutingPolicy = "TrafficDistribution"
+	// RoutingPolicyAnnotation is the annotation networking.istio.io/traffic-distribution
+	// of Services and Namespaces.
+	RoutingPolicyAnnotation RoutingPolicy = "TrafficDistributionAnnotation"
+	// RoutingPolicyDestinationRules is Istio's DestinationRules.
+	RoutingPolicyDestinationRules RoutingPolicy = "DestinationRules"
 )
 
-// Settings lists all.
-func Settings() []Setting {
-	return []Setting{SettingDestinationRules, SettingInternalTrafficPolicy, SettingTrafficDistribution, SettingAnnotation}
+// RoutingPolicies lists all.
+func RoutingPolicies() []RoutingPolicy {
+	return []RoutingPolicy{RoutingPolicyDestinationRules, RoutingPolicyInternalTrafficPolicy, RoutingPolicyTrafficDistribution, RoutingPolicyAnnotation}
 }
 
 // TrafficLocalityArgs are the arguments of the TrafficLocality plugin in one
@@ -69,9 +69,13 @@ type TrafficLocalityArgs struct {
 	// Routing is what the Gain strategy assumes: Auto (default), or one of the others
 	// for every callee. NetMARKS knows no routing.
 	Routing Routing `json:"routing,omitempty"`
-	// Honours are the settings that count when the routing is Auto (default: all):
-	// those that the proxies honour which divide the calls.
-	Honours []Setting `json:"honours,omitempty"`
+	// RoutingPolicies are the policies that count when the routing is Auto (default:
+	// all): those that the proxies honour which divide the calls.
+	RoutingPolicies []RoutingPolicy `json:"routingPolicies,omitempty"`
+	// Istio repeats what Istio's MeshConfig says of the routing, where that differs from
+	// its defaults: the MeshConfig is not read. It needs DestinationRules among
+	// RoutingPolicies.
+	Istio *Istio `json:"istio,omitempty"`
 	// Closeness is what a byte is worth that stays within a level. NetMARKS
 	// looks at nodes only.
 	Closeness *Closeness `json:"closeness,omitempty"`
@@ -105,6 +109,25 @@ type TrafficLocalityArgs struct {
 	StaleAfter *metav1.Duration `json:"staleAfter,omitempty"`
 	// ExpireAfter is the age at which it has none left (default 30m).
 	ExpireAfter *metav1.Duration `json:"expireAfter,omitempty"`
+}
+
+// Istio is the part of Istio's MeshConfig that decides how calls are divided.
+type Istio struct {
+	// RootNamespace is the mesh's root namespace, whose DestinationRules count where
+	// neither the caller's namespace nor the Service's has one (default istio-system).
+	RootNamespace string `json:"rootNamespace,omitempty"`
+	// ZoneAwareLbSetting is the mesh-wide zone-aware load balancing, of which there is
+	// none by default.
+	ZoneAwareLbSetting *ZoneAwareLbSetting `json:"zoneAwareLbSetting,omitempty"`
+}
+
+// ZoneAwareLbSetting has the fields of Istio's ZoneAwareLoadBalancerSetting that count.
+type ZoneAwareLbSetting struct {
+	// Enabled is false where the setting turns zone-aware balancing, and failover by
+	// locality, off (default true).
+	Enabled *bool `json:"enabled,omitempty"`
+	// MinClusterSize is how many endpoints a Service needs for it (default 6).
+	MinClusterSize *int32 `json:"minClusterSize,omitempty"`
 }
 
 // Closeness is what a byte is worth that stays within a level, each in [0,1]
@@ -175,14 +198,27 @@ type NetworkCapacity struct {
 	MaxUtilization *float64 `json:"maxUtilization,omitempty"`
 }
 
+// RenamedFields returns the names of fields as they are now by those that they had
+// before, for errors that help.
+func (*TrafficLocalityArgs) RenamedFields() map[string]string {
+	return map[string]string{"honours": "routingPolicies"}
+}
+
 // SetDefaults fills in every field that is not set.
 func (a *TrafficLocalityArgs) SetDefaults() {
 	setDefault(&a.APIVersion, GroupVersion)
 	setDefault(&a.Kind, TrafficLocalityArgsKind)
 	setDefault(&a.Strategy, StrategyGain)
 	setDefault(&a.Routing, RoutingAuto)
-	if a.Routing == RoutingAuto && a.Honours == nil {
-		a.Honours = Settings()
+	if a.Routing == RoutingAuto && a.RoutingPolicies == nil {
+		a.RoutingPolicies = RoutingPolicies()
+	}
+	if i := a.Istio; i != nil {
+		setDefault(&i.RootNamespace, "istio-system")
+		if s := i.ZoneAwareLbSetting; s != nil {
+			pointerDefault(&s.Enabled, true)
+			pointerDefault(&s.MinClusterSize, 6)
+		}
 	}
 	if a.Cost != nil {
 		pointerDefault(&a.Cost.Node, 0)

@@ -27,7 +27,8 @@ func TrafficLocalityArgs(a *v1.TrafficLocalityArgs) field.ErrorList {
 	if routings := []v1.Routing{v1.RoutingAuto, v1.RoutingFairLoad, v1.RoutingSameNode, v1.RoutingSameZone, v1.RoutingUniform}; !slices.Contains(routings, a.Routing) {
 		errs = append(errs, field.NotSupported(field.NewPath("routing"), a.Routing, routings))
 	}
-	errs = append(errs, honours(a, field.NewPath("honours"))...)
+	errs = append(errs, routingPolicies(a, field.NewPath("routingPolicies"))...)
+	errs = append(errs, istioMesh(a, field.NewPath("istio"))...)
 	errs = append(errs, levels(a)...)
 	errs = append(errs, notNegative(a.RequestBytes, field.NewPath("requestBytes"))...)
 	errs = append(errs, notNegative(a.SignificantRate, field.NewPath("significantRate"))...)
@@ -43,21 +44,38 @@ func TrafficLocalityArgs(a *v1.TrafficLocalityArgs) field.ErrorList {
 	return errs
 }
 
-func honours(a *v1.TrafficLocalityArgs, path *field.Path) field.ErrorList {
+func routingPolicies(a *v1.TrafficLocalityArgs, path *field.Path) field.ErrorList {
 	if a.Routing != v1.RoutingAuto {
-		if a.Honours != nil {
-			return field.ErrorList{field.Invalid(path, a.Honours, "must not be set unless routing is Auto")}
+		if a.RoutingPolicies != nil {
+			return field.ErrorList{field.Invalid(path, a.RoutingPolicies, "must not be set unless routing is Auto")}
 		}
 		return nil
 	}
-	if len(a.Honours) == 0 {
-		return field.ErrorList{field.Invalid(path, a.Honours, "must not be empty; where nothing is honoured, set routing to Uniform")}
+	if len(a.RoutingPolicies) == 0 {
+		return field.ErrorList{field.Invalid(path, a.RoutingPolicies, "must not be empty; where none counts, set routing to Uniform")}
 	}
 	var errs field.ErrorList
-	for i, s := range a.Honours {
-		if !slices.Contains(v1.Settings(), s) {
-			errs = append(errs, field.NotSupported(path.Index(i), s, v1.Settings()))
+	for i, s := range a.RoutingPolicies {
+		if !slices.Contains(v1.RoutingPolicies(), s) {
+			errs = append(errs, field.NotSupported(path.Index(i), s, v1.RoutingPolicies()))
 		}
+	}
+	return errs
+}
+
+func istioMesh(a *v1.TrafficLocalityArgs, path *field.Path) field.ErrorList {
+	if a.Istio == nil {
+		return nil
+	}
+	if !slices.Contains(a.RoutingPolicies, v1.RoutingPolicyDestinationRules) {
+		return field.ErrorList{field.Forbidden(path, "must not be set unless DestinationRules are among routingPolicies")}
+	}
+	var errs field.ErrorList
+	for _, problem := range content.IsDNS1123Label(a.Istio.RootNamespace) {
+		errs = append(errs, field.Invalid(path.Child("rootNamespace"), a.Istio.RootNamespace, problem))
+	}
+	if s := a.Istio.ZoneAwareLbSetting; s != nil && *s.MinClusterSize < 0 {
+		errs = append(errs, field.Invalid(path.Child("zoneAwareLbSetting", "minClusterSize"), *s.MinClusterSize, "must not be negative"))
 	}
 	return errs
 }

@@ -1,4 +1,4 @@
-package kube
+package routing
 
 import (
 	"fmt"
@@ -10,10 +10,10 @@ import (
 
 // RoutingCase is a row of the routing tables for tests outside of the package: Services
 // and DestinationRules as YAML documents, and how calls to a pod of shop with the labels
-// app=web, tier=front are divided.
+// app=web, tier=front are divided, by the namespace of the caller: "*" stands for others.
 type RoutingCase struct {
 	Objects string
-	Want    affinity.Routing
+	Want    map[string]affinity.Routing
 }
 
 // RoutingCases returns every row.
@@ -26,28 +26,29 @@ func RoutingCases() map[string]RoutingCase {
 	web := func(spec string) string {
 		return kubetest.Object("v1", "Service", "web", strings.Trim(spec+", selector: {app: web}", ", "))
 	}
+	fromShop := func(r affinity.Routing) map[string]affinity.Routing { return map[string]affinity.Routing{"shop": r} }
 	for name, c := range routesCases() {
 		text := ""
 		for i, service := range c.services {
 			text += fmt.Sprintf("---\nkind: Service\napiVersion: v1\n%s\n", inShop(service, string(rune('a'+i))))
 		}
-		all["Services/"+name] = RoutingCase{text, c.want}
+		all["Services/"+name] = RoutingCase{text, fromShop(c.want)}
 	}
 	for name, c := range ruleCases() {
-		all["rule/"+name] = RoutingCase{web(c.service) + rule("shop", "web", 1, c.rule), c.want}
+		all["rule/"+name] = RoutingCase{web(c.service) + rule("shop", "web", 1, c.rule), fromShop(c.want)}
 	}
-	for name, c := range precedenceCases() {
-		text := web("")
+	for name, c := range callerCases() {
+		text := web(c.service)
 		for i, r := range c.rules {
 			text += rule(r.namespace, string(rune('a'+i)), r.day, r.spec)
 		}
-		all["precedence/"+name] = RoutingCase{text, c.want}
+		all["caller/"+name] = RoutingCase{text, c.want}
 	}
 	all["annotation of the Namespace"] = RoutingCase{
-		web("") + "---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop, annotations: {" + TrafficDistributionAnnotation + ": PreferClose}}}\n", affinity.SameZone,
+		web("") + "---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop, annotations: {" + TrafficDistributionAnnotation + ": PreferClose}}}\n", fromShop(affinity.SameZone),
 	}
 	all["annotation against rules"] = RoutingCase{
-		strings.Replace(web(""), "namespace: shop", "annotations: {"+rulesOfService+": "+ignored+"}, namespace: shop", 1) + rule("shop", "web", 1, toZone), affinity.Uniform,
+		strings.Replace(web(""), "namespace: shop", "annotations: {"+destinationRules+": "+ignored+"}, namespace: shop", 1) + rule("shop", "web", 1, toZone), fromShop(affinity.Uniform),
 	}
 	return all
 }

@@ -1,8 +1,4 @@
-// Package destinationrules keeps Istio's DestinationRules up to date for a
-// scheduler, where the cluster has them and the scheduler may read them. Nobody
-// waits for it, and nothing that goes wrong here goes further: without rules the
-// Services alone say how calls are divided.
-package destinationrules
+package routing
 
 import (
 	"context"
@@ -21,7 +17,6 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
-	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/permissions"
 )
 
@@ -41,9 +36,11 @@ type Discovery interface {
 	ServerResourcesForGroupVersion(groupVersion string) (*metav1.APIResourceList, error)
 }
 
-// Watcher watches DestinationRules while it may.
+// Watcher keeps Istio's DestinationRules up to date for a scheduler, where the cluster
+// has them and the scheduler may read them. Nobody waits for it, and nothing that goes
+// wrong here goes further: without rules the Services alone say how calls are divided.
 type Watcher struct {
-	rules  *kube.DestinationRules
+	rules  *DestinationRules
 	logger klog.Logger
 
 	discovery Discovery
@@ -52,6 +49,7 @@ type Watcher struct {
 
 	state   state
 	known   bool // that state is one that was found
+	skipped int  // rules that the log speaks of
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
@@ -59,8 +57,8 @@ type Watcher struct {
 // state is whether the rules are read: by which version, or else why not.
 type state struct{ version, reason string }
 
-// New returns a Watcher that publishes what it reads in rules.
-func New(logger klog.Logger, rules *kube.DestinationRules, discovery Discovery,
+// NewWatcher returns a Watcher that publishes what it reads in rules.
+func NewWatcher(logger klog.Logger, rules *DestinationRules, discovery Discovery,
 	reviews authorizationclient.SelfSubjectAccessReviewInterface, client dynamic.Interface) *Watcher {
 	return &Watcher{rules: rules, logger: logger, discovery: discovery, reviews: reviews, client: client, cancel: func() {}}
 }
@@ -75,6 +73,7 @@ func (w *Watcher) Run(ctx context.Context) {
 			// What was read still counts; the next minute tells more.
 			w.logger.V(2).Info("Whether DestinationRules can be read is not known", "err", err)
 		}
+		w.countSkipped()
 		select {
 		case <-ctx.Done():
 			return
@@ -102,6 +101,16 @@ func (w *Watcher) check(ctx context.Context) (err error) {
 	}
 	w.logger.V(2).Info("DestinationRules are read", "version", found.version)
 	return w.start(ctx)
+}
+
+// countSkipped says so when more or fewer rules than before are left out.
+func (w *Watcher) countSkipped() {
+	n := w.rules.Skipped()
+	if n == w.skipped {
+		return
+	}
+	w.skipped = n
+	w.logger.Info("DestinationRules that cannot be decoded are left out", "count", n)
 }
 
 // find asks the API server for the kind, and whether it may be read.
@@ -135,7 +144,7 @@ func (w *Watcher) find(ctx context.Context) (state, error) {
 func (w *Watcher) start(ctx context.Context) error {
 	informer := dynamicinformer.NewFilteredDynamicInformer(w.client,
 		schema.GroupVersionResource{Group: group, Version: w.state.version, Resource: resource},
-		metav1.NamespaceAll, 0, kube.RuleIndexers(), nil).Informer()
+		metav1.NamespaceAll, 0, RuleIndexers(), nil).Informer()
 	if err := informer.SetTransform(w.read); err != nil {
 		return fmt.Errorf("reading DestinationRules: %w", err)
 	}
@@ -149,7 +158,7 @@ func (w *Watcher) start(ctx context.Context) error {
 	return nil
 }
 
-// stop has no rule count any more.
+// stop ends reading; no rule counts any more.
 func (w *Watcher) stop() {
 	w.cancel()
 	w.running.Wait()
@@ -162,9 +171,11 @@ func (w *Watcher) read(object any) (any, error) {
 	if !ok {
 		return object, nil // as it was read before
 	}
-	r, err := kube.ReadRule(u)
+	r, err := ReadRule(u)
 	if err != nil {
-		w.logger.V(2).Info("A DestinationRule has a form that is not Istio's; calls to its host count as divided evenly", "err", err)
+		// An error would stop the informer; the rule without a host takes the place of
+		// what stood there before, and is counted.
+		w.logger.V(2).Info("A DestinationRule cannot be decoded and is left out", "err", err)
 	}
 	return r, nil
 }

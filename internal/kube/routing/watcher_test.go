@@ -1,4 +1,4 @@
-package destinationrules
+package routing
 
 import (
 	"context"
@@ -23,7 +23,6 @@ import (
 	"k8s.io/klog/v2/textlogger"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // server is an API server as the Watcher sees it.
@@ -64,7 +63,7 @@ func (s *server) review(action clienttesting.Action) (bool, runtime.Object, erro
 	return true, review, nil
 }
 
-func rule(version, host string, priority ...any) *unstructured.Unstructured {
+func unread(version, host string, priority ...any) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": group + "/" + version, "kind": "DestinationRule",
 		"metadata": map[string]any{"namespace": "shop", "name": host},
@@ -85,15 +84,15 @@ func TestWatcher(t *testing.T) {
 		beta := schema.GroupVersionResource{Group: group, Version: "v1beta1", Resource: resource}
 		client := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(),
 			map[schema.GroupVersionResource]string{gvr: "DestinationRuleList", beta: "DestinationRuleList"},
-			rule("v1", "web", corev1.LabelHostname))
-		rules := &kube.DestinationRules{}
+			unread("v1", "web", corev1.LabelHostname))
+		rules := &DestinationRules{}
 		var log strings.Builder
 		logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(&log), textlogger.Verbosity(2)))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			New(logger, rules, s, reviews.AuthorizationV1().SelfSubjectAccessReviews(), client).Run(ctx)
+			NewWatcher(logger, rules, s, reviews.AuthorizationV1().SelfSubjectAccessReviews(), client).Run(ctx)
 		}()
 		change := func(spec *unstructured.Unstructured) func(*server) {
 			return func(*server) {
@@ -111,9 +110,9 @@ func TestWatcher(t *testing.T) {
 			{"no such kind", func(*server) {}, affinity.Uniform, "the cluster has none"},
 			{"no permission", func(s *server) { s.version = "v1" }, affinity.Uniform, "manifests/components/istio"},
 			{"allowed", func(s *server) { s.allowed = true }, affinity.SameNodeOrAny, `"DestinationRules are read" version="v1"`},
-			{"a rule changes", change(rule("v1", "web", corev1.LabelTopologyZone)), affinity.SameZone, "DestinationRules are read"},
-			{"a rule of another form", change(rule("v1", "web", int64(5))), affinity.Uniform, "DestinationRule shop/web"},
-			{"and back", change(rule("v1", "web", corev1.LabelTopologyZone)), affinity.SameZone, "DestinationRules are read"},
+			{"a rule changes", change(unread("v1", "web", corev1.LabelTopologyZone)), affinity.SameZone, "DestinationRules are read"},
+			{"a rule of another form", change(unread("v1", "web", int64(5))), affinity.Uniform, `are left out" count=1`},
+			{"and back", change(unread("v1", "web", corev1.LabelTopologyZone)), affinity.SameZone, `are left out" count=0`},
 			{"the API server is away", func(s *server) { s.err = errors.New("no connection") }, affinity.SameZone, "no connection"},
 			{"a panic", func(s *server) { s.panics = true }, affinity.SameZone, "panic: broken"},
 			{"the kind is gone", func(s *server) { s.version, s.err, s.panics = "", nil, false }, affinity.Uniform, "manifests/components/istio"},
@@ -123,7 +122,7 @@ func TestWatcher(t *testing.T) {
 			s.set(step.change)
 			time.Sleep(interval + time.Second) // an informer takes a moment to be complete
 			synctest.Wait()
-			if got := routing(t, rules); got != step.want {
+			if got := watched(t, rules); got != step.want {
 				t.Errorf("%s: calls are divided by %v, want %v", step.name, got, step.want)
 			}
 			if n := strings.Count(log.String(), step.line); n != 1 {
@@ -132,14 +131,14 @@ func TestWatcher(t *testing.T) {
 		}
 		cancel()
 		<-done
-		if got := routing(t, rules); got != affinity.Uniform {
+		if got := watched(t, rules); got != affinity.Uniform {
 			t.Errorf("after the end calls are divided by %v", got)
 		}
 	})
 }
 
-// routing is how calls to a pod of the Service shop/web are divided.
-func routing(t *testing.T, rules *kube.DestinationRules) affinity.Routing {
+// watched is how calls to a pod of the Service shop/web are divided.
+func watched(t *testing.T, rules *DestinationRules) affinity.Routing {
 	t.Helper()
 	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
 	labels := map[string]string{"app": "web"}
@@ -149,9 +148,9 @@ func routing(t *testing.T, rules *kube.DestinationRules) affinity.Routing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := kube.NewRoutes(core, rules, kube.AllSettings())
+	routes, err := NewRoutes(core, rules, AllPolicies())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return routes.Of(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: labels}})
+	return routes.Of(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: labels}}, "shop").Routing
 }

@@ -1,4 +1,4 @@
-package kube
+package routing
 
 import (
 	"testing"
@@ -44,7 +44,7 @@ func TestRoutes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
 			// Replay fills the store before, a scheduler after.
-			routes, err := NewRoutes(core, nil, AllSettings())
+			routes, err := NewRoutes(core, nil, AllPolicies())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,13 +58,13 @@ func TestRoutes(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			again, err := NewRoutes(core, nil, AllSettings())
+			again, err := NewRoutes(core, nil, AllPolicies())
 			if err != nil {
 				t.Fatal(err)
 			}
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web", "tier": "front"}}}
 			for _, r := range []Routes{routes, again} {
-				if got := r.Of(pod); got != c.want {
+				if got := r.Of(pod, "shop").Routing; got != c.want {
 					t.Errorf("got %v, want %v", got, c.want)
 				}
 			}
@@ -83,12 +83,12 @@ func TestRoutesOfAFilledStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := NewRoutes(core, nil, AllSettings())
+	routes, err := NewRoutes(core, nil, AllPolicies())
 	if err != nil {
 		t.Fatal(err)
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web"}}}
-	if got := routes.Of(pod); got != affinity.SameNode {
+	if got := routes.Of(pod, "shop").Routing; got != affinity.SameNode {
 		t.Errorf("got %v, want SameNode", got)
 	}
 }
@@ -103,7 +103,7 @@ func TestRoutesOfAnAnnotatedNamespace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := NewRoutes(core, nil, AllSettings())
+	routes, err := NewRoutes(core, nil, AllPolicies())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestRoutesOfAnAnnotatedNamespace(t *testing.T) {
 			t.Fatal(err)
 		}
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web"}}}
-		if got := routes.Of(pod); got != c.want {
+		if got := routes.Of(pod, "shop").Routing; got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package kube_test
+package routing_test
 
 import (
 	"bytes"
@@ -15,32 +15,34 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
-	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kube/kubetest"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // TestRoutingOfEveryInput reads each row of the routing tables as a scheduler does, from a
 // recording, from an anonymised recording and from a cluster file: calls are divided alike.
 func TestRoutingOfEveryInput(t *testing.T) {
-	for name, c := range kube.RoutingCases() {
+	for name, c := range routing.RoutingCases() {
 		t.Run(name, func(t *testing.T) {
 			all := documents(t, kubetest.TwoNodes+kubetest.Object("apps/v1", "StatefulSet", "web", "replicas: 1")+
 				kubetest.Pod("web-0", "StatefulSet/web", "n1", "app: web, tier: front")+c.Objects)
 			live := routeLive(t, all)
-			if live.Routing != c.Want {
-				t.Errorf("live: %v, want %v", live.Routing, c.Want)
+			for caller, want := range c.Want {
+				if got := live.RouteFrom(caller).Routing; got != want {
+					t.Errorf("live, from %s: %v, want %v", caller, got, want)
+				}
 			}
-			if got := routeFromFile(t, all); !got.Equal(live) {
-				t.Errorf("from a cluster file: %v, live %v", got, live)
+			if got := routeFromFile(t, all); !got.RoutesEqual(live) {
+				t.Errorf("from a cluster file: %+v, live %+v", got, live)
 			}
-			if got := routeFromRecording(t, all, nil); !got.Equal(live) {
-				t.Errorf("from a recording: %v, live %v", got, live)
+			if got := routeFromRecording(t, all, nil); !got.RoutesEqual(live) {
+				t.Errorf("from a recording: %+v, live %+v", got, live)
 			}
 			got := routeFromRecording(t, all, objects.NewAnonymizer([]byte("key")))
-			if got.Routing != live.Routing || len(got.Shares) != len(live.Shares) {
-				t.Errorf("from an anonymised recording: %v, live %v", got, live)
+			if got.Routing != live.Routing || len(got.Shares) != len(live.Shares) || got.Headless != live.Headless || len(got.Exceptions) != len(live.Exceptions) {
+				t.Errorf("from an anonymised recording: %+v, live %+v", got, live)
 			}
 		})
 	}
@@ -67,9 +69,8 @@ func documents(t *testing.T, text string) []*unstructured.Unstructured {
 	return all
 }
 
-// routeLive reads the objects from informers, and the rules as package destinationrules
-// does.
-func routeLive(t *testing.T, all []*unstructured.Unstructured) cluster.Route {
+// routeLive reads the objects from informers, and the rules as the Watcher does.
+func routeLive(t *testing.T, all []*unstructured.Unstructured) *cluster.Workload {
 	t.Helper()
 	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
 	pod := &corev1.Pod{}
@@ -90,28 +91,28 @@ func routeLive(t *testing.T, all []*unstructured.Unstructured) cluster.Route {
 		case "Pod":
 			err = runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, pod)
 		case "DestinationRule":
-			var rule *kube.DestinationRule
-			rule, err = kube.ReadRule(u)
+			var rule *routing.DestinationRule
+			rule, err = routing.ReadRule(u)
 			rules = append(rules, rule)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	published, err := kube.RulesAmong(rules)
+	published, err := routing.RulesAmong(rules)
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := kube.NewRoutes(core, published, kube.AllSettings())
+	routes, err := routing.NewRoutes(core, published, routing.AllPolicies())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var w cluster.Workload
-	routes.Route(&w, pod)
-	return w.Route
+	w := &cluster.Workload{}
+	routes.Fill(w, pod)
+	return w
 }
 
-func routeFromFile(t *testing.T, all []*unstructured.Unstructured) cluster.Route {
+func routeFromFile(t *testing.T, all []*unstructured.Unstructured) *cluster.Workload {
 	t.Helper()
 	raw, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": all})
 	if err != nil {
@@ -125,11 +126,11 @@ func routeFromFile(t *testing.T, all []*unstructured.Unstructured) cluster.Route
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.Cluster.Workloads[0].Route
+	return &r.Cluster.Workloads[0]
 }
 
 // routeFromRecording records the objects, with other names if they are to be renamed.
-func routeFromRecording(t *testing.T, all []*unstructured.Unstructured, a *objects.Anonymizer) cluster.Route {
+func routeFromRecording(t *testing.T, all []*unstructured.Unstructured, a *objects.Anonymizer) *cluster.Workload {
 	t.Helper()
 	h, err := history.New(nil)
 	if err != nil {
@@ -161,9 +162,9 @@ func routeFromRecording(t *testing.T, all []*unstructured.Unstructured, a *objec
 	if err != nil {
 		t.Fatal(err)
 	}
-	route := h.Replayable().Cluster.Workloads[0].Route
-	if atEnd := now.Cluster.Workloads[0].Route; !atEnd.Equal(route) {
-		t.Errorf("along the recording: %v, at its end %v", route, atEnd)
+	w := &h.Replayable().Cluster.Workloads[0]
+	if atEnd := &now.Cluster.Workloads[0]; !atEnd.RoutesEqual(w) {
+		t.Errorf("along the recording: %+v, at its end %+v", w, atEnd)
 	}
-	return route
+	return w
 }
