@@ -1,0 +1,87 @@
+package measure
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// legend explains the columns of the table.
+const legend = `Throughput and CPU are with the plugin divided by without (affinity: with preferred pod
+affinity divided by none), medians over the pairs with [least-most]. The CPU is that of
+scheduling cycles, workers included. Own is the plugin's CPU for each pod, then the same
+as a part of the rest of the cycle. Missed is the share of scored cycles in which the node with
+the most traffic of the pod's peers was not scored; it was not sampled, or the pod did
+not fit. Shared is the share of pods that took over the scores of the pod before, without
+and with the plugin.`
+
+// Print writes the table of all results and, as the last line, the line for
+// machines.
+func Print(w io.Writer, results []Result) error {
+	fmt.Fprintf(w, "%s\n\n", legend)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "CASE\tTHROUGHPUT\tCPU\tCYCLE ms/pod\tOWN ms/pod\tOWN/REST\tALLOCS/pod\tkB/pod\tMISSED\tSHARED")
+	for _, r := range results {
+		fmt.Fprintln(t, strings.Join(row(r), "\t"))
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("writing the table: %w", err)
+	}
+	if _, err := fmt.Fprintf(w, "\n%s\n", Line(results)); err != nil {
+		return fmt.Errorf("writing the last line: %w", err)
+	}
+	return nil
+}
+
+// row is the cells of a result.
+func row(r Result) []string {
+	without, with := r.Cycle()
+	cells := []string{
+		r.Run.String(), ratio(r.Throughput()), ratio(r.CycleRatio()),
+		fmt.Sprintf("%.2f -> %.2f", without.Median, with.Median),
+		"-", "-", "-", "-", "-", "-",
+	}
+	if r.Run.ByHand {
+		return cells
+	}
+	own := r.Own()
+	cells[4] = fmt.Sprintf("%.2f [%.2f-%.2f]", own.Median, own.Min, own.Max)
+	cells[5] = percent(r.OwnPart().Median)
+	cells[6] = fmt.Sprintf("%.0f", r.AllocatedBy.Objects)
+	cells[7] = fmt.Sprintf("%.1f", r.AllocatedBy.Bytes/1000)
+	if r.Cycles > 0 {
+		cells[8] = percent(float64(r.Missed) / float64(r.Cycles))
+	}
+	if r.Run.Batches() {
+		without, with := r.Shared()
+		cells[9] = percent(without) + " -> " + percent(with)
+	}
+	return cells
+}
+
+func ratio(s Spread) string { return fmt.Sprintf("%.2f [%.2f-%.2f]", s.Median, s.Min, s.Max) }
+
+func percent(part float64) string { return fmt.Sprintf("%.0f %%", 100*part) }
+
+// Line is the report for machines: the results in the order of Cases.
+func Line(results []Result) string {
+	order := map[string]int{}
+	for i, c := range Cases() {
+		order[c.Name] = i
+	}
+	sorted := slices.SortedStableFunc(slices.Values(results), func(a, b Result) int {
+		return cmp.Or(cmp.Compare(order[a.Run.Name], order[b.Run.Name]), cmp.Compare(a.Run.Nodes, b.Run.Nodes))
+	})
+	var parts []string
+	for _, r := range sorted {
+		part := fmt.Sprintf("%s throughput %.2f cpu %.2f", r.Run, r.Throughput().Median, r.CycleRatio().Median)
+		if !r.Run.ByHand {
+			part += fmt.Sprintf(" own %.2f allocs %.0f", r.Own().Median, r.AllocatedBy.Objects)
+		}
+		parts = append(parts, part)
+	}
+	return "bench-scheduler: " + strings.Join(parts, "; ")
+}
