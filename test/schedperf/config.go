@@ -24,11 +24,11 @@ type object = map[string]any
 
 // schedulerConfig returns a case's KubeSchedulerConfiguration.
 func schedulerConfig(c measure.Case) object {
-	profiles := []object{profile(c, stockProfile, "")}
+	profiles := []object{profileOf(c, stockProfile, "")}
 	if !c.ByHand {
 		profiles = append(profiles,
-			profile(c, pluginProfile, trafficlocality.Name),
-			profile(c, watchedProfile, observe.WatchedName))
+			profileOf(c, pluginProfile, trafficlocality.Name),
+			profileOf(c, watchedProfile, observe.WatchedName))
 	}
 	return object{
 		"apiVersion": "kubescheduler.config.k8s.io/v1",
@@ -37,10 +37,10 @@ func schedulerConfig(c measure.Case) object {
 	}
 }
 
-// profile returns a profile with one of our plugins at the shipped weight, or with
+// profileOf returns a profile with one of our plugins at the shipped weight, or with
 // none. Where pods are alike, no default constraints spread them: with those
 // kube-scheduler shares no scores.
-func profile(c measure.Case, name, plugin string) object {
+func profileOf(c measure.Case, name, plugin string) object {
 	plugins := object{"postBind": object{"enabled": []object{{"name": observe.BoundName}}}}
 	var config []object
 	if plugin != "" {
