@@ -117,6 +117,7 @@ check: ## Check format, module files, import rules and vet.
 	go mod tidy -diff
 	go -C hack/tools mod tidy -diff
 	go -C hack/release mod tidy -diff
+	go -C test/schedperf mod tidy -diff
 	go test ./test/importrules
 	go vet ./...
 	go -C hack/release vet ./...

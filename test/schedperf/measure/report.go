@@ -10,20 +10,22 @@ import (
 )
 
 // legend explains the columns of the table.
-const legend = `Throughput and CPU are with the plugin divided by without (affinity: with preferred pod
-affinity divided by none), medians over the pairs with [least-most]. The CPU is that of
-scheduling cycles, workers included. Own is the plugin's CPU for each pod, then the same
-as a part of the rest of the cycle. Missed is the share of scored cycles in which the node with
-the most traffic of the pod's peers was not scored; it was not sampled, or the pod did
-not fit. Shared is the share of pods that took over the scores of the pod before, without
-and with the plugin.`
+const legend = `Arrows lead from the profile without the plugin to the one with it (affinity: from no to
+preferred pod affinity). THROUGHPUT and CPU are the second divided by the first. Values
+are medians over the pairs, with [least-most].
+CPU, CYCLE  processor time of scheduling cycles, workers included
+OWN         the plugin's processor time; OWN/REST relates it to the rest of the cycle
+ALLOCS, kB  what the plugin allocates
+MISSED      share of scored cycles in which the node with the most traffic of the pod's
+            peers was not scored: it was not sampled, or the pod does not fit there
+SHARED      share of pods that reused the scores of the pod before (batching)`
 
 // Print writes the table of all results and, as the last line, the line for
 // machines.
 func Print(w io.Writer, results []Result) error {
 	fmt.Fprintf(w, "%s\n\n", legend)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "CASE\tTHROUGHPUT\tCPU\tCYCLE ms/pod\tOWN ms/pod\tOWN/REST\tALLOCS/pod\tkB/pod\tMISSED\tSHARED")
+	fmt.Fprintln(t, "CASE\tPODS/s\tTHROUGHPUT\tCPU\tCYCLE ms/pod\tOWN ms/pod\tOWN/REST\tALLOCS/pod\tkB/pod\tMISSED\tSHARED")
 	for _, r := range results {
 		fmt.Fprintln(t, strings.Join(row(r), "\t"))
 	}
@@ -38,9 +40,10 @@ func Print(w io.Writer, results []Result) error {
 
 // row is the cells of a result.
 func row(r Result) []string {
+	podsWithout, podsWith := r.PerSecond()
 	without, with := r.Cycle()
 	cells := []string{
-		r.Run.String(), ratio(r.Throughput()), ratio(r.CycleRatio()),
+		r.Run.String(), fmt.Sprintf("%.0f -> %.0f", podsWithout.Median, podsWith.Median), ratio(r.Throughput()), ratio(r.CycleRatio()),
 		fmt.Sprintf("%.2f -> %.2f", without.Median, with.Median),
 		"-", "-", "-", "-", "-", "-",
 	}
@@ -48,16 +51,16 @@ func row(r Result) []string {
 		return cells
 	}
 	own := r.Own()
-	cells[4] = fmt.Sprintf("%.2f [%.2f-%.2f]", own.Median, own.Min, own.Max)
-	cells[5] = percent(r.OwnPart().Median)
-	cells[6] = fmt.Sprintf("%.0f", r.AllocatedBy.Objects)
-	cells[7] = fmt.Sprintf("%.1f", r.AllocatedBy.Bytes/1000)
+	cells[5] = fmt.Sprintf("%.2f [%.2f-%.2f]", own.Median, own.Min, own.Max)
+	cells[6] = percent(r.OwnPart().Median)
+	cells[7] = fmt.Sprintf("%.0f", r.AllocatedBy.Objects)
+	cells[8] = fmt.Sprintf("%.1f", r.AllocatedBy.Bytes/1000)
 	if r.Cycles > 0 {
-		cells[8] = percent(float64(r.Missed) / float64(r.Cycles))
+		cells[9] = percent(float64(r.Missed) / float64(r.Cycles))
 	}
 	if r.Run.Batches() {
 		without, with := r.Shared()
-		cells[9] = percent(without) + " -> " + percent(with)
+		cells[10] = percent(without) + " -> " + percent(with)
 	}
 	return cells
 }

@@ -60,6 +60,12 @@ func (r Result) over(value func(Pair) float64) Spread {
 	return spreadOf(values)
 }
 
+// PerSecond is the throughput without the plugin and with it, in pods per second.
+func (r Result) PerSecond() (without, with Spread) {
+	return r.over(func(p Pair) float64 { return p.Without.PerSecond() }),
+		r.over(func(p Pair) float64 { return p.With.PerSecond() })
+}
+
 // Throughput is that with the plugin, divided by that without.
 func (r Result) Throughput() Spread {
 	return r.over(func(p Pair) float64 { return p.With.PerSecond() / p.Without.PerSecond() })
