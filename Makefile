@@ -159,8 +159,8 @@ bench-peers: ## The same beside the NetworkOverhead plugin of scheduler-plugins,
 # does it; make test has its two packages that link no API server. -run . runs the
 # tests of what else there is before anything is measured.
 .PHONY: bench-scheduler
-bench-scheduler: ## Measure the plugin in Kubernetes' scheduler_perf: 15 minutes on two cores, the first time 15 more to compile (CASES=all or filling,full-1000,..., NODES=1000,5000, PAIRS=6).
-	@echo "building bin/etcd and bin/schedperf.test; the first time this compiles Kubernetes, which takes about 15 minutes on two cores"
+bench-scheduler: ## Measure the plugin in Kubernetes' scheduler_perf: about 25 minutes on two cores, the first time ten more to compile (CASES=all or filling,full-1000,..., NODES=1000,5000, PAIRS=6).
+	@echo "building bin/etcd and bin/schedperf.test; the first time this compiles Kubernetes, which takes about ten minutes on two cores"
 	@mkdir -p bin/schedperf
 	go -C test/schedperf vet ./...
 	go -C test/schedperf build -o $(CURDIR)/bin/etcd go.etcd.io/etcd/server/v3
