@@ -162,7 +162,6 @@ bench-peers: ## The same beside the NetworkOverhead plugin of scheduler-plugins,
 bench-scheduler: ## Measure the plugin in Kubernetes' scheduler_perf: about 25 minutes on two cores, the first time ten more to compile (CASES=all or filling,full-1000,..., NODES=1000,5000, PAIRS=6).
 	@echo "building bin/etcd and bin/schedperf.test; the first time this compiles Kubernetes, which takes about ten minutes on two cores"
 	@mkdir -p bin/schedperf
-	go -C test/schedperf vet ./...
 	go -C test/schedperf build -o $(CURDIR)/bin/etcd go.etcd.io/etcd/server/v3
 	go -C test/schedperf test -c -o $(CURDIR)/bin/schedperf.test .
 	cd bin/schedperf && PATH="$(CURDIR)/bin:$$PATH" KUBE_CACHE_MUTATION_DETECTOR=false ARTIFACTS=$(CURDIR)/bin/schedperf \
