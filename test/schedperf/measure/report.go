@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -65,9 +66,29 @@ func row(r Result) []string {
 	return cells
 }
 
-func ratio(s Spread) string { return fmt.Sprintf("%.2f [%.2f-%.2f]", s.Median, s.Min, s.Max) }
+func ratio(s Spread) string {
+	return fmt.Sprintf("%s [%s-%s]", decimal(s.Median), decimal(s.Min), decimal(s.Max))
+}
 
-func percent(part float64) string { return fmt.Sprintf("%.0f %%", 100*part) }
+func percent(part float64) string {
+	if !finite(part) {
+		return unknown
+	}
+	return fmt.Sprintf("%.0f %%", 100*part)
+}
+
+// unknown stands for a ratio to nothing: a block may be too short for the CPU
+// profile to find its cycles.
+const unknown = "n/a"
+
+func decimal(v float64) string {
+	if !finite(v) {
+		return unknown
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // Line is the report for machines: the results in the order of Cases.
 func Line(results []Result) string {
@@ -80,7 +101,7 @@ func Line(results []Result) string {
 	})
 	var parts []string
 	for _, r := range sorted {
-		part := fmt.Sprintf("%s throughput %.2f cpu %.2f", r.Run, r.Throughput().Median, r.CycleRatio().Median)
+		part := fmt.Sprintf("%s throughput %s cpu %s", r.Run, decimal(r.Throughput().Median), decimal(r.CycleRatio().Median))
 		if !r.Run.ByHand {
 			part += fmt.Sprintf(" own %.2f allocs %.0f", r.Own().Median, r.AllocatedBy.Objects)
 		}

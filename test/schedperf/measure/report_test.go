@@ -101,3 +101,16 @@ func TestPrint(t *testing.T) {
 		}
 	}
 }
+
+// A block of a few pods may end before the profiler has seen a cycle.
+func TestRatiosToNothing(t *testing.T) {
+	r := result(t, "jobs-20", 0.5)
+	r.Pairs[0].Without.CPU, r.Pairs[0].With.CPU = CPU{}, CPU{}
+	const want = "bench-scheduler: jobs-20 throughput 0.50 cpu n/a own 0.00 allocs 480"
+	if got := Line([]Result{r}); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if cells := row(r); cells[3] != "n/a [n/a-n/a]" || cells[6] != unknown {
+		t.Errorf("cells %q", cells)
+	}
+}
