@@ -103,11 +103,7 @@ func (c *cluster) populate(ctx context.Context) error {
 	if err := c.createControllers(ctx); err != nil {
 		return err
 	}
-	profile := pluginProfile
-	if c.run.ByHand {
-		profile = stockProfile
-	}
-	pods := c.initialPods(profile)
+	pods := c.initialPods(fillProfile)
 	return c.schedule(ctx, pods, len(pods))
 }
 

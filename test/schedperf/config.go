@@ -17,6 +17,7 @@ const (
 	stockProfile   = "default-scheduler"
 	pluginProfile  = "vicinity"
 	watchedProfile = "vicinity-watched"
+	fillProfile    = "fill" // places the pods that are there before the first block
 )
 
 // object is a JSON object, which is YAML too.
@@ -24,9 +25,15 @@ type object = map[string]any
 
 // schedulerConfig returns a case's KubeSchedulerConfiguration.
 func schedulerConfig(c measure.Case) object {
+	// Which nodes are scored makes no difference to the first pods but time.
+	sampled := c
+	sampled.AllNodes = false
 	profiles := []object{profileOf(c, stockProfile, "")}
-	if !c.ByHand {
+	if c.ByHand {
+		profiles = append(profiles, profileOf(sampled, fillProfile, ""))
+	} else {
 		profiles = append(profiles,
+			profileOf(sampled, fillProfile, trafficlocality.Name),
 			profileOf(c, pluginProfile, trafficlocality.Name),
 			profileOf(c, watchedProfile, observe.WatchedName))
 	}

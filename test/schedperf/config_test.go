@@ -32,7 +32,7 @@ func TestSchedulerConfig(t *testing.T) {
 			}
 			plugins := 0
 			for _, p := range parsed.Profiles {
-				if all := p.PercentageOfNodesToScore; (all != nil) != c.AllNodes || all != nil && *all != 100 {
+				if all := p.PercentageOfNodesToScore; (all != nil) != (c.AllNodes && p.SchedulerName != fillProfile) || all != nil && *all != 100 {
 					t.Errorf("profile %s scores %v %% of the nodes", p.SchedulerName, all)
 				}
 				for _, args := range p.PluginConfig {
@@ -45,7 +45,7 @@ func TestSchedulerConfig(t *testing.T) {
 					}
 				}
 			}
-			if want := map[bool]int{false: 2, true: 0}[c.ByHand]; plugins != want {
+			if want := map[bool]int{false: 3, true: 0}[c.ByHand]; plugins != want {
 				t.Errorf("%d profiles have the plugin, want %d", plugins, want)
 			}
 		})
