@@ -35,6 +35,10 @@ PROFILE ?= manifests/profiles/latency.yaml
 
 DECISIONS ?= 10000
 
+CASES ?=
+NODES ?=
+PAIRS ?=
+
 # What links the API server, which the race detector makes too large and slow.
 LINKS_APISERVER := /internal/sandbox$$|/internal/sandbox/cluster$$|/cmd/vicinity-sandbox$$|/test/integration$$
 
@@ -89,6 +93,7 @@ sandbox: build ## Leave a cluster running with the demo's application under kube
 .PHONY: test
 test: ## Run all tests; needs Go, make and git only.
 	go -C hack/release test ./...
+	go -C test/schedperf test ./measure ./observe
 	go test -timeout 30m ./...
 
 # Not part of verify or test: it needs a browser.
@@ -112,6 +117,7 @@ check: ## Check format, module files, import rules and vet.
 	go mod tidy -diff
 	go -C hack/tools mod tidy -diff
 	go -C hack/release mod tidy -diff
+	go -C test/schedperf mod tidy -diff
 	go test ./test/importrules
 	go vet ./...
 	go -C hack/release vet ./...
@@ -147,6 +153,22 @@ bench-peers: ## The same beside the NetworkOverhead plugin of scheduler-plugins,
 	go -C test/peers test ./...
 	go -C test/peers build -o $(CURDIR)/bin/peers .
 	go run ./hack/benchquality -profile='$(PROFILE)' -seeds=$(SEEDS) -output=$(OUTPUT) -only='$(ONLY)' -peers=$(CURDIR)/bin/peers $(if $(DATASET),-dataset=$(DATASET))
+
+# A module of its own: scheduler_perf needs libraries that nothing else does. As
+# compiling it takes minutes on top of what check and test compile, only this target
+# does it; make test has its two packages that link no API server. -run . runs the
+# tests of what else there is before anything is measured.
+.PHONY: bench-scheduler
+bench-scheduler: ## Measure the plugin in Kubernetes' scheduler_perf: about 25 minutes on two cores, the first time ten more to compile (CASES=all or filling,full-1000,..., NODES=1000,5000, PAIRS=6).
+	@echo "building bin/etcd and bin/schedperf.test; the first time this compiles Kubernetes, which takes about ten minutes on two cores"
+	@mkdir -p bin/schedperf
+	go -C test/schedperf build -o $(CURDIR)/bin/etcd go.etcd.io/etcd/server/v3
+	go -C test/schedperf test -c -o $(CURDIR)/bin/schedperf.test .
+	cd bin/schedperf && PATH="$(CURDIR)/bin:$$PATH" KUBE_CACHE_MUTATION_DETECTOR=false ARTIFACTS=$(CURDIR)/bin/schedperf \
+		VICINITY_BENCH_CASES='$(CASES)' VICINITY_BENCH_NODES='$(NODES)' VICINITY_BENCH_PAIRS='$(PAIRS)' \
+		VICINITY_BENCH_REPORT=$(CURDIR)/bin/schedperf/report.txt \
+		../schedperf.test -test.run . -test.bench Scheduler -test.benchtime 1x -test.timeout 12h -data-items-dir=$(CURDIR)/bin/schedperf
+	@cat bin/schedperf/report.txt
 
 .PHONY: fidelity
 fidelity: ## Compare 10,000 decisions of the running scheduler with what replay says (DECISIONS=10000).

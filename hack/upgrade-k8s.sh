@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets the version of Kubernetes in go.mod: see usage.
+# Sets the version of Kubernetes in go.mod and in that of test/schedperf, which
+# builds the same Kubernetes: see usage.
 #
 # k8s.io/kubernetes requires the modules of its staging directory at v0.0.0 and
 # replaces them by that directory, which only holds in its own tree. Whoever
@@ -7,16 +8,16 @@
 # minors, so it is read from the go.mod of the version itself.
 #
 # With the version that go.mod has already, nothing may change:
-#   hack/upgrade-k8s.sh v1.37.2 && git diff --exit-code go.mod go.sum
+#   hack/upgrade-k8s.sh v1.37.2 && git diff --exit-code
 set -euo pipefail
 
 usage() {
   cat <<'EOF'
 usage: hack/upgrade-k8s.sh VERSION
 
-Sets k8s.io/kubernetes to VERSION (as v1.37.3) in go.mod, every module of its
-staging directory to the version that belongs to it (v0.37.3), and tidies. When
-a step fails, go.mod and go.sum are as before.
+Sets k8s.io/kubernetes to VERSION (as v1.37.3) in go.mod and test/schedperf/go.mod,
+every module of its staging directory to the version that belongs to it (v0.37.3),
+and tidies. When a step fails, go.mod and go.sum are as before.
 EOF
 }
 
@@ -86,14 +87,19 @@ done=
 finish() {
   if [[ -z $done ]]; then
     cp "$backup/go.mod" "$backup/go.sum" .
+    cp "$backup/schedperf/go.mod" "$backup/schedperf/go.sum" test/schedperf/
     printf 'upgrade-k8s: a step failed; go.mod and go.sum are as before\n' >&2
   fi
   rm -r "$backup"
 }
+mkdir "$backup/schedperf"
 cp go.mod go.sum "$backup/"
+cp test/schedperf/go.mod test/schedperf/go.sum "$backup/schedperf/"
 trap finish EXIT
 
-go mod edit "${edits[@]}"
-go mod tidy
+for module in . test/schedperf; do
+  go -C "$module" mod edit "${edits[@]}"
+  go -C "$module" mod tidy
+done
 done=1
 printf 'k8s.io/kubernetes %s and %d staging modules at %s; next: make verify test\n' "$version" "${#staging[@]}" "$staging_version"
