@@ -52,6 +52,7 @@ type engine struct {
 	snapshot  *schedulercache.Snapshot
 	objects   informers.SharedInformerFactory
 	rules     *kube.DestinationRules
+	desired   *kube.DesiredStates
 	nodes     []fwk.NodeInfo // used anew for each pod
 }
 
@@ -77,16 +78,16 @@ func New(ctx context.Context, in *kube.Replayable, o Options) (*Placer, error) {
 	if err != nil {
 		return nil, err
 	}
-	registry := plugins.NewInTreeRegistry()
+	registry, desired := plugins.NewInTreeRegistry(), &kube.DesiredStates{}
 	factory := trafficlocality.Factory(trafficlocality.Dependencies{
-		Store: p.store, Now: func() time.Time { return p.at }, Rules: rules,
+		Store: p.store, Desired: desired, Now: func() time.Time { return p.at }, Rules: rules,
 		Metrics: trafficlocality.NewMetrics(metrics.NewKubeRegistry().MustRegister),
 	})
 	if err := registry.Register(trafficlocality.Name, o.Config.Honour(factory)); err != nil {
 		return nil, fmt.Errorf("registering the plugin: %w", err)
 	}
 	shared := informers.NewSharedInformerFactory(nil, 0)
-	p.engine.objects, p.engine.rules = shared, rules
+	p.engine.objects, p.engine.rules, p.engine.desired = shared, rules, desired
 	for _, object := range in.Objects {
 		if err := p.Change(kube.ObjectChange{Object: object}); err != nil {
 			return nil, err
@@ -131,7 +132,7 @@ func (e *engine) update(logger klog.Logger) error {
 }
 
 // put takes over a change of what plugins look up, in informers that are never
-// started.
+// started: what would follow their events is told of it here.
 func (e *engine) put(c kube.ObjectChange) error {
 	core, apps := e.objects.Core().V1(), e.objects.Apps().V1()
 	var informer cache.SharedIndexInformer
@@ -150,6 +151,11 @@ func (e *engine) put(c kube.ObjectChange) error {
 		return e.rules.Put(c)
 	default:
 		return fmt.Errorf("no plugin looks up a %T", c.Object)
+	}
+	if c.Deleted {
+		e.desired.Delete(c.Object)
+	} else {
+		e.desired.Put(c.Object)
 	}
 	return c.Into(informer.GetIndexer())
 }

@@ -19,24 +19,34 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // gains returns what one more pod is worth on each node, before it becomes a
-// score.
+// score: without networks and without room that is kept.
 func (c *cluster) gains(p *Plugin, pod *v1.Pod) map[string]float64 {
 	c.Helper()
 	snap := c.store.Load()
-	i, ok := snap.Lookup(kube.WorkloadOf(pod))
-	if !ok {
+	id := kube.WorkloadOf(pod)
+	if _, ok := snap.Lookup(id); !ok {
 		return nil
 	}
-	x := newIndex(p.scorer.topology)
-	x.update(c.nodes())
-	sum := p.gains(snap, i, pod, x, c.nodes(), c.now)
+	fresh := &Plugin{options: p.options, replicas: p.replicas, services: p.services}
+	fresh.forget()
+	p.desired.Tell(fresh, func() {})
+	fresh.keeper.update(c.nodes(), true)
+	desired, _ := p.replicas.Desired(id, pod)
+	result := fresh.engine.Evaluate(&score.Request{
+		Snapshot: snap, Influence: 1, Workload: id, Revision: kube.RevisionOf(pod), Desired: desired, Group: true,
+		Routing: fresh.routes.ofPod(pod), Candidates: fresh.keeper.numbersOf(c.nodes()),
+	})
 	gains := map[string]float64{}
-	for name, slot := range x.slots {
-		gains[name] = sum.bySlot[slot]
+	for name, n := range fresh.keeper.names {
+		explained := result.Explain(n)
+		if gains[name] = max(explained.Gain, 0); len(explained.Vetoes) > 0 {
+			gains[name] = 0
+		}
 	}
 	return gains
 }

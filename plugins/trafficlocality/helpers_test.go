@@ -26,6 +26,7 @@ import (
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
@@ -57,6 +58,7 @@ type cluster struct {
 	cache     cache.Cache
 	snapshot  *cache.Snapshot
 	informers informers.SharedInformerFactory
+	desired   *kube.DesiredStates
 	rules     *kube.DestinationRules
 	store     *flowgraph.Store
 	registry  metrics.KubeRegistry
@@ -76,6 +78,7 @@ func newCluster(t testing.TB, args string) *cluster {
 		cache:     cache.New(t.Context(), nil, false, false),
 		snapshot:  cache.NewEmptySnapshot(),
 		informers: informers.NewSharedInformerFactory(nil, 0),
+		desired:   &kube.DesiredStates{},
 		store:     flowgraph.NewStore(),
 		registry:  metrics.NewKubeRegistry(),
 		now:       dataTime,
@@ -86,7 +89,7 @@ func newCluster(t testing.TB, args string) *cluster {
 }
 
 func (c *cluster) dependencies() Dependencies {
-	return Dependencies{Store: c.store, Rules: c.rules, Now: func() time.Time { return c.now }, Metrics: c.metrics}
+	return Dependencies{Store: c.store, Desired: c.desired, Rules: c.rules, Now: func() time.Time { return c.now }, Metrics: c.metrics}
 }
 
 // newPlugin returns one more plugin over the same cluster.
@@ -99,8 +102,19 @@ func (c *cluster) newPlugin(args string) *Plugin {
 	return p.(*Plugin)
 }
 
-// newIndex returns an empty index for the levels of the plugin.
-func (c *cluster) newIndex() *index { return newIndex(c.plugin.scorer.topology) }
+// newKeeper returns a keeper of an empty Board for the levels of the plugin.
+func (c *cluster) newKeeper() *keeper {
+	return newKeeper(score.NewBoard(c.plugin.options.Scale), c.plugin.options)
+}
+
+// add adds an object to the informers, which are not started, and to what is followed.
+func (c *cluster) add(rs *appsv1.ReplicaSet) {
+	c.Helper()
+	if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(rs); err != nil {
+		c.Fatal(err)
+	}
+	c.desired.Put(rs)
+}
 
 func rawArgs(fields string) runtime.Object {
 	return &runtime.Unknown{Raw: []byte("{" + fields + "}")}
@@ -203,7 +217,7 @@ func node(name, region, zone string) *v1.Node {
 
 // label gives a node random values of the labels that the plugin knows, or none.
 func (c *cluster) label(n *v1.Node, random *rand.Rand) {
-	for _, label := range c.plugin.scorer.topology {
+	for _, label := range c.plugin.options.Scale {
 		if value := []string{"", "1", "2"}[random.IntN(3)]; value != "" {
 			metav1.SetMetaDataLabel(&n.ObjectMeta, label.Key, value)
 		}
@@ -288,11 +302,12 @@ func (c *cluster) desire(text string) {
 				Namespace: namespace, Name: name + "-" + templateHash,
 				Annotations: map[string]string{"deployment.kubernetes.io/desired-replicas": n},
 			},
-			Spec: appsv1.ReplicaSetSpec{Replicas: &replicas},
+			Spec: appsv1.ReplicaSetSpec{
+				Replicas: &replicas,
+				Selector: &metav1.LabelSelector{MatchLabels: map[string]string{appsv1.DefaultDeploymentUniqueLabelKey: templateHash, "app": name}},
+			},
 		}
-		if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(rs); err != nil {
-			c.Fatal(err)
-		}
+		c.add(rs)
 	}
 }
 

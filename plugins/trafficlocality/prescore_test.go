@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/klog/v2"
 )
@@ -209,7 +208,9 @@ func TestSignificance(t *testing.T) {
 	}
 }
 
-func TestPeersAreAskedAgainAfterASecond(t *testing.T) {
+// TestPeersFollowWhatIsWanted: what controllers want of the peers counts from the next
+// pod on.
+func TestPeersFollowWhatIsWanted(t *testing.T) {
 	c := newCluster(t, allOfIt+", closeness: {zone: 0, region: 0}")
 	c.traffic("web -> db 100B/s; web -> cart 100B/s; web -> cache 100B/s")
 	c.assign("n1:; n2: cart")
@@ -217,16 +218,14 @@ func TestPeersAreAskedAgainAfterASecond(t *testing.T) {
 	c.desire("db=4 cart=1 cache=1")
 	c.update()
 	steps := []struct {
-		after  time.Duration
 		change func()
 		want   string
 	}{
-		{0, func() {}, "n1=25 n2=100"},
-		{900 * time.Millisecond, func() { c.desire("db=2") }, "n1=25 n2=100"},
-		{time.Second, func() {}, "n1=50 n2=100"},
-		{0, func() { c.desire("db=1") }, "n1=100 n2=100"}, // the clock was set back
-		{0, func() { c.desire("db=4") }, "n1=100 n2=100"},
-		{0, func() { // cache takes db's place in the plugin's memory too
+		{func() {}, "n1=25 n2=100"},
+		{func() { c.desire("db=2") }, "n1=50 n2=100"},
+		{func() { c.desire("db=1") }, "n1=100 n2=100"},
+		{func() { c.desire("db=4") }, "n1=25 n2=100"},
+		{func() { // cache takes db's place on the Board too
 			if err := c.cache.RemovePod(klog.Background(), db); err != nil {
 				t.Fatal(err)
 			}
@@ -238,7 +237,6 @@ func TestPeersAreAskedAgainAfterASecond(t *testing.T) {
 		}, "n1=50 n2=100"},
 	}
 	for i, step := range steps {
-		c.now = dataTime.Add(step.after)
 		step.change()
 		if got := c.scoreText(c.pod("web")); got != step.want {
 			t.Errorf("step %d: the scores are %s, want %s", i, got, step.want)

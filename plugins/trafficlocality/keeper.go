@@ -1,0 +1,275 @@
+package trafficlocality
+
+import (
+	"maps"
+	"slices"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
+	"github.com/vicinity-sched/vicinity/internal/kube"
+)
+
+// keeper keeps a Board in step with the scheduler's own view of the nodes, assumed pods
+// included: a NodeInfo whose generation has not moved is not looked at again, so that a
+// cycle costs one comparison per node instead of one visit per pod.
+//
+// The maps infos and names are replaced, never written, so that a scoring state may go
+// on reading those that it was made with.
+type keeper struct {
+	board *score.Board
+	scale locality.Scale
+	// bandwidthOf returns what a node's network takes in each direction, in bytes per
+	// second, 0 when that is unknown; nil where it does not matter.
+	bandwidthOf func(*v1.Node) float64
+
+	listed      []fwk.NodeInfo // the last list
+	order       []int32        // numbers of its nodes
+	generations []int64        // likewise, as they were looked at last
+	infos       map[fwk.NodeInfo]int32
+	names       map[string]int32
+	nodes       []keptNode // by number
+	candidates  []int32    // used anew for each pod
+
+	workloads []keptWorkload // by number
+	templates bool           // the Board is told what the next pods of workloads will be like
+}
+
+// keptNode is a node as the Board has it.
+type keptNode struct {
+	node     *v1.Node
+	pods     []keptPod // in the order of the NodeInfo
+	position int       // in the list
+}
+
+type keptPod struct {
+	pod      *v1.Pod
+	workload int32 // score.Absent when the pod is no peer of any
+}
+
+// keptWorkload is a workload on the Board.
+type keptWorkload struct {
+	made   *v1.Pod // as its controller makes it, nil when nobody says
+	placed *v1.Pod // one that runs, nil when none does
+}
+
+func newKeeper(b *score.Board, o options) *keeper {
+	return &keeper{board: b, scale: o.Scale, templates: o.ReserveRoom}
+}
+
+// update brings the Board to the state of the listed nodes. Within the cycle of a pod
+// group, what has changed is looked at again in the next cycle: the pods that the
+// scheduler assumes for the time being leave no trace in the generations.
+func (k *keeper) update(infos []fwk.NodeInfo, inGroup bool) {
+	// The scheduler hands out the same NodeInfos in the same order while no
+	// node comes or goes.
+	if !slices.Equal(k.listed, infos) {
+		k.list(infos)
+	}
+	for position, info := range infos {
+		if generation := info.GetGeneration(); k.generations[position] != generation {
+			if k.generations[position] = generation; inGroup {
+				k.generations[position] = notSeen
+			}
+			n := k.order[position]
+			k.setNode(n, info.Node())
+			pods := info.GetPods()
+			k.setPods(n, pods)
+			free, all := roomOf(info, len(pods))
+			k.board.SetRoom(n, free, all)
+		}
+	}
+}
+
+// list gives the nodes of a new list their numbers. Nodes that were there before keep
+// theirs.
+func (k *keeper) list(infos []fwk.NodeInfo) {
+	names, byInfo := make(map[string]int32, len(infos)), make(map[fwk.NodeInfo]int32, len(infos))
+	order, generations := make([]int32, len(infos)), make([]int64, len(infos))
+	for i, info := range infos {
+		node := info.Node()
+		n, known := k.names[node.Name]
+		if !known {
+			n = k.board.AddNode(k.nodeOf(node))
+			for int(n) >= len(k.nodes) {
+				k.nodes = append(k.nodes, keptNode{})
+			}
+		}
+		k.nodes[n].position = i
+		names[node.Name], byInfo[info], order[i] = n, n, n
+	}
+	for name, n := range k.names {
+		if _, ok := names[name]; !ok {
+			k.setPods(n, nil)
+			k.nodes[n].node = nil
+			k.board.RemoveNode(n)
+		}
+	}
+	k.carryOver(order, generations)
+	k.listed = append(k.listed[:0:0], infos...)
+	k.names, k.infos, k.order, k.generations = names, byInfo, order, generations
+}
+
+// notSeen is a generation that no NodeInfo has.
+const notSeen = -1
+
+// carryOver fills in the generations of nodes that were there before.
+func (k *keeper) carryOver(order []int32, generations []int64) {
+	seen := make([]int64, k.board.Len())
+	for n := range seen {
+		seen[n] = notSeen
+	}
+	for i, n := range k.order {
+		seen[n] = k.generations[i]
+	}
+	for i, n := range order {
+		if generations[i] = seen[n]; k.nodes[n].node == nil {
+			generations[i] = notSeen
+		}
+	}
+}
+
+func (k *keeper) nodeOf(node *v1.Node) score.Node {
+	return score.Node{Locality: kube.LocalityOf(node), Labels: kube.ValuesOf(node, k.scale)}
+}
+
+// setNode notes where a node is and what it admits.
+func (k *keeper) setNode(n int32, node *v1.Node) {
+	was := k.nodes[n].node
+	if was == node {
+		return
+	}
+	k.nodes[n].node = node
+	if was != nil && !maps.Equal(was.Labels, node.Labels) {
+		k.board.MoveNode(n, k.nodeOf(node))
+	}
+	if was != nil && alters(was, node) {
+		k.board.AlterNodes()
+	}
+	if k.bandwidthOf != nil {
+		k.board.SetBandwidth(n, k.bandwidthOf(node))
+	}
+}
+
+// alters reports whether two states of a node let other pods on it, or more of them.
+func alters(was, is *v1.Node) bool {
+	return was.Spec.Unschedulable != is.Spec.Unschedulable ||
+		!maps.Equal(was.Labels, is.Labels) ||
+		!equality.Semantic.DeepEqual(was.Spec.Taints, is.Spec.Taints) ||
+		!equality.Semantic.DeepEqual(was.Status.Allocatable, is.Status.Allocatable)
+}
+
+// setBandwidths notes what the networks of all nodes take.
+func (k *keeper) setBandwidths() {
+	for n := range k.nodes {
+		if node := k.nodes[n].node; node != nil {
+			k.board.SetBandwidth(int32(n), k.bandwidthOf(node))
+		}
+	}
+}
+
+// setPods notes what runs on a node. Pods are never written, only replaced, and
+// most stay where they stood in the list: those are not looked at again.
+func (k *keeper) setPods(n int32, infos []fwk.PodInfo) {
+	node := &k.nodes[n]
+	for i, info := range infos {
+		pod := info.GetPod()
+		if i == len(node.pods) {
+			node.pods = append(node.pods, keptPod{workload: score.Absent})
+		}
+		if was := node.pods[i]; was.pod != pod {
+			node.pods[i] = k.add(n, pod)
+			k.remove(n, was)
+		}
+	}
+	for len(node.pods) > len(infos) {
+		last := len(node.pods) - 1
+		was := node.pods[last]
+		node.pods[last] = keptPod{}
+		node.pods = node.pods[:last]
+		k.remove(n, was)
+	}
+}
+
+// add counts a pod for its workload.
+func (k *keeper) add(n int32, pod *v1.Pod) keptPod {
+	if !kube.IsPeer(pod) {
+		return keptPod{pod, score.Absent}
+	}
+	w := k.board.AddPod(n, kube.WorkloadOf(pod), kube.RevisionOf(pod))
+	if kept := k.workload(w); kept.placed == nil {
+		kept.placed = pod
+		k.templateFrom(w, pod)
+	}
+	return keptPod{pod, w}
+}
+
+// remove takes a pod away that is no longer among those of its node.
+func (k *keeper) remove(n int32, was keptPod) {
+	if was.workload == score.Absent {
+		return
+	}
+	kept := k.workload(was.workload)
+	last := k.board.Pods(was.workload) == 1
+	if last {
+		k.templateFrom(was.workload, nil)
+	}
+	k.board.RemovePod(n, was.workload, kube.RevisionOf(was.pod))
+	if kept.placed == was.pod {
+		if kept.placed = nil; !last {
+			kept.placed = k.anyPodOf(was.workload)
+		}
+	}
+}
+
+// anyPodOf returns one of the pods of a workload.
+func (k *keeper) anyPodOf(workload int32) *v1.Pod {
+	for place := range k.board.Places(workload) {
+		for _, p := range k.nodes[place.Node].pods {
+			if p.workload == workload {
+				return p.pod
+			}
+		}
+	}
+	return nil
+}
+
+// numbersOf returns the numbers of candidates, by their position; it is used anew for
+// the next pod. Most stand in the order of the list, so that few are looked up.
+func (k *keeper) numbersOf(candidates []fwk.NodeInfo) []int32 {
+	k.candidates = k.candidates[:0]
+	next := 0
+	for _, info := range candidates {
+		at := slices.Index(k.listed[next:min(next+lookAhead, len(k.listed))], info)
+		if at >= 0 {
+			next += at + 1
+			k.candidates = append(k.candidates, k.order[next-1])
+			continue
+		}
+		n := numberOf(info, k.infos, k.names)
+		if n != score.Absent {
+			next = k.nodes[n].position + 1
+		}
+		k.candidates = append(k.candidates, n)
+	}
+	return k.candidates
+}
+
+// lookAhead is how many nodes may be missing between two candidates that follow one
+// another in the list, without a look-up.
+const lookAhead = 4
+
+// numberOf returns the number of a node, score.Absent when it has none. It looks the
+// name up only of a NodeInfo that is not the one that was listed, but a copy.
+func numberOf(info fwk.NodeInfo, infos map[fwk.NodeInfo]int32, names map[string]int32) int32 {
+	if n, ok := infos[info]; ok {
+		return n
+	}
+	if n, ok := names[info.Node().Name]; ok {
+		return n
+	}
+	return score.Absent
+}
