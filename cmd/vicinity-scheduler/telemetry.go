@@ -16,11 +16,11 @@ type telemetryLoop struct{ run func(context.Context) error }
 
 // newTelemetry returns the loop that follows a configuration. Without one the
 // loop does nothing.
-func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, observer telemetry.Observer) (telemetryLoop, error) {
+func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, observer telemetry.Observer) (telemetryLoop, error) {
 	if cfg == nil {
 		return telemetryLoop{func(context.Context) error { return nil }}, nil
 	}
-	manager, client, err := telemetrysetup.New(cfg, store, observer)
+	manager, client, err := telemetrysetup.New(cfg, store, networks, observer)
 	if err != nil {
 		return telemetryLoop{}, err
 	}

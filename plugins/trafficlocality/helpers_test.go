@@ -61,6 +61,7 @@ type cluster struct {
 	desired   *kube.DesiredStates
 	rules     *kube.DestinationRules
 	store     *flowgraph.Store
+	networks  *flowgraph.NodeNetworkStore
 	registry  metrics.KubeRegistry
 	metrics   *Metrics
 	now       time.Time
@@ -80,6 +81,7 @@ func newCluster(t testing.TB, args string) *cluster {
 		informers: informers.NewSharedInformerFactory(nil, 0),
 		desired:   &kube.DesiredStates{},
 		store:     flowgraph.NewStore(),
+		networks:  &flowgraph.NodeNetworkStore{},
 		registry:  metrics.NewKubeRegistry(),
 		now:       dataTime,
 	}
@@ -89,7 +91,7 @@ func newCluster(t testing.TB, args string) *cluster {
 }
 
 func (c *cluster) dependencies() Dependencies {
-	return Dependencies{Store: c.store, Desired: c.desired, Rules: c.rules, Now: func() time.Time { return c.now }, Metrics: c.metrics}
+	return Dependencies{Store: c.store, Networks: c.networks, Desired: c.desired, Rules: c.rules, Now: func() time.Time { return c.now }, Metrics: c.metrics}
 }
 
 // newPlugin returns one more plugin over the same cluster.

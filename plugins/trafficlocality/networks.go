@@ -3,15 +3,14 @@ package trafficlocality
 import (
 	v1 "k8s.io/api/core/v1"
 
-	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // updateNetworks tells the Board what the networks of nodes take, when the telemetry says
 // something new of it.
-func (p *Plugin) updateNetworks(snap *flowgraph.Snapshot) {
-	if p.options.network != nil && p.measured != snap {
-		p.measured = snap
+func (p *Plugin) updateNetworks() {
+	if newest := p.networks.Load(); p.options.network != nil && p.measured != newest {
+		p.measured = newest
 		p.keeper.setBandwidths()
 	}
 }
@@ -24,5 +23,5 @@ func (p *Plugin) bandwidthOf(node *v1.Node) float64 {
 			return bandwidth
 		}
 	}
-	return p.measured.NetworkCapacity(node.Name)
+	return p.measured.Capacity(node.Name)
 }

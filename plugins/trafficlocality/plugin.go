@@ -31,6 +31,7 @@ var (
 type Plugin struct {
 	options  options
 	store    *flowgraph.Store
+	networks *flowgraph.NodeNetworkStore
 	lister   fwk.SharedLister
 	replicas kube.Replicas
 	desired  *kube.DesiredStates
@@ -43,13 +44,15 @@ type Plugin struct {
 	keeper *keeper
 	routes *routes
 
-	measured *flowgraph.Snapshot // that the Board's bandwidths are by
+	measured *flowgraph.NodeNetworks // that the Board's bandwidths are by
 }
 
 // Dependencies are what a process shares between the plugins of its profiles.
 type Dependencies struct {
 	// Store holds the traffic graph.
 	Store *flowgraph.Store
+	// Networks is what the telemetry knows of the networks of nodes; nil is nothing.
+	Networks *flowgraph.NodeNetworkStore
 	// Desired is what controllers want. Without it the plugins follow the ReplicaSets
 	// and StatefulSets of the informers that the framework hands them.
 	Desired *kube.DesiredStates
@@ -82,9 +85,10 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 		}
 		apps := informers.Apps().V1()
 		p := &Plugin{
-			options: optionsOf(args),
-			store:   d.Store,
-			lister:  handle.SnapshotSharedLister(),
+			options:  optionsOf(args),
+			store:    d.Store,
+			networks: d.Networks,
+			lister:   handle.SnapshotSharedLister(),
 			replicas: kube.Replicas{
 				ReplicaSets:  apps.ReplicaSets().Lister(),
 				StatefulSets: apps.StatefulSets().Lister(),
@@ -140,7 +144,7 @@ func (p *Plugin) forget() {
 	board := score.NewBoard(p.options.Scale)
 	p.keeper = newKeeper(board, p.options)
 	if p.options.network != nil {
-		p.keeper.bandwidthOf = p.bandwidthOf
+		p.measured, p.keeper.bandwidthOf = p.networks.Load(), p.bandwidthOf
 	}
 	p.routes = &routes{keeper: p.keeper, read: p.readRouting}
 	p.engine = score.NewEngine(p.options.Options, board, p.routes)

@@ -77,7 +77,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.routes.now = now
-	p.updateNetworks(snap)
+	p.updateNetworks()
 	p.keeper.update(all, state.IsPodGroupSchedulingCycle())
 	result := p.evaluate(snap, id, pod, candidates, influence, state)
 	if result.BetterElsewhere {

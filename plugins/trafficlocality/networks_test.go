@@ -34,23 +34,6 @@ func (c *cluster) setLabels(key, text string) {
 	c.update()
 }
 
-// measure says what the telemetry knows of the networks, beside the traffic.
-func (c *cluster) measure(capacity map[string]float64) {
-	c.Helper()
-	g := flowgraph.NewGraph(flowgraph.Options{})
-	var flows []flowgraph.Flow
-	for e := range c.store.Load().Edges() {
-		flows = append(flows, flowgraph.Flow{From: e.From, To: e.To, Rates: e.Rates, ObservedAt: e.ObservedAt})
-	}
-	g.SetNetworkCapacity(capacity)
-	for g.Observe(dataTime, flows); ; {
-		if snap := g.Snapshot(); snap.Generation() > c.store.Load().Generation() {
-			c.store.Publish(snap)
-			return
-		}
-	}
-}
-
 func TestNetworkCapacity(t *testing.T) {
 	// Beside out, a pod of web leaves 100 B/s for db to go out; beside db, 300.
 	const traffic = "web -> db 100B/s; web -> out 300B/s"
@@ -96,7 +79,7 @@ func TestNetworkCapacity(t *testing.T) {
 			c.desire("web=1 db=1 out=1 source=1 sink=1")
 			c.assign(test.assign)
 			c.setLabels("link", test.links)
-			c.measure(test.measured)
+			c.networks.Publish(test.measured)
 			if got := c.scoreText(c.pod("web")); got != test.want {
 				t.Errorf("the scores are %s, want %s", got, test.want)
 			}
@@ -115,7 +98,7 @@ func TestNetworkCapacityIsFollowed(t *testing.T) {
 		n3   float64
 		want string
 	}{{99, "n1=100 n2=0 n3=0"}, {100, "n1=33 n2=0 n3=100"}, {99, "n1=100 n2=0 n3=0"}, {0, "n1=33 n2=0 n3=100"}} {
-		c.measure(map[string]float64{"n3": step.n3})
+		c.networks.Publish(map[string]float64{"n3": step.n3})
 		if got := c.scoreText(c.pod("web")); got != step.want {
 			t.Errorf("n3 takes %v: the scores are %s, want %s", step.n3, got, step.want)
 		}
