@@ -1,9 +1,6 @@
 package score
 
 import (
-	"iter"
-	"slices"
-
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
@@ -77,42 +74,6 @@ type boardNode struct {
 type stack struct {
 	workload int32
 	place    int32 // in the workload's places
-}
-
-// workloadState is what is known of a workload.
-type workloadState struct {
-	places  []place
-	pods    int32 // at all places
-	desired Desired
-	shortAt int32 // its place in Board.short, Absent when it is not among them
-	touched bool  // it is among Board.touched
-}
-
-// place is where pods of one workload and revision are.
-type place struct {
-	node, pods int32
-	revision   string
-}
-
-// Desired is what a controller wants of a workload.
-type Desired struct {
-	// Pods is how many pods there are to be in all, 0 when nobody says.
-	Pods int32
-	// Template is what the next pod will be like, nil when that is unknown: no room
-	// is kept for it.
-	Template *Template
-}
-
-// Template is what the pods of a workload need.
-type Template struct {
-	// Requests is what one pod takes of a node.
-	Requests Room
-	// Scheduler is the name of the scheduler that places them. Room is kept only from
-	// pods that the same one places.
-	Scheduler string
-	// Admits reports whether a node's labels and taints let the pods on it; nil is
-	// every node.
-	Admits func(node int32) bool
 }
 
 // NewBoard returns a Board without nodes, for the levels of a scale.
@@ -205,41 +166,6 @@ func (b *Board) AlterNodes() { b.altered = true }
 // Len is one more than the highest number of a node that was ever in use.
 func (b *Board) Len() int { return len(b.nodes) }
 
-// Workload returns the number of a workload, Absent when it is not on the Board.
-func (b *Board) Workload(id flowgraph.WorkloadID) int32 {
-	if w, ok := b.workloads.numbers[id]; ok {
-		return w
-	}
-	return Absent
-}
-
-// ID returns the id of a workload on the Board.
-func (b *Board) ID(workload int32) flowgraph.WorkloadID { return b.workloads.keys[workload] }
-
-// Pods returns how many pods of a workload are on the Board.
-func (b *Board) Pods(workload int32) int32 { return b.states[workload].pods }
-
-// Desired returns what is wanted of a workload on the Board.
-func (b *Board) Desired(workload int32) Desired { return b.states[workload].desired }
-
-// Place is where pods of one workload and revision are.
-type Place struct {
-	Node     int32
-	Revision string
-	Pods     int32
-}
-
-// Places yields the nodes that have pods of a workload, by revision.
-func (b *Board) Places(workload int32) iter.Seq[Place] {
-	return func(yield func(Place) bool) {
-		for _, p := range b.states[workload].places {
-			if !yield(Place{p.node, p.revision, p.pods}) {
-				return
-			}
-		}
-	}
-}
-
 // Domain returns the key of the domain of a node at a level, by the level's position in
 // the scale; "" when it is unknown.
 func (b *Board) Domain(n int32, position int) string {
@@ -251,138 +177,4 @@ func (b *Board) Domain(n int32, position int) string {
 		return b.nodes[n].name
 	}
 	return b.domains[position].keys[d]
-}
-
-// use returns the number of a workload, which has one more user from now on.
-func (b *Board) use(id flowgraph.WorkloadID) int32 {
-	w, isNew := b.workloads.use(id)
-	if int(w) == len(b.states) {
-		b.states = append(b.states, workloadState{shortAt: Absent})
-	}
-	if isNew {
-		b.view.born(w, id)
-	}
-	return w
-}
-
-// release takes one user from a workload's number.
-func (b *Board) release(w int32) {
-	if b.workloads.release(w) {
-		b.view.died(w)
-		b.states[w] = workloadState{places: b.states[w].places[:0], shortAt: Absent, touched: b.states[w].touched}
-	}
-}
-
-// SetDesired says what is wanted of a workload.
-func (b *Board) SetDesired(id flowgraph.WorkloadID, desired Desired) {
-	if desired.Pods <= 0 {
-		desired = Desired{}
-	}
-	w := b.use(id)
-	s := &b.states[w]
-	was := s.desired
-	s.desired = desired
-	b.total += int64(desired.Pods) - int64(was.Pods)
-	b.touch(w)
-	b.count(w)
-	if was.Pods > 0 {
-		b.release(w)
-	}
-	if desired.Pods == 0 {
-		b.release(w)
-	}
-}
-
-// AddPod adds a pod and returns the number of its workload. Pods of one workload are
-// told apart by their revision where a rollout ends those of all others; it is "" where
-// all are alike.
-func (b *Board) AddPod(node int32, id flowgraph.WorkloadID, revision string) (workload int32) {
-	w := b.use(id)
-	s, n := &b.states[w], &b.nodes[node]
-	n.changes++
-	s.pods++
-	b.touch(w)
-	b.count(w)
-	if at := b.placeAt(n, w, revision); at != Absent {
-		s.places[at].pods++
-		return w
-	}
-	n.stacks = append(n.stacks, stack{w, int32(len(s.places))})
-	s.places = append(s.places, place{node: node, pods: 1, revision: revision})
-	return w
-}
-
-// RemovePod removes a pod that was added.
-func (b *Board) RemovePod(node, workload int32, revision string) {
-	s, n := &b.states[workload], &b.nodes[node]
-	n.changes++
-	s.pods--
-	b.touch(workload)
-	b.count(workload)
-	at := b.placeAt(n, workload, revision)
-	if s.places[at].pods--; s.places[at].pods == 0 {
-		b.removePlace(workload, at)
-	}
-	b.release(workload)
-}
-
-// removePlace takes an empty place out of a workload's, and its stack off the node. The
-// last place moves to where it was.
-func (b *Board) removePlace(workload, at int32) {
-	s := &b.states[workload]
-	n := &b.nodes[s.places[at].node]
-	i := slices.Index(n.stacks, stack{workload, at})
-	n.stacks[i] = n.stacks[len(n.stacks)-1]
-	n.stacks = n.stacks[:len(n.stacks)-1]
-	last := int32(len(s.places) - 1)
-	if at != last {
-		s.places[at] = s.places[last]
-		stacks := b.nodes[s.places[at].node].stacks
-		stacks[slices.Index(stacks, stack{workload, last})].place = at
-	}
-	s.places[last] = place{}
-	s.places = s.places[:last]
-}
-
-// placeAt returns which of a workload's places a node is, Absent when it is none of
-// the revision's. It looks among the workloads of the node: a DaemonSet has places on
-// all nodes.
-func (b *Board) placeAt(n *boardNode, workload int32, revision string) int32 {
-	for _, s := range n.stacks {
-		if s.workload == workload && b.states[workload].places[s.place].revision == revision {
-			return s.place
-		}
-	}
-	return Absent
-}
-
-// touch notes that the pods of a workload, or what is wanted of it, change.
-func (b *Board) touch(w int32) {
-	if b.watched && !b.laid && !b.states[w].touched {
-		b.states[w].touched = true
-		b.touched = append(b.touched, w)
-	}
-}
-
-// count keeps the workloads that want more pods than they have.
-func (b *Board) count(w int32) {
-	s := &b.states[w]
-	switch isShort := s.desired.Pods > s.pods; {
-	case isShort && s.shortAt == Absent:
-		s.shortAt = int32(len(b.short))
-		b.short = append(b.short, w)
-	case !isShort && s.shortAt != Absent:
-		last := len(b.short) - 1
-		b.short[s.shortAt] = b.short[last]
-		b.states[b.short[last]].shortAt = s.shortAt
-		b.short = b.short[:last]
-		s.shortAt = Absent
-	}
-}
-
-// meanRate is what a pod exchanges with others on the average, in bytes per second, of
-// the pods that controllers want: of those that run the number is not known while a
-// cluster fills.
-func (b *Board) meanRate(snap *flowgraph.Snapshot, requestBytes float64) float64 {
-	return snap.Exchanged().Weight(requestBytes) / float64(max(b.total, 1))
 }

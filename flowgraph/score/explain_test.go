@@ -60,12 +60,12 @@ func TestExplainVetoes(t *testing.T) {
 		"none": {},
 		"the node has its share": {
 			options: func(o *Options) { o.MaxNodeShare = 0.5 },
-			build:   func(s *scene) { s.board.AddPod(s.nodes["n1"], workload("web"), "") },
+			build:   func(s *scene) { s.board.AddPod(s.nodes["n1"], served("web")) },
 			want:    []VetoReason{{Veto: VetoShare, Level: locality.Node, Pods: 1, Limit: 1}},
 		},
 		"the zone has its share": {
 			options: func(o *Options) { o.MaxZoneShare = 0.5 },
-			build:   func(s *scene) { s.board.AddPod(s.node("n3", "a"), workload("web"), "") },
+			build:   func(s *scene) { s.board.AddPod(s.node("n3", "a"), served("web")) },
 			want:    []VetoReason{{Veto: VetoShare, Level: locality.Zone, Pods: 1, Limit: 1}},
 		},
 		"the network": {

@@ -44,22 +44,20 @@ func (e *Engine) edgesOf(snap *flowgraph.Snapshot, i int, desired int32, called 
 	}
 }
 
-// resolvePeer fills in how many pods the peer of an edge wants, whether they are
-// replaced (those of a DaemonSet stay on their nodes; of others it is not known) and, if
-// it is called from a namespace, how its calls are divided. It reports whether there are
-// such pods, or will be.
+// resolvePeer fills in how many pods the calls to the peer of an edge are divided over,
+// whether these are replaced (those of a DaemonSet stay on their nodes; of others it is
+// not known) and, if it is called from a namespace, how its calls are divided. It reports
+// whether there are such pods, or will be.
 func (e *Engine) resolvePeer(edge *edge, namespace string) bool {
 	if edge.peer == Absent {
 		return false
 	}
 	s := &e.board.states[edge.peer]
-	if s.pods == 0 && !e.options.Anticipate {
+	if s.serving == 0 && !e.options.Anticipate {
 		return false
 	}
 	edge.replaced = s.desired.Pods > 0
-	if edge.peerDesired = s.desired.Pods; edge.peerDesired <= 0 {
-		edge.peerDesired = s.pods
-	}
+	edge.peerDesired = s.shared()
 	if edge.calls {
 		edge.routing = e.router.Routing(edge.peer, namespace)
 	}
@@ -140,7 +138,7 @@ func (e *Engine) addToLevels(levels []levelGains, zones *levelGains, edge *edge,
 			l.addEdge(&e.options, &leaving, zones)
 		}
 		if e.options.Anticipate && edge.replaced {
-			l.anticipateEdge(&staying, edge.peerDesired-peer.pods)
+			l.anticipateEdge(&staying, peer.desired.Pods-peer.pods)
 		}
 	}
 }

@@ -25,6 +25,9 @@ func workload(name string) flowgraph.WorkloadID {
 	return flowgraph.WorkloadID{Namespace: "shop", Name: name}
 }
 
+// served is a pod that serves.
+func served(name string) Pod { return Pod{Workload: workload(name), Serves: true} }
+
 // router divides all calls in one way, except those from some namespaces.
 type router struct {
 	routing affinity.Routing
@@ -69,7 +72,7 @@ func (s *scene) node(name, zone string, pods ...string) int32 {
 	s.board.SetRoom(n, large, large)
 	s.nodes[name] = n
 	for _, pod := range pods {
-		s.board.AddPod(n, workload(pod), "")
+		s.board.AddPod(n, served(pod))
 	}
 	return n
 }

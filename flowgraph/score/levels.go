@@ -40,7 +40,7 @@ func (l *levelGains) start(own []place) {
 		l.gained, l.anticipated = append(l.gained, 0), append(l.anticipated, 0)
 		l.isHit, l.at = append(l.isHit, false), append(l.at, 0)
 	}
-	l.own.count(l, own)
+	l.own.count(l, own, false)
 }
 
 // domainCount is one more than the highest number of a domain at a level.
@@ -77,8 +77,8 @@ func (l *levelGains) worth(d int32) float64 {
 // no more of them.
 func (l *levelGains) isFull(d int32) bool { return l.own.pods[d] >= l.limit }
 
-// countPeer takes note of where a peer runs.
-func (l *levelGains) countPeer(places []place) { l.peer.count(l, places) }
+// countPeer takes note of where a peer serves.
+func (l *levelGains) countPeer(places []place) { l.peer.count(l, places, true) }
 
 // addEdge adds the gains for an edge with the peer that was counted. zones is the level
 // of zones, nil when that has no say.
@@ -135,8 +135,8 @@ type tally struct {
 	domains []int32 // those that have pods
 }
 
-// count replaces what the tally holds.
-func (t *tally) count(l *levelGains, places []place) {
+// count replaces what the tally holds: all pods at the given places, or those that serve.
+func (t *tally) count(l *levelGains, places []place, serving bool) {
 	for _, d := range t.domains {
 		t.pods[d] = 0
 	}
@@ -147,13 +147,16 @@ func (t *tally) count(l *levelGains, places []place) {
 	where := l.board.where[l.Position]
 	for i := range places {
 		p := &places[i]
-		d := where[p.node]
-		if d == Absent {
+		d, n := where[p.node], p.pods
+		if serving {
+			n = p.serving
+		}
+		if d == Absent || n == 0 {
 			continue
 		}
 		if t.pods[d] == 0 {
 			t.domains, t.node[d] = append(t.domains, d), p.node
 		}
-		t.pods[d] += p.pods
+		t.pods[d] += n
 	}
 }

@@ -225,7 +225,7 @@ func (w *networks) addUp(snap *flowgraph.Snapshot) {
 	}
 }
 
-// look counts the pods of a node by workload in the snapshot.
+// look counts the pods of a node that serve by workload in the snapshot.
 func (w *networks) look(b *Board, snap *flowgraph.Snapshot, n int32) {
 	for len(w.counts) < snap.Len() {
 		w.counts = append(w.counts, 0)
@@ -236,20 +236,16 @@ func (w *networks) look(b *Board, snap *flowgraph.Snapshot, n int32) {
 		if i == Absent {
 			continue
 		}
-		if w.counts[i] == 0 {
+		serving := b.states[s.workload].places[s.place].serving
+		if w.counts[i] == 0 && serving > 0 {
 			w.present = append(w.present, i)
 		}
-		w.counts[i] += b.states[s.workload].places[s.place].pods
+		w.counts[i] += serving
 	}
 }
 
 // replicasOnNode is how many pods of workload i of the snapshot the node has that was
 // looked at, of how many.
 func (e *Engine) replicasOnNode(i int) affinity.Replicas {
-	s := &e.board.states[e.board.onBoard(i)]
-	r := affinity.Replicas{Placed: e.networks.counts[i], Desired: s.desired.Pods}
-	if r.Desired <= 0 {
-		r.Desired = s.pods
-	}
-	return r
+	return affinity.Replicas{Placed: e.networks.counts[i], Desired: e.board.states[e.board.onBoard(i)].shared()}
 }

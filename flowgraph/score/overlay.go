@@ -1,27 +1,22 @@
 package score
 
-import (
-	"slices"
-
-	"github.com/vicinity-sched/vicinity/flowgraph"
-)
+import "slices"
 
 // Overlay is pods that are on a Board for the time being: those of a group that is placed
 // as a whole, or not at all.
 type Overlay struct{ pods []overlaidPod }
 
 type overlaidPod struct {
+	Pod
 	node     int32
-	id       flowgraph.WorkloadID
-	revision string
 	isPeer   bool
 	workload int32  // while it is on the Board
 	changes  uint64 // of the node before
 }
 
 // Add adds a pod, as Board.AddPod does. One that is no peer takes part in no traffic.
-func (o *Overlay) Add(node int32, id flowgraph.WorkloadID, revision string, isPeer bool) {
-	o.pods = append(o.pods, overlaidPod{node: node, id: id, revision: revision, isPeer: isPeer, workload: Absent})
+func (o *Overlay) Add(node int32, pod Pod, isPeer bool) {
+	o.pods = append(o.pods, overlaidPod{Pod: pod, node: node, isPeer: isPeer, workload: Absent})
 }
 
 // Truncate leaves the first n pods.
@@ -44,7 +39,7 @@ func (b *Board) Lay(o *Overlay) {
 	for i := range o.pods {
 		if p := &o.pods[i]; p.isPeer {
 			p.changes = b.nodes[p.node].changes
-			p.workload = b.AddPod(p.node, p.id, p.revision)
+			p.workload = b.AddPod(p.node, p.Pod)
 		}
 	}
 }
@@ -53,7 +48,7 @@ func (b *Board) Lay(o *Overlay) {
 func (b *Board) Lift(o *Overlay) {
 	for i := range slices.Backward(o.pods) {
 		if p := &o.pods[i]; p.isPeer {
-			b.RemovePod(p.node, p.workload, p.revision)
+			b.RemovePod(p.node, p.Pod)
 			b.nodes[p.node].changes = p.changes
 		}
 	}

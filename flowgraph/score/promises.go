@@ -197,7 +197,7 @@ func (e *Engine) offer(snap *flowgraph.Snapshot, i int, w int32) (rate float64) 
 	called := func(callerNamespace string) affinity.Routing { return e.router.Routing(w, callerNamespace) }
 	for edge := range e.edgesOf(snap, i, e.board.states[w].desired.Pods, called) {
 		rate += edge.weight
-		if edge.weight > 0 && edge.peer != Absent && e.board.states[edge.peer].pods > 0 && e.resolvePeer(edge, namespace) {
+		if edge.weight > 0 && edge.peer != Absent && e.board.states[edge.peer].serving > 0 && e.resolvePeer(edge, namespace) {
 			p.offer(&e.options, edge)
 		}
 	}

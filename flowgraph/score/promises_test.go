@@ -60,10 +60,11 @@ func (d description) build(t *testing.T, random *rand.Rand, routing affinity.Rou
 		}
 	}
 	for _, p := range d.pods {
-		steps = append(steps, func() { s.board.AddPod(s.nodes[p[1]], workload(p[0]), "") })
+		steps = append(steps, func() { s.board.AddPod(s.nodes[p[1]], served(p[0])) })
 		steps = append(steps, func() {
 			n := s.nodes[d.nodes[random.IntN(len(d.nodes))]]
-			s.board.RemovePod(n, s.board.AddPod(n, workload(p[0]), ""), "")
+			s.board.AddPod(n, served(p[0]))
+			s.board.RemovePod(n, served(p[0]))
 		})
 	}
 	for name, pods := range d.desired {
@@ -125,8 +126,9 @@ func TestOverlaysLeaveNoTrace(t *testing.T) {
 	for range 100 {
 		var o Overlay
 		for range random.IntN(20) {
-			name := fmt.Sprintf("w%d", random.IntN(220)) // some that are new
-			o.Add(int32(random.IntN(s.board.Len())), workload(name), []string{"", "next"}[random.IntN(2)], random.IntN(4) > 0)
+			pod := served(fmt.Sprintf("w%d", random.IntN(220))) // some that are new
+			pod.Revision, pod.Serves = []string{"", "next"}[random.IntN(2)], random.IntN(2) == 0
+			o.Add(int32(random.IntN(s.board.Len())), pod, random.IntN(4) > 0)
 		}
 		s.board.Lay(&o)
 		request := s.request(fmt.Sprintf("w%d", random.IntN(200)), 3)
@@ -149,7 +151,7 @@ func (s *scene) view() (all []string) {
 	for id, w := range b.workloads.numbers {
 		text := fmt.Sprintf("%s %d of %d:", id, b.Pods(w), b.Desired(w).Pods)
 		for p := range b.Places(w) {
-			text += fmt.Sprintf(" %d/%s=%d", p.Node, p.Revision, p.Pods)
+			text += fmt.Sprintf(" %d/%s=%d/%d", p.Node, p.Revision, p.Serving, p.Pods)
 		}
 		all = append(all, text)
 	}
@@ -184,10 +186,10 @@ func TestNumbersFollowTheSnapshot(t *testing.T) {
 			snap = flowgraph.NewSnapshot(uint64(round+1), dataTime, edges)
 			b.look(snap)
 		case what < 9:
-			b.AddPod(n, workload(name), "")
+			b.AddPod(n, served(name))
 			pods[name]++
 		case what < 18 && pods[name] > 0:
-			b.RemovePod(n, b.Workload(workload(name)), "")
+			b.RemovePod(n, served(name))
 			pods[name]--
 		default:
 			b.SetDesired(workload(name), Desired{Pods: int32(random.IntN(2))})

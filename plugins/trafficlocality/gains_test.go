@@ -70,6 +70,12 @@ func peersOf(snap *flowgraph.Snapshot, i int) iter.Seq2[int, flowgraph.Rates] {
 // randomCluster is a random graph over a random assignment. No workload has all
 // the pods that it wants, so that one more is a whole pod more.
 func randomCluster(t *testing.T, random *rand.Rand, args string, selfFlow bool) (*cluster, *cuttest.Assignment) {
+	c, assignment, _ := randomClusterOf(t, random, args, selfFlow)
+	return c, assignment
+}
+
+// randomClusterOf returns also how many pods are wanted, as the assignment knows it.
+func randomClusterOf(t *testing.T, random *rand.Rand, args string, selfFlow bool) (*cluster, *cuttest.Assignment, map[flowgraph.WorkloadID]int32) {
 	const workloadCount, nodeCount = 8, 10
 	c := newCluster(t, args)
 	var edges []flowgraph.Edge
@@ -110,7 +116,7 @@ func randomCluster(t *testing.T, random *rand.Rand, args string, selfFlow bool) 
 		desired[workload(name)] = placed[w] + 1 + int32(random.IntN(3))
 		c.desire(fmt.Sprintf("%s=%d", name, desired[workload(name)]))
 	}
-	return c, assignment
+	return c, assignment, desired
 }
 
 // closeness is what a byte is worth that stays at a level.
@@ -155,6 +161,52 @@ func TestGainsAreWhatTheCutGains(t *testing.T) {
 		}
 	}
 	if positive < 1000 {
+		t.Errorf("only %d gains were positive", positive)
+	}
+}
+
+// TestGainsBesideASurplusAreWhatTheCutGains: where peers have more pods than they want,
+// their calls are divided over all of them.
+func TestGainsBesideASurplusAreWhatTheCutGains(t *testing.T) {
+	random := rand.New(rand.NewPCG(13, 14))
+	positive := 0
+	for _, routing := range []affinity.Routing{affinity.Uniform, affinity.FairLoad} {
+		for range 60 {
+			args := fmt.Sprintf("%s, reserveRoom: false, routing: %s, closeness: {zone: 0, region: 0}", allOfIt, routing)
+			c, assignment, desired := randomClusterOf(t, random, args, true)
+			surplus := map[flowgraph.WorkloadID]bool{}
+			for id, wanted := range desired {
+				serving := int32(0)
+				for _, info := range c.nodes() {
+					serving += int32(podsOf(info, id))
+				}
+				if wanted = int32(random.IntN(int(serving) + 2)); wanted < serving {
+					surplus[id] = true
+					c.desire(fmt.Sprintf("%s=%d", id.Name, wanted))
+					desired[id] = serving // what the calls are divided over
+				}
+			}
+			snap := c.store.Load()
+			for i := range snap.Len() {
+				id := snap.ID(i)
+				if surplus[id] {
+					continue // it gets no more pods
+				}
+				got := c.gains(c.plugin, c.pod(id.Name))
+				for _, info := range c.nodes() {
+					move := cuttest.Move{Workload: id, To: kube.LocalityOf(info.Node())}
+					want := cuttest.Delta(snap, assignment, move, routing, locality.Node)
+					if math.Abs(got[move.To.Node]-want) > 1e-6*want+1e-3 {
+						t.Fatalf("%v: %v gains %v, the cut %v", routing, move, got[move.To.Node], want)
+					}
+					if want > 1 {
+						positive++
+					}
+				}
+			}
+		}
+	}
+	if positive < 500 {
 		t.Errorf("only %d gains were positive", positive)
 	}
 }

@@ -62,7 +62,7 @@ func (s *groupState) note(at int, node int32, pod *v1.Pod) {
 	}
 	s.pods = append(s.pods[:at], pod)
 	s.overlay.Truncate(at)
-	s.overlay.Add(node, kube.WorkloadOf(pod), kube.RevisionOf(pod), kube.IsPeer(pod))
+	s.overlay.Add(node, scorePod(pod, true), kube.IsPeer(pod))
 }
 
 // groupStateKey is where the overlay is in the cycle state of a pod group.

@@ -253,6 +253,15 @@ func (c *cluster) parsePods(word string) []*v1.Pod {
 			pods[i].Status.Phase = v1.PodFailed
 		case "old)":
 			outdate(pods[i])
+		case "unready)":
+			pods[i].Status.Phase = v1.PodRunning
+			pods[i].Status.Conditions = []v1.PodCondition{{Type: v1.PodReady, Status: v1.ConditionFalse}}
+		case "pending)":
+			pods[i].Status.Phase = v1.PodPending
+		case "unknown)":
+			pods[i].Status.Phase = v1.PodUnknown
+		case "crashing)":
+			pods[i].Status.ContainerStatuses = []v1.ContainerStatus{{State: v1.ContainerState{Waiting: &v1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}}}
 		case "":
 		default:
 			c.Fatalf("unknown state %q", state)

@@ -40,14 +40,16 @@ type keeper struct {
 
 // keptNode is a node as the Board has it.
 type keptNode struct {
-	node     *v1.Node
-	pods     []keptPod // in the order of the NodeInfo
-	position int       // in the list
+	node        *v1.Node
+	unreachable bool
+	pods        []keptPod // in the order of the NodeInfo
+	position    int       // in the list
 }
 
 type keptPod struct {
 	pod      *v1.Pod
 	workload int32 // score.Absent when the pod is no peer of any
+	serves   bool
 }
 
 // keptWorkload is a workload on the Board.
@@ -104,7 +106,7 @@ func (k *keeper) list(infos []fwk.NodeInfo) {
 	for name, n := range k.names {
 		if _, ok := names[name]; !ok {
 			k.setPods(n, nil)
-			k.nodes[n].node = nil
+			k.nodes[n].node, k.nodes[n].unreachable = nil, false
 			k.board.RemoveNode(n)
 		}
 	}
@@ -152,6 +154,13 @@ func (k *keeper) setNode(n int32, node *v1.Node) {
 	if k.bandwidthOf != nil {
 		k.board.SetBandwidth(n, k.bandwidthOf(node))
 	}
+	if unreachable := kube.IsUnreachable(node); unreachable != k.nodes[n].unreachable {
+		k.nodes[n].unreachable = unreachable
+		for i, was := range k.nodes[n].pods {
+			k.nodes[n].pods[i] = k.add(n, was.pod)
+			k.remove(n, was)
+		}
+	}
 }
 
 // alters reports whether two states of a node let other pods on it, or more of them.
@@ -197,14 +206,20 @@ func (k *keeper) setPods(n int32, infos []fwk.PodInfo) {
 // add counts a pod for its workload.
 func (k *keeper) add(n int32, pod *v1.Pod) keptPod {
 	if !kube.IsPeer(pod) {
-		return keptPod{pod, score.Absent}
+		return keptPod{pod: pod, workload: score.Absent}
 	}
-	w := k.board.AddPod(n, kube.WorkloadOf(pod), kube.RevisionOf(pod))
+	serves := kube.Serves(pod) && !k.nodes[n].unreachable
+	w := k.board.AddPod(n, scorePod(pod, serves))
 	if kept := k.workload(w); kept.placed == nil {
 		kept.placed = pod
 		k.templateFrom(w, pod)
 	}
-	return keptPod{pod, w}
+	return keptPod{pod, w, serves}
+}
+
+// scorePod is a pod as the Board has it.
+func scorePod(pod *v1.Pod, serves bool) score.Pod {
+	return score.Pod{Workload: kube.WorkloadOf(pod), Revision: kube.RevisionOf(pod), Serves: serves}
 }
 
 // remove takes a pod away that is no longer among those of its node.
@@ -217,7 +232,7 @@ func (k *keeper) remove(n int32, was keptPod) {
 	if last {
 		k.templateFrom(was.workload, nil)
 	}
-	k.board.RemovePod(n, was.workload, kube.RevisionOf(was.pod))
+	k.board.RemovePod(n, scorePod(was.pod, was.serves))
 	if kept.placed == was.pod {
 		if kept.placed = nil; !last {
 			kept.placed = k.anyPodOf(was.workload)
