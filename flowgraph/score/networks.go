@@ -19,7 +19,8 @@ type networks struct {
 	local  levelGains // of nodes: what of the next pod's traffic stays there
 	adds   traffic    // that the next pod exchanges
 
-	totals  []traffic           // of each workload in the snapshot
+	totals  []traffic           // of each workload in the snapshot that was asked for
+	summed  []bool              // which those are
 	of      *flowgraph.Snapshot // that they are of
 	counts  []int32             // pods on one node, by workload in the snapshot
 	present []int32             // workloads that are there
@@ -114,7 +115,7 @@ type budget struct{ unknown, changed int }
 // it adds is welcome everywhere.
 func (e *Engine) vetoSaturatedNodes(r *Result) {
 	w := &e.networks
-	w.addUp(r.request.Snapshot)
+	w.look(r.request.Snapshot)
 	for len(w.byNode) < e.board.Len() {
 		w.byNode = append(w.byNode, network{})
 	}
@@ -182,13 +183,14 @@ func (e *Engine) loadOf(snap *flowgraph.Snapshot, n int32, left *budget) traffic
 // where what stays is that of affinity.Local, in bytes, by the routing of the callee.
 func (e *Engine) load(snap *flowgraph.Snapshot, n int32) traffic {
 	w := &e.networks
-	w.look(e.board, snap, n)
+	w.count(e.board, snap, n)
 	var sum traffic
 	for _, i := range w.present {
 		own := e.replicasOnNode(int(i))
 		share := own.Share()
-		sum.out += share * w.totals[i].out
-		sum.in += share * w.totals[i].in
+		total := w.total(snap, int(i))
+		sum.out += share * total.out
+		sum.in += share * total.in
 		for j, r := range snap.Callees(int(i)) {
 			if w.counts[j] > 0 {
 				routing := affinity.Uniform
@@ -206,27 +208,39 @@ func (e *Engine) load(snap *flowgraph.Snapshot, n int32) traffic {
 	return sum
 }
 
-// addUp fills in what workloads exchange, anew for each snapshot.
-func (w *networks) addUp(snap *flowgraph.Snapshot) {
+// look begins with another snapshot.
+func (w *networks) look(snap *flowgraph.Snapshot) {
 	if w.of == snap {
 		return
 	}
 	w.of = snap
 	w.totals = slices.Grow(w.totals[:0], snap.Len())[:snap.Len()]
-	clear(w.totals)
-	for i := range w.totals {
-		for j, r := range snap.Callees(i) {
-			w.totals[i].calls(r, 1)
-			w.totals[j].called(r, 1)
-		}
-		self := snap.Self(i)
-		w.totals[i].calls(self, 1)
-		w.totals[i].called(self, 1)
-	}
+	w.summed = slices.Grow(w.summed[:0], snap.Len())[:snap.Len()]
+	clear(w.summed)
 }
 
-// look counts the pods of a node that serve by workload in the snapshot.
-func (w *networks) look(b *Board, snap *flowgraph.Snapshot, n int32) {
+// total returns what workload i of the snapshot exchanges, added up when that is first
+// asked for.
+func (w *networks) total(snap *flowgraph.Snapshot, i int) traffic {
+	if w.summed[i] {
+		return w.totals[i]
+	}
+	var sum traffic
+	for _, r := range snap.Callees(i) {
+		sum.calls(r, 1)
+	}
+	for _, r := range snap.Callers(i) {
+		sum.called(r, 1)
+	}
+	self := snap.Self(i)
+	sum.calls(self, 1)
+	sum.called(self, 1)
+	w.totals[i], w.summed[i] = sum, true
+	return sum
+}
+
+// count counts the pods of a node that serve by workload in the snapshot.
+func (w *networks) count(b *Board, snap *flowgraph.Snapshot, n int32) {
 	for len(w.counts) < snap.Len() {
 		w.counts = append(w.counts, 0)
 	}

@@ -81,9 +81,8 @@ func (e *Engine) updatePromises(snap *flowgraph.Snapshot) {
 			p.byNode[n] = p.byNode[n][:0]
 		}
 		b.gone = b.gone[:0]
-		for w := range p.nodes {
-			p.enqueue(w)
-		}
+		// A workload that wants no more than it has, but is still promised room, waits
+		// for its turn already.
 		for _, w := range b.short {
 			p.enqueue(w)
 		}

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	fwk "k8s.io/kube-scheduler/framework"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/score"
 	"github.com/vicinity-sched/vicinity/internal/kube"
@@ -16,20 +17,11 @@ import (
 // keeper keeps a Board in step with the scheduler's own view of the nodes, assumed pods
 // included: a NodeInfo whose generation has not moved is not looked at again, so that a
 // cycle costs one comparison per node instead of one visit per pod.
-//
-// The maps infos and names are replaced, never written, so that a scoring state may go
-// on reading those that it was made with.
 type keeper struct {
 	board *score.Board
 	scale locality.Scale
-	// bandwidthOf returns what a node's network takes in each direction, in bytes per
-	// second, 0 when that is unknown; nil where it does not matter.
-	bandwidthOf func(*v1.Node) float64
-
-	listed      []fwk.NodeInfo // the last list
-	order       []int32        // numbers of its nodes
-	generations []int64        // likewise, as they were looked at last
-	infos       map[fwk.NodeInfo]int32
+	*listing
+	generations []int64 // of the listed nodes, as they were looked at last
 	names       map[string]int32
 	nodes       []keptNode // by number
 	candidates  []int32    // used anew for each pod
@@ -40,10 +32,13 @@ type keeper struct {
 
 // keptNode is a node as the Board has it.
 type keptNode struct {
+	name        string
+	generation  int64 // while a new list is taken over
 	node        *v1.Node
 	unreachable bool
-	pods        []keptPod // in the order of the NodeInfo
-	position    int       // in the list
+	pods        []keptPod               // in the order of the NodeInfo
+	position    int                     // in the list
+	measured    *flowgraph.NodeNetworks // that the Board's bandwidth is by; nil when it is to be set
 }
 
 type keptPod struct {
@@ -59,7 +54,7 @@ type keptWorkload struct {
 }
 
 func newKeeper(b *score.Board, o options) *keeper {
-	return &keeper{board: b, scale: o.Scale, templates: o.ReserveRoom}
+	return &keeper{listing: &listing{}, board: b, scale: o.Scale, names: map[string]int32{}, templates: o.ReserveRoom}
 }
 
 // update brings the Board to the state of the listed nodes. Within the cycle of a pod
@@ -86,52 +81,76 @@ func (k *keeper) update(infos []fwk.NodeInfo, inGroup bool) {
 	}
 }
 
+// listing is the numbers of the listed nodes. It is replaced, never written, so that a
+// scoring state may go on reading the one that it was made with.
+type listing struct {
+	listed []fwk.NodeInfo
+	order  []int32                // numbers, by position
+	infos  map[fwk.NodeInfo]int32 // numbers
+}
+
+// numberOf returns the number of a node, score.Absent when it has none. It looks for the
+// name only of a NodeInfo that is not the one that was listed, but a copy.
+func (l *listing) numberOf(info fwk.NodeInfo) int32 {
+	if n, ok := l.infos[info]; ok {
+		return n
+	}
+	name := info.Node().Name
+	for i, listed := range l.listed {
+		if node := listed.Node(); node != nil && node.Name == name {
+			return l.order[i]
+		}
+	}
+	return score.Absent
+}
+
 // list gives the nodes of a new list their numbers. Nodes that were there before keep
-// theirs.
+// theirs, and are not looked at again.
 func (k *keeper) list(infos []fwk.NodeInfo) {
-	names, byInfo := make(map[string]int32, len(infos)), make(map[fwk.NodeInfo]int32, len(infos))
-	order, generations := make([]int32, len(infos)), make([]int64, len(infos))
+	for position, n := range k.order {
+		k.nodes[n].generation = k.generations[position]
+	}
+	next := &listing{slices.Clone(infos), make([]int32, len(infos)), make(map[fwk.NodeInfo]int32, len(infos))}
+	generations := make([]int64, len(infos))
 	for i, info := range infos {
-		node := info.Node()
-		n, known := k.names[node.Name]
+		n, known := k.infos[info]
 		if !known {
-			n = k.board.AddNode(k.nodeOf(node))
-			for int(n) >= len(k.nodes) {
-				k.nodes = append(k.nodes, keptNode{})
-			}
+			n = k.number(info.Node())
 		}
+		next.infos[info], next.order[i], generations[i] = n, n, k.nodes[n].generation
 		k.nodes[n].position = i
-		names[node.Name], byInfo[info], order[i] = n, n, n
 	}
-	for name, n := range k.names {
-		if _, ok := names[name]; !ok {
-			k.setPods(n, nil)
-			k.nodes[n].node, k.nodes[n].unreachable = nil, false
-			k.board.RemoveNode(n)
+	for _, n := range k.order {
+		if at := k.nodes[n].position; at >= len(infos) || next.order[at] != n {
+			k.forget(n)
 		}
 	}
-	k.carryOver(order, generations)
-	k.listed = append(k.listed[:0:0], infos...)
-	k.names, k.infos, k.order, k.generations = names, byInfo, order, generations
+	k.listing, k.generations = next, generations
 }
 
 // notSeen is a generation that no NodeInfo has.
 const notSeen = -1
 
-// carryOver fills in the generations of nodes that were there before.
-func (k *keeper) carryOver(order []int32, generations []int64) {
-	seen := make([]int64, k.board.Len())
-	for n := range seen {
-		seen[n] = notSeen
+// number returns the number of a node that was not listed, or by another NodeInfo.
+func (k *keeper) number(node *v1.Node) int32 {
+	if n, ok := k.names[node.Name]; ok {
+		return n
 	}
-	for i, n := range k.order {
-		seen[n] = k.generations[i]
+	n := k.board.AddNode(k.nodeOf(node))
+	for int(n) >= len(k.nodes) {
+		k.nodes = append(k.nodes, keptNode{})
 	}
-	for i, n := range order {
-		if generations[i] = seen[n]; k.nodes[n].node == nil {
-			generations[i] = notSeen
-		}
-	}
+	k.nodes[n] = keptNode{name: node.Name, generation: notSeen, pods: k.nodes[n].pods}
+	k.names[node.Name] = n
+	return n
+}
+
+// forget removes a node that is gone.
+func (k *keeper) forget(n int32) {
+	k.setPods(n, nil)
+	k.board.RemoveNode(n)
+	delete(k.names, k.nodes[n].name)
+	k.nodes[n].node = nil
 }
 
 func (k *keeper) nodeOf(node *v1.Node) score.Node {
@@ -151,9 +170,7 @@ func (k *keeper) setNode(n int32, node *v1.Node) {
 	if was != nil && alters(was, node) {
 		k.board.AlterNodes()
 	}
-	if k.bandwidthOf != nil {
-		k.board.SetBandwidth(n, k.bandwidthOf(node))
-	}
+	k.nodes[n].measured = nil
 	if unreachable := kube.IsUnreachable(node); unreachable != k.nodes[n].unreachable {
 		k.nodes[n].unreachable = unreachable
 		for i, was := range k.nodes[n].pods {
@@ -169,15 +186,6 @@ func alters(was, is *v1.Node) bool {
 		!maps.Equal(was.Labels, is.Labels) ||
 		!equality.Semantic.DeepEqual(was.Spec.Taints, is.Spec.Taints) ||
 		!equality.Semantic.DeepEqual(was.Status.Allocatable, is.Status.Allocatable)
-}
-
-// setBandwidths notes what the networks of all nodes take.
-func (k *keeper) setBandwidths() {
-	for n := range k.nodes {
-		if node := k.nodes[n].node; node != nil {
-			k.board.SetBandwidth(int32(n), k.bandwidthOf(node))
-		}
-	}
 }
 
 // setPods notes what runs on a node. Pods are never written, only replaced, and
@@ -264,7 +272,7 @@ func (k *keeper) numbersOf(candidates []fwk.NodeInfo) []int32 {
 			k.candidates = append(k.candidates, k.order[next-1])
 			continue
 		}
-		n := numberOf(info, k.infos, k.names)
+		n := k.numberOf(info)
 		if n != score.Absent {
 			next = k.nodes[n].position + 1
 		}
@@ -276,15 +284,3 @@ func (k *keeper) numbersOf(candidates []fwk.NodeInfo) []int32 {
 // lookAhead is how many nodes may be missing between two candidates that follow one
 // another in the list, without a look-up.
 const lookAhead = 4
-
-// numberOf returns the number of a node, score.Absent when it has none. It looks the
-// name up only of a NodeInfo that is not the one that was listed, but a copy.
-func numberOf(info fwk.NodeInfo, infos map[fwk.NodeInfo]int32, names map[string]int32) int32 {
-	if n, ok := infos[info]; ok {
-		return n
-	}
-	if n, ok := names[info.Node().Name]; ok {
-		return n
-	}
-	return score.Absent
-}

@@ -172,7 +172,7 @@ func TestBoardFollowsTheCache(t *testing.T) {
 				c.step()
 			}
 			c.update()
-			held, heldBefore := x.names, maps.Clone(x.names)
+			held, heldBefore := x.infos, maps.Clone(x.infos)
 
 			wantScans, infos := 0, []fwk.NodeInfo(nil)
 			scans = 0

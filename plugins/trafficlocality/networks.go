@@ -3,15 +3,25 @@ package trafficlocality
 import (
 	v1 "k8s.io/api/core/v1"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
-// updateNetworks tells the Board what the networks of nodes take, when the telemetry says
-// something new of it.
-func (p *Plugin) updateNetworks() {
-	if newest := p.networks.Load(); p.options.network != nil && p.measured != newest {
-		p.measured = newest
-		p.keeper.setBandwidths()
+// updateNetworks tells the Board what the networks of candidates take, where the telemetry
+// or the node says something new of it.
+func (p *Plugin) updateNetworks(candidates []int32) {
+	if p.options.network == nil {
+		return
+	}
+	newest := p.networks.Load()
+	for _, n := range candidates {
+		if n == score.Absent {
+			continue
+		}
+		if kept := &p.keeper.nodes[n]; kept.measured != newest {
+			kept.measured = newest
+			p.keeper.board.SetBandwidth(n, p.bandwidthOf(kept.node))
+		}
 	}
 }
 
@@ -23,5 +33,5 @@ func (p *Plugin) bandwidthOf(node *v1.Node) float64 {
 			return bandwidth
 		}
 	}
-	return p.measured.Capacity(node.Name)
+	return p.networks.Load().Capacity(node.Name)
 }

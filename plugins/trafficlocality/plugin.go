@@ -43,8 +43,6 @@ type Plugin struct {
 	engine *score.Engine
 	keeper *keeper
 	routes *routes
-
-	measured *flowgraph.NodeNetworks // that the Board's bandwidths are by
 }
 
 // Dependencies are what a process shares between the plugins of its profiles.
@@ -143,9 +141,6 @@ func (p *Plugin) forget() {
 	defer p.mu.Unlock()
 	board := score.NewBoard(p.options.Scale)
 	p.keeper = newKeeper(board, p.options)
-	if p.options.network != nil {
-		p.measured, p.keeper.bandwidthOf = p.networks.Load(), p.bandwidthOf
-	}
 	p.routes = &routes{keeper: p.keeper, read: p.readRouting}
 	p.engine = score.NewEngine(p.options.Options, board, p.routes)
 }

@@ -16,9 +16,8 @@ const stateKey fwk.StateKey = "PreScore" + Name
 
 // scoreState is written by PreScore and only read from then on.
 type scoreState struct {
-	infos  map[fwk.NodeInfo]int32 // numbers of nodes
-	names  map[string]int32       // likewise, for NodeInfos that were copied
-	points []uint8                // by number
+	nodes  *listing
+	points []uint8 // by number
 }
 
 // Clone returns s itself: nothing writes to a scoreState once PreScore has
@@ -27,7 +26,7 @@ func (s *scoreState) Clone() fwk.StateData { return s }
 
 // of returns the points of a node, 0 when PreScore did not see it.
 func (s *scoreState) of(info fwk.NodeInfo) int64 {
-	n := numberOf(info, s.infos, s.names)
+	n := s.nodes.numberOf(info)
 	if n == score.Absent {
 		return 0
 	}
@@ -77,7 +76,6 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.routes.now = now
-	p.updateNetworks()
 	p.keeper.update(all, state.IsPodGroupSchedulingCycle())
 	result := p.evaluate(snap, id, pod, candidates, influence, state)
 	if result.BetterElsewhere {
@@ -86,7 +84,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	switch {
 	case result.Basis != score.ByNothing:
 		p.metrics.scored(result.Best, result.Worst)
-		return &scoreState{infos: p.keeper.infos, names: p.keeper.names, points: result.Points}, notSkipped
+		return &scoreState{nodes: p.keeper.listing, points: result.Points}, notSkipped
 	case ok:
 		return nil, skipNoPeers
 	default:
@@ -96,12 +94,14 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 
 // evaluate has the engine score the nodes for a pod.
 func (p *Plugin) evaluate(snap *flowgraph.Snapshot, id flowgraph.WorkloadID, pod *v1.Pod, candidates []fwk.NodeInfo, influence float64, state fwk.CycleState) *score.Result {
+	numbers := p.keeper.numbersOf(candidates)
+	p.updateNetworks(numbers)
 	request := &score.Request{
 		Snapshot: snap, Influence: influence,
 		Workload: id, Revision: kube.RevisionOf(pod),
 		Routing:    p.routes.ofPod(pod),
 		Scheduler:  pod.Spec.SchedulerName,
-		Candidates: p.keeper.numbersOf(candidates),
+		Candidates: numbers,
 	}
 	request.Desired, _ = p.replicas.Desired(id, pod)
 	if p.engine.Reserves(snap) {
