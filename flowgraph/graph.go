@@ -25,7 +25,6 @@ type Graph struct {
 	edges      map[edgeKey]*edgeState
 	at         time.Time
 	generation uint64
-	capacity   map[string]float64
 	touched    []*edgeState // by the call of Observe under way
 }
 
@@ -121,11 +120,6 @@ func (e *edgeState) observe(halfLife time.Duration) {
 	}
 }
 
-// SetNetworkCapacity says what the network of each node takes in each direction, in
-// bytes per second by the node's name, in the place of what was said before. Snapshots
-// hold on to the map: it must not change any more.
-func (g *Graph) SetNetworkCapacity(byNode map[string]float64) { g.capacity = byNode }
-
 // Snapshot returns the graph as it is now, with a generation one higher than
 // that of the snapshot before. Rates below MinRate (MinRequestRate) are zero in it,
 // and edges whose rates all are, are left out.
@@ -139,9 +133,7 @@ func (g *Graph) Snapshot() *Snapshot {
 		edges = append(edges, Edge{From: key.from, To: key.to, Rates: rates, ObservedAt: e.observedAt})
 	}
 	g.generation++
-	s := newSnapshot(g.generation, g.at, edges)
-	s.capacity = g.capacity
-	return s
+	return newSnapshot(g.generation, g.at, edges)
 }
 
 // NewSnapshot returns a snapshot of the given edges, for tools and tests that

@@ -34,8 +34,6 @@ type Snapshot struct {
 	self []selfFlow // ordered by workload
 
 	exchanged Rates
-
-	capacity map[string]float64 // of networks, by node; shared with other snapshots
 }
 
 // bytes32 halves the memory of the rates in bytes; 24 bits of precision are far
@@ -151,10 +149,6 @@ func (s *Snapshot) EdgeCount() int { return len(s.to) + len(s.self) }
 // Exchanged is what all workloads exchange with others, each edge counted at both of
 // its ends.
 func (s *Snapshot) Exchanged() Rates { return s.exchanged }
-
-// NetworkCapacity returns what the network of a node takes in each direction, in bytes
-// per second; 0 when that is not known.
-func (s *Snapshot) NetworkCapacity(node string) float64 { return s.capacity[node] }
 
 // ID returns the id of workload i, 0 <= i < Len().
 func (s *Snapshot) ID(i int) WorkloadID { return s.ids[i] }

@@ -107,9 +107,9 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	if err := chooseLease(opts, schedulerConfig); err != nil {
 		return inFile(opts.ConfigFile, err)
 	}
-	store := flowgraph.NewStore()
+	store, networks := flowgraph.NewStore(), &flowgraph.NodeNetworkStore{}
 	observer := telemetrymetrics.New(klog.FromContext(ctx), store, time.Now, sourceNames(telemetryConfig))
-	telemetry, err := newTelemetry(telemetryConfig, store, observer)
+	telemetry, err := newTelemetry(telemetryConfig, store, networks, observer)
 	if err != nil {
 		return err
 	}
@@ -131,10 +131,11 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		// be registered after.
 		observer.Register(legacyregistry.MustRegister)
 		factory := trafficlocality.Factory(trafficlocality.Dependencies{
-			Store:   store,
-			Rules:   rules,
-			Now:     time.Now,
-			Metrics: trafficlocality.NewMetrics(legacyregistry.MustRegister),
+			Store:    store,
+			Networks: networks,
+			Rules:    rules,
+			Now:      time.Now,
+			Metrics:  trafficlocality.NewMetrics(legacyregistry.MustRegister),
 		})
 		return registry.Register(trafficlocality.Name, schedulerConfig.Honour(factory))
 	})

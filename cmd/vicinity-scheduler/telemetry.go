@@ -21,14 +21,14 @@ const noTelemetry = "There is no --telemetry-config: TrafficLocality has no effe
 
 // newTelemetry returns the loop that follows a configuration. Without one the
 // loop says so and does nothing.
-func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, observer telemetry.Observer) (telemetryLoop, error) {
+func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, observer telemetry.Observer) (telemetryLoop, error) {
 	if cfg == nil {
 		return telemetryLoop{func(ctx context.Context) error {
 			klog.FromContext(ctx).Info(noTelemetry)
 			return nil
 		}}, nil
 	}
-	manager, client, err := telemetrysetup.New(cfg, store, observer)
+	manager, client, err := telemetrysetup.New(cfg, store, networks, observer)
 	if err != nil {
 		return telemetryLoop{}, err
 	}

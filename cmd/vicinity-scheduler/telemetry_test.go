@@ -24,7 +24,7 @@ func TestGuardedTurnsAPanicIntoAnError(t *testing.T) {
 // TestNoTelemetryConfigSaysSo: whoever forgets the flag reads it in the log.
 func TestNoTelemetryConfigSaysSo(t *testing.T) {
 	logger := ktesting.NewLogger(t, ktesting.NewConfig(ktesting.BufferLogs(true)))
-	loop, err := newTelemetry(nil, nil, nil)
+	loop, err := newTelemetry(nil, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func TestChecksAreRareWhileAllIsWell(t *testing.T) {
 			asker := &checked{fakeSource: fakeSource{name: "a", flows: c.flows}}
 			now := &clock{checkStart}
 			m, _ := newManager(t, now.now, &c.fakeSource)
-			m.states[0].source = c
+			follow(m, c)
 			steps := NewAsker([]Source{asker}, nobody{})
 			for at := time.Duration(0); at <= tc.until; at += time.Minute {
 				now.t = checkStart.Add(at)
@@ -145,7 +145,7 @@ func TestMixedClustersStop(t *testing.T) {
 	c.own = []Finding{{Condition: SeveralClusters, What: "pairs name 2 clusters", Names: []string{"east", "west"}, Why: "they would be added up", Stops: true}}
 	now := &clock{checkStart}
 	m, store := newManager(t, now.now, &c.fakeSource)
-	m.states[0].source = c
+	follow(m, c)
 	err := m.Refresh(t.Context())
 	const text = "source a: pairs name 2 clusters (east, west): they would be added up"
 	if FailureOf(err) != Mixed || err.Error() != text || store.Load().Generation() != 0 {
@@ -202,5 +202,13 @@ func TestAccount(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"mesh: 3 proxies (envoy, pods) in 2 of 3 steps: it counts twice", "mesh: 3 proxies in 2 of 3 steps: it counts twice"}, notes); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+}
+
+// follow has the Manager ask another source instead of its first one.
+func follow(m *Manager, source Source) {
+	m.states[0].source = source
+	m.states[0].ask = func(ctx context.Context, at time.Time) (Observation, error) {
+		return ask(ctx, source, m.options.Querier, at)
 	}
 }

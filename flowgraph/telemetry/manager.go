@@ -25,11 +25,10 @@ const (
 type Options struct {
 	// Sources are queried in this order. Their names are unique.
 	Sources []Source
-	// Networks, when set, is queried after them. What it says of the nodes' networks
-	// goes into the next snapshot and counts until it says something else; whether it
-	// succeeds is no question of how old the traffic is.
-	Networks Source
-	Querier  Querier
+	// Companions are refreshed after them, in this order. Whether they succeed says
+	// nothing of how old the traffic is.
+	Companions []Companion
+	Querier    Querier
 	// Graph smooths the flows. The Manager becomes its owner.
 	Graph *flowgraph.Graph
 	// Store receives a snapshot after every round in which a source succeeded.
@@ -67,15 +66,16 @@ type Manager struct {
 	options Options
 
 	round  sync.Mutex     // held for a whole round; guards states and options.Graph
-	states []*sourceState // of the sources, and of networks last
+	states []*sourceState // of the sources, and of the companions last
 
 	mu     sync.Mutex // guards status
 	status Status
 }
 
-// sourceState is what the Manager knows of one source.
+// sourceState is what the Manager knows of one source or companion.
 type sourceState struct {
-	source Source
+	ask    func(ctx context.Context, at time.Time) (Observation, error)
+	source Source      // nil of a companion
 	seen   Observation // of the last success
 	checks checks
 	status SourceStatus
@@ -94,24 +94,36 @@ func NewManager(o Options) (*Manager, error) {
 	}
 	m := &Manager{options: o}
 	names := map[string]bool{}
-	for _, s := range m.sources() {
-		if names[s.Name()] {
-			return nil, fmt.Errorf("telemetry: two sources have the name %q", s.Name())
+	for _, s := range m.polled() {
+		name := s.status.Name
+		if names[name] {
+			return nil, fmt.Errorf("telemetry: two sources have the name %q", name)
 		}
-		names[s.Name()] = true
-		networks := len(m.states) == len(o.Sources)
-		m.states = append(m.states, &sourceState{source: s, status: SourceStatus{Name: s.Name(), Networks: networks}})
+		names[name] = true
+		m.states = append(m.states, s)
 	}
 	m.status = m.statusNow(time.Time{}, 0)
 	return m, nil
 }
 
-// sources returns all that are queried, in their order.
-func (m *Manager) sources() []Source {
-	if m.options.Networks == nil {
-		return m.options.Sources
+// polled returns all that are queried, in their order.
+func (m *Manager) polled() (all []*sourceState) {
+	for _, s := range m.options.Sources {
+		all = append(all, &sourceState{status: SourceStatus{Name: s.Name()}, source: s, ask: func(ctx context.Context, at time.Time) (Observation, error) {
+			return ask(ctx, s, m.options.Querier, at)
+		}})
 	}
-	return append(slices.Clip(m.options.Sources), m.options.Networks)
+	for _, c := range m.options.Companions {
+		all = append(all, &sourceState{status: SourceStatus{Name: c.Name(), Companion: true}, ask: func(ctx context.Context, at time.Time) (seen Observation, err error) {
+			err = guard(func() error {
+				refreshed, err := c.Refresh(ctx, m.options.Querier, at)
+				seen.Series, seen.LeftOut = refreshed.Series, refreshed.LeftOut
+				return err
+			})
+			return seen, err
+		}})
+	}
+	return all
 }
 
 // Run refreshes at once and then on the interval until ctx ends. A failed round
@@ -143,17 +155,15 @@ func (m *Manager) Refresh(ctx context.Context) error {
 		err := m.collect(ctx, s, at)
 		if ctx.Err() != nil {
 			// The end of ctx is not a failure of the source.
-			return fmt.Errorf("source %s: %w", s.source.Name(), ctx.Err())
+			return fmt.Errorf("source %s: %w", s.status.Name, ctx.Err())
 		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		if i == len(m.options.Sources) {
-			m.options.Graph.SetNetworkCapacity(s.seen.NetworkCapacity)
-			continue
+		if i < len(m.options.Sources) {
+			succeeded++
 		}
-		succeeded++
 	}
 	invalid := 0
 	if succeeded > 0 {
@@ -171,28 +181,29 @@ func (m *Manager) Refresh(ctx context.Context) error {
 }
 
 // collect asks one source and keeps its flows only when every query succeeded
-// and they say something: no data is not zero traffic.
+// and they say something.
 func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) error {
 	began := m.options.Now()
-	seen, err := ask(ctx, s.source, m.options.Querier, at)
+	seen, err := s.ask(ctx, at)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	s.status.LastAttempt = at
 	s.status.Duration = m.options.Now().Sub(began)
-	if err == nil {
+	if err == nil || FailureOf(err) == Empty {
 		s.status.Series, s.status.Flows, s.status.LeftOut = seen.Series, len(seen.Flows), seen.LeftOut
-		s.status.Findings = s.checks.current(ctx, s.source, m.options.Querier, at, seen, s.status.Failures > 0)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		err = seen.stopped(s.source.Name())
-		if err == nil && seen.isEmpty() {
-			err = seen.empty()
+		if s.source != nil {
+			s.status.Findings = s.checks.current(ctx, s.source, m.options.Querier, at, seen, s.status.Failures > 0)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err = seen.stopped(s.status.Name); err == nil && seen.isEmpty() { // no data is not zero traffic
+				err = seen.empty()
+			}
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("source %s: %w", s.source.Name(), err)
+		err = fmt.Errorf("source %s: %w", s.status.Name, err)
 		s.status.Err = err
 		s.status.Failures++
 		return err
@@ -237,15 +248,15 @@ type Status struct {
 	Generation uint64
 	// InvalidFlows is how many flows of the round the graph refused.
 	InvalidFlows int
-	// Sources are in the order of Options.Sources, then that of Options.Networks.
+	// Sources are in the order of Options.Sources, then that of Options.Companions.
 	Sources []SourceStatus
 }
 
 // SourceStatus is the state of one source.
 type SourceStatus struct {
 	Name string
-	// Networks says that the source is Options.Networks, which sees no traffic.
-	Networks bool
+	// Companion says that it is one of Options.Companions, which see no traffic.
+	Companion bool
 	// LastAttempt and LastSuccess are zero when there was none.
 	LastAttempt, LastSuccess time.Time
 	// Duration is how long the last attempt took, without checks.

@@ -28,7 +28,6 @@ var errDown = errors.New("down")
 type fakeSource struct {
 	name  string
 	flows []flowgraph.Flow
-	links map[string]float64 // of nodes
 	err   error
 	until time.Time // err ends then, unless it is zero
 	wait  bool      // until ctx ends
@@ -50,9 +49,6 @@ func (f *fakeSource) Collect(ctx context.Context, _ Querier, at time.Time) (Obse
 	}
 	if f.err != nil && (f.until.IsZero() || at.Before(f.until)) {
 		return Observation{Flows: f.flows}, f.err
-	}
-	if f.links != nil {
-		return Observation{NetworkCapacity: f.links, Series: 3, LeftOut: map[Reason]LeftOut{Invalid: {Series: 3 - len(f.links)}}}, nil
 	}
 	flows := slices.Clone(f.flows)
 	for i := range flows {
@@ -272,57 +268,68 @@ func TestPanickingSourceIsAFailedOne(t *testing.T) {
 	}
 }
 
-// TestNetworks: what the networks take counts until something else is said, and says
-// nothing of how old the traffic is.
-func TestNetworks(t *testing.T) {
+// fakeCompanion fails with err, or panics.
+type fakeCompanion struct {
+	err   error
+	panic any
+	calls []time.Time
+}
+
+func (*fakeCompanion) Name() string { return "networks" }
+
+func (f *fakeCompanion) Refresh(_ context.Context, _ Querier, at time.Time) (Refreshed, error) {
+	f.calls = append(f.calls, at)
+	if f.panic != nil {
+		panic(f.panic)
+	}
+	return Refreshed{Series: 3, LeftOut: map[Reason]LeftOut{Invalid: {Series: 2}}}, f.err
+}
+
+// TestCompanions: a companion is polled in each round, and says nothing of how old the
+// traffic is.
+func TestCompanions(t *testing.T) {
 	traffic := &fakeSource{name: "mesh", flows: []flowgraph.Flow{flow(web, api, 1, 0)}}
-	networks := &fakeSource{name: "networks", links: map[string]float64{"n1": 100}}
+	networks := &fakeCompanion{}
 	c := &clock{time.Unix(1000, 0)}
 	store := flowgraph.NewStore()
 	m, err := NewManager(Options{
-		Sources: []Source{traffic}, Networks: networks, Querier: nobody{}, Graph: flowgraph.NewGraph(flowgraph.Options{}), Store: store,
+		Sources: []Source{traffic}, Companions: []Companion{networks}, Querier: nobody{}, Graph: flowgraph.NewGraph(flowgraph.Options{}), Store: store,
 		Interval: time.Minute, Now: c.now, Random: func() float64 { return 0.5 },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	empty := Refreshed{Series: 3, LeftOut: map[Reason]LeftOut{Invalid: {Series: 2}}}.EmptyError("capacity")
 	steps := []struct {
-		name           string
-		traffic, links error
-		capacity       float64
-		want           float64 // in the store
-		wantAt         int64   // of the store's traffic
+		name              string
+		traffic, networks error
+		panic             any
+		wantAt            int64 // of the store's traffic
+		want              Failure
 	}{
-		{"both", nil, nil, 100, 100, 1000},
-		{"the networks fail", nil, errDown, 200, 100, 1060},
-		{"the traffic fails", errDown, nil, 300, 100, 1060},
-		{"what was said meanwhile", nil, errDown, 400, 300, 1180},
-		{"both again", nil, nil, 500, 500, 1240},
+		{name: "both", wantAt: 1000},
+		{name: "the networks fail", networks: errDown, wantAt: 1060, want: OtherFailure},
+		{name: "the traffic fails", traffic: errDown, wantAt: 1060},
+		{name: "nothing is known of networks", networks: empty, wantAt: 1180, want: Empty},
+		{name: "a mistake of ours", panic: "no", wantAt: 1240, want: Panicked},
 	}
-	for _, step := range steps {
-		traffic.err, networks.err, networks.links = step.traffic, step.links, map[string]float64{"n1": step.capacity}
+	for i, step := range steps {
+		traffic.err, networks.err, networks.panic = step.traffic, step.networks, step.panic
 		err := m.Refresh(t.Context())
-		if (err != nil) != (step.traffic != nil || step.links != nil) {
+		if (err != nil) != (step.traffic != nil || step.want != NoFailure) {
 			t.Errorf("%s: the error is %v", step.name, err)
 		}
-		snap := store.Load()
-		if got := snap.NetworkCapacity("n1"); got != step.want || snap.At().Unix() != step.wantAt || snap.NetworkCapacity("n2") != 0 {
-			t.Errorf("%s: n1 has %v at %d, want %v at %d", step.name, got, snap.At().Unix(), step.want, step.wantAt)
+		if at := store.Load().At().Unix(); at != step.wantAt || len(networks.calls) != i+1 {
+			t.Errorf("%s: the traffic is of %d, want %d; %d calls", step.name, at, step.wantAt, len(networks.calls))
 		}
 		sources := m.Status().Sources
-		if len(sources) != 2 || sources[1].Name != "networks" || !errors.Is(sources[1].Err, step.links) {
+		if len(sources) != 2 || sources[1].Name != "networks" || FailureOf(sources[1].Err) != step.want || sources[1].Series != 3 || sources[1].LeftOut[Invalid].Series != 2 {
 			t.Errorf("%s: the status is %+v", step.name, sources)
 		}
 		c.t = c.t.Add(time.Minute)
 	}
-	networks.links = map[string]float64{}
-	err = m.Refresh(t.Context())
-	status := m.Status().Sources[1]
-	if FailureOf(err) != Empty || !strings.Contains(err.Error(), "no node's network capacity in 3 series: 3 invalid") || status.LeftOut[Invalid].Series != 3 {
-		t.Errorf("an answer that names no node: %v, %+v", err, status)
-	}
-	if got := store.Load().NetworkCapacity("n1"); got != 500 {
-		t.Errorf("after that n1 has %v, want 500", got)
+	if want := "there is no capacity in 3 series: 2 invalid"; empty.Error() != want {
+		t.Errorf("the error of an empty answer is %q, want %q", empty, want)
 	}
 }
 

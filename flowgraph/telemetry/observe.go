@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -79,37 +78,32 @@ func (a *Asker) Observe(ctx context.Context, at time.Time) (Observed, error) {
 	return all, nil
 }
 
-// ask turns a panic of the source into a failure of it: a scheduler must outlive
-// whatever a source makes of an answer.
+// ask asks a source.
 func ask(ctx context.Context, source Source, q Querier, at time.Time) (seen Observation, err error) {
+	err = guard(func() (err error) {
+		seen, err = source.Collect(ctx, q, at)
+		return err
+	})
+	return seen, err
+}
+
+// guard turns a panic into a failure: a scheduler must outlive whatever a source makes of
+// an answer.
+func guard(run func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = &QueryError{Failure: Panicked, Err: fmt.Errorf("panic: %v\n%s", cause, debug.Stack())}
 		}
 	}()
-	return source.Collect(ctx, q, at)
+	return run()
 }
 
-// isEmpty reports whether an observation says nothing.
-func (o Observation) isEmpty() bool { return len(o.Flows) == 0 && len(o.NetworkCapacity) == 0 }
+// isEmpty reports whether an observation has no traffic.
+func (o Observation) isEmpty() bool { return len(o.Flows) == 0 }
 
-// empty is the error of an observation that says nothing.
+// empty is the error of an observation without traffic.
 func (o Observation) empty() error {
-	var leftOut []string
-	for _, reason := range Reasons() {
-		if n := o.LeftOut[reason].Series; n > 0 {
-			leftOut = append(leftOut, fmt.Sprintf("%d %s", n, reason))
-		}
-	}
-	what := "traffic between workloads"
-	if o.NetworkCapacity != nil {
-		what = "node's network capacity"
-	}
-	err := fmt.Errorf("there is no %s in %d series", what, o.Series)
-	if len(leftOut) > 0 {
-		err = fmt.Errorf("%w: %s", err, strings.Join(leftOut, ", "))
-	}
-	return &QueryError{Failure: Empty, Err: err}
+	return Refreshed{o.Series, o.LeftOut}.EmptyError("traffic between workloads")
 }
 
 // merge takes the maximum over the sources for each edge. The time of a merged

@@ -11,6 +11,7 @@ package telemetry
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -69,14 +70,44 @@ type Source interface {
 	Collect(ctx context.Context, q Querier, at time.Time) (Observation, error)
 }
 
+// Companion reads something else than traffic from the same server, and keeps what it
+// reads in a store of its own. It is polled with the sources, after them.
+type Companion interface {
+	// Name is unique among the sources and companions of a Manager.
+	Name() string
+	// Refresh runs the companion's queries at the given time and keeps what they say.
+	// Its error means that nothing was kept; Empty is one.
+	Refresh(ctx context.Context, q Querier, at time.Time) (Refreshed, error)
+}
+
+// Refreshed is what a Companion has read.
+type Refreshed struct {
+	// Series is how many series the queries returned.
+	Series int
+	// LeftOut is how many of them say nothing, by reason.
+	LeftOut map[Reason]LeftOut
+}
+
+// EmptyError returns the error of answers in which there is nothing of some kind, such as
+// "traffic between workloads".
+func (r Refreshed) EmptyError(what string) error {
+	var leftOut []string
+	for _, reason := range Reasons() {
+		if n := r.LeftOut[reason].Series; n > 0 {
+			leftOut = append(leftOut, fmt.Sprintf("%d %s", n, reason))
+		}
+	}
+	err := fmt.Errorf("there is no %s in %d series", what, r.Series)
+	if len(leftOut) > 0 {
+		err = fmt.Errorf("%w: %s", err, strings.Join(leftOut, ", "))
+	}
+	return &QueryError{Failure: Empty, Err: err}
+}
+
 // Observation is what one source saw at one time.
 type Observation struct {
 	// Flows has at most one flow for each pair of From and To.
 	Flows []flowgraph.Flow
-	// NetworkCapacity is what the network of each node takes in each direction, in
-	// bytes per second by the node's name; nil unless the source is for that
-	// (Options.Networks).
-	NetworkCapacity map[string]float64
 	// Series is how many series the queries returned.
 	Series int
 	// Answered is how many series each query returned, by the query's name.

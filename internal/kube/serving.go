@@ -20,3 +20,33 @@ func Serves(pod *corev1.Pod, node *corev1.Node) bool {
 	}
 	return pod.Status.Phase != corev1.PodUnknown
 }
+
+// WillServe reports whether a pod that is a peer answers calls, or will soon: a pod that is
+// not ready usually becomes so long before it moves. One of unknown phase, whose node does
+// not answer, and one that waits after a crash or for an image that cannot be had, may
+// never serve.
+func WillServe(pod *corev1.Pod) bool {
+	if pod.Status.Phase == corev1.PodUnknown {
+		return false
+	}
+	for i := range pod.Status.ContainerStatuses {
+		if waiting := pod.Status.ContainerStatuses[i].State.Waiting; waiting != nil {
+			switch waiting.Reason {
+			case "CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull": // of the kubelet
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// IsUnreachable reports whether nothing has been heard of a node for so long that its pods
+// are not called any more.
+func IsUnreachable(node *corev1.Node) bool {
+	for i := range node.Spec.Taints {
+		if node.Spec.Taints[i].Key == corev1.TaintNodeUnreachable {
+			return true
+		}
+	}
+	return false
+}

@@ -199,3 +199,40 @@ func TestLocalityOf(t *testing.T) {
 		})
 	}
 }
+
+func TestWillServe(t *testing.T) {
+	waiting := func(reason string) corev1.PodStatus {
+		return corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{
+			{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+			{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}},
+		}}
+	}
+	cases := map[string]struct {
+		status corev1.PodStatus
+		want   bool
+	}{
+		"nothing is known":    {corev1.PodStatus{}, true},
+		"pending":             {corev1.PodStatus{Phase: corev1.PodPending}, true},
+		"not ready":           {corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}}, true},
+		"being created":       {waiting("ContainerCreating"), true},
+		"of unknown phase":    {corev1.PodStatus{Phase: corev1.PodUnknown}, false},
+		"in a crash loop":     {waiting("CrashLoopBackOff"), false},
+		"without its image":   {waiting("ErrImagePull"), false},
+		"still without it":    {waiting("ImagePullBackOff"), false},
+		"its image is loaded": {waiting(""), true},
+	}
+	for name, c := range cases {
+		if got := WillServe(&corev1.Pod{Status: c.status}); got != c.want {
+			t.Errorf("%s: WillServe = %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestIsUnreachable(t *testing.T) {
+	for key, want := range map[string]bool{"node.kubernetes.io/unreachable": true, "node.kubernetes.io/not-ready": false, "dedicated": false} {
+		node := &corev1.Node{Spec: corev1.NodeSpec{Taints: []corev1.Taint{{Key: "a"}, {Key: key}}}}
+		if got := IsUnreachable(node); got != want {
+			t.Errorf("a node with the taint %s: IsUnreachable = %v, want %v", key, got, want)
+		}
+	}
+}

@@ -48,12 +48,12 @@ func (p *Placer) Advance(now time.Time) { p.at = now }
 // Change takes over a change of what scheduler plugins look up. A change of a
 // ReplicaSet is one of that of the next rollout too.
 func (p *Placer) Change(c kube.ObjectChange) error {
-	if err := p.engine.stores.Put(c); err != nil {
+	if err := p.engine.put(c); err != nil {
 		return err
 	}
 	if rs, ok := c.Object.(*appsv1.ReplicaSet); ok && p.rollout {
 		if next := kube.NextReplicaSet(rs); next != nil {
-			return p.engine.stores.Put(kube.ObjectChange{Object: next, Deleted: c.Deleted})
+			return p.engine.put(kube.ObjectChange{Object: next, Deleted: c.Deleted})
 		}
 	}
 	return nil

@@ -50,6 +50,7 @@ type engine struct {
 	cache     schedulercache.Cache
 	snapshot  *schedulercache.Snapshot
 	stores    *objects.Stores
+	desired   *kube.DesiredStates
 	nodes     []fwk.NodeInfo // used anew for each pod
 }
 
@@ -74,14 +75,15 @@ func New(ctx context.Context, in *history.Replayable, o Options) (*Placer, error
 	if p.engine.stores, err = objects.NewStores(); err != nil {
 		return nil, err
 	}
-	registry := plugins.NewInTreeRegistry()
+	registry, desired := plugins.NewInTreeRegistry(), &kube.DesiredStates{}
 	factory := trafficlocality.Factory(trafficlocality.Dependencies{
-		Store: p.store, Now: func() time.Time { return p.at }, Rules: p.engine.stores.Rules,
+		Store: p.store, Desired: desired, Now: func() time.Time { return p.at }, Rules: p.engine.stores.Rules,
 		Metrics: trafficlocality.NewMetrics(metrics.NewKubeRegistry().MustRegister),
 	})
 	if err := registry.Register(trafficlocality.Name, o.Config.Honour(factory)); err != nil {
 		return nil, fmt.Errorf("registering the plugin: %w", err)
 	}
+	p.engine.desired = desired
 	for _, object := range in.Objects {
 		if err := p.Change(kube.ObjectChange{Object: object}); err != nil {
 			return nil, err
@@ -124,4 +126,15 @@ func (e *engine) update(logger klog.Logger) error {
 		return fmt.Errorf("updating the snapshot of the nodes: %w", err)
 	}
 	return nil
+}
+
+// put takes over a change of what plugins look up, in informers that are never
+// started: what would follow their events is told of it here.
+func (e *engine) put(c kube.ObjectChange) error {
+	if c.Deleted {
+		e.desired.Delete(c.Object)
+	} else {
+		e.desired.Put(c.Object)
+	}
+	return e.stores.Put(c)
 }

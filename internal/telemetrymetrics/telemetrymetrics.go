@@ -161,9 +161,9 @@ func (o *Observer) defineSources(sources []string) {
 
 // Refreshed notes one round.
 func (o *Observer) Refreshed(status telemetry.Status) {
-	working := slices.ContainsFunc(status.Sources, func(s telemetry.SourceStatus) bool { return s.Err == nil && !s.Networks })
+	working := slices.ContainsFunc(status.Sources, func(s telemetry.SourceStatus) bool { return s.Err == nil && !s.Companion })
 	for _, source := range status.Sources {
-		o.note(source, meaningForPods(source.Networks, working, status.Generation > 0))
+		o.note(source, meaningForPods(source.Companion, working, status.Generation > 0))
 	}
 	o.refused.Add(float64(status.InvalidFlows))
 	o.noteBeginning(status)

@@ -180,8 +180,8 @@ func TestFailuresSayWhatTheyMeanForPods(t *testing.T) {
 		"no data yet":          {telemetry.Status{Sources: []telemetry.SourceStatus{{Name: "a", Err: down}}}, "pods are scheduled as kube-scheduler would"},
 		"data of before":       {telemetry.Status{Generation: 3, Sources: []telemetry.SourceStatus{{Name: "a", Err: down}}}, "from expireAfter on pods are scheduled as kube-scheduler would"},
 		"another source works": {telemetry.Status{Generation: 3, Sources: []telemetry.SourceStatus{{Name: "a", Err: down}, {Name: "b"}}}, "traffic that only this source sees is kept for retainFor"},
-		"networks alone work":  {telemetry.Status{Sources: []telemetry.SourceStatus{{Name: "a", Err: down}, {Name: "n", Networks: true}}}, "[source a reason other pods pods are scheduled as kube-scheduler would]"},
-		"networks fail":        {telemetry.Status{Sources: []telemetry.SourceStatus{{Name: "n", Networks: true, Err: down}}}, "the last known capacities of nodes' networks count on"},
+		"networks alone work":  {telemetry.Status{Sources: []telemetry.SourceStatus{{Name: "a", Err: down}, {Name: "n", Companion: true}}}, "[source a reason other pods pods are scheduled as kube-scheduler would]"},
+		"networks fail":        {telemetry.Status{Sources: []telemetry.SourceStatus{{Name: "n", Companion: true, Err: down}}}, "the last known capacities of nodes' networks count on"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

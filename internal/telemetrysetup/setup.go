@@ -16,11 +16,11 @@ import (
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
-// New returns a Manager that publishes to store, with the system's clock and
-// randomness. cfg must have been defaulted and validated. observer may be nil.
+// New returns a Manager that publishes to store, and what the networks of nodes take to
+// networks, with the system's clock and randomness. cfg must have been defaulted and validated. observer may be nil.
 // Nothing is queried before the Manager's Run or Refresh. The client is
 // returned for its Close, once the Manager has stopped.
-func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, observer telemetry.Observer) (*telemetry.Manager, *promapi.Client, error) {
+func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, observer telemetry.Observer) (*telemetry.Manager, *promapi.Client, error) {
 	client, err := Client(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -30,15 +30,15 @@ func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, observer teleme
 		return nil, nil, err
 	}
 	manager, err := telemetry.NewManager(telemetry.Options{
-		Sources:  sources,
-		Networks: networks(cfg),
-		Querier:  client,
-		Graph:    flowgraph.NewGraph(GraphOptions(cfg)),
-		Store:    store,
-		Interval: cfg.Interval.Duration,
-		Now:      time.Now,
-		Random:   rand.Float64,
-		Observer: observer,
+		Sources:    sources,
+		Companions: companions(cfg, networks),
+		Querier:    client,
+		Graph:      flowgraph.NewGraph(GraphOptions(cfg)),
+		Store:      store,
+		Interval:   cfg.Interval.Duration,
+		Now:        time.Now,
+		Random:     rand.Float64,
+		Observer:   observer,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -74,13 +74,12 @@ func newSource(s v1.TelemetrySource) (telemetry.Source, error) {
 	return nil, fmt.Errorf("type %q is not supported", s.Type)
 }
 
-// networks returns the source for what the networks of nodes take, nil when none is
-// configured.
-func networks(cfg *v1.TelemetryConfiguration) telemetry.Source {
+// companions returns the reader of what the networks of nodes take, if one is configured.
+func companions(cfg *v1.TelemetryConfiguration, networks *flowgraph.NodeNetworkStore) []telemetry.Companion {
 	if cfg.NodeNetworks == nil {
 		return nil
 	}
-	return nodenetwork.New(v1.NodeNetworksName, cfg.NodeNetworks.Query, cfg.NodeNetworks.Label)
+	return []telemetry.Companion{nodenetwork.New(v1.NodeNetworksName, cfg.NodeNetworks.Query, cfg.NodeNetworks.Label, networks)}
 }
 
 // Client returns the client of the configured Prometheus. It does not connect.

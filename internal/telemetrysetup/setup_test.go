@@ -31,8 +31,8 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 		NodeNetworks: &v1.NodeNetworks{Query: "links", Label: "source_workload"},
 	}
 	cfg.SetDefaults()
-	store := flowgraph.NewStore()
-	manager, client, err := New(cfg, store, nil)
+	store, networks := flowgraph.NewStore(), &flowgraph.NodeNetworkStore{}
+	manager, client, err := New(cfg, store, networks, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 	if len(got) != 1 || got[0].From.String() != "shop/web" || got[0].To.String() != "shop/api" || got[0].Rates != want {
 		t.Errorf("edges = %v, want one of %v", got, want)
 	}
-	if capacity := store.Load().NetworkCapacity("web"); capacity != 3 {
+	if capacity := networks.Load().Capacity("web"); capacity != 3 {
 		t.Errorf("the network takes %v, want 3", capacity)
 	}
 	// Behind the five queries for rates come those of the checks, without a range.

@@ -15,14 +15,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	appslisters "k8s.io/client-go/listers/apps/v1"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // The size of the benchmarks' clusters.
@@ -75,9 +74,7 @@ func benchCluster(b *testing.B, nodeCount int) *cluster {
 		if i%2 == 0 {
 			rs.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": benchName(i)}}
 		}
-		if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(rs); err != nil {
-			b.Fatal(err)
-		}
+		c.add(rs)
 	}
 	edges := make([]flowgraph.Edge, benchEdges)
 	for i := range edges {
@@ -119,7 +116,7 @@ func BenchmarkPreScore(b *testing.B) {
 			pods[i] = c.benchPod(i)
 		}
 		state := framework.NewCycleState()
-		p.PreScore(b.Context(), state, pods[0], candidates) // builds the index
+		p.PreScore(b.Context(), state, pods[0], candidates) // builds the Board
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			if status := p.PreScore(b.Context(), state, pods[i%len(pods)], candidates); !status.IsSuccess() {
@@ -130,7 +127,7 @@ func BenchmarkPreScore(b *testing.B) {
 }
 
 // BenchmarkNetworkCapacity is PreScore with a bound on the nodes' networks: after the
-// first look at the loads, and at first, as after each new snapshot.
+// first look at the loads, and with a new snapshot in each cycle.
 func BenchmarkNetworkCapacity(b *testing.B) {
 	for _, known := range []bool{true, false} {
 		b.Run(fmt.Sprintf("known=%v", known), func(b *testing.B) {
@@ -146,10 +143,11 @@ func BenchmarkNetworkCapacity(b *testing.B) {
 						p.PreScore(b.Context(), state, pod, candidates)
 					}
 				}
+				turns := c.twins()
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
 					if !known {
-						clear(p.links.bySlot)
+						c.store.Publish(turns[i%2])
 					}
 					if status := p.PreScore(b.Context(), state, pods[i%len(pods)], candidates); !status.IsSuccess() {
 						b.Fatal(status)
@@ -160,17 +158,22 @@ func BenchmarkNetworkCapacity(b *testing.B) {
 	}
 }
 
+// twins returns the snapshot, and another one of the same traffic.
+func (c *cluster) twins() [2]*flowgraph.Snapshot {
+	snap := c.store.Load()
+	return [2]*flowgraph.Snapshot{flowgraph.NewSnapshot(snap.Generation(), snap.At(), slices.Collect(snap.Edges())), snap}
+}
+
 // BenchmarkReserve is PreScore while a whole cluster comes up: every hundredth or
 // every workload wants one pod more than it has. scope=cycle has a pod come or go
-// since the last cycle; scope=demand reads anew what all of them want, as is done once
-// a second; scope=snapshot begins with a new snapshot, as after each poll.
+// since the last cycle; scope=desired has a controller scale; scope=snapshot begins with
+// a new snapshot, as after each poll.
 func BenchmarkReserve(b *testing.B) {
 	for _, every := range []int{100, 1} {
-		for _, scope := range []string{"cycle", "demand", "snapshot"} {
+		for _, scope := range []string{"cycle", "desired", "snapshot"} {
 			b.Run(fmt.Sprintf("nodes=500/wanting=%d/scope=%s", benchWorkloads/every, scope), func(b *testing.B) {
 				c := benchCluster(b, 500)
-				p := c.newPlugin("")
-				p.replicas.ReplicaSets = benchSets(b, c, every)
+				p, sets := c.wantingPlugin(every)
 				candidates := c.nodes()
 				pods := make([]*v1.Pod, 64)
 				for i := range pods {
@@ -181,20 +184,20 @@ func BenchmarkReserve(b *testing.B) {
 					b.Fatal(err)
 				}
 				state := framework.NewCycleState()
-				p.PreScore(b.Context(), state, pods[0], candidates) // builds the index
-				for len(p.reserved.pending) > 0 {
+				p.PreScore(b.Context(), state, pods[0], candidates) // builds the Board
+				for p.engine.Waiting() > 0 {
 					p.PreScore(b.Context(), state, pods[0], candidates)
 				}
-				if len(p.reserved.of) < benchWorkloads/every/2 {
-					b.Fatalf("only %d workloads have a promise", len(p.reserved.of))
-				}
+				turns := c.twins()
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
 					switch n := candidates[i/2%len(candidates)]; {
-					case scope == "demand":
-						p.reserved.at = time.Time{}
+					case scope == "desired":
+						rs := sets[i%len(sets)]
+						rs.Generation++
+						p.desired.Put(rs)
 					case scope == "snapshot":
-						p.reserved.generation = 0
+						c.store.Publish(turns[i%2])
 					case i%2 == 0:
 						n.AddPodInfo(info)
 					default:
@@ -211,43 +214,48 @@ func BenchmarkReserve(b *testing.B) {
 	}
 }
 
-// benchSets are the ReplicaSets of all workloads; every so many wants one pod more
-// than the cluster has.
-func benchSets(b *testing.B, c *cluster, every int) appslisters.ReplicaSetLister {
-	b.Helper()
-	sets := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+// wantingPlugin returns a plugin for which every so many of the workloads wants one pod
+// more than the cluster has, and the others fewer than there are; and the ReplicaSets.
+func (c *cluster) wantingPlugin(every int) (*Plugin, []*appsv1.ReplicaSet) {
+	c.Helper()
+	d := c.dependencies()
+	d.Desired = &kube.DesiredStates{}
+	var sets []*appsv1.ReplicaSet
 	for i := range benchWorkloads {
 		pod := c.benchPod(i)
-		wants := int32(1) // fewer than there are
+		wants := int32(1)
 		if i%every == 0 {
 			wants = benchPods/benchWorkloads + 1
 		}
-		if err := sets.Add(&appsv1.ReplicaSet{
+		sets = append(sets, &appsv1.ReplicaSet{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: benchName(i) + "-" + templateHash},
 			Spec:       appsv1.ReplicaSetSpec{Replicas: &wants, Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}},
-		}); err != nil {
-			b.Fatal(err)
-		}
+		})
+		d.Desired.Put(sets[i])
 	}
-	return appslisters.NewReplicaSetLister(sets)
+	p, err := Factory(d)(c.Context(), rawArgs(""), handle{informers: c.informers, lister: c.snapshot})
+	if err != nil {
+		c.Fatal(err)
+	}
+	return p.(*Plugin), sets
 }
 
-// BenchmarkIndexUpdate is what PreScore takes to follow the nodes when one has
+// BenchmarkBoardUpdate is what PreScore takes to follow the nodes when one has
 // got a pod since the last cycle and one has lost one.
-func BenchmarkIndexUpdate(b *testing.B) {
+func BenchmarkBoardUpdate(b *testing.B) {
 	benchEach(b, func(b *testing.B, c *cluster, candidates []fwk.NodeInfo) {
 		pod := c.benchPod(0)
 		info, err := framework.NewPodInfo(pod)
 		if err != nil {
 			b.Fatal(err)
 		}
-		x := c.newIndex()
-		x.update(candidates)
+		x := c.newKeeper()
+		x.update(candidates, false)
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			n := candidates[i%len(candidates)]
 			n.AddPodInfo(info)
-			x.update(candidates)
+			x.update(candidates, false)
 			if err := n.RemovePod(klog.Background(), pod); err != nil {
 				b.Fatal(err)
 			}
@@ -340,7 +348,7 @@ func benchCycle(b *testing.B, fw framework.Framework, pods []*v1.Pod, candidates
 		}
 		return time.Since(start)
 	}
-	cycle(0) // builds the index
+	cycle(0) // builds the Board
 	return cycle
 }
 

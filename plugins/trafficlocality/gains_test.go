@@ -16,24 +16,34 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // gains returns what one more pod is worth on each node, before it becomes a
-// score.
+// score: without networks and without room that is kept.
 func (c *cluster) gains(p *Plugin, pod *v1.Pod) map[string]float64 {
 	c.Helper()
 	snap := c.store.Load()
-	i, ok := snap.Lookup(kube.WorkloadOf(pod))
-	if !ok {
+	id := kube.WorkloadOf(pod)
+	if _, ok := snap.Lookup(id); !ok {
 		return nil
 	}
-	x := newIndex(p.scorer.topology)
-	x.update(c.nodes())
-	sum := p.gains(snap, i, pod, x, c.nodes(), c.now)
+	fresh := &Plugin{options: p.options, replicas: p.replicas, services: p.services}
+	fresh.forget()
+	p.desired.Tell(fresh, func() {})
+	fresh.keeper.update(c.nodes(), true)
+	desired, _ := p.replicas.Desired(id, pod)
+	result := fresh.engine.Evaluate(&score.Request{
+		Snapshot: snap, Influence: 1, Workload: id, Revision: kube.RevisionOf(pod), Desired: desired, Group: true,
+		Routing: fresh.routes.ofPod(pod), Candidates: fresh.keeper.numbersOf(c.nodes()),
+	})
 	gains := map[string]float64{}
-	for name, slot := range x.slots {
-		gains[name] = sum.bySlot[slot]
+	for name, n := range fresh.keeper.names {
+		explained := result.Explain(n)
+		if gains[name] = max(explained.Gain, 0); len(explained.Vetoes) > 0 {
+			gains[name] = 0
+		}
 	}
 	return gains
 }
@@ -57,6 +67,12 @@ func peersOf(snap *flowgraph.Snapshot, i int) iter.Seq2[int, flowgraph.Rates] {
 // randomCluster is a random graph over a random assignment. No workload has all
 // the pods that it wants, so that one more is a whole pod more.
 func randomCluster(t *testing.T, random *rand.Rand, args string, selfFlow bool) (*cluster, *cuttest.Assignment) {
+	c, assignment, _ := randomClusterOf(t, random, args, selfFlow)
+	return c, assignment
+}
+
+// randomClusterOf returns also how many pods are wanted, as the assignment knows it.
+func randomClusterOf(t *testing.T, random *rand.Rand, args string, selfFlow bool) (*cluster, *cuttest.Assignment, map[flowgraph.WorkloadID]int32) {
 	const workloadCount, nodeCount = 8, 10
 	c := newCluster(t, args)
 	var edges []flowgraph.Edge
@@ -97,7 +113,7 @@ func randomCluster(t *testing.T, random *rand.Rand, args string, selfFlow bool) 
 		desired[workload(name)] = placed[w] + 1 + int32(random.IntN(3))
 		c.desire(fmt.Sprintf("%s=%d", name, desired[workload(name)]))
 	}
-	return c, assignment
+	return c, assignment, desired
 }
 
 // closeness is what a byte is worth that stays at a level.
@@ -142,6 +158,52 @@ func TestGainsAreWhatTheCutGains(t *testing.T) {
 		}
 	}
 	if positive < 1000 {
+		t.Errorf("only %d gains were positive", positive)
+	}
+}
+
+// TestGainsBesideASurplusAreWhatTheCutGains: where peers have more pods than they want,
+// their calls are divided over all of them.
+func TestGainsBesideASurplusAreWhatTheCutGains(t *testing.T) {
+	random := rand.New(rand.NewPCG(13, 14))
+	positive := 0
+	for _, routing := range []affinity.Routing{affinity.Uniform, affinity.FairLoad} {
+		for range 60 {
+			args := fmt.Sprintf("%s, reserveRoom: false, routing: %s, closeness: {zone: 0, region: 0}", allOfIt, routing)
+			c, assignment, desired := randomClusterOf(t, random, args, true)
+			surplus := map[flowgraph.WorkloadID]bool{}
+			for id, wanted := range desired {
+				serving := int32(0)
+				for _, info := range c.nodes() {
+					serving += int32(podsOf(info, id))
+				}
+				if wanted = int32(random.IntN(int(serving) + 2)); wanted < serving {
+					surplus[id] = true
+					c.desire(fmt.Sprintf("%s=%d", id.Name, wanted))
+					desired[id] = serving // what the calls are divided over
+				}
+			}
+			snap := c.store.Load()
+			for i := range snap.Len() {
+				id := snap.ID(i)
+				if surplus[id] {
+					continue // it gets no more pods
+				}
+				got := c.gains(c.plugin, c.pod(id.Name))
+				for _, info := range c.nodes() {
+					move := cuttest.Move{Workload: id, To: kube.LocalityOf(info.Node())}
+					want := cuttest.Delta(snap, assignment, move, routing, locality.Node)
+					if math.Abs(got[move.To.Node]-want) > 1e-6*want+1e-3 {
+						t.Fatalf("%v: %v gains %v, the cut %v", routing, move, got[move.To.Node], want)
+					}
+					if want > 1 {
+						positive++
+					}
+				}
+			}
+		}
+	}
+	if positive < 500 {
 		t.Errorf("only %d gains were positive", positive)
 	}
 }

@@ -26,6 +26,8 @@ import (
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
@@ -57,8 +59,10 @@ type cluster struct {
 	cache     cache.Cache
 	snapshot  *cache.Snapshot
 	informers informers.SharedInformerFactory
+	desired   *kube.DesiredStates
 	rules     *routing.DestinationRules
 	store     *flowgraph.Store
+	networks  *flowgraph.NodeNetworkStore
 	registry  metrics.KubeRegistry
 	metrics   *Metrics
 	now       time.Time
@@ -76,7 +80,9 @@ func newCluster(t testing.TB, args string) *cluster {
 		cache:     cache.New(t.Context(), nil, false, false),
 		snapshot:  cache.NewEmptySnapshot(),
 		informers: informers.NewSharedInformerFactory(nil, 0),
+		desired:   &kube.DesiredStates{},
 		store:     flowgraph.NewStore(),
+		networks:  &flowgraph.NodeNetworkStore{},
 		registry:  metrics.NewKubeRegistry(),
 		now:       dataTime,
 	}
@@ -86,7 +92,7 @@ func newCluster(t testing.TB, args string) *cluster {
 }
 
 func (c *cluster) dependencies() Dependencies {
-	return Dependencies{Store: c.store, Rules: c.rules, Now: func() time.Time { return c.now }, Metrics: c.metrics}
+	return Dependencies{Store: c.store, Networks: c.networks, Desired: c.desired, Rules: c.rules, Now: func() time.Time { return c.now }, Metrics: c.metrics}
 }
 
 // newPlugin returns one more plugin over the same cluster.
@@ -99,8 +105,19 @@ func (c *cluster) newPlugin(args string) *Plugin {
 	return p.(*Plugin)
 }
 
-// newIndex returns an empty index for the levels of the plugin.
-func (c *cluster) newIndex() *index { return newIndex(c.plugin.scorer.topology) }
+// newKeeper returns a keeper of an empty Board for the levels of the plugin.
+func (c *cluster) newKeeper() *keeper {
+	return newKeeper(score.NewBoard(c.plugin.options.Scale), c.plugin.options)
+}
+
+// add adds an object to the informers, which are not started, and to what is followed.
+func (c *cluster) add(rs *appsv1.ReplicaSet) {
+	c.Helper()
+	if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(rs); err != nil {
+		c.Fatal(err)
+	}
+	c.desired.Put(rs)
+}
 
 func rawArgs(fields string) runtime.Object {
 	return &runtime.Unknown{Raw: []byte("{" + fields + "}")}
@@ -203,7 +220,7 @@ func node(name, region, zone string) *v1.Node {
 
 // label gives a node random values of the labels that the plugin knows, or none.
 func (c *cluster) label(n *v1.Node, random *rand.Rand) {
-	for _, label := range c.plugin.scorer.topology {
+	for _, label := range c.plugin.options.Scale {
 		if value := []string{"", "1", "2"}[random.IntN(3)]; value != "" {
 			metav1.SetMetaDataLabel(&n.ObjectMeta, label.Key, value)
 		}
@@ -237,6 +254,15 @@ func (c *cluster) parsePods(word string) []*v1.Pod {
 			pods[i].Status.Phase = v1.PodFailed
 		case "old)":
 			outdate(pods[i])
+		case "unready)":
+			pods[i].Status.Phase = v1.PodRunning
+			pods[i].Status.Conditions = []v1.PodCondition{{Type: v1.PodReady, Status: v1.ConditionFalse}}
+		case "pending)":
+			pods[i].Status.Phase = v1.PodPending
+		case "unknown)":
+			pods[i].Status.Phase = v1.PodUnknown
+		case "crashing)":
+			pods[i].Status.ContainerStatuses = []v1.ContainerStatus{{State: v1.ContainerState{Waiting: &v1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}}}
 		case "":
 		default:
 			c.Fatalf("unknown state %q", state)
@@ -288,11 +314,12 @@ func (c *cluster) desire(text string) {
 				Namespace: namespace, Name: name + "-" + templateHash,
 				Annotations: map[string]string{"deployment.kubernetes.io/desired-replicas": n},
 			},
-			Spec: appsv1.ReplicaSetSpec{Replicas: &replicas},
+			Spec: appsv1.ReplicaSetSpec{
+				Replicas: &replicas,
+				Selector: &metav1.LabelSelector{MatchLabels: map[string]string{appsv1.DefaultDeploymentUniqueLabelKey: templateHash, "app": name}},
+			},
 		}
-		if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(rs); err != nil {
-			c.Fatal(err)
-		}
+		c.add(rs)
 	}
 }
 

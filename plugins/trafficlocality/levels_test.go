@@ -44,10 +44,10 @@ func TestScale(t *testing.T) {
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := newCluster(t, test.args).plugin.scorer
+			s := newCluster(t, test.args).plugin.options
 			steps := map[locality.Level]float64{}
-			for _, l := range s.levels {
-				steps[l.level] = l.step
+			for _, l := range s.Levels() {
+				steps[l.Level] = l.Step
 			}
 			var want []level
 			for i, l := range test.want { // from what is known of the steps
@@ -56,8 +56,8 @@ func TestScale(t *testing.T) {
 				}
 			}
 			var got []level
-			for _, l := range s.topology.Levels() {
-				got = append(got, level{s.topology.Name(l), steps[l]})
+			for _, l := range s.Scale.Levels() {
+				got = append(got, level{s.Scale.Name(l), steps[l]})
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("levels and their steps (-want +got):\n%s", diff)
@@ -74,22 +74,22 @@ func TestGainsAtLabelledLevelsAreWhatTheCutGains(t *testing.T) {
 	for _, routing := range []affinity.Routing{affinity.Uniform, affinity.FairLoad} {
 		for range 40 {
 			c, _ := randomCluster(t, random, fmt.Sprintf("%s, reserveRoom: false, routing: %s, %s", allOfIt, routing, rackAndHall), true)
-			snap, scorer := c.store.Load(), c.plugin.scorer
+			snap, levels := c.store.Load(), c.plugin.options.Levels()
 			want := map[string]map[string]float64{} // by workload and node
 			for i := range snap.Len() {
 				want[snap.ID(i).Name] = map[string]float64{}
 			}
-			for _, level := range scorer.levels {
-				assignment, at := c.asZones(level.position)
+			for _, level := range levels {
+				assignment, at := c.asZones(level.Position)
 				for i := range snap.Len() {
 					for name, to := range at {
-						gain := level.step * cuttest.Delta(snap, assignment, cuttest.Move{Workload: snap.ID(i), To: to}, routing, locality.Zone)
-						if level.level == locality.Node {
-							gain = level.step * cuttest.Delta(snap, assignment, cuttest.Move{Workload: snap.ID(i), To: to}, routing, locality.Node)
+						gain := level.Step * cuttest.Delta(snap, assignment, cuttest.Move{Workload: snap.ID(i), To: to}, routing, locality.Zone)
+						if level.Level == locality.Node {
+							gain = level.Step * cuttest.Delta(snap, assignment, cuttest.Move{Workload: snap.ID(i), To: to}, routing, locality.Node)
 						}
 						want[snap.ID(i).Name][name] += gain
 						if gain > 1 {
-							counted[level.level]++
+							counted[level.Level]++
 						}
 					}
 				}
@@ -104,9 +104,9 @@ func TestGainsAtLabelledLevelsAreWhatTheCutGains(t *testing.T) {
 			}
 		}
 	}
-	for _, level := range newCluster(t, rackAndHall).plugin.scorer.levels {
-		if counted[level.level] < 500 {
-			t.Errorf("only %d gains at %v were positive", counted[level.level], level.level)
+	for _, level := range newCluster(t, rackAndHall).plugin.options.Levels() {
+		if counted[level.Level] < 500 {
+			t.Errorf("only %d gains at %v were positive", counted[level.Level], level.Level)
 		}
 	}
 }
@@ -117,7 +117,7 @@ func (c *cluster) asZones(position int) (*cuttest.Assignment, map[string]localit
 	desired, at := map[flowgraph.WorkloadID]int32{}, map[string]locality.Locality{}
 	a := cuttest.NewAssignment(desired)
 	for _, info := range c.nodes() {
-		node, topology := info.Node(), c.plugin.scorer.topology
+		node, topology := info.Node(), c.plugin.options.Scale
 		domain := topology.Domains(kube.LocalityOf(node), kube.ValuesOf(node, topology))[position]
 		at[node.Name] = locality.Locality{Node: node.Name, Zone: domain}
 		for _, p := range info.GetPods() {

@@ -54,35 +54,6 @@ type observations struct{ values []float64 }
 
 func (o *observations) Observe(v float64) { o.values = append(o.values, v) }
 
-func TestExtremesAreThoseOfTheCandidates(t *testing.T) {
-	c := newCluster(t, "")
-	c.assign("n1:; n2:; n3:; n4:")
-	nodes := c.nodes("n1", "n2", "n3", "n4")
-	x := c.newIndex()
-	x.update(nodes)
-	x.update(nodes[:3]) // the slot of n4 is free
-	gains := make([]float64, len(nodes))
-	for name, gain := range map[string]float64{"n1": 5, "n2": 2, "n3": 3} {
-		gains[x.slots[name]] = gain
-	}
-	cases := map[string]struct {
-		candidates  []fwk.NodeInfo
-		wantHighest float64
-		wantLowest  float64
-	}{
-		"all nodes":             {nodes[:3], 5, 2},
-		"some":                  {nodes[1:3], 3, 2},
-		"one that is not known": {[]fwk.NodeInfo{nodes[2], nodes[3]}, 3, 0},
-	}
-	for name, test := range cases {
-		t.Run(name, func(t *testing.T) {
-			if highest, lowest := x.extremes(gains, test.candidates); highest != test.wantHighest || lowest != test.wantLowest {
-				t.Errorf("the extremes are %v and %v, want %v and %v", highest, lowest, test.wantHighest, test.wantLowest)
-			}
-		})
-	}
-}
-
 // TestMetricsNameNothingOfTheCluster looks for names of the cluster in what the
 // endpoint would show after cycles of every kind.
 func TestMetricsNameNothingOfTheCluster(t *testing.T) {
@@ -96,7 +67,7 @@ func TestMetricsNameNothingOfTheCluster(t *testing.T) {
 	c.scoreText(c.pod("secretweb"), "secretnode2")
 	c.scoreText(c.pod("secretalone"))
 	c.scoreText(c.pod("secretother"))
-	c.plugin.nodes = faultyLister{list: func() ([]fwk.NodeInfo, error) { panic("secret") }}
+	c.plugin.lister = faultyLister{list: func() ([]fwk.NodeInfo, error) { panic("secret") }}
 	c.scoreText(c.pod("secretweb"))
 	if got := count(t, c.metrics.panicsTotal); got != 1 {
 		t.Fatalf("%d panics were counted, want 1", got)

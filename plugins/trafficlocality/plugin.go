@@ -3,22 +3,20 @@ package trafficlocality
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
-	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/informers"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
-	"github.com/vicinity-sched/vicinity/plugins/config"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
-	"github.com/vicinity-sched/vicinity/plugins/config/validation"
 )
 
 // Name is the plugin's name in a KubeSchedulerConfiguration.
@@ -32,29 +30,31 @@ var (
 
 // Plugin scores nodes by traffic locality for one profile.
 type Plugin struct {
-	scorer   scorer
+	options  options
 	store    *flowgraph.Store
-	nodes    fwk.SharedLister
+	networks *flowgraph.NodeNetworkStore
+	lister   fwk.SharedLister
 	replicas kube.Replicas
-	routes   routing.Routes
+	desired  *kube.DesiredStates
+	services routing.Routes
 	now      func() time.Time
 	metrics  *Metrics
 
 	mu     sync.Mutex // held through PreScore, which writes what follows
-	index  *index
-	levels []levelGains // used anew for each pod
-	zones  *levelGains  // of levels, nil when zones are none of them
-	bySlot []float64    // likewise
-	wanted []want       // by number in the snapshot
-
-	reserved reservations
-	links    links
+	engine *score.Engine
+	keeper *keeper
+	routes *routes
 }
 
 // Dependencies are what a process shares between the plugins of its profiles.
 type Dependencies struct {
 	// Store holds the traffic graph.
 	Store *flowgraph.Store
+	// Networks is what the telemetry knows of the networks of nodes; nil is nothing.
+	Networks *flowgraph.NodeNetworkStore
+	// Desired is what controllers want. Without it the plugins follow the ReplicaSets
+	// and StatefulSets of the informers that the framework hands them.
+	Desired *kube.DesiredStates
 	// Rules are Istio's DestinationRules; nil is none.
 	Rules *routing.DestinationRules
 	// Now returns the current time.
@@ -67,131 +67,99 @@ type Dependencies struct {
 // fails when the arguments are not valid TrafficLocalityArgs; the error names
 // the field and the rule.
 func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) {
+	shared := &sharedDesired{given: d.Desired}
 	return func(_ context.Context, obj runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 		args, err := DecodeArgs(obj)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", configv1.TrafficLocalityArgsKind, err)
 		}
-		apps := handle.SharedInformerFactory().Apps().V1()
-		routes, err := routing.NewRoutes(handle.SharedInformerFactory().Core().V1(), d.Rules, policies(args))
+		informers := handle.SharedInformerFactory()
+		services, err := routing.NewRoutes(informers.Core().V1(), d.Rules, policies(args))
 		if err != nil {
 			return nil, err
 		}
+		desired, err := shared.of(informers)
+		if err != nil {
+			return nil, err
+		}
+		apps := informers.Apps().V1()
 		p := &Plugin{
-			scorer: newScorer(args),
-			store:  d.Store,
-			nodes:  handle.SnapshotSharedLister(),
+			options:  optionsOf(args),
+			store:    d.Store,
+			networks: d.Networks,
+			lister:   handle.SnapshotSharedLister(),
 			replicas: kube.Replicas{
 				ReplicaSets:  apps.ReplicaSets().Lister(),
 				StatefulSets: apps.StatefulSets().Lister(),
 			},
-			routes:  routes,
-			now:     d.Now,
-			metrics: d.Metrics,
+			desired:  desired,
+			services: services,
+			now:      d.Now,
+			metrics:  d.Metrics,
 		}
-		p.reset()
+		p.forget()
+		desired.Observe(p)
 		return p, nil
 	}
-}
-
-// reset makes the plugin look at all nodes anew: after a panic what it
-// remembers of them may be half written.
-func (p *Plugin) reset() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.index, p.levels, p.bySlot, p.wanted = newIndex(p.scorer.topology), newLevels(p.scorer), nil, nil
-	p.index.watched = p.scorer.reserves
-	p.reserved, p.links = newReservations(), newLinks()
-	p.zones = nil
-	if i := slices.IndexFunc(p.levels, func(l levelGains) bool { return l.level == locality.Zone }); i >= 0 {
-		p.zones = &p.levels[i]
-	}
-}
-
-// DecodeArgs reads the raw arguments that kube-scheduler hands to a plugin
-// whose kind it does not know, fills in the defaults, and checks them; nil means
-// defaults. Its errors name the field and the rule.
-func DecodeArgs(obj runtime.Object) (*configv1.TrafficLocalityArgs, error) {
-	args := &configv1.TrafficLocalityArgs{}
-	switch raw := obj.(type) {
-	case nil:
-	case *runtime.Unknown:
-		if err := config.DecodeStrict(raw.Raw, args); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, fmt.Errorf("unexpected type %T", obj)
-	}
-	args.SetDefaults()
-	if err := validation.TrafficLocalityArgs(args).ToAggregate(); err != nil {
-		return nil, err
-	}
-	return args, nil
-}
-
-// policies translates what counts.
-func policies(a *configv1.TrafficLocalityArgs) routing.Policies {
-	counts := func(p configv1.RoutingPolicy) bool { return slices.Contains(a.RoutingPolicies, p) }
-	return routing.Policies{
-		InternalTrafficPolicy: counts(configv1.RoutingPolicyInternalTrafficPolicy),
-		TrafficDistribution:   counts(configv1.RoutingPolicyTrafficDistribution),
-		Annotation:            counts(configv1.RoutingPolicyAnnotation),
-		DestinationRules:      counts(configv1.RoutingPolicyDestinationRules),
-		Mesh:                  mesh(a.Istio),
-	}
-}
-
-// mesh translates what Istio's MeshConfig says; nil is nothing.
-func mesh(i *configv1.Istio) routing.Mesh {
-	if i == nil {
-		return routing.Mesh{}
-	}
-	m := routing.Mesh{RootNamespace: i.RootNamespace}
-	if s := i.ZoneAwareLbSetting; s != nil {
-		m.ZoneAware = &routing.ZoneAware{Enabled: *s.Enabled, MinClusterSize: int(*s.MinClusterSize)}
-	}
-	return m
 }
 
 // Name returns the plugin's name.
 func (*Plugin) Name() string { return Name }
 
-// SignPod allows two pods to share their scores only where the scores cannot
-// differ and where placing one leaves those of all nodes as they are: when the
-// node is the only level, the gain does not depend on the workload's own pods (as
-// it may when the routing is read from the cluster),
-// the workload has no traffic with itself, and its controller says how many
-// pods it wants, so that the number does not grow with those that are placed.
-// It is called under the scheduling queue's lock: it reads one snapshot and the
-// listers' memory.
-func (p *Plugin) SignPod(_ context.Context, pod *v1.Pod) ([]fwk.SignFragment, *fwk.Status) {
-	if !p.scorer.nodeLocal() {
-		return nil, fwk.NewStatus(fwk.Unschedulable, "placing a pod changes the scores of other nodes")
-	}
-	id := kube.WorkloadOf(pod)
-	fragments := []fwk.SignFragment{{Key: "vicinity.dev/WorkloadID", Value: id.String()}}
-	snap := p.store.Load()
-	i, ok := snap.Lookup(id)
-	if !ok {
-		return fragments, nil
-	}
-	if p.scorer.countsSelf() && snap.Self(i) != (flowgraph.Rates{}) {
-		return nil, fwk.NewStatus(fwk.Unschedulable, "the workload has traffic with itself")
-	}
-	desired, ok := p.replicas.Desired(id, pod)
-	if !ok || desired <= 0 {
-		return nil, fwk.NewStatus(fwk.Unschedulable, "how many pods the workload wants is not known")
-	}
-	return append(fragments, fwk.SignFragment{Key: "vicinity.dev/DesiredReplicas", Value: desired}), nil
+// sharedDesired is what controllers want, read once for all profiles.
+type sharedDesired struct {
+	given *kube.DesiredStates
+
+	mu       sync.Mutex
+	followed map[informers.SharedInformerFactory]*kube.DesiredStates
 }
 
-// ScoreExtensions returns nil: PreScore has already put the scores on the
-// framework's scale.
-func (*Plugin) ScoreExtensions() fwk.ScoreExtensions { return nil }
+// of returns what is given, or else what the informers of a factory say.
+func (s *sharedDesired) of(factory informers.SharedInformerFactory) (*kube.DesiredStates, error) {
+	if s.given != nil {
+		return s.given, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.followed[factory]; d != nil {
+		return d, nil
+	}
+	apps := factory.Apps().V1()
+	d := &kube.DesiredStates{}
+	if err := d.Follow(apps.ReplicaSets().Informer(), apps.StatefulSets().Informer()); err != nil {
+		return nil, err
+	}
+	if s.followed == nil {
+		s.followed = map[informers.SharedInformerFactory]*kube.DesiredStates{}
+	}
+	s.followed[factory] = d
+	return d, nil
+}
+
+// forget makes the plugin look at everything anew.
+func (p *Plugin) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	board := score.NewBoard(p.options.Scale)
+	p.keeper = newKeeper(board, p.options)
+	p.routes = &routes{keeper: p.keeper, read: p.readRouting}
+	p.engine = score.NewEngine(p.options.Options, board, p.routes)
+}
+
+// reset does so after a panic, when what the plugin remembers may be half written.
+func (p *Plugin) reset() { p.desired.Tell(p, p.forget) }
 
 // recovered turns a panic of the plugin's own into the answer that leaves the
 // pod to the other plugins, and a metric.
 func (p *Plugin) recovered(ctx context.Context, phase string, cause any) {
 	p.metrics.panicked()
 	klog.FromContext(ctx).Error(fmt.Errorf("panic: %v", cause), "TrafficLocality recovered; the pod is scheduled without it", "phase", phase)
+}
+
+// ages are when data begin to lose their influence, and when they have lost it.
+type ages struct{ stale, expired time.Duration }
+
+// influence is what data of some age still count, in [0,1].
+func (a ages) influence(age time.Duration) float64 {
+	return affinity.Influence(float64(age), float64(a.stale), float64(a.expired))
 }

@@ -6,6 +6,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
@@ -14,13 +16,22 @@ const stateKey fwk.StateKey = "PreScore" + Name
 
 // scoreState is written by PreScore and only read from then on.
 type scoreState struct {
-	slots  map[string]int32
-	scores []uint8 // by slot
+	nodes  *listing
+	points []uint8 // by number
 }
 
 // Clone returns s itself: nothing writes to a scoreState once PreScore has
 // stored it.
 func (s *scoreState) Clone() fwk.StateData { return s }
+
+// of returns the points of a node, 0 when PreScore did not see it.
+func (s *scoreState) of(info fwk.NodeInfo) int64 {
+	n := s.nodes.numberOf(info)
+	if n == score.Absent {
+		return 0
+	}
+	return int64(s.points[n])
+}
 
 // PreScore computes the scores of all candidate nodes. It answers Skip when it
 // has nothing to say, which makes the profile behave as one without the plugin.
@@ -43,68 +54,62 @@ func (p *Plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *v1.Pod
 }
 
 // scores does the work of PreScore: one snapshot, one look at the nodes.
-func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo) (*scoreState, skipReason) {
+func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.NodeInfo) (*scoreState, skipReason) {
 	snap := p.store.Load()
 	if snap.Generation() == 0 {
 		return nil, skipNoData
 	}
 	now := p.now()
-	influence := p.scorer.influence(now.Sub(snap.At()))
+	influence := p.options.ages.influence(now.Sub(snap.At()))
 	if influence == 0 {
 		return nil, skipExpired
 	}
 	id := kube.WorkloadOf(pod)
-	i, ok := snap.Lookup(id)
-	if !ok && !p.scorer.reserves {
+	_, ok := snap.Lookup(id)
+	if !ok && !p.options.ReserveRoom {
 		return nil, skipNoTraffic
 	}
-	all, err := p.nodes.NodeInfos().List()
+	all, err := p.lister.NodeInfos().List()
 	if err != nil {
 		return nil, skipNoNodes
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	placed, reserves := p.index, p.scorer.reserves
-	if state.IsPodGroupSchedulingCycle() {
-		// Pods that a group cycle assumes leave the generations as they were.
-		placed, reserves = newIndex(p.scorer.topology), false
-	}
-	placed.update(all)
-	p.reserved.refresh(p.replicas, now, p.scorer.reserves)
-	mean := p.reserved.meanRate(snap, p.scorer.requestBytes)
-	var gains gains
-	skip := skipNoTraffic
-	if ok {
-		gains, skip = p.gains(snap, i, pod, placed, nodes, now), skipNoPeers
-	} else {
-		i = -1
-	}
-	var others []float64
-	if reserves {
-		p.reserve(snap, placed, now)
-		others = p.cede(i, pod, &gains, mean)
-	}
-	best, worst := placed.extremes(gains.bySlot, nodes)
-	if gains.best > best {
+	p.routes.now = now
+	p.keeper.update(all, state.IsPodGroupSchedulingCycle())
+	result := p.evaluate(snap, id, pod, candidates, influence, state)
+	if result.BetterElsewhere {
 		p.metrics.peersNotScored()
 	}
-	out := &scoreState{slots: placed.slots, scores: make([]uint8, len(placed.nodes))}
 	switch {
-	case best > 0:
-		scale := p.scorer.scale(best, gains.podRate, mean, influence)
-		for slot, gain := range gains.bySlot {
-			out.scores[slot] = points(gain, scale)
-		}
-		p.metrics.scored(points(best, scale), points(worst, scale))
-	case others != nil:
-		for slot, say := range others {
-			others[slot] = 1 - say*influence
-			out.scores[slot] = points(others[slot], maxScore)
-		}
-		best, worst = placed.extremes(others, nodes)
-		p.metrics.scored(points(best, maxScore), points(worst, maxScore))
+	case result.Basis != score.ByNothing:
+		p.metrics.scored(result.Best, result.Worst)
+		return &scoreState{nodes: p.keeper.listing, points: result.Points}, notSkipped
+	case ok:
+		return nil, skipNoPeers
 	default:
-		return nil, skip
+		return nil, skipNoTraffic
 	}
-	return out, notSkipped
+}
+
+// evaluate has the engine score the nodes for a pod.
+func (p *Plugin) evaluate(snap *flowgraph.Snapshot, id flowgraph.WorkloadID, pod *v1.Pod, candidates []fwk.NodeInfo, influence float64, state fwk.CycleState) *score.Result {
+	numbers := p.keeper.numbersOf(candidates)
+	p.updateNetworks(numbers)
+	request := &score.Request{
+		Snapshot: snap, Influence: influence,
+		Workload: id, Revision: kube.RevisionOf(pod),
+		Routing:    p.routes.ofPod(pod),
+		Scheduler:  pod.Spec.SchedulerName,
+		Candidates: numbers,
+	}
+	request.Desired, _ = p.replicas.Desired(id, pod)
+	if p.engine.Reserves(snap) {
+		request.Requests = requestsOf(pod)
+	}
+	if state.IsPodGroupSchedulingCycle() {
+		request.Group = true
+		defer p.keeper.lay(state)()
+	}
+	return p.engine.Evaluate(request)
 }

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"strings"
 	"testing"
-	"time"
 
+	v1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 )
 
@@ -209,7 +209,9 @@ func TestSignificance(t *testing.T) {
 	}
 }
 
-func TestPeersAreAskedAgainAfterASecond(t *testing.T) {
+// TestPeersFollowWhatIsWanted: what controllers want of the peers counts from the next
+// pod on.
+func TestPeersFollowWhatIsWanted(t *testing.T) {
 	c := newCluster(t, allOfIt+", closeness: {zone: 0, region: 0}")
 	c.traffic("web -> db 100B/s; web -> cart 100B/s; web -> cache 100B/s")
 	c.assign("n1:; n2: cart")
@@ -217,16 +219,14 @@ func TestPeersAreAskedAgainAfterASecond(t *testing.T) {
 	c.desire("db=4 cart=1 cache=1")
 	c.update()
 	steps := []struct {
-		after  time.Duration
 		change func()
 		want   string
 	}{
-		{0, func() {}, "n1=25 n2=100"},
-		{900 * time.Millisecond, func() { c.desire("db=2") }, "n1=25 n2=100"},
-		{time.Second, func() {}, "n1=50 n2=100"},
-		{0, func() { c.desire("db=1") }, "n1=100 n2=100"}, // the clock was set back
-		{0, func() { c.desire("db=4") }, "n1=100 n2=100"},
-		{0, func() { // cache takes db's place in the plugin's memory too
+		{func() {}, "n1=25 n2=100"},
+		{func() { c.desire("db=2") }, "n1=50 n2=100"},
+		{func() { c.desire("db=1") }, "n1=100 n2=100"},
+		{func() { c.desire("db=4") }, "n1=25 n2=100"},
+		{func() { // cache takes db's place on the Board too
 			if err := c.cache.RemovePod(klog.Background(), db); err != nil {
 				t.Fatal(err)
 			}
@@ -238,12 +238,79 @@ func TestPeersAreAskedAgainAfterASecond(t *testing.T) {
 		}, "n1=50 n2=100"},
 	}
 	for i, step := range steps {
-		c.now = dataTime.Add(step.after)
 		step.change()
 		if got := c.scoreText(c.pod("web")); got != step.want {
 			t.Errorf("step %d: the scores are %s, want %s", i, got, step.want)
 		}
 	}
+}
+
+// TestPeersThatCannotServe places one more pod of web, which calls db with 100 B/s and
+// cart with 50 B/s.
+func TestPeersThatCannotServe(t *testing.T) {
+	cases := map[string]struct {
+		assign      string
+		desired     string
+		unreachable string
+		want        string
+	}{
+		"those that are not ready will be":           {assign: "n1: db(unready); n2: db; n3: cart", desired: "db=2 cart=1", want: "n1=100 n2=100 n3=100"},
+		"those that are starting":                    {assign: "n1: db(pending); n2: db; n3: cart", desired: "db=2 cart=1", want: "n1=100 n2=100 n3=100"},
+		"those of unknown phase may never":           {assign: "n1: db(unknown); n2: db; n3: cart", desired: "db=2 cart=1", want: "n1=0 n2=100 n3=100"},
+		"those that crash":                           {assign: "n1: db(crashing); n2: db; n3: cart", desired: "db=2 cart=1", want: "n1=0 n2=100 n3=100"},
+		"those of an unreachable node":               {assign: "n1: db; n2: db; n3: cart", desired: "db=2 cart=1", unreachable: "n1", want: "n1=0 n2=100 n3=100"},
+		"calls are not divided over those":           {assign: "n1: db(crashing); n2: db; n3: cart", desired: "db=1 cart=1", want: "n1=0 n2=100 n3=50"},
+		"a surplus that serves takes its part":       {assign: "n1: db; n2: db; n3: cart", desired: "db=1 cart=1", want: "n1=100 n2=100 n3=100"},
+		"so does one that is starting, in a rollout": {assign: "n1: db(old); n2: db(pending); n3: cart", desired: "db=1 cart=1", want: "n1=100 n2=100 n3=100"},
+		"the first pod is not all":                   {assign: "n1: db; n2:; n3: cart", desired: "db=4 cart=1", want: "n1=50 n2=0 n3=100"},
+		"terminating pods are none":                  {assign: "n1: db; n2: db(terminating); n3: cart", desired: "db=1 cart=1", want: "n1=100 n2=0 n3=50"},
+		"nobody that serves":                         {assign: "n1: db(unknown); n2: cart(crashing); n3:", desired: "db=1 cart=1", want: "skip"},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, allOfIt+", reserveRoom: false, routing: Uniform, closeness: {zone: 0, region: 0}")
+			c.traffic("web -> db 100B/s; web -> cart 50B/s")
+			c.assign(test.assign)
+			c.desire(test.desired)
+			if test.unreachable != "" {
+				c.scores(c.pod("web"), c.nodes())
+				c.taint(test.unreachable, v1.TaintNodeUnreachable)
+			}
+			if got := c.scoreText(c.pod("web")); got != test.want {
+				t.Errorf("the scores are %s, want %s", got, test.want)
+			}
+			if test.unreachable != "" {
+				c.taint(test.unreachable)
+				if got, want := c.scoreText(c.pod("web")), "n1=100 n2=100 n3=100"; got != want {
+					t.Errorf("when the node is back the scores are %s, want %s", got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestPodsThatDoNotServeAreStillThere: they count as pods of their own workload.
+func TestPodsThatDoNotServeAreStillThere(t *testing.T) {
+	c := newCluster(t, "significantRate: 0, requestBytes: 0, reserveRoom: false, routing: Uniform, closeness: {zone: 0, region: 0}, maxShare: {node: 0.5}")
+	c.traffic("web -> db 100B/s")
+	c.assign("n1: db web(crashing); n2: db")
+	c.desire("web=2 db=2")
+	if got, want := c.scoreText(c.pod("web")), "n1=0 n2=100"; got != want {
+		t.Errorf("the scores are %s, want %s", got, want)
+	}
+}
+
+// taint gives a node taints of the given keys, and no other.
+func (c *cluster) taint(name string, keys ...string) {
+	c.Helper()
+	was := c.nodes(name)[0].Node()
+	is := was.DeepCopy()
+	is.Spec.Taints = nil
+	for _, key := range keys {
+		is.Spec.Taints = append(is.Spec.Taints, v1.Taint{Key: key, Effect: v1.TaintEffectNoExecute})
+	}
+	c.cache.UpdateNode(klog.Background(), was, is)
+	c.update()
 }
 
 func TestAssumedPodsCount(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
 )
 
 // want says that a Deployment wants so many pods like one that is given.
@@ -23,9 +25,7 @@ func (c *cluster) want(name string, pods int32, like *v1.Pod) {
 			Replicas: &pods, Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: like.Labels}, Spec: like.Spec},
 		},
 	}
-	if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(rs); err != nil {
-		c.Fatal(err)
-	}
+	c.add(rs)
 }
 
 // sized returns a new pod of the Deployment of that name which asks for CPU.
@@ -118,32 +118,6 @@ func TestRoomIsKeptByWhatIsGainedOnTheNode(t *testing.T) {
 	}
 }
 
-// TestNothingIsRememberedInVain: where no room is kept nobody takes what has changed.
-func TestNothingIsRememberedInVain(t *testing.T) {
-	for _, args := range []string{"", "reserveRoom: false", "strategy: NetMARKS", "cost: {node: 0, zone: 0, region: 1, remote: 2}"} {
-		c := newCluster(t, args)
-		c.traffic("web -> db 1MiB/s")
-		c.assign("n1: db; n2:")
-		for i := range 50 {
-			pods := []*v1.Pod{c.place(c.pod("web"), "n2"), c.place(c.pod("cart"), "n2")}
-			c.want("web", int32(i), c.pod("web"))
-			c.update()
-			c.now = c.now.Add(wantFor)
-			c.scores(c.pod("web"), c.nodes())
-			for _, pod := range pods {
-				if err := c.cache.RemovePod(klog.Background(), pod); err != nil {
-					t.Fatal(err)
-				}
-			}
-			c.update()
-		}
-		c.scores(c.pod("web"), c.nodes())
-		if touched, changed := len(c.plugin.index.touched), len(c.plugin.reserved.changed); touched > 4 || changed > 2 {
-			t.Errorf("%q: %d placements and %d wishes are remembered", args, touched, changed)
-		}
-	}
-}
-
 func TestRoomIsKeptAsFarAsTheTrafficIsSignificant(t *testing.T) {
 	c := newCluster(t, "significantRate: 1Mi, requestBytes: 0")
 	c.traffic("web -> db 1MiB/s")
@@ -214,18 +188,18 @@ func TestPromisesFollowTheIndex(t *testing.T) {
 // namedPromise is a promise with the name of its node.
 type namedPromise struct {
 	node string
-	promise
+	score.Promise
 }
 
 func promisesOf(p *Plugin) []namedPromise {
 	var all []namedPromise
-	for name, slot := range p.index.slots {
-		for _, promise := range p.reserved.bySlot[slot] {
+	for name, n := range p.keeper.names {
+		for _, promise := range p.engine.PromisesOn(n) {
 			all = append(all, namedPromise{name, promise})
 		}
 	}
 	slices.SortFunc(all, func(a, b namedPromise) int {
-		return cmp.Or(cmp.Compare(a.node, b.node), cmp.Compare(a.workload, b.workload))
+		return cmp.Or(cmp.Compare(a.node, b.node), a.Workload.Compare(b.Workload))
 	})
 	return all
 }

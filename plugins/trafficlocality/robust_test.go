@@ -65,7 +65,7 @@ func TestPanicsBecomeSkip(t *testing.T) {
 			c.TB = t
 			c.plugin = c.newPlugin(allOfIt)
 			panics, skips := count(t, c.metrics.panicsTotal), count(t, c.metrics.skips.With(test.wantReason.String()))
-			c.plugin.nodes = faultyLister{list: test.list}
+			c.plugin.lister = faultyLister{list: test.list}
 			if got := c.scoreText(c.pod("web")); got != "skip" {
 				t.Errorf("the scores are %s", got)
 			}
@@ -76,14 +76,14 @@ func TestPanicsBecomeSkip(t *testing.T) {
 				t.Errorf("the cycle was not counted as skipped for %v", test.wantReason)
 			}
 			// The next cycle finds everything in order.
-			c.plugin.nodes = c.snapshot
+			c.plugin.lister = c.snapshot
 			if got := c.scoreText(c.pod("web")); got != want {
 				t.Errorf("the scores are %s afterwards, want %s", got, want)
 			}
-			fresh := c.newIndex()
-			fresh.update(nodes)
-			if diff := cmp.Diff(viewOf(fresh), viewOf(c.plugin.index)); diff != "" {
-				t.Errorf("a fresh index and the plugin's differ (-fresh, +plugin's):\n%s", diff)
+			fresh := c.newKeeper()
+			fresh.update(nodes, false)
+			if diff := cmp.Diff(viewOf(fresh), viewOf(c.plugin.keeper)); diff != "" {
+				t.Errorf("a fresh Board and the plugin's differ (-fresh, +plugin's):\n%s", diff)
 			}
 		})
 	}

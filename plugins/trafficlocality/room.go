@@ -7,54 +7,26 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
 )
 
-// room is an amount of what pods take and nodes have.
-type room struct{ milliCPU, memory, pods int64 }
-
 // requestsOf is what a pod takes of a node.
-func requestsOf(pod *v1.Pod) room {
+func requestsOf(pod *v1.Pod) score.Room {
 	requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
-	return room{requests.Cpu().MilliValue(), requests.Memory().Value(), 1}
+	return score.Room{MilliCPU: requests.Cpu().MilliValue(), Memory: requests.Memory().Value(), Pods: 1}
 }
 
-// freeOn is what a node has left.
-func freeOn(info fwk.NodeInfo) room {
+// roomOf is what a node with so many pods has left, and what it has in all.
+func roomOf(info fwk.NodeInfo, pods int) (free, all score.Room) {
 	has, taken := info.GetAllocatable(), info.GetRequested()
-	return room{
-		has.GetMilliCPU() - taken.GetMilliCPU(),
-		has.GetMemory() - taken.GetMemory(),
-		int64(has.GetAllowedPodNumber() - len(info.GetPods())),
+	all = score.Room{MilliCPU: has.GetMilliCPU(), Memory: has.GetMemory(), Pods: int64(has.GetAllowedPodNumber())}
+	free = score.Room{
+		MilliCPU: all.MilliCPU - taken.GetMilliCPU(),
+		Memory:   all.Memory - taken.GetMemory(),
+		Pods:     all.Pods - int64(pods),
 	}
-}
-
-func (r room) minus(o room) room {
-	return room{r.milliCPU - o.milliCPU, r.memory - o.memory, r.pods - o.pods}
-}
-
-func (r room) times(n int32) room {
-	return room{r.milliCPU * int64(n), r.memory * int64(n), r.pods * int64(n)}
-}
-
-// overdrawn reports whether something is less than nothing.
-func (r room) overdrawn() bool { return r.milliCPU < 0 || r.memory < 0 || r.pods < 0 }
-
-// leastShare stands for the share of a node that a pod takes which asks for
-// nothing, or for next to nothing.
-const leastShare = 1e-4
-
-// shareOf is the part of a node that a pod takes, by the resource of which it is
-// the most.
-func (r room) shareOf(info fwk.NodeInfo) float64 {
-	has := info.GetAllocatable()
-	share := leastShare
-	if cpu := has.GetMilliCPU(); cpu > 0 {
-		share = max(share, float64(r.milliCPU)/float64(cpu))
-	}
-	if memory := has.GetMemory(); memory > 0 {
-		share = max(share, float64(r.memory)/float64(memory))
-	}
-	return share
+	return free, all
 }
 
 // admitting returns whether a node's labels and taints let a pod on it.

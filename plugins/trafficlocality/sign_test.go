@@ -93,11 +93,9 @@ func TestSignPodTellsTemplatesApart(t *testing.T) {
 	current, former := c.pod("web"), c.pod("web")
 	former.Labels[appsv1.DefaultDeploymentUniqueLabelKey] = "old"
 	former.OwnerReferences[0].Name = "web-old"
-	if err := c.informers.Apps().V1().ReplicaSets().Informer().GetIndexer().Add(&appsv1.ReplicaSet{
+	c.add(&appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web-old"}, Spec: appsv1.ReplicaSetSpec{Replicas: new(int32(9))},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	if got := c.signature(former); got == "" || got == c.signature(current) {
 		t.Errorf("templates of which 9 and 3 pods are wanted both have the signature %s", got)
 	}

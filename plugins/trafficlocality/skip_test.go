@@ -139,7 +139,7 @@ func TestScoreWithoutPreScore(t *testing.T) {
 	if score, status := c.plugin.Score(t.Context(), state, c.pod("web"), seen); score != 0 || !status.IsSuccess() {
 		t.Errorf("without PreScore a node scores %d, %v", score, status)
 	}
-	state.Write(stateKey, &scoreState{slots: map[string]int32{"n1": 0}, scores: []uint8{70}})
+	state.Write(stateKey, &scoreState{nodes: &listing{listed: []fwk.NodeInfo{seen}, order: []int32{0}}, points: []uint8{70}})
 	for _, s := range []fwk.CycleState{state, state.Clone()} {
 		if score, status := c.plugin.Score(t.Context(), s, c.pod("web"), seen); score != 70 || !status.IsSuccess() {
 			t.Errorf("a node scores %d, %v; want 70", score, status)

@@ -9,6 +9,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/kube"
@@ -31,23 +32,6 @@ func (c *cluster) setLabels(key, text string) {
 		c.cache.UpdateNode(klog.Background(), was, is)
 	}
 	c.update()
-}
-
-// measure says what the telemetry knows of the networks, beside the traffic.
-func (c *cluster) measure(capacity map[string]float64) {
-	c.Helper()
-	g := flowgraph.NewGraph(flowgraph.Options{})
-	var flows []flowgraph.Flow
-	for e := range c.store.Load().Edges() {
-		flows = append(flows, flowgraph.Flow{From: e.From, To: e.To, Rates: e.Rates, ObservedAt: e.ObservedAt})
-	}
-	g.SetNetworkCapacity(capacity)
-	for g.Observe(dataTime, flows); ; {
-		if snap := g.Snapshot(); snap.Generation() > c.store.Load().Generation() {
-			c.store.Publish(snap)
-			return
-		}
-	}
 }
 
 func TestNetworkCapacity(t *testing.T) {
@@ -95,7 +79,7 @@ func TestNetworkCapacity(t *testing.T) {
 			c.desire("web=1 db=1 out=1 source=1 sink=1")
 			c.assign(test.assign)
 			c.setLabels("link", test.links)
-			c.measure(test.measured)
+			c.networks.Publish(test.measured)
 			if got := c.scoreText(c.pod("web")); got != test.want {
 				t.Errorf("the scores are %s, want %s", got, test.want)
 			}
@@ -114,7 +98,7 @@ func TestNetworkCapacityIsFollowed(t *testing.T) {
 		n3   float64
 		want string
 	}{{99, "n1=100 n2=0 n3=0"}, {100, "n1=33 n2=0 n3=100"}, {99, "n1=100 n2=0 n3=0"}, {0, "n1=33 n2=0 n3=100"}} {
-		c.measure(map[string]float64{"n3": step.n3})
+		c.networks.Publish(map[string]float64{"n3": step.n3})
 		if got := c.scoreText(c.pod("web")); got != step.want {
 			t.Errorf("n3 takes %v: the scores are %s, want %s", step.n3, got, step.want)
 		}
@@ -124,6 +108,7 @@ func TestNetworkCapacityIsFollowed(t *testing.T) {
 // TestEveryLoadIsKnownInTime: where a new snapshot comes before each pod, the loads of
 // more nodes than are added up in a cycle are known after some.
 func TestEveryLoadIsKnownInTime(t *testing.T) {
+	const mostLoads = 32 // of one cycle
 	const nodes = 5 * mostLoads
 	c := newCluster(t, allOfIt+", reserveRoom: false, routing: Uniform"+inBytes)
 	assign, links := "", ""
@@ -181,18 +166,15 @@ func TestLoads(t *testing.T) {
 			c.update()
 			c.scores(c.pod(name), c.nodes())
 			snap := c.store.Load()
+			c.plugin.keeper.update(c.nodes(), false)
 			for _, info := range c.nodes() {
-				slot := c.plugin.index.slots[info.Node().Name]
-				if int(slot) >= len(c.plugin.links.bySlot) {
+				out, in, current := c.plugin.engine.LoadOf(snap, c.plugin.keeper.names[info.Node().Name])
+				if !current {
 					continue
 				}
-				l := &c.plugin.links.bySlot[slot]
-				if l.loadBy != snap.Generation() || l.pods != info.GetGeneration() {
-					continue
-				}
-				want := c.countLoad(snap, slot)
-				if math.Abs(l.load.out-want.out) > 1e-6*want.out+1e-3 || math.Abs(l.load.in-want.in) > 1e-6*want.in+1e-3 {
-					t.Fatalf("%s: %+v, want %+v", info.Node().Name, l.load, want)
+				wantOut, wantIn := c.countLoad(snap, info)
+				if math.Abs(out-wantOut) > 1e-6*wantOut+1e-3 || math.Abs(in-wantIn) > 1e-6*wantIn+1e-3 {
+					t.Fatalf("%s: %v and %v, want %v and %v", info.Node().Name, out, in, wantOut, wantIn)
 				}
 				compared++
 			}
@@ -204,11 +186,11 @@ func TestLoads(t *testing.T) {
 }
 
 // countLoad goes from pod to pod.
-func (c *cluster) countLoad(snap *flowgraph.Snapshot, slot int32) (sum traffic) {
+func (c *cluster) countLoad(snap *flowgraph.Snapshot, info fwk.NodeInfo) (out, in float64) {
 	var pods []*v1.Pod
-	for _, p := range c.plugin.index.nodes[slot].pods {
-		if p.workload != noWorkload {
-			pods = append(pods, p.pod)
+	for _, p := range info.GetPods() {
+		if kube.IsPeer(p.GetPod()) {
+			pods = append(pods, p.GetPod())
 		}
 	}
 	desired := func(id flowgraph.WorkloadID, pod *v1.Pod) float64 {
@@ -220,12 +202,12 @@ func (c *cluster) countLoad(snap *flowgraph.Snapshot, slot int32) (sum traffic) 
 			id := kube.WorkloadOf(p)
 			d := desired(id, p)
 			if id == edge.From {
-				sum.out += edge.SentBytesPerSecond / d
-				sum.in += edge.ReceivedBytesPerSecond / d
+				out += edge.SentBytesPerSecond / d
+				in += edge.ReceivedBytesPerSecond / d
 			}
 			if id == edge.To {
-				sum.out += edge.ReceivedBytesPerSecond / d
-				sum.in += edge.SentBytesPerSecond / d
+				out += edge.ReceivedBytesPerSecond / d
+				in += edge.SentBytesPerSecond / d
 			}
 			for _, q := range pods {
 				other := kube.WorkloadOf(q)
@@ -236,12 +218,12 @@ func (c *cluster) countLoad(snap *flowgraph.Snapshot, slot int32) (sum traffic) 
 				if id == other {
 					pairs = d * (d - 1)
 				}
-				sum.out -= edge.BytesPerSecond() / pairs
-				sum.in -= edge.BytesPerSecond() / pairs
+				out -= edge.BytesPerSecond() / pairs
+				in -= edge.BytesPerSecond() / pairs
 			}
 		}
 	}
-	return sum
+	return out, in
 }
 
 // TestPodsGoWhereTheNetworkHasRoom: replicas arrive one after the other, beside

@@ -14,40 +14,47 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
-// indexView is what an index says, free of the numbers it uses.
-type indexView struct {
-	Pods    map[string]map[string]int32          // by workload, and node with revision
-	Domains map[string]map[locality.Level]string // by node
-	// Known are the workloads and the domains that the index has numbers for.
-	Known []int
+// boardView is what a Board says, free of the numbers it uses.
+type boardView struct {
+	Pods    map[string]map[string]int32  // by workload, and node with revision
+	Domains map[string]map[string]string // by node and level
 }
 
-func viewOf(x *index) indexView {
-	v := indexView{Pods: map[string]map[string]int32{}, Domains: map[string]map[locality.Level]string{}}
-	for id := range x.workloads.numbers {
+func viewOf(k *keeper) boardView {
+	v := boardView{Pods: map[string]map[string]int32{}, Domains: map[string]map[string]string{}}
+	for _, id := range k.workloadsOfPods() {
 		pods := map[string]int32{}
-		for _, place := range x.lookup(id) {
-			pods[x.nodes[place.at].node.Name+" "+place.revision] += place.count
+		for place := range k.board.Places(k.board.Workload(id)) {
+			pods[k.nodes[place.Node].node.Name+" "+place.Revision] += place.Pods
 		}
 		v.Pods[id.String()] = pods
 	}
-	for name, slot := range x.slots {
-		v.Domains[name] = map[locality.Level]string{}
-		for i, level := range x.scale.Levels() {
-			if d := x.where[i][slot]; d != noDomain {
-				v.Domains[name][level] = x.domains[i].keys[d]
+	for name, n := range k.names {
+		v.Domains[name] = map[string]string{}
+		for i, level := range k.scale.Levels() {
+			if d := k.board.Domain(n, i); d != "" {
+				v.Domains[name][k.scale.Name(level)] = d
 			}
 		}
 	}
-	v.Known = append(v.Known, len(x.workloads.numbers))
-	for _, domains := range x.domains {
-		v.Known = append(v.Known, len(domains.numbers))
-	}
 	return v
+}
+
+// workloadsOfPods returns the workloads that have pods.
+func (k *keeper) workloadsOfPods() []flowgraph.WorkloadID {
+	found := map[flowgraph.WorkloadID]bool{}
+	for _, node := range k.nodes {
+		for _, pod := range node.pods {
+			if pod.workload != score.Absent {
+				found[kube.WorkloadOf(pod.pod)] = true
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(found))
 }
 
 // scannedInfo counts how often a node's pods are looked at.
@@ -153,19 +160,19 @@ func (c *churn) step() {
 	}
 }
 
-func TestIndexFollowsTheCache(t *testing.T) {
+func TestBoardFollowsTheCache(t *testing.T) {
 	for seed := range uint64(20) {
 		args := []string{"", rackAndHall}[seed%2]
 		c := &churn{cluster: newCluster(t, args), random: rand.New(rand.NewPCG(seed, 7)), nodes: map[string]*v1.Node{}}
-		x := c.newIndex()
+		x := c.newKeeper()
 		generations := map[string]int64{}
-		scans := 0
+		scans, most := 0, 0
 		for round := range 200 {
 			for range c.random.IntN(4) {
 				c.step()
 			}
 			c.update()
-			held, heldBefore := x.slots, maps.Clone(x.slots)
+			held, heldBefore := x.infos, maps.Clone(x.infos)
 
 			wantScans, infos := 0, []fwk.NodeInfo(nil)
 			scans = 0
@@ -179,59 +186,52 @@ func TestIndexFollowsTheCache(t *testing.T) {
 				infos = append(infos, scannedInfo{info, &scans})
 			}
 			generations = seen
-			x.update(infos)
+			x.update(infos, false)
 			if scans != wantScans {
 				t.Fatalf("seed %d, round %d: the pods of %d nodes were looked at, %d nodes changed", seed, round, scans, wantScans)
 			}
 
-			fresh := c.newIndex()
-			fresh.update(c.cluster.nodes())
+			fresh := c.newKeeper()
+			fresh.update(c.cluster.nodes(), false)
 			if diff := cmp.Diff(viewOf(fresh), viewOf(x)); diff != "" {
-				t.Fatalf("seed %d, round %d: a fresh index and this one differ (-fresh, +this):\n%s", seed, round, diff)
+				t.Fatalf("seed %d, round %d: a fresh Board and this one differ (-fresh, +this):\n%s", seed, round, diff)
 			}
 			checkPods(t, x, infos)
-			checkNumbers(t, x)
+			most = max(most, len(x.names)+1)
+			checkNumbers(t, x, most)
 			if !maps.Equal(held, heldBefore) {
-				t.Fatalf("seed %d, round %d: the slots of an earlier cycle changed", seed, round)
+				t.Fatalf("seed %d, round %d: the numbers of an earlier cycle changed", seed, round)
 			}
 		}
 	}
 }
 
-func TestIndexOfANodeThatComesBackUnchanged(t *testing.T) {
+func TestBoardOfANodeThatComesBackUnchanged(t *testing.T) {
 	c := newCluster(t, "")
 	c.assign("n1@r/a: web; n2@r/b: db*2 cart; n3: db")
-	x, fresh := c.newIndex(), c.newIndex()
-	x.update(c.nodes())
-	x.update(c.nodes("n1", "n2"))
-	x.update(c.nodes())
-	x.update(c.nodes("n3"))
-	x.update(c.nodes())
-	fresh.update(c.nodes())
+	x, fresh := c.newKeeper(), c.newKeeper()
+	x.update(c.nodes(), false)
+	x.update(c.nodes("n1", "n2"), false)
+	x.update(c.nodes(), false)
+	x.update(c.nodes("n3"), false)
+	x.update(c.nodes(), false)
+	fresh.update(c.nodes(), false)
 	if diff := cmp.Diff(viewOf(fresh), viewOf(x)); diff != "" {
-		t.Errorf("a fresh index and this one differ (-fresh, +this):\n%s", diff)
+		t.Errorf("a fresh Board and this one differ (-fresh, +this):\n%s", diff)
 	}
 }
 
-// checkNumbers fails when a number is neither in use nor free for the next.
-func checkNumbers(t *testing.T, x *index) {
+// checkNumbers fails when the Board has more numbers than were ever in use together.
+func checkNumbers(t *testing.T, k *keeper, most int) {
 	t.Helper()
-	if len(x.nodes) != len(x.slots)+len(x.free) {
-		t.Fatalf("of %d slots %d are used and %d free", len(x.nodes), len(x.slots), len(x.free))
-	}
-	if n := x.workloads; n.size() != len(n.numbers)+len(n.free) {
-		t.Fatalf("of %d workload numbers %d are used and %d free", n.size(), len(n.numbers), len(n.free))
-	}
-	for _, n := range x.domains {
-		if n.size() != len(n.numbers)+len(n.free) {
-			t.Fatalf("of %d domain numbers %d are used and %d free", n.size(), len(n.numbers), len(n.free))
-		}
+	if k.board.Len() > most {
+		t.Fatalf("the Board has %d numbers for nodes, of which there were %d at most", k.board.Len(), most)
 	}
 }
 
 // checkPods fails unless the pod that stands for a workload is one of its live
 // ones.
-func checkPods(t *testing.T, x *index, infos []fwk.NodeInfo) {
+func checkPods(t *testing.T, k *keeper, infos []fwk.NodeInfo) {
 	t.Helper()
 	live := map[*v1.Pod]bool{}
 	for _, info := range infos {
@@ -239,14 +239,12 @@ func checkPods(t *testing.T, x *index, infos []fwk.NodeInfo) {
 			live[p.GetPod()] = true
 		}
 	}
-	for id := range x.workloads.numbers {
-		for _, place := range x.lookup(id) {
-			if !live[place.pod] || kube.WorkloadOf(place.pod) != id || kube.RevisionOf(place.pod) != place.revision {
-				t.Fatalf("%v of revision %q is represented by the pod %v, which is gone or another's", id, place.revision, place.pod)
-			}
+	for _, id := range k.workloadsOfPods() {
+		if pod := k.workloads[k.board.Workload(id)].placed; !live[pod] || kube.WorkloadOf(pod) != id {
+			t.Fatalf("%v is represented by the pod %v, which is gone or another's", id, pod)
 		}
 	}
-	if places := x.lookup(flowgraph.WorkloadID{Name: "none"}); places != nil {
-		t.Fatal("a workload without pods has some")
+	if k.board.Workload(flowgraph.WorkloadID{Name: "none"}) != score.Absent {
+		t.Fatal("a workload without pods is on the Board")
 	}
 }

@@ -7,16 +7,13 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// maxScore is the framework's highest score.
-const maxScore = float64(fwk.MaxScore)
-
 // Score looks up what PreScore found for a node, 0 to 100. A node that PreScore
 // did not see scores 0.
-func (p *Plugin) Score(ctx context.Context, state fwk.CycleState, _ *v1.Pod, info fwk.NodeInfo) (score int64, status *fwk.Status) {
+func (p *Plugin) Score(ctx context.Context, state fwk.CycleState, _ *v1.Pod, info fwk.NodeInfo) (points int64, status *fwk.Status) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			p.recovered(ctx, "Score", cause)
-			score, status = 0, nil
+			points, status = 0, nil
 		}
 	}()
 	data, err := state.Read(stateKey)
@@ -27,9 +24,9 @@ func (p *Plugin) Score(ctx context.Context, state fwk.CycleState, _ *v1.Pod, inf
 	if !ok {
 		return 0, nil
 	}
-	slot, ok := s.slots[info.Node().Name]
-	if !ok {
-		return 0, nil
-	}
-	return int64(s.scores[slot]), nil
+	return s.of(info), nil
 }
+
+// ScoreExtensions returns nil: PreScore has already put the scores on the
+// framework's scale.
+func (*Plugin) ScoreExtensions() fwk.ScoreExtensions { return nil }

@@ -1,0 +1,265 @@
+package score
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// networks is what the pods of each node exchange with other nodes, beside what its
+// network takes. It is looked at where a pod would be drawn, and kept until the pods of
+// the node, or the snapshot, change.
+type networks struct {
+	on     bool       // for this pod
+	byNode []network  // by node
+	drawn  []int32    // candidates where this pod gains something, and whose bandwidth is known
+	local  levelGains // of nodes: what of the next pod's traffic stays there
+	adds   traffic    // that the next pod exchanges
+
+	totals  []traffic           // of each workload in the snapshot that was asked for
+	summed  []bool              // which those are
+	of      *flowgraph.Snapshot // that they are of
+	counts  []int32             // pods on one node, by workload in the snapshot
+	present []int32             // workloads that are there
+}
+
+// network is the load of one node's network.
+type network struct {
+	name    string
+	load    traffic
+	known   bool                // it was added up before
+	by      *flowgraph.Snapshot // that it is by
+	changes uint64              // of the node's pods, up to which it was added up
+}
+
+// traffic is bytes per second in each direction.
+type traffic struct{ out, in float64 }
+
+// called adds the traffic of calls to a share of a callee's pods.
+func (t *traffic) called(r flowgraph.Rates, share float64) {
+	t.in += share * r.SentBytesPerSecond
+	t.out += share * r.ReceivedBytesPerSecond
+}
+
+// calls adds the traffic of calls from a share of a caller's pods.
+func (t *traffic) calls(r flowgraph.Rates, share float64) {
+	t.out += share * r.SentBytesPerSecond
+	t.in += share * r.ReceivedBytesPerSecond
+}
+
+// stays takes away calls whose both ends are there: their bytes neither leave nor arrive
+// at either end.
+func (t *traffic) stays(bytes float64) {
+	t.out -= bytes
+	t.in -= bytes
+}
+
+func newNetworks(b *Board) networks {
+	return networks{local: levelGains{Level: Level{Level: locality.Node, Step: 1, MaxShare: 1}, board: b}}
+}
+
+// start begins with another pod, whose workload runs at the given places.
+func (w *networks) start(own []place, on bool) {
+	w.on, w.adds = on, traffic{}
+	if on {
+		w.local.start(own)
+	}
+}
+
+// add notes what the next pod exchanges with a peer, wherever that is.
+func (w *networks) add(e *edge) {
+	share := 1 / float64(max(e.desired, 1))
+	if e.calls {
+		w.adds.calls(e.rates, share)
+	} else {
+		w.adds.called(e.rates, share)
+	}
+}
+
+// addLocal notes what of that would stay on each node. Calls that prefer the zone count
+// as divided over all endpoints: less stays then than will.
+func (w *networks) addLocal(o *Options, e edge, places []place) {
+	if !w.on {
+		return
+	}
+	e.weight = e.rates.BytesPerSecond()
+	w.local.countPeer(places)
+	w.local.addEdge(o, &e, nil)
+}
+
+// addSelf is both for the traffic of the workload with itself.
+func (w *networks) addSelf(r flowgraph.Rates, desired int32) {
+	if !w.on {
+		return
+	}
+	share := 1 / float64(max(desired, 1))
+	w.adds.calls(r, share)
+	w.adds.called(r, share)
+	w.local.addSelf(r.BytesPerSecond(), desired)
+}
+
+// mostLoads is how many nodes' loads are added up in one cycle, where the pod would gain
+// the most: so many that were not known, and so many that may have changed. The others
+// are as they were before, or not known yet, which is no bound. What is known is kept, so
+// that all are after some cycles.
+const mostLoads = 32
+
+// budget is how many loads may still be added up.
+type budget struct{ unknown, changed int }
+
+// vetoSaturatedNodes takes the gains from candidates whose network the pod would load
+// beyond the bound. A pod that takes more off the network, by being near its peers, than
+// it adds is welcome everywhere.
+func (e *Engine) vetoSaturatedNodes(r *Result) {
+	w := &e.networks
+	w.look(r.request.Snapshot)
+	for len(w.byNode) < e.board.Len() {
+		w.byNode = append(w.byNode, network{})
+	}
+	w.drawn = w.drawn[:0]
+	for _, n := range r.request.Candidates {
+		if n != Absent && e.board.nodes[n].bandwidth > 0 && e.gainOn(n) > 0 {
+			w.drawn = append(w.drawn, n)
+		}
+	}
+	slices.SortFunc(w.drawn, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(e.gainOn(b), e.gainOn(a)), cmp.Compare(a, b))
+	})
+	left := budget{unknown: mostLoads, changed: mostLoads}
+	for _, n := range w.drawn {
+		if e.isSaturated(r.request.Snapshot, n, &left) {
+			e.veto(n, VetoNetwork)
+		}
+	}
+}
+
+// isSaturated reports whether a node's network has no room for what the pod would add.
+func (e *Engine) isSaturated(snap *flowgraph.Snapshot, n int32, left *budget) bool {
+	adds := e.networks.addsOn(n)
+	if adds.out <= 0 && adds.in <= 0 {
+		return false
+	}
+	load, bound := e.loadOf(snap, n, left), e.options.MaxUtilization*e.board.nodes[n].bandwidth
+	return adds.out > 0 && load.out+adds.out > bound || adds.in > 0 && load.in+adds.in > bound
+}
+
+// addsOn is what the next pod would add to the load of a node's network; less than
+// nothing where it takes more off than it adds.
+func (w *networks) addsOn(n int32) traffic {
+	adds := w.adds
+	adds.stays(w.local.gained[n])
+	return adds
+}
+
+// loadOf returns the load of a node's network, added up anew where it may have changed
+// and the budget allows it.
+func (e *Engine) loadOf(snap *flowgraph.Snapshot, n int32, left *budget) traffic {
+	l, node := &e.networks.byNode[n], &e.board.nodes[n]
+	if l.name != node.name { // the number is used again
+		*l = network{name: node.name}
+	}
+	if l.known && l.by == snap && l.changes == node.changes {
+		return l.load
+	}
+	of := &left.changed
+	if !l.known {
+		of = &left.unknown
+	}
+	if *of > 0 {
+		l.load, l.known, l.by, l.changes = e.load(snap, n), true, snap, node.changes
+		*of--
+	}
+	return l.load
+}
+
+// load adds up what the pods of a node exchange with other nodes: with x of the d pods
+// of each workload a there, in each direction
+//
+//	sum over a of x/d (a's traffic in that direction) - sum over edges of what stays
+//
+// where what stays is that of affinity.Local, in bytes, by the routing of the callee.
+func (e *Engine) load(snap *flowgraph.Snapshot, n int32) traffic {
+	w := &e.networks
+	w.count(e.board, snap, n)
+	var sum traffic
+	for _, i := range w.present {
+		own := e.replicasOnNode(int(i))
+		share := own.Share()
+		total := w.total(snap, int(i))
+		sum.out += share * total.out
+		sum.in += share * total.in
+		for j, r := range snap.Callees(int(i)) {
+			if w.counts[j] > 0 {
+				routing := affinity.Uniform
+				if e.router.Routing(e.board.onBoard(j), snap.ID(int(i)).Namespace).Prefers(locality.Node) {
+					routing = affinity.FairLoad
+				}
+				sum.stays(affinity.Local(routing, r.BytesPerSecond(), own, e.replicasOnNode(j)))
+			}
+		}
+		sum.stays(affinity.SelfLocal(snap.Self(int(i)).BytesPerSecond(), own))
+	}
+	for _, i := range w.present {
+		w.counts[i] = 0
+	}
+	return sum
+}
+
+// look begins with another snapshot.
+func (w *networks) look(snap *flowgraph.Snapshot) {
+	if w.of == snap {
+		return
+	}
+	w.of = snap
+	w.totals = slices.Grow(w.totals[:0], snap.Len())[:snap.Len()]
+	w.summed = slices.Grow(w.summed[:0], snap.Len())[:snap.Len()]
+	clear(w.summed)
+}
+
+// total returns what workload i of the snapshot exchanges, added up when that is first
+// asked for.
+func (w *networks) total(snap *flowgraph.Snapshot, i int) traffic {
+	if w.summed[i] {
+		return w.totals[i]
+	}
+	var sum traffic
+	for _, r := range snap.Callees(i) {
+		sum.calls(r, 1)
+	}
+	for _, r := range snap.Callers(i) {
+		sum.called(r, 1)
+	}
+	self := snap.Self(i)
+	sum.calls(self, 1)
+	sum.called(self, 1)
+	w.totals[i], w.summed[i] = sum, true
+	return sum
+}
+
+// count counts the pods of a node that serve by workload in the snapshot.
+func (w *networks) count(b *Board, snap *flowgraph.Snapshot, n int32) {
+	for len(w.counts) < snap.Len() {
+		w.counts = append(w.counts, 0)
+	}
+	w.present = w.present[:0]
+	for _, s := range b.nodes[n].stacks {
+		i := b.inSnapshot(s.workload)
+		if i == Absent {
+			continue
+		}
+		serving := b.states[s.workload].places[s.place].serving
+		if w.counts[i] == 0 && serving > 0 {
+			w.present = append(w.present, i)
+		}
+		w.counts[i] += serving
+	}
+}
+
+// replicasOnNode is how many pods of workload i of the snapshot the node has that was
+// looked at, of how many.
+func (e *Engine) replicasOnNode(i int) affinity.Replicas {
+	return affinity.Replicas{Placed: e.networks.counts[i], Desired: e.board.states[e.board.onBoard(i)].shared()}
+}

@@ -1,0 +1,215 @@
+package score
+
+import (
+	"fmt"
+	"math"
+)
+
+// Basis says what scores rest on.
+type Basis int
+
+const (
+	// ByNothing: no candidate is better than another. The points are to be ignored.
+	ByNothing Basis = iota
+	// ByGain: the traffic that would stay close.
+	ByGain
+	// ByRoom: the pod gains nothing on any candidate, and leaves the nodes whose room
+	// is kept to those that do.
+	ByRoom
+)
+
+// String returns the basis as a word.
+func (b Basis) String() string {
+	switch b {
+	case ByNothing:
+		return "nothing"
+	case ByGain:
+		return "gain"
+	case ByRoom:
+		return "room"
+	}
+	return fmt.Sprintf("Basis(%d)", int(b))
+}
+
+// Veto says what takes the gain on a node away.
+type Veto uint8
+
+const (
+	// VetoShare: the node, or its zone, has its share of the workload's pods.
+	VetoShare Veto = iota
+	// VetoNetwork: the node's network would be loaded beyond its bound.
+	VetoNetwork
+	// VetoReserved: the node's room is kept for pods that make more of it.
+	VetoReserved
+)
+
+// String returns the veto as a word.
+func (v Veto) String() string {
+	switch v {
+	case VetoShare:
+		return "share"
+	case VetoNetwork:
+		return "network"
+	case VetoReserved:
+		return "reserved"
+	}
+	return fmt.Sprintf("Veto(%d)", int(v))
+}
+
+// vetoes are those that have acted on a node. Those of VetoShare are not among them: they
+// act on domains.
+type vetoes uint8
+
+func (all vetoes) has(v Veto) bool { return all&(1<<v) != 0 }
+
+// Result is what an Engine found for a pod.
+type Result struct {
+	// Basis is what the points rest on.
+	Basis Basis
+	// Points are the scores, from 0 to MaxPoints, by the number of the node. They are
+	// of all nodes; network and room are looked at on candidates only.
+	Points []uint8
+	// Best and Worst are the highest and the lowest points of a candidate.
+	Best, Worst uint8
+	// BetterElsewhere says that the pod would gain more on a node that is no candidate
+	// than on any that is.
+	BetterElsewhere bool
+
+	engine   *Engine
+	request  *Request
+	number   int   // of the workload in the snapshot
+	workload int32 // on the Board, or Absent
+	desired  int32
+	podRate  float64 // bytes per second that one pod exchanges
+	meanRate float64 // likewise, of all workloads
+	best     float64 // gain of a candidate
+	worst    float64
+}
+
+// inGraph reports whether the pod's workload has traffic.
+func (r *Result) inGraph() bool { return r.desired > 0 }
+
+// measure finds the extremes of the candidates' gains. A candidate that is not on the
+// Board gains nothing.
+func (r *Result) measure() {
+	if !r.inGraph() {
+		return
+	}
+	r.worst = math.Inf(1)
+	for _, n := range r.request.Candidates {
+		gain := 0.0
+		if n != Absent {
+			gain = r.engine.gainOn(n)
+		}
+		r.best, r.worst = max(r.best, gain), min(r.worst, gain)
+	}
+	r.BetterElsewhere = r.betterElsewhere()
+}
+
+// betterElsewhere reports whether another node than the candidates has a higher gain.
+func (r *Result) betterElsewhere() bool {
+	e := r.engine
+	if e.node != nil {
+		for _, n := range e.node.hits {
+			if e.gainOn(n) > r.best && e.candidate[n] != e.cycle && !e.keepsOut(r, n) {
+				return true
+			}
+		}
+	}
+	for c := range e.class {
+		if class := &e.class[c]; class.full || class.gain <= r.best {
+			continue
+		}
+		for n, of := range e.board.class {
+			if n := int32(n); of == int32(c) && e.isOrdinary(n) && e.candidate[n] != e.cycle && !e.keepsOut(r, n) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// keepsOut reports whether a veto would act on a node that is no candidate.
+func (e *Engine) keepsOut(r *Result, n int32) bool {
+	if e.networks.on && e.board.nodes[n].bandwidth > 0 && e.isSaturated(r.request.Snapshot, n, &budget{}) {
+		return true
+	}
+	return e.options.ReserveRoom && !r.request.Group && len(e.promises.byNode[n]) > 0 && e.reservedFrom(r, n) > 0
+}
+
+// score turns gains into points:
+//
+//	100 x gain / the best candidate's gain x significance x influence
+//
+// Where there is no gain, nodes whose room is kept for others have
+//
+//	100 x (1 - significance of the others x influence)
+//
+// and all others 100.
+func (r *Result) score() {
+	e := r.engine
+	switch {
+	case r.best > 0:
+		r.Basis, r.Points = ByGain, make([]uint8, e.board.Len())
+		r.scoreGains(r.scale())
+	case len(e.promises.others) > 0:
+		r.Basis, r.Points = ByRoom, make([]uint8, e.board.Len())
+		r.scoreRoom()
+	}
+}
+
+// scale is how many points a byte per second is worth.
+func (r *Result) scale() float64 {
+	return MaxPoints * r.significance() * r.request.Influence / r.best
+}
+
+// significance is that of the pod's own traffic.
+func (r *Result) significance() float64 {
+	return r.engine.options.significance(r.podRate, r.meanRate)
+}
+
+func (r *Result) scoreGains(scale float64) {
+	e := r.engine
+	points := make([]uint8, len(e.class))
+	for c := range e.class {
+		if !e.class[c].full {
+			points[c] = pointsOf(e.class[c].gain, scale)
+		}
+	}
+	for n, c := range e.board.class {
+		r.Points[n] = points[c]
+	}
+	if e.node != nil {
+		for _, nodes := range [...][]int32{e.node.hits, e.node.own.domains} {
+			for _, n := range nodes {
+				r.Points[n] = pointsOf(e.gainOn(n), scale)
+			}
+		}
+	}
+	for _, n := range e.vetoed {
+		r.Points[n] = 0
+	}
+	r.Best, r.Worst = pointsOf(r.best, scale), pointsOf(r.worst, scale)
+}
+
+func (r *Result) scoreRoom() {
+	for n := range r.Points {
+		r.Points[n] = MaxPoints
+	}
+	for _, o := range r.engine.promises.others {
+		r.Points[o.node] = r.roomPoints(o.significance)
+	}
+	r.Worst = MaxPoints
+	for _, n := range r.request.Candidates {
+		points := uint8(0)
+		if n != Absent {
+			points = r.Points[n]
+		}
+		r.Best, r.Worst = max(r.Best, points), min(r.Worst, points)
+	}
+}
+
+// roomPoints are those of a node whose room is kept for others of some significance.
+func (r *Result) roomPoints(significance float64) uint8 {
+	return pointsOf(1-significance*r.request.Influence, MaxPoints)
+}
