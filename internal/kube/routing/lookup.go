@@ -166,7 +166,8 @@ type mergedRule struct {
 
 // reaches reports whether the rule is exported to callers outside its namespace.
 func (r *mergedRule) reaches(caller string) bool {
-	return len(r.exportTo) == 0 || slices.Contains(r.exportTo, everyNamespace) || slices.Contains(r.exportTo, caller)
+	return len(r.exportTo) == 0 || slices.Contains(r.exportTo, everyNamespace) ||
+		caller != anyNamespace && slices.Contains(r.exportTo, caller)
 }
 
 // merge does what PushContext.mergeDestinationRule does. Rules with a workloadSelector

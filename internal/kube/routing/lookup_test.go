@@ -101,6 +101,8 @@ func callerCases() map[string]callerCase {
 		},
 		"a namespace that is called as no root": {"", []placed{{"istio-config", 1, everyHost(outliers, "")}}, byCaller{"shop": any, "istio-config": zone, "*": any}},
 
+		"exported to nothing that is a namespace": {"", []placed{{"shop", 1, "{host: web, exportTo: ['', '~'], trafficPolicy: {" + outliers + "}}"}}, byCaller{"shop": any, "*": any, "": any}},
+
 		"the more specific host":                      {"", []placed{{"shop", 2, toNode}, {"shop", 1, everyHost(outliers, "")}}, byCaller{"shop": node, "*": node}},
 		"the more specific wildcard":                  {"", []placed{{"shop", 2, `{host: "*.shop.svc.cluster.local", trafficPolicy: {` + byNode + "}}"}, {"shop", 1, `{host: "*.local", trafficPolicy: {` + outliers + "}}"}}, byCaller{"*": node}},
 		"the more specific, though not exported here": {"", []placed{{"shop", 2, "{host: web, exportTo: [front], trafficPolicy: {" + byNode + "}}"}, {"shop", 1, everyHost(outliers, "")}}, byCaller{"shop": zone, "front": node, "*": any}},
