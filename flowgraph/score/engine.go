@@ -95,7 +95,7 @@ func (e *Engine) Options() Options { return e.options }
 func (e *Engine) Reserves(snap *flowgraph.Snapshot) bool {
 	p := &e.promises
 	return e.options.ReserveRoom &&
-		(len(p.nodes) > 0 || len(p.queue) > 0 || len(e.board.touched) > 0 || e.board.altered || p.by != snap)
+		(p.made > 0 || len(p.queue) > 0 || len(e.board.touched) > 0 || e.board.altered || p.by != snap)
 }
 
 // Evaluate scores all nodes for a pod. What it returns is valid until the next call,

@@ -24,11 +24,12 @@ type promises struct {
 	queue []int32 // workloads to look at again, each once
 	waits []bool  // by workload: it is in the queue
 
-	byNode [][]promise       // by node
-	nodes  map[int32][]int32 // nodes with a promise, by workload
-	level  levelGains        // of nodes, for one workload at a time
-	offers offers            // likewise
-	others []reservation     // of the request: nodes whose room is kept
+	byNode [][]promise   // by node
+	nodes  [][]int32     // nodes with a promise, by workload
+	made   int           // how many promises there are
+	level  levelGains    // of nodes, for one workload at a time
+	offers offers        // likewise
+	others []reservation // of the request: nodes whose room is kept
 }
 
 // promise is room for pods of one workload on one node.
@@ -59,7 +60,7 @@ type offer struct {
 
 func newPromises(b *Board) promises {
 	return promises{
-		board: b, nodes: map[int32][]int32{},
+		board: b,
 		level: levelGains{Level: Level{Level: locality.Node, Step: 1, MaxShare: 1}, board: b},
 	}
 }
@@ -131,7 +132,7 @@ func (e *Engine) enqueueWithPeers(snap *flowgraph.Snapshot, w int32) {
 // enqueue has a workload looked at again.
 func (p *promises) enqueue(w int32) {
 	for int(w) >= len(p.waits) {
-		p.waits = append(p.waits, false)
+		p.waits, p.nodes = append(p.waits, false), append(p.nodes, nil)
 	}
 	if !p.waits[w] {
 		p.waits[w] = true
@@ -168,6 +169,7 @@ func (e *Engine) promise(snap *flowgraph.Snapshot, w int32) bool {
 			podRate: rate / float64(s.desired.Pods), scheduler: template.Scheduler,
 		})
 		p.nodes[w] = append(p.nodes[w], o.node)
+		p.made++
 		if left -= n; left <= 0 {
 			break
 		}
@@ -177,14 +179,11 @@ func (e *Engine) promise(snap *flowgraph.Snapshot, w int32) bool {
 
 // withdraw takes back what is promised to a workload.
 func (p *promises) withdraw(w int32) {
-	nodes, ok := p.nodes[w]
-	if !ok {
-		return
-	}
-	for _, n := range nodes {
+	for _, n := range p.nodes[w] {
 		p.byNode[n] = slices.DeleteFunc(p.byNode[n], func(p promise) bool { return p.workload == w })
 	}
-	delete(p.nodes, w)
+	p.made -= len(p.nodes[w])
+	p.nodes[w] = p.nodes[w][:0]
 }
 
 // offer fills in where the next pod of workload w, number i of the snapshot, would gain
@@ -264,7 +263,7 @@ func (o offers) best() iter.Seq[offer] {
 
 // vetoReservedNodes takes the gains from candidates whose room others make more of.
 func (e *Engine) vetoReservedNodes(r *Result) {
-	if len(e.promises.nodes) == 0 {
+	if e.promises.made == 0 {
 		return
 	}
 	for _, n := range r.request.Candidates {

@@ -144,7 +144,10 @@ func BenchmarkSteps(b *testing.B) {
 				l.cycle(l.some)
 			}
 		}, run: func() { l.cycle(l.some) }},
-		{name: "cycle/the telemetry says new capacities", prepare: func() { l.networks.Publish(l.capacities(pod)) }, run: func() { l.cycle(l.some) }},
+		{name: "cycle/the telemetry says new capacities", prepare: func() {
+			l.settle()
+			l.networks.Publish(l.capacities(pod))
+		}, run: func() { l.cycle(l.some) }},
 		{name: "cycle/a node has come", prepare: func() { l.settle(); l.addNode(pod) }, run: func() { l.cycle(l.some) }},
 		{name: "cycle/another after a node has come", prepare: func() {
 			if l.plugin.engine.Waiting() == 0 {

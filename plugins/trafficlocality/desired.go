@@ -22,7 +22,8 @@ func (p *Plugin) DesiredChanged(id flowgraph.WorkloadID, state kube.DesiredState
 func (k *keeper) setDesired(id flowgraph.WorkloadID, state kube.DesiredState) {
 	if state.Pods <= 0 {
 		if w := k.board.Workload(id); w != score.Absent {
-			k.workload(w).made = nil
+			kept := k.workload(w)
+			kept.made, kept.templated = nil, false
 		}
 		k.board.SetDesired(id, score.Desired{})
 		return
@@ -34,6 +35,7 @@ func (k *keeper) setDesired(id flowgraph.WorkloadID, state kube.DesiredState) {
 	k.board.SetDesired(id, desired)
 	w := k.board.Workload(id)
 	kept := k.workload(w)
+	kept.templated = isTemplate(state.Pod)
 	if kept.made = state.Pod; kept.placed != nil {
 		k.templateFrom(w, kept.placed)
 	}
@@ -54,7 +56,7 @@ func isTemplate(pod *v1.Pod) bool { return len(pod.Spec.Containers) > 0 }
 // templateFrom has a pod stand for the next ones of its workload, where its controller
 // wants some and does not say what they are like; nil is none.
 func (k *keeper) templateFrom(w int32, pod *v1.Pod) {
-	if made := k.workload(w).made; !k.templates || made == nil || isTemplate(made) {
+	if kept := k.workload(w); !k.templates || kept.made == nil || kept.templated {
 		return
 	}
 	desired := k.board.Desired(w)
@@ -79,7 +81,7 @@ func (k *keeper) templateOf(pod *v1.Pod) *score.Template {
 // controller's template is not known.
 func (k *keeper) podOf(w int32) *v1.Pod {
 	kept := k.workload(w)
-	if kept.placed != nil && (kept.made == nil || !isTemplate(kept.made)) {
+	if kept.placed != nil && !kept.templated {
 		return kept.placed
 	}
 	return kept.made

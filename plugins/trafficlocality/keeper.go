@@ -49,8 +49,9 @@ type keptPod struct {
 
 // keptWorkload is a workload on the Board.
 type keptWorkload struct {
-	made   *v1.Pod // as its controller makes it, nil when nobody says
-	placed *v1.Pod // one that runs, nil when none does
+	made      *v1.Pod // as its controller makes it, nil when nobody says
+	templated bool    // it is known what that is like
+	placed    *v1.Pod // one that runs, nil when none does
 }
 
 func newKeeper(b *score.Board, o options) *keeper {

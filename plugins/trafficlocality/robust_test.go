@@ -5,8 +5,14 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 )
@@ -184,5 +190,100 @@ func TestConcurrentCycles(t *testing.T) {
 	}
 	if got := count(t, c.metrics.panicsTotal); got != 0 {
 		t.Errorf("%d panics were recovered", got)
+	}
+}
+
+// TestPanicInSignPodIsARefusal: the scheduling queue calls it, and has no recover of its
+// own.
+func TestPanicInSignPodIsARefusal(t *testing.T) {
+	c := newCluster(t, "strategy: NetMARKS")
+	c.traffic("web -> db 10MiB/s")
+	c.plugin.store = nil
+	fragments, status := c.plugin.SignPod(t.Context(), c.pod("web"))
+	if len(fragments) != 0 || !status.IsRejected() {
+		t.Errorf("SignPod returns %v, %v; want a refusal", fragments, status)
+	}
+	if got := count(t, c.metrics.panicsTotal); got != 1 {
+		t.Errorf("%d panics were counted, want 1", got)
+	}
+}
+
+// TestDesiredReplicasAreFollowed: without what is given, the plugins of all profiles
+// follow the informers that the framework hands them.
+func TestDesiredReplicasAreFollowed(t *testing.T) {
+	rs := &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "db-" + templateHash},
+		Spec: appsv1.ReplicaSetSpec{
+			Replicas: new(int32(4)),
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{appsv1.DefaultDeploymentUniqueLabelKey: templateHash}},
+		},
+	}
+	c := newCluster(t, "")
+	c.informers = informers.NewSharedInformerFactory(fake.NewClientset(rs), 0)
+	d := c.dependencies()
+	d.Desired = nil
+	factory := Factory(d)
+	var plugins []*Plugin
+	for range 2 {
+		p, err := factory(t.Context(), rawArgs(allOfIt+", closeness: {zone: 0, region: 0}"), handle{informers: c.informers, lister: c.snapshot})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plugins = append(plugins, p.(*Plugin))
+	}
+	if plugins[0].desired != plugins[1].desired {
+		t.Error("each profile follows the informers for itself")
+	}
+	c.informers.Start(t.Context().Done())
+	c.informers.WaitForCacheSync(t.Context().Done())
+	c.traffic("web -> db 100B/s; web -> cart 100B/s")
+	c.assign("n1: db; n2: cart")
+	for _, p := range plugins {
+		c.plugin = p
+		got := ""
+		for range 500 { // events are delivered soon after
+			if got = c.scoreText(c.pod("web")); got == "n1=25 n2=100" {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if got != "n1=25 n2=100" {
+			t.Errorf("the scores are %s, want n1=25 n2=100", got)
+		}
+	}
+}
+
+// TestGroupsLeaveNoTrace: pods that a group cycle assumed, and the scheduler took back,
+// count no more, also where the node was looked at for the first time in between.
+func TestGroupsLeaveNoTrace(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		c := newCluster(t, allOfIt)
+		c.traffic("web -> db 10MiB/s")
+		c.assign("n1: cart; n2: cart")
+		if known {
+			c.scores(c.pod("web"), c.nodes())
+		}
+		assumed := c.pod("db")
+		assumed.Spec.NodeName = "n2"
+		info, err := framework.NewPodInfo(assumed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.snapshot.AssumePod(info); err != nil {
+			t.Fatal(err)
+		}
+		state := framework.NewCycleState()
+		state.SetPodGroupSchedulingCycle(framework.NewCycleState())
+		for range 2 {
+			if status := c.plugin.PreScore(t.Context(), state, c.pod("web"), c.nodes()); !status.IsSuccess() {
+				t.Fatalf("known %v: PreScore beside a pod of the group: %v", known, status)
+			}
+		}
+		if err := c.snapshot.ForgetPod(klog.Background(), assumed); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.scoreText(c.pod("web")); got != "skip" {
+			t.Errorf("known %v: the scores are %s after the group is given up, want skip", known, got)
+		}
 	}
 }
