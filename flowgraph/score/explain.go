@@ -144,7 +144,7 @@ func (r *Result) explainPeers(n int32) []PeerGain {
 	if self := request.Snapshot.Self(r.number); self != (flowgraph.Rates{}) && !e.options.NetMARKS {
 		start()
 		for i := range levels {
-			levels[i].addSelf(e.options.weight(self), r.desired)
+			levels[i].addSelf(e.options.weight(self), request.Routing(request.Workload.Namespace), r.desired)
 		}
 		add(PeerGain{Peer: request.Workload, Calls: true, Weight: e.options.weight(self)})
 	}

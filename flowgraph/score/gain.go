@@ -92,9 +92,10 @@ func (r *Result) gain(i int) {
 	if self := request.Snapshot.Self(i); self != (flowgraph.Rates{}) && !e.options.NetMARKS {
 		w := e.options.weight(self)
 		rate += w
-		e.networks.addSelf(self, r.desired)
+		own := request.Routing(request.Workload.Namespace)
+		e.networks.addSelf(self, own, r.desired)
 		for l := range e.levels {
-			e.levels[l].addSelf(w, r.desired)
+			e.levels[l].addSelf(w, own, r.desired)
 		}
 	}
 	r.podRate = rate / float64(max(r.desired, 1))

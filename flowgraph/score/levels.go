@@ -116,8 +116,15 @@ func (l *levelGains) divide(e *edge, node int32, own, peer *affinity.Replicas) {
 }
 
 // addSelf adds the gains for the traffic w of the workload with itself, in bytes per
-// second.
-func (l *levelGains) addSelf(w float64, desired int32) {
+// second. What calls prefer to keep in the domain is kept wherever a pod is, as the pod
+// itself is an endpoint there: only the rest gains by having others near.
+func (l *levelGains) addSelf(w float64, own affinity.Routing, desired int32) {
+	if near, kept := own.Kept(); near.Prefers(l.Level.Level) {
+		w *= 1 - kept
+	}
+	if w == 0 {
+		return
+	}
 	for _, d := range l.own.domains {
 		l.gain(d, affinity.SelfGain(w, before(l.own.pods[d], desired)))
 	}

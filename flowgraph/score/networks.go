@@ -91,14 +91,14 @@ func (w *networks) addLocal(o *Options, e edge, places []place) {
 }
 
 // addSelf is both for the traffic of the workload with itself.
-func (w *networks) addSelf(r flowgraph.Rates, desired int32) {
+func (w *networks) addSelf(r flowgraph.Rates, own affinity.Routing, desired int32) {
 	if !w.on {
 		return
 	}
 	share := 1 / float64(max(desired, 1))
 	w.adds.calls(r, share)
 	w.adds.called(r, share)
-	w.local.addSelf(r.BytesPerSecond(), desired)
+	w.local.addSelf(r.BytesPerSecond(), own, desired)
 }
 
 // mostLoads is how many nodes' loads are added up in one cycle, where the pod would gain

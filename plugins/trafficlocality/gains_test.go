@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -367,5 +368,25 @@ func TestNetMARKSOrdersNodesAsUniformGain(t *testing.T) {
 	}
 	if positive < 500 {
 		t.Errorf("only %d scores were positive", positive)
+	}
+}
+
+// TestTrafficWithItselfFollowsTheRouting: a pod is an endpoint of its own workload. Where
+// calls prefer the node it takes its own, wherever it is; else others nearby take some.
+func TestTrafficWithItselfFollowsTheRouting(t *testing.T) {
+	for routing, want := range map[string]map[string]float64{
+		"Uniform":  {"n1": 100 * 2 * 1 / (3.0 * 2), "n2": 0},
+		"SameZone": {"n1": 100 * 2 * 1 / (3.0 * 2), "n2": 0},
+		"SameNode": {"n1": 0, "n2": 0},
+		"FairLoad": {"n1": 0, "n2": 0},
+	} {
+		args := allOfIt + ", reserveRoom: false, closeness: {node: 1, zone: 0, region: 0}, routing: " + routing
+		c := newCluster(t, args)
+		c.assign("n1@r/a: db; n2@r/b: web")
+		c.desire("db=3")
+		c.traffic("db -> db 100B/s")
+		if diff := cmp.Diff(want, c.gains(c.newPlugin(args), c.pod("db")), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", routing, diff)
+		}
 	}
 }

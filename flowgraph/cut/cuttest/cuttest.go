@@ -81,13 +81,17 @@ func (t Traffic) Share() float64 {
 // at one level. Under Uniform and FairLoad it is the sum over the edges of
 // w (xa/da)(xb/db), or of w min(xa/da, xb/db), over all domains (package
 // affinity). Under the others calls are followed from each caller to the endpoints
-// that they go to. A self-flow is counted once, and divided evenly under every
-// routing.
+// that they go to. A self-flow is counted once, and divided evenly over
+// the other pods under every routing but FairLoad, which keeps it.
 func Measure(snap *flowgraph.Snapshot, a *Assignment, routing affinity.Routing, level locality.Level) Traffic {
 	var t Traffic
 	for e := range snap.Edges() {
 		w := e.BytesPerSecond()
 		t.Total += w
+		if e.IsSelf() && routing == affinity.FairLoad { // each pod takes its own calls, wherever it is
+			t.Local += w
+			continue
+		}
 		if !e.IsSelf() && follows(routing) {
 			t.Local += preferred(a, e, w, routing, level)
 			continue

@@ -43,10 +43,10 @@ func TestMeasure(t *testing.T) {
 	}{
 		// web 1/2 on a1 and b1, db 1/3 each: 100 (1/6 + 1/6); no db pair shares a node.
 		"node, uniform":   {affinity.Uniform, locality.Node, 100.0 / 3},
-		"node, fair load": {affinity.FairLoad, locality.Node, 200.0 / 3},
+		"node, fair load": {affinity.FairLoad, locality.Node, 200.0/3 + 30},
 		// Zone a: web 1/2, db 2/3; zone b: 1/2, 1/3. db pairs within a: 2 of 6 x 30.
 		"zone, uniform":   {affinity.Uniform, locality.Zone, 50 + 10},
-		"zone, fair load": {affinity.FairLoad, locality.Zone, 50 + 100.0/3 + 10},
+		"zone, fair load": {affinity.FairLoad, locality.Zone, 50 + 100.0/3 + 30},
 		"region, uniform": {affinity.Uniform, locality.Region, 130},
 		// Both callers have a db on their nodes; by zone, a has two and b one.
 		"node, same node": {affinity.SameNode, locality.Node, 100},
