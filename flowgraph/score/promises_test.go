@@ -135,6 +135,9 @@ func TestOverlaysLeaveNoTrace(t *testing.T) {
 		request.Group = true
 		s.engine.Evaluate(request)
 		s.board.Lift(&o)
+		if len(s.board.touched) > 0 {
+			t.Fatalf("%d workloads are looked at again", len(s.board.touched))
+		}
 		if diff := gocmp.Diff(before, s.view()); diff != "" {
 			t.Fatalf("the Board (-before +after):\n%s", diff)
 		}

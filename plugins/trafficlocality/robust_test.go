@@ -285,5 +285,8 @@ func TestGroupsLeaveNoTrace(t *testing.T) {
 		if got := c.scoreText(c.pod("web")); got != "skip" {
 			t.Errorf("known %v: the scores are %s after the group is given up, want skip", known, got)
 		}
+		if slices.ContainsFunc(c.plugin.keeper.workloads, func(w keptWorkload) bool { return w.placed == assumed }) {
+			t.Errorf("known %v: a pod that was taken back stands for its workload", known)
+		}
 	}
 }
