@@ -32,10 +32,8 @@ func (s *NodeNetworkStore) Load() *NodeNetworks {
 			return n
 		}
 	}
-	return &noNetworks
+	return &NodeNetworks{}
 }
-
-var noNetworks NodeNetworks
 
 // Publish says what the network of each node takes in each direction, in bytes per second
 // by the node's name, instead of what was said before. The map must not change any more.

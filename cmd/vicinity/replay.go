@@ -202,12 +202,12 @@ func runReplay(ctx context.Context, s streams, now func() time.Time, input strin
 	if err != nil {
 		return err
 	}
-	settable, err := in.settable()
+	settable, excepted, err := in.settable()
 	if err != nil {
 		return err
 	}
 	report := plan.report(in, results, order, seeds, o)
-	report.Advise(settable, recordedRun, gainRun)
+	report.Advise(settable, excepted, recordedRun, gainRun)
 	return o.render(report, s.out)
 }
 

@@ -121,7 +121,7 @@ func TestReplayOfClustersAsTheyAre(t *testing.T) {
 		"a caller that is not ready":        {fourNodes + "wants web 2\npod web n1\npod web n4 not-ready\nwants api 1\npod api n2\n", oneEdge, 0, 0, 0, 1, []string{"a pod is not ready"}},
 		"a pod of unknown phase":            {fourNodes + "wants web 1\npod web n1\nwants api 2\npod api n2\npod api n4 unknown\n", oneEdge, 0, 0, 0, 1, []string{"a pod is not ready"}},
 		"a pod on a node out of reach":      {fourNodes + "lost n4\nwants web 1\npod web n1\nwants api 2\npod api n2\npod api n4\n", oneEdge, 0, 0, 0, 1, []string{"a pod is not ready"}},
-		"no pod that serves":                {fourNodes + "wants web 1\npod web n1\nwants api 1\npod api n2 not-ready\n", oneEdge, 100, 0, 0, 1, []string{"a pod is not ready"}},
+		"no pod that serves":                {fourNodes + "wants web 1\npod web n1\nwants api 1\npod api n2 not-ready\n", oneEdge, 100, 0, 0, 1, []string{"a pod is not ready", "of which no pod serves", "only 0.0 % of the bytes"}},
 		"a node without a zone":             {strings.Replace(sixNodes, "n1 z1 r", "n1 - r", 1) + shopPods, shopEdges, 70.4, 4.36, 2.20, 0, []string{"1 of 6 nodes has no zone"}},
 		"a zone with and without a region":  {strings.Replace(sixNodes, "n3 z2 r", "n3 z2 -", 1) + shopPods, shopEdges, 66.7, 6.22, 0, 0, []string{"with and without a region"}},
 		"zones in the label of long ago":    {"zone-label failure-domain.beta.kubernetes.io/zone\n" + sixNodes + shopPods, shopEdges, -1, 0, 0, 0, []string{"failure-domain.beta.kubernetes.io/zone", "no node has a zone"}},

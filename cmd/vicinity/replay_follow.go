@@ -197,11 +197,11 @@ func (f *followed) report(result *kubesim.Followed, seeds int) (*replayreport.Re
 		add(run.Name, run.From, true, result.Runs[i]...)
 	}
 	r.Warnings = in.warnings
-	settable, err := in.settable()
+	settable, excepted, err := in.settable()
 	if err != nil {
 		return nil, err
 	}
-	r.Advise(settable, recordedRun, gainRun)
+	r.Advise(settable, excepted, recordedRun, gainRun)
 	return r, nil
 }
 

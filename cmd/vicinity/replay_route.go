@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -87,38 +88,57 @@ func (r route) apply(s *corev1.Service) *corev1.Service {
 // after the earlier, and how calls to their workloads are divided. DestinationRules
 // for them give way.
 func (in *replayInput) assume(args []string) error {
+	var all []assumption
 	for _, arg := range args {
 		r, err := parseRoute(arg)
 		if err != nil {
 			return err
 		}
-		if err := in.assumeOne(r); err != nil {
+		chosen, err := in.servicesOf(r)
+		if err != nil {
+			return err
+		}
+		a := assumption{route: r, services: len(chosen)}
+		for _, i := range chosen {
+			changed := r.assume(in.replayable.Objects[i].(*corev1.Service))
+			in.replayable.Objects[i] = changed
+			a.affected = append(a.affected, in.selectedBy(changed)...)
+		}
+		a.selects = len(a.affected) > 0
+		all = append(all, a)
+	}
+	for i, a := range all {
+		// A later flag may say otherwise of the same workloads.
+		for _, later := range all[i+1:] {
+			a.affected = slices.DeleteFunc(a.affected, func(w int) bool { return a.policy != later.policy && slices.Contains(later.affected, w) })
+		}
+		if err := in.assumeOne(a); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (in *replayInput) assumeOne(r route) error {
-	chosen, err := in.servicesOf(r)
-	if err != nil {
-		return err
-	}
-	var affected []int // positions of workloads
-	for _, i := range chosen {
-		changed := r.assume(in.replayable.Objects[i].(*corev1.Service))
-		in.replayable.Objects[i] = changed
-		affected = append(affected, in.selectedBy(changed)...)
-	}
+// assumption is what one flag --route has changed.
+type assumption struct {
+	route
+	services int
+	selects  bool  // its Services select any workload
+	affected []int // positions of workloads of which no later flag says otherwise
+}
+
+// assumeOne checks that calls are divided as was assumed once all flags count.
+func (in *replayInput) assumeOne(a assumption) error {
+	r, affected := a.route, a.affected
 	slices.Sort(affected)
 	affected = slices.Compact(affected)
 	others, err := in.route(affected, r)
 	switch {
 	case err != nil:
 		return err
-	case r.service != everyService && len(affected) == 0:
+	case r.service != everyService && !a.selects:
 		return usageErrorf("--route %q: the Service selects no workload of %s; name one that does", r.arg, in.name)
-	case r.service != everyService && len(others) == len(affected):
+	case r.service != everyService && len(affected) > 0 && len(others) == len(affected):
 		return usageErrorf("--route %q: calls to %s would not be divided so: the Service is headless, or another one of the workload keeps less; set that one too",
 			r.arg, others[0])
 	case len(others) > 0:
@@ -127,7 +147,7 @@ func (in *replayInput) assumeOne(r route) error {
 			Count: len(others), Example: others[0].String(),
 		}.String())
 	}
-	in.assumed = append(in.assumed, replayreport.Route{Service: r.service, TrafficDistribution: r.policy, Services: len(chosen)})
+	in.assumed = append(in.assumed, replayreport.Route{Service: r.service, TrafficDistribution: r.policy, Services: a.services})
 	return nil
 }
 
@@ -142,7 +162,7 @@ func (in *replayInput) route(workloads []int, r route) (others []flowgraph.Workl
 	for _, i := range workloads {
 		w := &in.replayable.Cluster.Workloads[i]
 		routes.Fill(w, in.replayable.Templates[i])
-		if w.Routing != want {
+		if w.Routing != want || slices.ContainsFunc(slices.Collect(maps.Values(w.Exceptions)), func(r cluster.Route) bool { return r.Routing != want }) {
 			others = append(others, w.ID)
 		}
 	}
@@ -151,17 +171,21 @@ func (in *replayInput) route(workloads []int, r route) (others []flowgraph.Workl
 
 // settable tells of each workload, by position, whether a trafficDistribution of
 // its Services would count: not without one, nor with headless ones only.
-func (in *replayInput) settable() ([]bool, error) {
+// excepted tells from which namespaces calls would stay as they are all the same.
+func (in *replayInput) settable() (settable []bool, excepted func(workload int32, callerNamespace string) bool, err error) {
 	near := route{policy: corev1.ServiceTrafficDistributionPreferSameNode}
 	routes, err := in.routes(near.apply)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	settable := make([]bool, len(in.replayable.Templates))
+	settable, by := make([]bool, len(in.replayable.Templates)), make([]routing.ByCaller, len(in.replayable.Templates))
 	for i, template := range in.replayable.Templates {
-		settable[i] = routes.ByCaller(template).Routing == near.routing()
+		by[i] = routes.ByCaller(template)
+		settable[i] = by[i].Routing == near.routing()
 	}
-	return settable, nil
+	return settable, func(w int32, callerNamespace string) bool {
+		return by[w].From(callerNamespace).Routing != near.routing()
+	}, nil
 }
 
 // routes reads the input's Services, each as change returns it.

@@ -82,7 +82,7 @@ func (w *Workload) RouteFrom(namespace string) Route {
 // RoutesEqual reports whether calls to both are divided alike, wherever they come
 // from.
 func (w *Workload) RoutesEqual(other *Workload) bool {
-	return w.Headless == other.Headless && w.Route.Equal(other.Route) && maps.EqualFunc(w.Exceptions, other.Exceptions, Route.Equal)
+	return w.Headless == other.Headless && w.Equal(other.Route) && maps.EqualFunc(w.Exceptions, other.Exceptions, Route.Equal)
 }
 
 // Cluster is what a replay starts from.

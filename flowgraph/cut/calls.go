@@ -1,7 +1,6 @@
 package cut
 
 import (
-	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
@@ -19,10 +18,11 @@ type Called struct {
 }
 
 // Calls returns what an assignment makes of the calls to each workload, by
-// position, when all calls are divided as routing says; nil: as the cluster does.
+// position, when the calls from each namespace are divided as route says; nil: as the
+// cluster does.
 // The calls to one workload do not depend on how those to others are routed:
 // Measure, as Configured, is the sum.
-func Calls(c *cluster.Cluster, serving cluster.Assignment, routing *affinity.Routing) []Called {
+func Calls(c *cluster.Cluster, serving cluster.Assignment, route func(callee int32, callerNamespace string) cluster.Route) []Called {
 	at, l := resolve(c), NewLayout(c, serving)
 	called, loads := make([]Called, len(c.Workloads)), make([]load, len(c.Workloads))
 	for i, e := range c.Edges {
@@ -37,11 +37,11 @@ func Calls(c *cluster.Cluster, serving cluster.Assignment, routing *affinity.Rou
 		case l.served(at[i]):
 			loads[to].total += w
 			loads[to].weight = w
-			route := l.configured(at[i])
-			if routing != nil {
-				route = cluster.Route{Routing: *routing}
+			by := l.configured(at[i])
+			if route != nil {
+				by = route(to, e.From.Namespace)
 			}
-			local := l.local(route, at[i], &loads[to])
+			local := l.local(by, at[i], &loads[to])
 			for k := range l.levels {
 				called[to].Local[k] += w * local[k]
 			}

@@ -112,26 +112,36 @@ func (o *Outcome) Level(level locality.Level) (l LevelOutcome, ok bool) {
 // LocalShare is the share of the traffic that stays within a level, 0 when there
 // is no traffic.
 func (o *Outcome) LocalShare(level locality.Level, m Model) float64 {
-	l, _ := o.Level(level)
 	if o.Total == 0 {
 		return 0
 	}
-	return l.Local[m] / o.Total
+	return 1 - o.Crossing(level, m)/o.Total
 }
 
 // Crossing is the traffic that does not stay within the domains of a level, as far
 // as is known: that with the outside, and that of pods in unknown domains, included.
 func (o *Outcome) Crossing(level locality.Level, m Model) float64 {
 	l, _ := o.Level(level)
-	return o.Total - l.Local[m]
+	return o.rest(o.Total - l.Local[m])
 }
 
 // CrossingBetween is the traffic, as Configured, between two different known domains
 // of a level.
 func (o *Outcome) CrossingBetween(level locality.Level) float64 {
 	l, _ := o.Level(level)
-	return max(o.Total-o.External-o.Unserved-l.Local[Configured]-l.Unknown, 0)
+	return o.rest(o.Total - o.External - o.Unserved - l.Local[Configured] - l.Unknown)
 }
+
+// rest is a difference of sums, 0 where it is no more than their rounding.
+func (o *Outcome) rest(bytes float64) float64 {
+	if bytes <= negligible*o.Total {
+		return 0
+	}
+	return bytes
+}
+
+// negligible is the part of a sum that is the rounding of what was added up.
+const negligible = 1e-9
 
 // Measure returns what an assignment of serving pods does, beside idle ones, which
 // only take room; idle may be nil. Both have one element for each workload of the
@@ -152,7 +162,7 @@ func Measure(c *cluster.Cluster, serving, idle cluster.Assignment) *Outcome {
 		hotspots[w] = l.busiest(int32(w), &loads[w])
 	}
 	o := &Outcome{
-		Total: s.total, External: s.external, Unserved: s.unserved, Levels: l.Outcomes(&s.Stays), Hotspot: hottest(hotspots),
+		Total: s.total, External: s.external, Unserved: s.unserved, Levels: l.Outcomes(&s.stays), Hotspot: hottest(hotspots),
 		Balance: newUsage(c, serving, idle).balance(c), Spread: l.spread(),
 		Links: l.links(at), Survival: newCallGraph(c, at).survival(l),
 	}
@@ -163,7 +173,7 @@ func Measure(c *cluster.Cluster, serving, idle cluster.Assignment) *Outcome {
 // sums is what becomes of all edges, in bytes per second.
 type sums struct {
 	total, external, unserved float64
-	Stays
+	stays                     Stays
 }
 
 // count adds an edge of rate w, and what it brings to its callee under SameNode.
@@ -183,7 +193,7 @@ func (s *sums) count(l *Layout, e ends, w float64, loads []load) {
 		to.total += w
 		to.weight = w
 		stays := l.stays(e, to)
-		s.Stays.add(&stays, w, len(l.levels))
+		s.stays.add(&stays, w, len(l.levels))
 	}
 }
 

@@ -125,7 +125,7 @@ func (v *Evaluator) count(i int32) {
 		return
 	}
 	v.edges[i] = v.l.stays(v.at[i], nil)
-	v.sums.Stays.add(&v.edges[i], v.rates[i], len(v.l.levels))
+	v.sums.stays.add(&v.edges[i], v.rates[i], len(v.l.levels))
 }
 
 // discount takes an edge out of the sums.
@@ -134,7 +134,7 @@ func (v *Evaluator) discount(i int32) {
 		v.sums.unserved -= v.rates[i]
 		return
 	}
-	v.sums.Stays.add(&v.edges[i], -v.rates[i], len(v.l.levels))
+	v.sums.stays.add(&v.edges[i], -v.rates[i], len(v.l.levels))
 }
 
 // Move moves a pod and returns how much more traffic stays. The pod must be there.
@@ -157,7 +157,7 @@ func (v *Evaluator) Move(m Move) Gain {
 	g := Gain{levels: v.l.levels}
 	for model := range g.Local {
 		for k := range v.l.levels {
-			g.Local[model][k] = v.sums.Local[model][k] - was.Local[model][k]
+			g.Local[model][k] = v.sums.stays.Local[model][k] - was.stays.Local[model][k]
 		}
 	}
 	return g
@@ -214,7 +214,7 @@ func (v *Evaluator) Outcome() *Outcome {
 	}
 	o := &Outcome{
 		Total: v.sums.total, External: v.sums.external, Unserved: max(v.sums.unserved, 0),
-		Levels: v.l.Outcomes(&v.sums.Stays), Hotspot: hottest(v.hotspots),
+		Levels: v.l.Outcomes(&v.sums.stays), Hotspot: hottest(v.hotspots),
 		Placed: v.serving + v.idle.Pods(), Idle: v.idle.Pods(),
 		Balance: v.usage.balance(c), Spread: v.spread, Links: v.l.links(v.at), Survival: v.graph.survival(v.l),
 	}

@@ -198,8 +198,15 @@ func TestSurvivalAgreesWithSingleCalls(t *testing.T) {
 				}
 				lost := func(node int32) bool { return pods.Domain(node, level) == domain }
 				loss := Loss{Domain: domain, Complete: pods.Completes(lost), Load: 1}
-				for _, nodes := range assigned {
+				for w, nodes := range assigned {
+					called := slices.ContainsFunc(c.Edges, func(e flowgraph.Edge) bool {
+						from := pods.Position(e.From)
+						return pods.Position(e.To) == w && (e.BytesPerSecond() > 0 || e.RequestsPerSecond > 0) && (from < 0 || len(assigned[from]) > 0)
+					})
 					left := len(nodes)
+					if !called {
+						continue
+					}
 					for _, node := range nodes {
 						if lost(node) {
 							left--

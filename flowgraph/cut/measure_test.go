@@ -233,3 +233,16 @@ func TestSpread(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingCrossesForRounding: shares of sixths do not add up to 1 exactly.
+func TestNothingCrossesForRounding(t *testing.T) {
+	c := measureCluster()
+	c.Edges = c.Edges[:1]
+	c.Nodes[3].Zone = "c"
+	o := Measure(c, cluster.Assignment{{0, 0, 0, 0, 1, 2}, {0, 1, 2}}, nil)
+	for _, level := range []locality.Level{locality.Node, locality.Zone} {
+		if crossing, share := o.Crossing(level, Configured), o.LocalShare(level, Configured); crossing != 0 || share != 1 || o.CrossingBetween(level) != 0 {
+			t.Errorf("%v: %v cross, %v stays, want none and all", level, crossing, share)
+		}
+	}
+}

@@ -128,9 +128,6 @@ func (l *Layout) fairParts(parts []Part, callers, room []portion) []Part {
 	return l.matched(parts, callers, room, nil)
 }
 
-// negligible is what rounding leaves of a portion that is used up.
-const negligible = 1e-12
-
 // matched appends the parts of callers in each domain that go to the room there,
 // evenly, and takes both away from what is left of them. Without domains all are
 // together.
@@ -162,7 +159,7 @@ func (l *Layout) matched(parts []Part, callers, room []portion, domainOf []int32
 	left := func(all []portion, mine, others []float64) {
 		for i := range all {
 			d := domain(all[i].node)
-			if mine[d] <= others[d]+negligible {
+			if mine[d] <= others[d]+1e-12 { // used up, but for rounding
 				all[i].part = 0
 			} else {
 				all[i].part *= 1 - others[d]/mine[d]

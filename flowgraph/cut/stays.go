@@ -227,7 +227,7 @@ func (l *Layout) unknownParts(e ends, route cluster.Route) (unknown byLevel) {
 	for _, part := range l.parts(e, route) {
 		for _, k := range l.incomplete {
 			of := l.domains[k].of
-			if of[part.From] != of[part.To] && !(l.knows(k, part.From) && l.knows(k, part.To)) {
+			if of[part.From] != of[part.To] && (!l.knows(k, part.From) || !l.knows(k, part.To)) {
 				unknown[k] += part.BytesPerSecond
 			}
 		}

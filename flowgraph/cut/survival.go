@@ -31,9 +31,9 @@ type Loss struct {
 	Domain string
 	// Complete is the part of all requests that still completes, in [0,1].
 	Complete float64
-	// Load is what each pod gets, relative to before, of the workload of those with
-	// pods left that gains most: 2 when half of its pods are lost. It is 1 when no
-	// workload loses only some of its pods.
+	// Load is what each pod gets, relative to before, of the called workload of those
+	// with pods left that gains most: 2 when half of its pods are lost. It is 1 when no
+	// such workload loses only some of its pods.
 	Load float64
 }
 
@@ -57,8 +57,10 @@ type callGraph struct {
 	vertices int32
 	// callers is, by vertex, those that call it.
 	callers [][]int32
-	// into is the weight of the calls to a vertex that some pod makes.
-	into []float64
+	// into is the weight of the calls to a vertex that some pod makes; called says of
+	// each workload whether there are such calls.
+	into   []float64
+	called []bool
 
 	state []callState // by vertex, used anew
 }
@@ -130,6 +132,7 @@ func (g *callGraph) survival(l *Layout) Survival {
 func (g *callGraph) unharmed(l *Layout) float64 {
 	g.state = append(g.state[:0], make([]callState, g.vertices)...)
 	g.into = append(g.into[:0], make([]float64, g.vertices)...)
+	g.called = append(g.called[:0], make([]bool, len(l.pods))...)
 	var dead []int32
 	for w, pods := range l.pods {
 		if pods == 0 {
@@ -151,6 +154,7 @@ func (g *callGraph) unharmed(l *Layout) float64 {
 			completes += c.weight
 			continue
 		}
+		g.called[c.to] = true
 		v := g.vertex[c.to]
 		g.into[v] += c.weight
 		if !g.state[v].fails {
@@ -190,10 +194,11 @@ func (g *callGraph) worst(l *Layout, level int, before float64) Loss {
 	wholly, load := make([][]int32, len(d.names)), make([]float64, len(d.names))
 	for w := range l.pods {
 		for _, p := range l.at(level, int32(w)) {
-			if left := l.pods[w] - p.pods; left > 0 {
-				load[p.domain] = max(load[p.domain], float64(l.pods[w])/float64(left))
-			} else {
+			switch left := l.pods[w] - p.pods; {
+			case left == 0:
 				wholly[p.domain] = append(wholly[p.domain], int32(w))
+			case g.called[w]:
+				load[p.domain] = max(load[p.domain], float64(l.pods[w])/float64(left))
 			}
 		}
 	}

@@ -54,13 +54,13 @@ const maxLevels = 3 + locality.MaxLabels
 // the level. There are few sets of them: all nodes of a zone have the same.
 type domains [maxLevels]int32
 
-// nodeless are the domains of a node that is in none.
-var nodeless = func() (d domains) {
+// nodeless returns the domains of a node that is in none.
+func nodeless() (d domains) {
 	for i := range d {
 		d[i] = Absent
 	}
 	return d
-}()
+}
 
 type boardNode struct {
 	name      string
@@ -82,7 +82,7 @@ func NewBoard(scale locality.Scale) *Board {
 	for range b.levels {
 		b.domains, b.where = append(b.domains, newNumbering[string]()), append(b.where, nil)
 	}
-	b.classes.use(nodeless) // keeps its number for ever
+	b.classes.use(nodeless()) // keeps its number for ever
 	return b
 }
 
@@ -119,7 +119,7 @@ func (b *Board) MoveNode(n int32, at Node) {
 // setDomains puts a node into domains by their keys, from the second level on: the
 // first is the node itself.
 func (b *Board) setDomains(n int32, keys []string) {
-	set := nodeless
+	set := nodeless()
 	for i := 1; i < b.levels; i++ {
 		was := b.where[i][n]
 		b.where[i][n] = Absent
@@ -133,7 +133,7 @@ func (b *Board) setDomains(n int32, keys []string) {
 	}
 	was := b.class[n]
 	b.class[n] = 0
-	if set != nodeless {
+	if set != nodeless() {
 		b.class[n], _ = b.classes.use(set)
 	}
 	if was != 0 {

@@ -9,12 +9,12 @@ import (
 type Basis int
 
 const (
-	// ByNothing: no candidate is better than another. The points are to be ignored.
+	// ByNothing says that no candidate is better than another. The points are to be ignored.
 	ByNothing Basis = iota
-	// ByGain: the traffic that would stay close.
+	// ByGain is the traffic that would stay close.
 	ByGain
-	// ByRoom: the pod gains nothing on any candidate, and leaves the nodes whose room
-	// is kept to those that do.
+	// ByRoom says that the pod gains nothing on any candidate, and leaves the nodes
+	// whose room is kept to those that do.
 	ByRoom
 )
 
@@ -35,11 +35,11 @@ func (b Basis) String() string {
 type Veto uint8
 
 const (
-	// VetoShare: the node, or its zone, has its share of the workload's pods.
+	// VetoShare says that the node, or its zone, has its share of the workload's pods.
 	VetoShare Veto = iota
-	// VetoNetwork: the node's network would be loaded beyond its bound.
+	// VetoNetwork says that the node's network would be loaded beyond its bound.
 	VetoNetwork
-	// VetoReserved: the node's room is kept for pods that make more of it.
+	// VetoReserved says that the node's room is kept for pods that make more of it.
 	VetoReserved
 )
 

@@ -81,11 +81,19 @@ func (c *curve) moments() []Moment {
 		}
 		kept := &s.sums.kept.Local[cut.Configured]
 		m := Moment{At: s.at, BytesPerSecond: s.sums.total / seconds, Pods: s.pods, Nodes: s.nodes}
-		m.CrossNode = max(s.sums.total-kept[0], 0) / seconds
+		m.CrossNode = crossing(s.sums.total, kept[0]) / seconds
 		if s.zones {
-			m.CrossZone = max(s.sums.total-kept[c.zone], 0) / seconds
+			m.CrossZone = crossing(s.sums.total, kept[c.zone]) / seconds
 		}
 		all = append(all, m)
 	}
 	return all
+}
+
+// crossing is what of a total is not kept, 0 where that is the rounding of sums.
+func crossing(total, kept float64) float64 {
+	if total-kept <= 1e-9*total {
+		return 0
+	}
+	return total - kept
 }

@@ -49,8 +49,10 @@ type Saving struct {
 // Advise ranks the workloads that are called by the most that an option saves in
 // one of the named runs: in money where there is a price, else in traffic between
 // nodes. Runs that the report does not have are left out. settable tells of each
-// workload, by position, whether it has a Service that can be routed.
-func (r *Report) Advise(settable []bool, names ...string) {
+// workload, by position, whether it has a Service that can be routed; excepted whether
+// calls from a namespace would stay as they are all the same, by a rule there: nil is
+// none.
+func (r *Report) Advise(settable []bool, excepted func(workload int32, callerNamespace string) bool, names ...string) {
 	var runs []*Run
 	for _, name := range names {
 		if run := r.run(name); run != nil && run.samples[0].Cluster != nil {
@@ -63,7 +65,7 @@ func (r *Report) Advise(settable []bool, names ...string) {
 	c := runs[0].samples[0].Cluster
 	outlooks := make([]outlook, len(runs))
 	for i, run := range runs {
-		outlooks[i] = newOutlook(run, r.PricePerGB)
+		outlooks[i] = newOutlook(run, r.PricePerGB, excepted)
 	}
 	r.RoutingAdvice = nil
 	for w := range c.Workloads {
@@ -108,7 +110,7 @@ func distribution(r affinity.Routing) string {
 	}
 }
 
-func newOutlook(run *Run, price float64) outlook {
+func newOutlook(run *Run, price float64, excepted func(int32, string) bool) outlook {
 	c := run.samples[0].Cluster
 	o := outlook{run: run, levels: c.Scale.Levels(), options: map[affinity.Routing][]cut.Called{}}
 	if run.Summary.Zone != nil {
@@ -116,17 +118,22 @@ func newOutlook(run *Run, price float64) outlook {
 	}
 	o.now = meanCalls(run.samples, nil)
 	for _, routing := range options() {
-		o.options[routing] = meanCalls(run.samples, &routing)
+		o.options[routing] = meanCalls(run.samples, func(w int32, callerNamespace string) cluster.Route {
+			if excepted != nil && excepted(w, callerNamespace) {
+				return c.Workloads[w].RouteFrom(callerNamespace)
+			}
+			return cluster.Route{Routing: routing}
+		})
 	}
 	return o
 }
 
 // meanCalls is the mean of cut.Calls over the seeds of a run.
-func meanCalls(samples []Sample, routing *affinity.Routing) []cut.Called {
+func meanCalls(samples []Sample, route func(int32, string) cluster.Route) []cut.Called {
 	var mean []cut.Called
 	n := float64(len(samples))
 	for _, s := range samples {
-		calls := cut.Calls(s.Cluster, s.Assigned, routing)
+		calls := cut.Calls(s.Cluster, s.Assigned, route)
 		if mean == nil {
 			mean = make([]cut.Called, len(calls))
 		}

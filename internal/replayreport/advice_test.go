@@ -69,7 +69,7 @@ func TestTheBusiestPodOfAdvice(t *testing.T) {
 	c := shop()
 	c.Assigned = cluster.Assignment{{0, 1, 2, 3}, {0, 0, 0}, {0, 3}, nil}
 	r := &Report{Runs: []Run{NewRun("recorded", "", []Sample{NewSample(c, &sim.Result{Assigned: c.Assigned})}, 0, false)}}
-	r.Advise(all(c), "recorded", "gain")
+	r.Advise(all(c), nil, "recorded", "gain")
 	i := slices.IndexFunc(r.RoutingAdvice, func(a Advice) bool { return a.Workload.Name == "db" })
 	if i < 0 {
 		t.Fatalf("no advice for db in %+v", r.RoutingAdvice)
@@ -114,7 +114,7 @@ func TestWhatAdviceLeavesOut(t *testing.T) {
 			if tc.settable == nil {
 				tc.settable = all(tc.cluster)
 			}
-			r.Advise(tc.settable, tc.runs...)
+			r.Advise(tc.settable, nil, tc.runs...)
 			if diff := cmp.Diff(tc.want, names(r)); diff != "" {
 				t.Errorf("options (-want +got):\n%s", diff)
 			}
@@ -128,7 +128,7 @@ func TestAdviceIsRanked(t *testing.T) {
 	for price, want := range map[float64][]string{0: {"s00", "s12", "s01"}, 0.02: {"s12", "s11", "s00"}} {
 		c := manyServices(12)
 		r := &Report{PricePerGB: price, Runs: []Run{NewRun("recorded", "", []Sample{NewSample(c, &sim.Result{Assigned: c.Assigned})}, price, false)}}
-		r.Advise(all(c), "recorded")
+		r.Advise(all(c), nil, "recorded")
 		var got []string
 		for _, a := range r.RoutingAdvice {
 			got = append(got, a.Workload.Name)

@@ -150,12 +150,7 @@ func (r *Report) finished() *Report {
 	if f.Runs == nil {
 		f.Runs = []Run{}
 	}
-	if len(f.Runs) > 0 && f.Runs[0].Summary.AfterNodeLoss != nil {
-		f.LossUnit = "requests"
-		if f.Runs[0].samples[0].Outcome.Survival.InBytes {
-			f.LossUnit = "bytes"
-		}
-	}
+	f.LossUnit = f.lossUnit()
 	if len(f.Runs) > 0 && len(f.Runs[0].Summary.Labelled) > 0 {
 		scale := f.Runs[0].Summary.scale()
 		for _, l := range scale.Levels() {
@@ -164,6 +159,17 @@ func (r *Report) finished() *Report {
 	}
 	f.Warnings = append(append([]string{}, r.Warnings...), f.warnings()...)
 	return &f
+}
+
+// lossUnit is what losses count, "" without traffic.
+func (r *Report) lossUnit() string {
+	switch {
+	case len(r.Runs) == 0 || r.Runs[0].Summary.AfterNodeLoss == nil || len(r.Runs[0].samples) == 0:
+		return ""
+	case r.Runs[0].samples[0].Outcome.Survival.InBytes:
+		return "bytes"
+	}
+	return "requests"
 }
 
 // difference is a - b for each figure. One outcome without chance stands against
@@ -204,7 +210,13 @@ func (r *Report) warnings() []string {
 	for _, run := range r.Runs {
 		s := run.Summary
 		if s.Missing.Mean > 0 {
-			warn("%s: %s without a node; the pods that serve take their calls", run.Name, pods(s.Missing))
+			warn("%s: %s without a node; the pods that serve, where there are any, take their calls", run.Name, pods(s.Missing))
+		}
+		if s.Unserved.Mean > 0 {
+			warn("%s: %s is of workloads of which no pod serves: it counts as crossing, and is in no price", run.Name, show.ByteRate(s.Unserved.Mean))
+		}
+		if c := s.Completes; c != nil && c.Mean < 1-negligible {
+			warn("%s: without any loss only %s of the %s completes, as some workloads have no pod that serves", run.Name, percent(c.Mean), r.lossUnit())
 		}
 		if s.Unschedulable.Mean > s.Missing.Mean {
 			warn("%s: %s fitted nowhere on arrival; in a rollout, what they should replace stayed", run.Name, pods(s.Unschedulable))

@@ -46,6 +46,12 @@ type Figures[T any] struct {
 	// node and of the worst zone; missing without traffic, and without zones.
 	AfterNodeLoss *Loss[T] `json:"afterNodeLoss,omitempty"`
 	AfterZoneLoss *Loss[T] `json:"afterZoneLoss,omitempty"`
+	// Completes is the share of all requests that completes without any loss, less than
+	// 1 where a workload that is called has no pod that serves; missing without traffic.
+	Completes *T `json:"completeShare,omitempty"`
+	// Unserved is the traffic, in bytes per second, of edges of which an end in the
+	// cluster has no pod that serves. It counts as crossing, and is in no price.
+	Unserved T `json:"unservedBytesPerSecond"`
 	// Placed is the number of pods with a node at the end, Idle how many of them do
 	// not serve (they are not ready, for example), Missing how many more pods were
 	// wanted, and Unschedulable how many fitted nowhere when they arrived: in a
@@ -169,13 +175,13 @@ func (f *Figures[T]) cells() []*T {
 	cells = append(cells,
 		&f.BusiestEndpoint, &f.CPUDeviation, &f.MemoryDeviation, &f.Headroom,
 		&f.Concentrated, &f.Concentration, &f.NodesOverSkew, &f.ZonesOverSkew,
-		&f.Placed, &f.Idle, &f.Missing, &f.Unschedulable)
+		&f.Unserved, &f.Placed, &f.Idle, &f.Missing, &f.Unschedulable)
 	for _, loss := range []*Loss[T]{f.AfterNodeLoss, f.AfterZoneLoss} {
 		if loss != nil {
 			cells = append(cells, &loss.Complete, &loss.Load)
 		}
 	}
-	for _, optional := range []*T{f.CrossZonePerMonth, f.UnknownZonePerMonth, f.BusiestLink} {
+	for _, optional := range []*T{f.Completes, f.CrossZonePerMonth, f.UnknownZonePerMonth, f.BusiestLink} {
 		if optional != nil {
 			cells = append(cells, optional)
 		}
@@ -196,7 +202,7 @@ func estimateEach(like *Figures[float64], estimate func(cell int) sim.Estimate) 
 		}
 	}
 	f.CrossZonePerMonth, f.UnknownZonePerMonth = zeroIf(like.CrossZonePerMonth != nil), zeroIf(like.UnknownZonePerMonth != nil)
-	f.BusiestLink = zeroIf(like.BusiestLink != nil)
+	f.BusiestLink, f.Completes = zeroIf(like.BusiestLink != nil), zeroIf(like.Completes != nil)
 	if like.AfterNodeLoss != nil {
 		f.AfterNodeLoss = &Loss[sim.Estimate]{}
 	}
@@ -245,7 +251,7 @@ func figuresOf(o *cut.Outcome, scale locality.Scale, unschedulable int, pricePer
 		CPUDeviation:    o.CPUDeviation, MemoryDeviation: o.MemoryDeviation, Headroom: float64(o.Headroom),
 		Concentrated: float64(o.Concentrated), Concentration: float64(o.Concentrated) / float64(max(o.MultiReplica, 1)),
 		NodesOverSkew: float64(o.NodesOverSkew), ZonesOverSkew: float64(o.ZonesOverSkew),
-		Placed: float64(o.Placed), Idle: float64(o.Idle), Missing: float64(o.Missing), Unschedulable: float64(unschedulable),
+		Unserved: o.Unserved, Placed: float64(o.Placed), Idle: float64(o.Idle), Missing: float64(o.Missing), Unschedulable: float64(unschedulable),
 	}
 	for _, label := range scale {
 		if _, known := o.Level(label.Level); known {
@@ -264,6 +270,9 @@ func figuresOf(o *cut.Outcome, scale locality.Scale, unschedulable int, pricePer
 	}
 	if o.Links.Known > 0 {
 		f.BusiestLink = &o.Links.Busiest
+	}
+	if o.Survival.Node.Domain != "" {
+		f.Completes = &o.Survival.Before
 	}
 	f.AfterNodeLoss, f.AfterZoneLoss = lossOf(o.Survival.Node), lossOf(o.Survival.Zone)
 	if f.Zone != nil && pricePerGB > 0 {

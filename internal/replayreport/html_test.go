@@ -157,7 +157,7 @@ func large(t *testing.T, workloads, seeds, runs int) *Report {
 			}
 			r.Runs = append(r.Runs, NewRun(fmt.Sprintf("run-%d", run), "", samples, 0, false))
 		}
-		r.Advise(all(c), "run-0", "run-1")
+		r.Advise(all(c), nil, "run-0", "run-1")
 		return r
 	}
 	t.Fatal("there is no mesh heavy-tailed")

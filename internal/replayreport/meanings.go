@@ -18,7 +18,7 @@ func (r *Report) writeMeanings(out io.Writer) {
 		{"  SAME-NODE", "to endpoints close by whenever there is one, whatever its load"},
 	}
 	if r.Runs[0].Summary.CrossZonePerMonth != nil {
-		t.add("COST/MONTH", fmt.Sprintf("price of CROSS-ZONE, CONFIGURED in 30 days at %g per 1e9 bytes, without traffic with the outside", r.PricePerGB))
+		t.add("COST/MONTH", fmt.Sprintf("price of CROSS-ZONE, CONFIGURED in 30 days at %g per 1e9 bytes, without traffic with the outside, of workloads that do not serve, and of unknown zones", r.PricePerGB))
 		if r.run(r.Baseline) != nil {
 			t.add("SAVED/MONTH", "how much less that is than in "+show.Printable(r.Baseline))
 		}
@@ -31,7 +31,7 @@ func (r *Report) writeMeanings(out io.Writer) {
 		{"BUSIEST", "load of the busiest pod under SAME-NODE, relative to its fair share"},
 	}...)
 	if s := &r.Runs[0].Summary; s.AfterNodeLoss != nil {
-		t.add("NODE LOSS %, ...", r.LossUnit+" of calls that still complete, end to end, after the loss of the node (zone) that hurts most: every call")
+		t.add("AFTER NODE LOSS %", r.LossUnit+" of calls that still complete, end to end, after the loss of the node (zone) that hurts most: every call")
 		t.add("", "needs a pod of its callee and all that the callee calls; xN: the pods left of a workload get up to N times as much")
 	}
 	t.add("UNSCHEDULABLE", "pods that fitted nowhere")

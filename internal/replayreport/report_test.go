@@ -118,7 +118,7 @@ func reportOf(c *cluster.Cluster, seeds int, price float64, timing bool) *Report
 		NewRun("default", "kube-scheduler's default configuration", samples(randomly, 0), price, timing),
 		NewRun("gain", "the shipped profile", samples(together, 1), price, timing),
 	}
-	r.Advise(all(c), "recorded", "gain")
+	r.Advise(all(c), nil, "recorded", "gain")
 	return r
 }
 
@@ -204,7 +204,7 @@ func TestTheTableSteersNoTerminal(t *testing.T) {
 		r.Runs[i].Name += "\x1b[2J"
 		r.Runs[i].Config += "\x1b[2J"
 	}
-	r.Advise(all(c), r.Runs[0].Name)
+	r.Advise(all(c), nil, r.Runs[0].Name)
 	r.Assumed = []Route{{Service: "\x1b[2J", TrafficDistribution: "\x1b[2J"}}
 	r.Input.Name, r.Order, r.Baseline, r.Warnings = "\x1b[2J", "\x1b[2J", "recorded\x1b[2J", []string{"\x1b[2J"}
 	var out strings.Builder

@@ -100,7 +100,7 @@ func (r *Report) shownLevels() []locality.Level {
 	return slices.DeleteFunc(r.Runs[0].Summary.scale().Levels(), func(l locality.Level) bool {
 		return !slices.ContainsFunc(r.Runs, func(run Run) bool {
 			level := *run.Summary.level(l)
-			return level != nil && (l != locality.Region || level.Uniform.Crossing.Mean > r.Input.ExternalBytesPerSecond)
+			return level != nil && (l != locality.Region || level.Uniform.Crossing.Mean > r.Input.ExternalBytesPerSecond*(1+negligible))
 		})
 	})
 }
@@ -160,10 +160,10 @@ func (r *Report) writeNodes(out io.Writer) {
 	header := []string{"NODES", "CPU-DEV", "MEM-DEV", "HEADROOM", "CONCENTRATED %", "OVER-SKEW", "BUSIEST"}
 	nodeLoss, zoneLoss := r.Runs[0].Summary.AfterNodeLoss != nil, r.Runs[0].Summary.AfterZoneLoss != nil
 	if nodeLoss {
-		header = append(header, "NODE LOSS %")
+		header = append(header, "AFTER NODE LOSS %")
 	}
 	if zoneLoss {
-		header = append(header, "ZONE LOSS %")
+		header = append(header, "AFTER ZONE LOSS %")
 	}
 	header = append(header, "UNSCHEDULABLE")
 	linked := r.linked()

@@ -173,12 +173,12 @@ func TestGainsBesideASurplusAreWhatTheCutGains(t *testing.T) {
 			args := fmt.Sprintf("%s, reserveRoom: false, routing: %s, closeness: {zone: 0, region: 0}", allOfIt, routing)
 			c, assignment, desired := randomClusterOf(t, random, args, true)
 			surplus := map[flowgraph.WorkloadID]bool{}
-			for id, wanted := range desired {
+			for id := range desired {
 				serving := int32(0)
 				for _, info := range c.nodes() {
 					serving += int32(podsOf(info, id))
 				}
-				if wanted = int32(random.IntN(int(serving) + 2)); wanted < serving {
+				if wanted := int32(random.IntN(int(serving) + 2)); wanted < serving {
 					surplus[id] = true
 					c.desire(fmt.Sprintf("%s=%d", id.Name, wanted))
 					desired[id] = serving // what the calls are divided over

@@ -81,6 +81,7 @@ func RandomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *cl
 	return c
 }
 
+// RandomRouting returns any of the routings.
 func RandomRouting(rng *rand.Rand) affinity.Routing {
 	all := []affinity.Routing{
 		affinity.Uniform, affinity.FairLoad, affinity.SameNode, affinity.SameZone, affinity.SameNodeOrAny, affinity.ZoneShare(rng.IntN(101)), affinity.FairZone(rng.IntN(4)),

@@ -55,7 +55,7 @@ func TestSharesInAClusterFile(t *testing.T) {
 		"a zone in two spellings":   {one, "host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: 50, r/a/*: 50}}]}}}", cluster.Shares{"r/a": {"r/a": 100}}},
 		"no rule":                   {one, "host: db, trafficPolicy: {" + balancer + "}", nil},
 		"no shares":                 {one, "host: web, trafficPolicy: {" + outliers + "}", nil},
-		"two Services":              {one + kubetest.Object("v1", "Service", "web2", service), "host: \"*\", trafficPolicy: {" + balancer + "}", nil},
+		"two Services":              {one + kubetest.Object("v1", "Service", "web2", service), "host: \"*\", trafficPolicy: {" + balancer + "}", want},
 		"every subset alike":        {one, "host: web, subsets: [{name: v1, trafficPolicy: {" + outliers + "}}], trafficPolicy: {" + balancer + "}", want},
 		"a subset of its own":       {one, "host: web, subsets: [{name: v1, trafficPolicy: {" + balancer + "}}], trafficPolicy: {" + outliers + "}", nil},
 		"a subset without":          {one, "host: web, trafficPolicy: {" + balancer + "}, subsets: [{name: v1, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true}}}}]", nil},

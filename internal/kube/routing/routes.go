@@ -143,13 +143,14 @@ func (r Routes) calls(callee *corev1.Pod) []calls {
 func (c routingContext) route(all []calls, caller string) (route cluster.Route, differ bool) {
 	for i := range all {
 		of := c.routeOf(&all[i], caller)
-		switch {
-		case i == 0:
+		if i == 0 {
 			route = of
-		default:
-			differ = differ || of.Routing != route.Routing
-			route = cluster.Route{Routing: affinity.Least(route.Routing, of.Routing)} // whose shares count is not known
 		}
+		if of.Equal(route) {
+			continue
+		}
+		differ = true
+		route = cluster.Route{Routing: affinity.Least(route.Routing, of.Routing)} // whose shares count is not known
 	}
 	return route, differ
 }
