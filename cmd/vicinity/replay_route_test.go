@@ -335,3 +335,16 @@ spec: {host: db, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: fal
 		}
 	}
 }
+
+// TestReplayRoutesOfBothServices: the workload cart has two Services. To set both is what
+// the error for one of them asks for.
+func TestReplayRoutesOfBothServices(t *testing.T) {
+	edges, cluster := shopFiles(t)
+	out := succeed(t, "replay", edges, "--cluster", cluster, "--run", "recorded",
+		"--route", "shop/cart-a=PreferSameNode", "--route", "shop/cart-b=PreferSameNode")
+	for _, want := range []string{"assumed: shop/cart-a = PreferSameNode", "assumed: shop/cart-b = PreferSameNode"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+}
