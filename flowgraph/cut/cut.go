@@ -148,14 +148,10 @@ const negligible = 1e-9
 // cluster. Fixed workloads count as all others do, except for Spread.
 func Measure(c *cluster.Cluster, serving, idle cluster.Assignment) *Outcome {
 	l, at := NewLayout(c, serving), resolve(c)
-	rates := make([]float64, len(c.Edges))
-	for i := range c.Edges {
-		rates[i] = c.Edges[i].BytesPerSecond()
-	}
 	var s sums
 	loads := make([]load, len(c.Workloads)) // under SameNode
-	for _, i := range byCallee(c, at) {
-		s.count(l, at[i], rates[i], loads)
+	for _, f := range byCallee(c, at) {
+		s.count(l, f.ends, f.rate, loads)
 	}
 	hotspots := make([]Hotspot, len(loads))
 	for w := range loads {
@@ -238,9 +234,15 @@ func (o *Outcome) countPods(c *cluster.Cluster, serving, idle cluster.Assignment
 	}
 }
 
-// byCallee returns the positions of all edges, those to one workload together: what
-// is known of it stays at hand.
-func byCallee(c *cluster.Cluster, at []ends) []int32 {
+// flow is an edge, with its rate in bytes per second.
+type flow struct {
+	ends ends
+	rate float64
+}
+
+// byCallee returns all edges, those to one workload together: what is known of it
+// stays at hand.
+func byCallee(c *cluster.Cluster, at []ends) []flow {
 	begin := make([]int32, len(c.Workloads)+2)
 	for _, e := range at {
 		begin[e.to+2]++
@@ -248,12 +250,12 @@ func byCallee(c *cluster.Cluster, at []ends) []int32 {
 	for i := 1; i < len(begin); i++ {
 		begin[i] += begin[i-1]
 	}
-	order := make([]int32, len(at))
+	flows := make([]flow, len(at))
 	for i, e := range at {
-		order[begin[e.to+1]] = int32(i)
+		flows[begin[e.to+1]] = flow{e, c.Edges[i].BytesPerSecond()}
 		begin[e.to+1]++
 	}
-	return order
+	return flows
 }
 
 // resolve returns the ends of the cluster's edges.

@@ -49,6 +49,7 @@ type Layout struct {
 	calls, free []float64 // by domain of any level, 0 in between
 	divided     []Part
 	from, to    []portion
+	sorted      []int32
 }
 
 // domains are the topology domains of one level. Every node is in one: a node whose
@@ -88,7 +89,10 @@ func NewLayout(c *cluster.Cluster, serving cluster.Assignment) *Layout {
 	l.zone = slices.Index(l.levels, locality.Zone)
 	l.SetNodes()
 	l.Grow()
+	room := make([]tally, serving.Pods()*len(l.levels)) // of all workloads, together
 	for w, nodes := range serving {
+		n := len(nodes) * len(l.levels)
+		l.places[w].tallies, room = room[:0:n], room[n:]
 		l.Set(int32(w), nodes)
 	}
 	return l
@@ -133,7 +137,8 @@ func (l *Layout) at(level int, workload int32) []tally {
 func (l *Layout) Set(workload int32, nodes []int32) {
 	l.unload(workload)
 	l.pods[workload] = int32(len(nodes))
-	at, p := make([]int32, len(nodes)), &l.places[workload]
+	l.sorted = slices.Grow(l.sorted[:0], len(nodes))
+	at, p := l.sorted[:len(nodes)], &l.places[workload]
 	p.tallies = p.tallies[:0]
 	for k := range l.levels {
 		d := &l.domains[k]
@@ -144,7 +149,7 @@ func (l *Layout) Set(workload int32, nodes []int32) {
 				hidden++
 			}
 		}
-		p.tallies = append(p.tallies, tallied(at)...)
+		p.tallies = appendTallies(p.tallies, at)
 		p.end[k] = int32(len(p.tallies))
 		l.hidden[k][workload] = hidden
 	}
@@ -179,13 +184,12 @@ func (l *Layout) unload(workload int32) {
 	}
 }
 
-// tallied counts equal numbers, in order. It sorts what it is given.
-func tallied(at []int32) []tally {
+// appendTallies counts equal numbers, in order. It sorts what it is given.
+func appendTallies(counts []tally, at []int32) []tally {
 	slices.Sort(at)
-	counts := make([]tally, 0, len(at))
-	for _, d := range at {
-		if last := len(counts) - 1; last >= 0 && counts[last].domain == d {
-			counts[last].pods++
+	for i, d := range at {
+		if i > 0 && d == at[i-1] {
+			counts[len(counts)-1].pods++
 			continue
 		}
 		counts = append(counts, tally{d, 1})
