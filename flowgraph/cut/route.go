@@ -71,10 +71,11 @@ func (l *Layout) choose(c *choice, node int32) []target {
 	for _, level := range c.levels[:c.count] {
 		d := &l.domains[level]
 		domain := d.of[node]
-		here := target{part: c.kept, level: level, domain: domain, count: l.count[level][domain]}
-		if here.count == 0 || !d.isKnown[domain] {
+		count := l.count[level][domain]
+		if count == 0 || !d.isKnown[domain] {
 			continue
 		}
+		here := target{part: c.kept, level: level, domain: domain, count: count}
 		if c.fair {
 			return l.fairly(c.ends, here)
 		}

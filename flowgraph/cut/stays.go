@@ -74,8 +74,13 @@ func (l *Layout) stays(e ends, sameNode *load) (s Stays) {
 	for k := range l.levels {
 		s.Local[Uniform][k], s.Local[FairLoad][k] = l.evenly(e, k)
 	}
-	s.Local[SameNode] = l.preferred(cluster.Route{Routing: affinity.SameNode}, e, sameNode, nil)
-	switch route := l.configured(e); route.Routing {
+	route := l.configured(e)
+	var unknown *byLevel
+	if route.Routing == affinity.SameNode {
+		unknown = &s.Unknown
+	}
+	s.Local[SameNode] = l.preferred(cluster.Route{Routing: affinity.SameNode}, e, sameNode, unknown)
+	switch route.Routing {
 	case affinity.Uniform:
 		s.Local[Configured] = s.Local[Uniform]
 		s.Unknown = l.unknownEvenly(e)
@@ -84,9 +89,6 @@ func (l *Layout) stays(e ends, sameNode *load) (s Stays) {
 		s.Unknown = l.unknownParts(e, route)
 	case affinity.SameNode:
 		s.Local[Configured] = s.Local[SameNode]
-		if l.mayHide(e) {
-			l.preferred(route, e, nil, &s.Unknown)
-		}
 	default:
 		s.Local[Configured] = l.preferred(route, e, nil, &s.Unknown)
 	}
@@ -162,6 +164,13 @@ func (l *Layout) preferred(route cluster.Route, e ends, to *load, unknown *byLev
 				for k := t.level; k < len(l.levels); k++ {
 					local[k] += calls
 				}
+			}
+			if t.level == everywhere {
+				each := calls / float64(t.count)
+				for k := range l.levels {
+					local[k] += each * float64(l.in(k, caller.domain))
+				}
+				nearer = nil
 			}
 			for k := range nearer {
 				local[k] += calls * l.near(k, caller.domain, t)
