@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 	"io"
 	"os"
 	"os/signal"
@@ -39,10 +40,19 @@ type streams struct {
 	terminal bool
 }
 
+// line returns how to show a line of progress, which the next one replaces and "" takes
+// away; nil where nobody watches.
+func (s streams) line() func(string) {
+	if s.progress == nil {
+		return nil
+	}
+	return func(line string) { fmt.Fprint(s.progress, eraseLine, line) }
+}
+
 // check refuses a page for a terminal, before there is any work.
 func (s streams) check(output, verb string) error {
 	if s.terminal && output == outputHTML {
-		return usageErrorf("--output html: a page is for a browser, not for a terminal; write it to a file: vicinity %s ... -o html > %s.html", verb, verb)
+		return usage.Errorf("--output html: a page is for a browser, not for a terminal; write it to a file: vicinity %s ... -o html > %s.html", verb, verb)
 	}
 	return nil
 }
@@ -84,7 +94,7 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 	cmd := newCommand(binary, s, now)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
-	var usage usageError
+	var mistake usage.Error
 	var gaps gapsError
 	switch {
 	case err == nil:
@@ -94,7 +104,7 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 		return exitGaps
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &mistake):
 		fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), show.Printable(err.Error()))
 		return exitUsage
 	}

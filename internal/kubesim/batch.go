@@ -32,10 +32,11 @@ type Batch struct {
 
 // Run is a configuration of a Batch.
 type Run struct {
-	// Name is what errors call it; From says where its configuration is from.
-	Name, From string
-	Config     *schedulerconfig.Config
-	Profile    string
+	// Name is what errors call it, Title what people call it; From says where its
+	// configuration is from.
+	Name, Title, From string
+	Config            *schedulerconfig.Config
+	Profile           string
 }
 
 // Run returns the results of each run by seed. The first error ends all.
