@@ -98,7 +98,7 @@ func (h *History) arrive(t *tracked) error {
 		w = int32(len(h.next))
 		h.workloads[id] = w
 		h.next = append(h.next, 0)
-		h.all.Cluster.Workloads = append(h.all.Cluster.Workloads, cluster.Workload{ID: id, Replicas: 1, Fixed: stays(t.object)})
+		h.all.Cluster.Workloads = append(h.all.Cluster.Workloads, cluster.Workload{ID: id, Replicas: 1, Fixed: stays(t.object), Bare: isBare(t.object)})
 		h.all.Templates = append(h.all.Templates, nil)
 	}
 	workload := &h.all.Cluster.Workloads[w]
@@ -124,7 +124,7 @@ func (h *History) arrive(t *tracked) error {
 
 // stays reports whether a pod is Fixed throughout a recording.
 func stays(pod *corev1.Pod) bool {
-	return isFixed(pod) || metav1.GetControllerOfNoCopy(pod) == nil
+	return isFixed(pod) || isBare(pod)
 }
 
 // end completes what a step means.

@@ -86,7 +86,7 @@ func TestCluster(t *testing.T) {
 				"---\n{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: old-static, annotations: {kubernetes.io/config.mirror: x}}}\n" +
 				kubetest.Pod("bare", "", "n1", "") + kubetest.Pod("bare-pending", "", `""`, ""),
 			want: []string{
-				"shop/agent x3 100m 1048576 fixed n1 n2 n2", "shop/bare x1 100m 1048576 fixed n1", "shop/bare-pending x1 100m 1048576",
+				"shop/agent x3 100m 1048576 fixed n1 n2 n2", "shop/bare x1 100m 1048576 fixed bare n1", "shop/bare-pending x1 100m 1048576 bare",
 				"shop/etcd-n1 x1 100m 1048576 fixed n1", "shop/old-static x1 0m 0 fixed", "shop/proxy-n1 x1 100m 1048576 fixed n1",
 			},
 		},
@@ -263,6 +263,23 @@ func TestClusterErrors(t *testing.T) {
 }
 
 // The order of the input makes no difference.
+// TestControlPlane reads the labels of kubeadm, and those of other roles not.
+func TestControlPlane(t *testing.T) {
+	var input string
+	for name, label := range map[string]string{"n1": "control-plane", "n2": "master", "n3": "worker"} {
+		input += "---\n{apiVersion: v1, kind: Node, metadata: {name: " + name + `, labels: {node-role.kubernetes.io/` + label + `: ""}}}` + "\n"
+	}
+	r, _, err := translate(t, input+kubetest.Pod("bare", "", "n1", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, true, false} {
+		if got := r.Cluster.Nodes[i].ControlPlane; got != want {
+			t.Errorf("node %s runs the control plane: %v, want %v", r.Cluster.Nodes[i].Node, got, want)
+		}
+	}
+}
+
 func TestClusterOrder(t *testing.T) {
 	input := strings.Split(kubetest.TwoNodes+kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 2")+kubetest.Object("apps/v1", "StatefulSet", "a", "")+
 		kubetest.Object("v1", "Service", "b", "selector: {app: a}")+kubetest.Object("v1", "Service", "a", "selector: {app: a}")+
