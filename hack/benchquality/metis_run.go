@@ -29,7 +29,7 @@ func replayMETIS(ctx context.Context, program string, c *cluster.Cluster) (repor
 		}
 		assigned := g.repair(wanted)
 		sample := report.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: assigned.Missing(c)})
-		run := report.NewRun("metis", program, []report.Sample{sample}, 0, false)
+		run := report.NewRun("metis", program, []report.Sample{sample}, nil, false)
 		if i == 0 || localShare(run) > localShare(best) {
 			best = run
 		}

@@ -73,7 +73,7 @@ func replayPeers(ctx context.Context, program string, set dataset, seeds int) ([
 	}
 	runs := make([]report.Run, len(peers))
 	for i, peer := range peers {
-		runs[i] = report.NewRun(peer.run, program, samples[i], 0, false)
+		runs[i] = report.NewRun(peer.run, program, samples[i], nil, false)
 	}
 	return runs, nil
 }
