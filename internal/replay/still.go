@@ -144,7 +144,7 @@ func (p *Plan) replayStill(ctx context.Context, ps pass) (*passed, error) {
 	}
 	watch := &counter{what: doing(ps), total: len(ps.runs) * ps.seeds, began: p.options.Now(), options: &p.options}
 	results, err := kubesim.Batch{
-		Input: in.replayable, Order: ps.order, Seeds: ps.seeds, First: p.options.FirstSeed,
+		Input: in.replayable, Order: ps.order, Rollouts: p.options.Rollouts, Seeds: ps.seeds, First: p.options.FirstSeed,
 		Parallel: p.options.Parallel, Now: p.options.Now, Done: watch.done,
 	}.Run(ctx, ps.runs)
 	p.options.clear()

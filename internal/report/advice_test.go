@@ -14,6 +14,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/price"
 )
 
 func all(c *cluster.Cluster) []bool { return slices.Repeat([]bool{true}, len(c.Workloads)) }
@@ -21,12 +22,12 @@ func all(c *cluster.Cluster) []bool { return slices.Repeat([]bool{true}, len(c.W
 // TestAdviceIsWhatAChangeMakes measures the cluster with the one Service changed,
 // with every seed.
 func TestAdviceIsWhatAChangeMakes(t *testing.T) {
-	const price = 0.02
+	const perGB = 0.02
 	routings := map[string]affinity.Routing{"Any": affinity.Uniform, "PreferSameNode": affinity.SameNode, "PreferSameZone": affinity.SameZone}
 	for of, options := range map[string]int{"Any": 4, "PreferSameNode": 2, "PreferSameZone": 3} { // of cart; db has Any
 		c := shop()
 		c.Workloads[1].Routing = routings[of]
-		r := reportOf(c, 3, price, false)
+		r := reportOf(c, 3, perGB, false)
 		for _, a := range r.RoutingAdvice {
 			w := slices.IndexFunc(c.Workloads, func(w cluster.Workload) bool { return workload(w.ID) == a.Workload })
 			for _, o := range a.Options {
@@ -35,7 +36,7 @@ func TestAdviceIsWhatAChangeMakes(t *testing.T) {
 					node, zone := savedBy(c, w, routings[o.TrafficDistribution], r.run(s.Run).samples)
 					for what, pair := range map[string][2]float64{
 						"between nodes": {s.CrossNode, node}, "between zones": {*s.CrossZone, zone},
-						"money": {*s.PerMonth, zone * 2_592_000 * price / 1e9},
+						"money": {*s.PerMonth, zone * 2_592_000 * perGB / 1e9},
 					} {
 						if math.Abs(pair[0]-pair[1]) > 1e-6*max(1, pair[1]) {
 							t.Errorf("%s = %s, %s: saves %v %s, want %v", a.Workload, o.TrafficDistribution, s.Run, pair[0], what, pair[1])
@@ -68,8 +69,7 @@ func savedBy(c *cluster.Cluster, w int, routing affinity.Routing, samples []Samp
 func TestTheBusiestPodOfAdvice(t *testing.T) {
 	c := shop()
 	c.Assigned = cluster.Assignment{{0, 1, 2, 3}, {0, 0, 0}, {0, 3}, nil}
-	r := &Report{Runs: []Run{NewRun("recorded", "", []Sample{NewSample(c, &sim.Result{Assigned: c.Assigned})}, 0, false)}}
-	r.Advise(all(c), nil, "recorded", "gain")
+	r := New(recordedOnly(c, nil))
 	i := slices.IndexFunc(r.RoutingAdvice, func(a Advice) bool { return a.Workload.Name == "db" })
 	if i < 0 {
 		t.Fatalf("no advice for db in %+v", r.RoutingAdvice)
@@ -85,6 +85,73 @@ func TestTheBusiestPodOfAdvice(t *testing.T) {
 	}
 }
 
+// recordedOnly is the draft of a report on the assignment that was found.
+func recordedOnly(c *cluster.Cluster, prices *price.List) Draft {
+	samples := []Sample{NewSample(c, &sim.Result{Assigned: c.Assigned})}
+	return Draft{Price: prices, Runs: []Run{NewRun("recorded", "", samples, prices, false)}, Today: "recorded", Settable: all(c)}
+}
+
+// TestAdviceInMoneyKnowsItsZones: what an option moves to and from a node of an unknown
+// zone is in no price.
+func TestAdviceInMoneyKnowsItsZones(t *testing.T) {
+	c := shop()
+	c.Nodes[2].Zone, c.Nodes[2].Region = "", ""
+	c.Workloads[1].Routing = affinity.Uniform
+	changed := *c
+	changed.Workloads = slices.Clone(c.Workloads)
+	changed.Workloads[1].Routing = affinity.SameNode
+	cost := func(c *cluster.Cluster) float64 {
+		return priceOf(0.02).PerMonth(cut.Measure(c, c.Assigned, nil).CrossingBetween(locality.Zone))
+	}
+	advice := New(recordedOnly(c, priceOf(0.02))).RoutingAdvice
+	i := slices.IndexFunc(advice, func(a Advice) bool { return a.Workload.Name == "cart" })
+	if i < 0 {
+		t.Fatal("no advice for cart")
+	}
+	got := advice[i].Options[0].Runs[0]
+	if want := cost(c) - cost(&changed); math.Abs(*got.PerMonth-want) > 1e-6*want || want == 0 {
+		t.Errorf("PreferSameNode saves %v a month, want %v", *got.PerMonth, want)
+	}
+	if all := priceOf(0.02).PerMonth(*got.CrossZone); all <= *got.PerMonth {
+		t.Errorf("nothing of it is at the node without a zone: %v of %v", *got.PerMonth, all)
+	}
+}
+
+// TestTotalsOfAdviceAreOneChange: the total of an option is what the cluster saves when
+// all of these Services are changed.
+func TestTotalsOfAdviceAreOneChange(t *testing.T) {
+	c := shop()
+	c.Workloads[1].Routing = affinity.Uniform
+	changed := *c
+	changed.Workloads = slices.Clone(c.Workloads)
+	for w := range changed.Workloads {
+		changed.Workloads[w].Routing = affinity.SameNode
+	}
+	total := New(recordedOnly(c, priceOf(0.02))).RoutingTotals
+	if len(total) != 2 || total[0].TrafficDistribution != "PreferSameNode" {
+		t.Fatalf("totals %+v, want those of two options", total)
+	}
+	was, is := cut.Measure(c, c.Assigned, nil), cut.Measure(&changed, c.Assigned, nil)
+	for level, got := range map[locality.Level]float64{locality.Node: total[0].Runs[0].CrossNode, locality.Zone: *total[0].Runs[0].CrossZone} {
+		if want := was.Crossing(level, cut.Configured) - is.Crossing(level, cut.Configured); math.Abs(got-want) > 1e-6*want {
+			t.Errorf("%v: the total is %v, one change of all saves %v", level, got, want)
+		}
+	}
+}
+
+// TestEqualOptionsMerge: options with the same figures share a row.
+func TestEqualOptionsMerge(t *testing.T) {
+	saves := func(node float64) []Saving { return []Saving{{Run: "recorded", CrossNode: node}} }
+	got := merged([]Option{{"PreferSameNode", saves(2)}, {"PreferSameZone", saves(2)}, {"Any", saves(1)}})
+	var names []string
+	for _, o := range got {
+		names = append(names, o.TrafficDistribution)
+	}
+	if diff := cmp.Diff([]string{"PreferSameNode or PreferSameZone", "Any"}, names); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
 func TestWhatAdviceLeavesOut(t *testing.T) {
 	names := func(r *Report) (names []string) {
 		for _, a := range r.RoutingAdvice {
@@ -97,25 +164,27 @@ func TestWhatAdviceLeavesOut(t *testing.T) {
 	cases := map[string]struct {
 		cluster  *cluster.Cluster
 		settable []bool
-		runs     []string
+		today    string
 		want     []string
 	}{
 		// cart prefers the node already; nobody in the cluster calls web and batch.
-		"what is so, and what is not called": {shop(), nil, []string{"recorded", "gain"}, []string{"db=PreferSameNode", "db=PreferSameZone"}},
-		"zones that nobody knows":            {flat(), nil, []string{"recorded", "gain"}, []string{"db=PreferSameNode"}},
-		"without a Service":                  {shop(), make([]bool, 4), []string{"recorded"}, nil},
-		"no such run":                        {shop(), nil, []string{"nothing"}, nil},
-		"no traffic":                         {quiet(), nil, []string{"recorded", "gain"}, nil},
+		"what is so, and what is not called": {shop(), nil, "recorded", []string{"db=PreferSameNode", "db=PreferSameZone"}},
+		"zones that nobody knows":            {flat(), nil, "recorded", []string{"db=PreferSameNode"}},
+		"without a Service":                  {shop(), make([]bool, 4), "recorded", nil},
+		"no such run":                        {shop(), nil, "nothing", nil},
+		"no traffic":                         {quiet(), nil, "recorded", nil},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			r := reportOf(tc.cluster, 2, 0, false)
-			r.RoutingAdvice = nil
-			if tc.settable == nil {
-				tc.settable = all(tc.cluster)
+			d := draftOf(tc.cluster, 2, 0, false)
+			d.Today = tc.today
+			if tc.today == "nothing" {
+				d.Vicinity = "nothing else"
 			}
-			r.Advise(tc.settable, nil, tc.runs...)
-			if diff := cmp.Diff(tc.want, names(r)); diff != "" {
+			if tc.settable != nil {
+				d.Settable = tc.settable
+			}
+			if diff := cmp.Diff(tc.want, names(New(d))); diff != "" {
 				t.Errorf("options (-want +got):\n%s", diff)
 			}
 		})
@@ -125,19 +194,18 @@ func TestWhatAdviceLeavesOut(t *testing.T) {
 // TestAdviceIsRanked has callers on each node of a dozen Services, whose traffic
 // grows with the number in their names.
 func TestAdviceIsRanked(t *testing.T) {
-	for price, want := range map[float64][]string{0: {"s00", "s12", "s01"}, 0.02: {"s12", "s11", "s00"}} {
+	for perGB, want := range map[float64][]string{0: {"s00", "s12", "s01"}, 0.02: {"s12", "s11", "s00"}} {
 		c := manyServices(12)
-		r := &Report{PricePerGB: price, Runs: []Run{NewRun("recorded", "", []Sample{NewSample(c, &sim.Result{Assigned: c.Assigned})}, price, false)}}
-		r.Advise(all(c), nil, "recorded")
+		r := New(recordedOnly(c, priceOf(perGB)))
 		var got []string
 		for _, a := range r.RoutingAdvice {
 			got = append(got, a.Workload.Name)
 		}
 		if len(got) != 13 || !slices.Equal(want, []string{got[0], got[1], got[12]}) {
-			t.Errorf("price %v: ranked %v, want 13, the first, second and last of them %v", price, got, want)
+			t.Errorf("price %v: ranked %v, want 13, the first, second and last of them %v", perGB, got, want)
 		}
 		var out strings.Builder
-		if err := r.WriteTable(&out); err != nil {
+		if err := r.WriteSummary(&out); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(out.String(), "(3 more in the JSON output)") || strings.Contains(out.String(), "shop/"+want[2]+" ") {

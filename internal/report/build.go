@@ -31,9 +31,10 @@ type Sample struct {
 // NewSample measures the result of a replay. An assignment that was not replayed
 // is a result with nothing else.
 func NewSample(c *cluster.Cluster, result *sim.Result) Sample {
+	left := result.Cluster(c)
 	return Sample{
-		Outcome: cut.Measure(c, result.Assigned, result.Idle), Unschedulable: result.Unschedulable, Took: result.Took,
-		Replayed: len(result.Took) > 0, Cluster: c, Assigned: result.Assigned,
+		Outcome: cut.Measure(left, result.Assigned, result.Idle), Unschedulable: result.Unschedulable, Took: result.Took,
+		Replayed: len(result.Took) > 0, Cluster: left, Assigned: result.Assigned,
 	}
 }
 
@@ -49,6 +50,9 @@ func NewRun(name, config string, samples []Sample, prices *price.List, timing bo
 			scale = s.Cluster.Scale
 		}
 		seed := Seed{Figures: figuresOf(s.Outcome, scale, s.Unschedulable, prices)}
+		if s.Cluster != nil {
+			seed.Nodes = float64(nodesLeft(s.Cluster))
+		}
 		if busiest := s.Outcome.Hotspot; s.Cluster != nil && busiest.Workload != cut.Outside {
 			w := workload(s.Cluster.Workloads[busiest.Workload].ID)
 			seed.BusiestWorkload, seed.BusiestNode = &w, s.Cluster.Nodes[busiest.Node].Node
@@ -65,6 +69,17 @@ func NewRun(name, config string, samples []Sample, prices *price.List, timing bo
 	}
 	r.Assignment = placed(&samples[0])
 	return r
+}
+
+// nodesLeft counts the nodes that are not gone.
+func nodesLeft(c *cluster.Cluster) int {
+	n := 0
+	for i := range c.Nodes {
+		if !c.Nodes[i].Gone {
+			n++
+		}
+	}
+	return n
 }
 
 // placed lists the pods of a sample by workload and node, in the order of the cluster.

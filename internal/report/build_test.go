@@ -17,6 +17,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // outcome has 100 bytes/s, of which local stay on the node under every model.
@@ -36,7 +37,7 @@ func run(name string, locals ...float64) Run {
 	for _, local := range locals {
 		samples = append(samples, Sample{Outcome: outcome(local, int64(local)), Took: []time.Duration{1}})
 	}
-	return NewRun(name, "", samples, 0, false)
+	return NewRun(name, "", samples, nil, false)
 }
 
 func TestDifferencesArePairedBySeed(t *testing.T) {
@@ -53,8 +54,8 @@ func TestDifferencesArePairedBySeed(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			r := &Report{Baseline: "base", Runs: []Run{run("run", c.run...), run("base", c.base...)}}
-			f := r.finished()
+			d := Draft{Baseline: "base", Runs: []Run{run("run", c.run...), run("base", c.base...)}}
+			f := New(d)
 			got := f.Runs[0].Difference
 			if diff := cmp.Diff(c.want, got.Node.Uniform.Local, cmpopts.EquateApprox(0, 1e-4)); diff != "" {
 				t.Errorf("local (-want +got):\n%s", diff)
@@ -65,21 +66,21 @@ func TestDifferencesArePairedBySeed(t *testing.T) {
 			if got.Zone != nil || got.CrossZonePerMonth != nil {
 				t.Error("there is a difference of what neither run has")
 			}
-			if f.Runs[1].Difference != nil || r.Runs[0].Difference != nil {
-				t.Error("the baseline differs from itself, or the report was changed")
+			if f.Runs[1].Difference != nil || d.Runs[0].Difference != nil {
+				t.Error("the baseline differs from itself, or the draft was changed")
 			}
 		})
 	}
 }
 
 func TestSeedsAreNumbered(t *testing.T) {
-	r := &Report{FirstSeed: 7, Runs: []Run{run("replayed", 1, 2), NewRun("given", "", []Sample{{Outcome: outcome(1, 1)}}, 0, false)}}
-	f := r.finished()
+	d := Draft{FirstSeed: 7, Runs: []Run{run("replayed", 1, 2), NewRun("given", "", []Sample{{Outcome: outcome(1, 1)}}, nil, false)}}
+	f := New(d)
 	if a, b := f.Runs[0].PerSeed[0].Seed, f.Runs[0].PerSeed[1].Seed; a == nil || b == nil || *a != 7 || *b != 8 {
 		t.Errorf("seeds %v and %v, want 7 and 8", a, b)
 	}
-	if r.Runs[0].PerSeed[0].Seed != nil {
-		t.Error("the report was changed")
+	if d.Runs[0].PerSeed[0].Seed != nil {
+		t.Error("the draft was changed")
 	}
 	if f.Runs[1].Replayed || f.Runs[1].PerSeed[0].Seed != nil {
 		t.Error("an assignment that was not replayed has a seed")
@@ -92,14 +93,14 @@ func TestMoney(t *testing.T) {
 	o.Levels = append(o.Levels, cut.LevelOutcome{Level: locality.Zone})
 	o.Levels[1].Local[cut.Configured] = 60
 	o.Levels[1].Local[cut.Uniform] = 1 // is not what is paid for
-	got := NewRun("x", "", []Sample{{Outcome: o}}, 0.5, false).Summary.CrossZonePerMonth
+	got := NewRun("x", "", []Sample{{Outcome: o}}, priceOf(0.5), false).Summary.CrossZonePerMonth
 	// 100 - 60 - 10 bytes/s for 2,592,000 s at 0.5 per 1e9 bytes.
 	if want := 30 * 2_592_000 * 0.5 / 1e9; got == nil || math.Abs(got.Mean-want) > 1e-9 {
 		t.Errorf("money %v, want %v", got, want)
 	}
 	for name, r := range map[string]Run{
-		"no price": NewRun("x", "", []Sample{{Outcome: o}}, 0, false),
-		"no zones": NewRun("x", "", []Sample{{Outcome: outcome(1, 1)}}, 0.5, false),
+		"no price": NewRun("x", "", []Sample{{Outcome: o}}, nil, false),
+		"no zones": NewRun("x", "", []Sample{{Outcome: outcome(1, 1)}}, priceOf(0.5), false),
 	} {
 		if r.Summary.CrossZonePerMonth != nil {
 			t.Errorf("%s: there is a price", name)
@@ -114,14 +115,14 @@ func TestTiming(t *testing.T) {
 		second = append(second, time.Duration(2*i+2)*time.Millisecond)
 	}
 	samples := []Sample{{Outcome: outcome(1, 1), Took: first}, {Outcome: outcome(1, 1), Took: second}}
-	got := NewRun("x", "", samples, 0, true).Timing
+	got := NewRun("x", "", samples, nil, true).Timing
 	if diff := cmp.Diff(&Timing{Decisions: 200, Mean: 0.1005, P50: 0.1, P99: 0.198}, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
 		t.Errorf("timing (-want +got):\n%s", diff)
 	}
-	if NewRun("x", "", samples, 0, false).Timing != nil {
+	if NewRun("x", "", samples, nil, false).Timing != nil {
 		t.Error("there is a timing that nobody asked for")
 	}
-	if NewRun("x", "", []Sample{{Outcome: outcome(1, 1)}}, 0, true).Timing != nil {
+	if NewRun("x", "", []Sample{{Outcome: outcome(1, 1)}}, nil, true).Timing != nil {
 		t.Error("there is a timing without decisions")
 	}
 }
@@ -131,7 +132,7 @@ func TestJSONDependsOnNoDuration(t *testing.T) {
 	write := func(took time.Duration, timing bool) string {
 		samples := []Sample{{Outcome: outcome(3, 1), Took: []time.Duration{took}}}
 		var out bytes.Buffer
-		if err := (&Report{Runs: []Run{NewRun("x", "", samples, 1, timing)}}).WriteJSON(&out); err != nil {
+		if err := New(Draft{Runs: []Run{NewRun("x", "", samples, priceOf(1), timing)}}).WriteJSON(&out); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()
@@ -148,37 +149,37 @@ func TestWarnings(t *testing.T) {
 	hot := func(load float64) Run {
 		o := outcome(1, 1)
 		o.Hotspot.Load = load
-		return NewRun(fmt.Sprintf("hot-%g", load), "", []Sample{{Outcome: o}}, 0, false)
+		return NewRun(fmt.Sprintf("hot-%g", load), "", []Sample{{Outcome: o}}, nil, false)
 	}
 	lost := func(missing, unschedulable int) Run {
 		o := outcome(1, 1)
 		o.Missing = missing
-		return NewRun("lost", "", []Sample{{Outcome: o, Unschedulable: unschedulable}}, 0, false)
+		return NewRun("lost", "", []Sample{{Outcome: o, Unschedulable: unschedulable}}, nil, false)
 	}
 	cases := map[string]struct {
-		report Report
-		want   []string
+		draft Draft
+		want  []string
 	}{
-		"nothing":               {Report{}, nil},
-		"of the caller":         {Report{Warnings: []string{"line 3"}}, []string{"line 3"}},
-		"no zones":              {Report{Runs: []Run{hot(1)}}, []string{"no node has a zone"}},
-		"outside, little":       {Report{Input: Input{BytesPerSecond: 1000, ExternalBytesPerSecond: 9}}, nil},
-		"outside, much":         {Report{Input: Input{BytesPerSecond: 1000, ExternalBytesPerSecond: 250}}, []string{"25.0 % of the traffic has an end outside"}},
-		"unknown baseline":      {Report{Baseline: "x"}, []string{`no run "x"`}},
-		"one seed":              {Report{Seeds: 1, Runs: []Run{run("a", 1)}}, []string{"zone", "one seed"}},
-		"one assignment":        {Report{Seeds: 1, Runs: []Run{hot(1)}}, []string{"zone"}},
-		"two seeds":             {Report{Seeds: 2, Runs: []Run{run("a", 1, 2)}}, []string{"zone"}},
-		"missing":               {Report{Runs: []Run{lost(2, 2)}}, []string{"zone", "lost: 2 pods without a node"}},
-		"unschedulable":         {Report{Runs: []Run{lost(0, 1)}}, []string{"zone", "lost: 1 pod fitted nowhere"}},
-		"hotter than before":    {Report{Baseline: "hot-2", Runs: []Run{hot(2), hot(3.25)}}, []string{"zone", "hot-3.25: where calls prefer the same node, one pod gets 3.2 times"}},
-		"as hot as before":      {Report{Baseline: "hot-4", Runs: []Run{hot(4), hot(3)}}, []string{"zone"}},
-		"hotter, but not hot":   {Report{Baseline: "hot-1", Runs: []Run{hot(1), hot(1.9)}}, []string{"zone"}},
-		"hot, and no baseline":  {Report{Runs: []Run{hot(4)}}, []string{"zone"}},
-		"the order of warnings": {Report{Warnings: []string{"mine"}, Baseline: "x"}, []string{"mine", `no run "x"`}},
+		"nothing":               {Draft{}, nil},
+		"of the caller":         {Draft{Warnings: []string{"line 3"}}, []string{"line 3"}},
+		"no zones":              {Draft{Runs: []Run{hot(1)}}, []string{"no node has a zone"}},
+		"outside, little":       {Draft{Input: Input{BytesPerSecond: 1000, ExternalBytesPerSecond: 9}}, nil},
+		"outside, much":         {Draft{Input: Input{BytesPerSecond: 1000, ExternalBytesPerSecond: 250}}, []string{"25.0 % of the traffic has an end outside"}},
+		"unknown baseline":      {Draft{Baseline: "x"}, []string{`no run "x"`}},
+		"one seed":              {Draft{Seeds: 1, Runs: []Run{run("a", 1)}}, []string{"zone", "one seed"}},
+		"one assignment":        {Draft{Seeds: 1, Runs: []Run{hot(1)}}, []string{"zone"}},
+		"two seeds":             {Draft{Seeds: 2, Runs: []Run{run("a", 1, 2)}}, []string{"zone"}},
+		"missing":               {Draft{Runs: []Run{lost(2, 2)}}, []string{"zone", "lost: 2 pods without a node"}},
+		"unschedulable":         {Draft{Runs: []Run{lost(0, 1)}}, []string{"zone", "lost: 1 pod fitted nowhere"}},
+		"hotter than before":    {Draft{Baseline: "hot-2", Runs: []Run{hot(2), hot(3.25)}}, []string{"zone", "hot-3.25: where calls prefer the same node, one pod gets 3.2 times"}},
+		"as hot as before":      {Draft{Baseline: "hot-4", Runs: []Run{hot(4), hot(3)}}, []string{"zone"}},
+		"hotter, but not hot":   {Draft{Baseline: "hot-1", Runs: []Run{hot(1), hot(1.9)}}, []string{"zone"}},
+		"hot, and no baseline":  {Draft{Runs: []Run{hot(4)}}, []string{"zone"}},
+		"the order of warnings": {Draft{Warnings: []string{"mine"}, Baseline: "x"}, []string{"mine", `no run "x"`}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := c.report.finished().Warnings
+			got := New(c.draft).Warnings
 			ok := len(got) == len(c.want)
 			for i := range min(len(got), len(c.want)) {
 				ok = ok && strings.Contains(got[i], c.want[i])
@@ -201,39 +202,6 @@ func TestNewChanges(t *testing.T) {
 	}
 	if got := NewChanges([]cut.Change{{Total: 100, Before: 10, After: 10 + 1e-8}, {Total: 100}}); len(got) != 0 {
 		t.Errorf("what does not change is shown: %+v", got)
-	}
-}
-
-func TestBenchRatios(t *testing.T) {
-	r := &Report{Runs: []Run{run("gain", 60, 80), run(DefaultRun, 20, 60)}}
-	rows := r.BenchRows("m")
-	// Across nodes, 40 of 80 and 20 of 40; in headroom, 60 of 20 and 80 of 60.
-	want := []*sim.Estimate{{Mean: 0.5, Runs: 2}, {Mean: (3 + 4.0/3) / 2, Interval: 12.706 * (3 - 4.0/3) / 2, Runs: 2}}
-	if diff := cmp.Diff(want, []*sim.Estimate{rows[0].CrossNodeRatio, rows[0].HeadroomRatio}, cmpopts.EquateApprox(1e-8, 1e-12)); diff != "" {
-		t.Errorf("ratios (-want +got):\n%s", diff)
-	}
-	r.Runs[1].Name = "other"
-	if rows := r.BenchRows("m"); rows[0].CrossNodeRatio != nil || rows[0].HeadroomRatio != nil {
-		t.Error("there is a ratio to no default run")
-	}
-	r.Runs[1] = run(DefaultRun, 0, 100)
-	if rows := r.BenchRows("m"); rows[0].CrossNodeRatio != nil || rows[0].HeadroomRatio != nil {
-		t.Error("there is a ratio to nothing")
-	}
-}
-
-func TestBenchDifferences(t *testing.T) {
-	r := &Report{Runs: []Run{run("gain", 60, 80), run(NetMARKSRun, 20, 60)}}
-	want := sim.Estimate{Mean: 0.3, Interval: 12.706 * 0.1, Runs: 2} // 60-20 and 80-60 of 100
-	for _, row := range r.BenchRows("m") {
-		if row.Run == NetMARKSRun {
-			want = sim.Estimate{Runs: 2}
-		}
-		for name, got := range map[string]*sim.Estimate{"min": row.MinAbove, "uniform": row.UniformAbove, "same node": row.SameNodeAbove} {
-			if diff := cmp.Diff(&want, got, cmpopts.EquateApprox(1e-8, 1e-12)); diff != "" {
-				t.Errorf("%s, %s (-want +got):\n%s", row.Run, name, diff)
-			}
-		}
 	}
 }
 
@@ -290,10 +258,9 @@ func TestFormats(t *testing.T) {
 }
 
 func TestChangesAreOfTheFirstSeeds(t *testing.T) {
-	written := reportOf(shop(), 2, 0, false)
-	r := written.finished()
+	r := reportOf(shop(), 2, 0, false)
 	gain := r.run("gain")
-	edges, workloads := cut.Changes(shop(), randomly(shop(), 1), together(shop(), 1), locality.Node, cut.Configured)
+	edges, workloads := cut.Changes(shop(), randomly(shop(), 1), shop(), together(shop(), 1), locality.Node, cut.Configured)
 	if diff := cmp.Diff(NewChanges(edges), gain.Edges); diff != "" || len(gain.Edges) == 0 {
 		t.Errorf("edges (-want +got):\n%s", diff)
 	}
@@ -307,10 +274,5 @@ func TestChangesAreOfTheFirstSeeds(t *testing.T) {
 		if s.BusiestWorkload == nil || !slices.Contains([]string{"cart", "db", "web"}, s.BusiestWorkload.Name) || s.BusiestNode == "" {
 			t.Errorf("the busiest endpoint is %v on %q", s.BusiestWorkload, s.BusiestNode)
 		}
-	}
-	mine := []Change{{From: Workload{"my", "own"}}}
-	written.run("gain").Edges = mine
-	if diff := cmp.Diff(mine, written.finished().run("gain").Edges); diff != "" {
-		t.Errorf("the caller's changes are lost (-want +got):\n%s", diff)
 	}
 }

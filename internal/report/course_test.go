@@ -45,14 +45,14 @@ func TestCourse(t *testing.T) {
 	if diff := cmp.Diff(cluster.Assignment{{0}, {1}}, samples[0].Assigned); diff != "" {
 		t.Errorf("assigned (-want +got):\n%s", diff)
 	}
-	run := NewRun("gain", "a file", samples, 0, false)
+	run := NewRun("gain", "a file", samples, nil, false)
 	if s := run.Summary; s.Node.Configured.Crossing.Mean != 15 || s.Placed.Mean != 2 || s.Unschedulable.Mean != 3 || !run.Replayed {
 		t.Errorf("summary %+v, replayed %v", s, run.Replayed)
 	}
 	to, warm := begin.Add(time.Hour), begin.Add(time.Minute)
-	r := &Report{Input: Input{Name: "shop", From: &begin, To: &to, WarmUpUntil: &warm, Gaps: 2}, Order: "rollout", Seeds: 2, Runs: []Run{run}}
+	r := New(Draft{Input: Input{Name: "shop", From: &begin, To: &to, WarmUpUntil: &warm, Gaps: 2}, Order: "rollout", Seeds: 2, Runs: []Run{run}})
 	var out bytes.Buffer
-	if err := r.WriteTable(&out); err != nil {
+	if err := r.WriteSummary(&out); err != nil {
 		t.Fatal(err)
 	}
 	want := "from 2026-03-04T05:00:00Z to 2026-03-04T06:00:00Z; measured from 2026-03-04T05:01:00Z on, as the mean without 2 steps in which nothing was observed\n"

@@ -53,6 +53,9 @@ type Figures[T any] struct {
 	// Unserved is the traffic, in bytes per second, of edges of which an end in the
 	// cluster has no pod that serves. It counts as crossing, and is in no price.
 	Unserved T `json:"unservedBytesPerSecond"`
+	// Nodes is the number of nodes at the end, 0 when the sample had no cluster: a
+	// consolidation drains some.
+	Nodes T `json:"nodes"`
 	// Placed is the number of pods with a node at the end, Idle how many of them do
 	// not serve (they are not ready, for example), Missing how many more pods were
 	// wanted, and Unschedulable how many fitted nowhere when they arrived: in a
@@ -176,7 +179,7 @@ func (f *Figures[T]) cells() []*T {
 	cells = append(cells,
 		&f.BusiestEndpoint, &f.CPUDeviation, &f.MemoryDeviation, &f.Headroom,
 		&f.Concentrated, &f.Concentration, &f.NodesOverSkew, &f.ZonesOverSkew,
-		&f.Unserved, &f.Placed, &f.Idle, &f.Missing, &f.Unschedulable)
+		&f.Unserved, &f.Nodes, &f.Placed, &f.Idle, &f.Missing, &f.Unschedulable)
 	for _, loss := range []*Loss[T]{f.AfterNodeLoss, f.AfterZoneLoss} {
 		if loss != nil {
 			cells = append(cells, &loss.Complete, &loss.Load)

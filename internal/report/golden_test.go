@@ -1,4 +1,4 @@
-package replayreport
+package report
 
 import (
 	"bytes"
@@ -25,10 +25,11 @@ import (
 //
 // The tables have one row for each path in the JSON.
 func TestGoldenJSON(t *testing.T) {
-	large := reportOf(shop(), 3, 0.02, false)
-	large.Assumed = []Route{{Service: "shop/cart", TrafficDistribution: "PreferSameNode", Services: 1}, {Service: "all", TrafficDistribution: "Any", Services: 4}}
+	d := draftOf(shop(), 3, 0.02, false)
+	d.Assumed = []Route{{Service: "shop/cart", TrafficDistribution: "PreferSameNode", Services: 1}, {Service: "all", TrafficDistribution: "Any", Services: 4}}
+	large := New(d)
 	text, report := jsonOf(t, large)
-	golden(t, "outline.json", oneLineEach(outline(text, "summary", "difference", "perSeed", "edgeChanges", "workloadChanges", "routingAdvice")))
+	golden(t, "outline.json", oneLineEach(outline(text, "summary", "difference", "perSeed", "edgeChanges", "workloadChanges", "assignment", "routingAdvice", "routingTotals")))
 	golden(t, "advice.json", oneLineEach(indented(t, report.RoutingAdvice)))
 
 	summary, seeds := table{}, table{}
@@ -47,9 +48,9 @@ func TestGoldenJSON(t *testing.T) {
 	gain := report.Runs[2]
 	golden(t, "changes.json", oneLineEach(append(indented(t, gain.EdgeChanges), indented(t, gain.WorkloadChanges)...)))
 
-	small := reportOf(flat(), 1, 0, false)
-	small.Baseline, small.Runs = "", small.Runs[:1]
-	text, _ = jsonOf(t, small)
+	d = draftOf(flat(), 1, 0, false)
+	d.Baseline, d.Runs = "", d.Runs[:1]
+	text, _ = jsonOf(t, New(d))
 	golden(t, "run.json", oneLineEach(outline(text, "input")))
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,8 @@ func pageOf(t *testing.T, r *Report) (string, pageData) {
 func TestThePageSaysWhatTheJSONSays(t *testing.T) {
 	for name, r := range map[string]*Report{
 		"full": reportOf(shop(), 3, 0.02, false), "flat": reportOf(flat(), 1, 0, false), "quiet": reportOf(quiet(), 2, 0, true),
-		"nothing": {Baseline: "default"},
+		"nothing": New(Draft{Baseline: "default"}),
+		"routed":  New(routed(shop(), draftOf(shop(), 2, 0.02, false))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			first, d := pageOf(t, r)
@@ -50,7 +52,12 @@ func TestThePageSaysWhatTheJSONSays(t *testing.T) {
 				t.Error("the same report gives another page")
 			}
 			var want, got bytes.Buffer
-			if err := r.WriteJSON(&want); err != nil {
+			whole := *r
+			whole.Runs = slices.Clone(r.Runs)
+			for i := range whole.Runs {
+				whole.Runs[i].Assignment = nil // which the pictures have
+			}
+			if err := whole.WriteJSON(&want); err != nil {
 				t.Fatal(err)
 			}
 			encoder := json.NewEncoder(&got)
@@ -71,7 +78,7 @@ func TestThePageSaysWhatTheJSONSays(t *testing.T) {
 
 // TestPicturesAddUp compares the pictures with the figures of the same seed.
 func TestPicturesAddUp(t *testing.T) {
-	r := reportOf(shop(), 2, 0, false)
+	r := New(routed(shop(), draftOf(shop(), 2, 0, false)))
 	_, d := pageOf(t, r)
 	n := len(d.Cluster.Nodes)
 	side := n + 1
@@ -149,16 +156,15 @@ func large(t *testing.T, workloads, seeds, runs int) *Report {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &Report{Input: Input{Name: "large"}, Seeds: seeds, Baseline: "run-0"}
+		d := Draft{Input: Input{Name: "large"}, Seeds: seeds, Baseline: "run-0", Today: "run-0", Vicinity: "run-1", Settable: all(c)}
 		for run := range runs {
 			var samples []Sample
 			for seed := range seeds {
 				samples = append(samples, NewSample(c, &sim.Result{Assigned: randomly(c, uint64(run*1000+seed))}))
 			}
-			r.Runs = append(r.Runs, NewRun(fmt.Sprintf("run-%d", run), "", samples, 0, false))
+			d.Runs = append(d.Runs, NewRun(fmt.Sprintf("run-%d", run), "", samples, nil, false))
 		}
-		r.Advise(all(c), nil, "run-0", "run-1")
-		return r
+		return New(d)
 	}
 	t.Fatal("there is no mesh heavy-tailed")
 	return nil

@@ -28,7 +28,7 @@ func TestM3(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Report{
+	d := Draft{
 		Input:    Input{Name: "M3", Nodes: len(c.Nodes), Workloads: len(c.Workloads), Pods: 3485, Edges: len(c.Edges)},
 		Baseline: "production",
 	}
@@ -50,20 +50,22 @@ func TestM3(t *testing.T) {
 			}
 		}
 		sample := NewSample(c, &sim.Result{Assigned: assigned})
-		r.Input.BytesPerSecond = sample.Outcome.Total
-		r.Runs = append(r.Runs, NewRun(name, "", []Sample{sample}, 0, false))
+		d.Input.BytesPerSecond = sample.Outcome.Total
+		d.Runs = append(d.Runs, NewRun(name, "", []Sample{sample}, nil, false))
 	}
-	for _, row := range r.BenchRows("m3") {
-		fair, uniform := 100*row.Min.Mean, 100*row.Uniform.Mean
-		if math.Abs(fair-want[row.Run][0]) > 0.05 || math.Abs(uniform-want[row.Run][1]) > 0.05 {
-			t.Errorf("%s: %.2f %% fair load, %.2f %% uniform; want %v", row.Run, fair, uniform, want[row.Run])
+	r := New(d)
+	for _, run := range r.Runs {
+		s := &run.Summary
+		fair, uniform := 100*s.Node.FairLoad.LocalShare.Mean, 100*s.Node.Uniform.LocalShare.Mean
+		if math.Abs(fair-want[run.Name][0]) > 0.05 || math.Abs(uniform-want[run.Name][1]) > 0.05 {
+			t.Errorf("%s: %.2f %% fair load, %.2f %% uniform; want %v", run.Name, fair, uniform, want[run.Name])
 		}
-		if s := r.run(row.Run).Summary; s.Placed.Mean != 3485 || s.Missing.Mean != 0 || s.Zone != nil {
-			t.Errorf("%s: %v pods placed, %v missing, zones %v", row.Run, s.Placed.Mean, s.Missing.Mean, s.Zone)
+		if s.Placed.Mean != 3485 || s.Missing.Mean != 0 || s.Zone != nil {
+			t.Errorf("%s: %v pods placed, %v missing, zones %v", run.Name, s.Placed.Mean, s.Missing.Mean, s.Zone)
 		}
 	}
 	var out bytes.Buffer
-	if err := r.WriteTable(&out); err != nil {
+	if err := r.WriteDetails(&out); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("\n%s", out.String())

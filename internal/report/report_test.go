@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/price"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -97,13 +99,19 @@ func together(c *cluster.Cluster, seed uint64) cluster.Assignment {
 }
 
 // reportOf returns the report on three runs over a cluster.
-func reportOf(c *cluster.Cluster, seeds int, price float64, timing bool) *Report {
-	r := &Report{
+func reportOf(c *cluster.Cluster, seeds int, perGB float64, timing bool) *Report {
+	return New(draftOf(c, seeds, perGB, timing))
+}
+
+// draftOf is that report's draft. A price of 0 is none.
+func draftOf(c *cluster.Cluster, seeds int, perGB float64, timing bool) Draft {
+	d := Draft{
 		Input: Input{Name: "shop.json", Nodes: len(c.Nodes), Workloads: len(c.Workloads), Pods: 18, Edges: len(c.Edges)},
-		Order: "random", Seeds: seeds, FirstSeed: 1, PricePerGB: price, Baseline: "default",
+		Order: "random", Seeds: seeds, FirstSeed: 1, Price: priceOf(perGB), Baseline: "default",
+		Today: "recorded", Vicinity: "gain", Settable: all(c),
 	}
 	found := cut.Measure(c, c.Assigned, nil)
-	r.Input.BytesPerSecond, r.Input.ExternalBytesPerSecond = found.Total, found.External
+	d.Input.BytesPerSecond, d.Input.ExternalBytesPerSecond = found.Total, found.External
 	samples := func(place func(*cluster.Cluster, uint64) cluster.Assignment, unschedulable int) []Sample {
 		var out []Sample
 		for seed := range uint64(seeds) {
@@ -113,13 +121,39 @@ func reportOf(c *cluster.Cluster, seeds int, price float64, timing bool) *Report
 		}
 		return out
 	}
-	r.Runs = []Run{
-		NewRun("recorded", "the input", []Sample{NewSample(c, &sim.Result{Assigned: c.Assigned})}, price, timing),
-		NewRun("default", "kube-scheduler's default configuration", samples(randomly, 0), price, timing),
-		NewRun("gain", "the shipped profile", samples(together, 1), price, timing),
+	d.Runs = []Run{
+		NewRun("recorded", "the input", []Sample{NewSample(c, &sim.Result{Assigned: c.Assigned})}, d.Price, timing),
+		NewRun("default", "kube-scheduler's default configuration", samples(randomly, 0), d.Price, timing),
+		NewRun("gain", "the shipped profile", samples(together, 1), d.Price, timing),
 	}
-	r.Advise(all(c), nil, "recorded", "gain")
-	return r
+	return d
+}
+
+func priceOf(perGB float64) *price.List {
+	if perGB == 0 {
+		return nil
+	}
+	return new(price.PerGB(perGB))
+}
+
+// routed is a draft with runs under an assumed routing: all Services prefer the node.
+func routed(c *cluster.Cluster, d Draft) Draft {
+	near := *c
+	near.Workloads = slices.Clone(c.Workloads)
+	for w := range near.Workloads {
+		near.Workloads[w].Routing = affinity.SameNode
+	}
+	for _, run := range slices.Clone(d.Runs) {
+		samples := slices.Clone(run.samples)
+		for i, s := range samples {
+			samples[i] = NewSample(&near, &sim.Result{Assigned: s.Assigned, Unschedulable: s.Unschedulable, Took: s.Took})
+		}
+		assuming := NewRun(Assuming(run.Name), run.Config, samples, d.Price, false)
+		assuming.Title, assuming.Routing = run.Title+AssumedTitle, RoutingAssumed
+		d.Runs = append(d.Runs, assuming)
+	}
+	d.Assumed = []Route{{Service: "all", TrafficDistribution: "PreferSameNode", Services: 4}}
+	return d
 }
 
 // flat is the shop without zones and regions.
@@ -144,21 +178,21 @@ func quiet() *cluster.Cluster {
 }
 
 func TestGolden(t *testing.T) {
-	full, plain := reportOf(shop(), 3, 0.02, true), reportOf(flat(), 1, 0, false)
-	priced := reportOf(flat(), 1, 0.02, false)
-	priced.Warnings = []string{"edges.csv:7: from the caller"}
-	empty := &Report{Input: Input{Name: "no\x1b[31mthing"}, Baseline: "default"}
-	full.Assumed = []Route{{Service: "shop/cart", TrafficDistribution: "PreferSameNode", Services: 1}, {Service: "all", TrafficDistribution: "Any", Services: 4}}
+	full := New(routed(shop(), draftOf(shop(), 3, 0.02, true)))
+	plain := reportOf(flat(), 1, 0, false)
+	odd := draftOf(flat(), 1, 0.02, false)
+	odd.Warnings = []string{"edges.csv:7: from the caller"}
+	priced := New(odd)
+	empty := New(Draft{Input: Input{Name: "no\x1b[31mthing"}, Baseline: "default"})
 	cases := map[string]func(io.Writer) error{
-		"full.txt":          full.WriteTable,
-		"plain.txt":         plain.WriteTable,
-		"price-no-zone.txt": priced.WriteTable,
-		"quiet.txt":         reportOf(quiet(), 1, 0, false).WriteTable,
-		"empty.txt":         empty.WriteTable,
+		"first.txt":         full.WriteSummary,
+		"full.txt":          full.WriteDetails,
+		"plain.txt":         plain.WriteDetails,
+		"price-no-zone.txt": priced.WriteSummary,
+		"quiet.txt":         reportOf(quiet(), 1, 0, false).WriteDetails,
+		"empty.txt":         empty.WriteSummary,
 		"empty.json":        empty.WriteJSON,
-		"bench.csv":         func(w io.Writer) error { return WriteBenchCSV(w, full.BenchRows("shop")) },
-		"bench.json":        func(w io.Writer) error { return WriteBenchJSON(w, full.BenchRows("shop")) },
-		"bench-one.csv":     func(w io.Writer) error { return WriteBenchCSV(w, plain.BenchRows("flat")) },
+		"assignment.csv":    func(w io.Writer) error { return full.WriteAssignment(w, "gain") },
 	}
 	for file, write := range cases {
 		t.Run(file, func(t *testing.T) {
@@ -195,16 +229,17 @@ func TestTheTableSteersNoTerminal(t *testing.T) {
 			}
 		}
 	}
-	r := reportOf(c, 2, 1, true)
-	for i := range r.Runs {
-		r.Runs[i].Name += "\x1b[2J"
-		r.Runs[i].Config += "\x1b[2J"
+	d := routed(c, draftOf(c, 2, 1, true))
+	for i := range d.Runs {
+		d.Runs[i].Name += "\x1b[2J"
+		d.Runs[i].Title += "\x1b[2J"
+		d.Runs[i].Config += "\x1b[2J"
 	}
-	r.Advise(all(c), nil, r.Runs[0].Name)
-	r.Assumed = []Route{{Service: "\x1b[2J", TrafficDistribution: "\x1b[2J"}}
-	r.Input.Name, r.Order, r.Baseline, r.Warnings = "\x1b[2J", "\x1b[2J", "recorded\x1b[2J", []string{"\x1b[2J"}
+	d.Today, d.Vicinity, d.Price.Source = "recorded\x1b[2J", "gain\x1b[2J", "\x1b[2J"
+	d.Assumed = []Route{{Service: "\x1b[2J", TrafficDistribution: "\x1b[2J"}}
+	d.Input.Name, d.Order, d.Baseline, d.Warnings = "\x1b[2J", "\x1b[2J", "recorded\x1b[2J", []string{"\x1b[2J"}
 	var out strings.Builder
-	if err := r.WriteTable(&out); err != nil {
+	if err := New(d).WriteDetails(&out); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(out.String(), "\x1b") || strings.Count(out.String(), `[2J`) < 20 {
@@ -221,10 +256,10 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 func TestErrorsOfTheWriterAreReturned(t *testing.T) {
 	r := reportOf(shop(), 2, 0, false)
 	for name, write := range map[string]func(io.Writer) error{
-		"table":      r.WriteTable,
+		"summary":    r.WriteSummary,
+		"details":    r.WriteDetails,
 		"JSON":       r.WriteJSON,
-		"bench CSV":  func(w io.Writer) error { return WriteBenchCSV(w, r.BenchRows("x")) },
-		"bench JSON": func(w io.Writer) error { return WriteBenchJSON(w, r.BenchRows("x")) },
+		"assignment": func(w io.Writer) error { return r.WriteAssignment(w, "gain") },
 	} {
 		if err := write(brokenWriter{}); !errors.Is(err, errBroken) {
 			t.Errorf("%s: error %v, want %v", name, err, errBroken)

@@ -146,6 +146,10 @@ func (r *Report) writeRuns(out io.Writer) {
 	if priced {
 		header = append(header, "COST/MONTH")
 	}
+	drained := slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Summary.Nodes.Mean != s.Nodes.Mean })
+	if drained {
+		header = append(header, "NODES")
+	}
 	header = append(header, "ON ONE NODE %")
 	t := show.Table{Left: 2}
 	t.Add(header...)
@@ -157,6 +161,9 @@ func (r *Report) writeRuns(out io.Writer) {
 		}
 		if priced {
 			row = append(row, number(*run.Summary.CrossZonePerMonth, 2))
+		}
+		if drained {
+			row = append(row, countOf(run.Summary.Nodes))
 		}
 		t.Add(append(row, share(run.Summary.Concentration))...)
 	}
