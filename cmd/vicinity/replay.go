@@ -203,8 +203,8 @@ func (o *replayOptions) choosePrice(perGB bool) error {
 	return nil
 }
 
-// writeFile writes a file, whole or with an error.
-func writeFile(path string, write func(io.Writer) error) error {
+// writeTo writes a file, whole or with an error.
+func writeTo(path string, write func(io.Writer) error) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err // names the path
@@ -231,7 +231,7 @@ func runReplay(ctx context.Context, s streams, input string, o replayOptions) er
 		return err
 	}
 	if o.assignment != "" {
-		if err := writeFile(o.assignment, func(w io.Writer) error { return report.WriteAssignment(w, o.of) }); err != nil {
+		if err := writeTo(o.assignment, func(w io.Writer) error { return report.WriteAssignment(w, o.of) }); err != nil {
 			return err
 		}
 	}

@@ -41,7 +41,7 @@ func TestReplayGeneratedMesh(t *testing.T) {
 	for _, run := range got.Runs {
 		names = append(names, run.Name)
 	}
-	if want := []string{"default", "netmarks", "gain", "gain-fair-load"}; got.Schema != "vicinity.replay/v1" || !slices.Equal(names, want) {
+	if want := []string{"default", "netmarks", "latency", "fair-load"}; got.Schema != "vicinity.replay/v1" || !slices.Equal(names, want) {
 		t.Errorf("schema %s, runs %v, want %v", got.Schema, names, want)
 	}
 	if again := succeed(t, append(args, "--parallel", "1")...); again != first {
@@ -57,8 +57,8 @@ func TestReplayGeneratedMesh(t *testing.T) {
 
 // TestReplayTable looks for what people read.
 func TestReplayTable(t *testing.T) {
-	out := succeed(t, "replay", "mesh:chain", "--seeds", "2", "--price-per-gb", "0.02", "--run", "default,gain")
-	for _, want := range []string{"CROSS-NODE", "CROSS-ZONE", "HEADROOM", "UNSCHEDULABLE", "default", "gain", "What changes most from default to gain"} {
+	out := succeed(t, "replay", "mesh:chain", "--seeds", "2", "--price-per-gb", "0.02", "--run", "default,latency")
+	for _, want := range []string{"CROSS-NODE", "CROSS-ZONE", "HEADROOM", "UNSCHEDULABLE", "default", "latency", "What changes most from default to latency"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
@@ -86,9 +86,9 @@ func TestReplayWrittenInput(t *testing.T) {
 		}
 		return shares
 	}
-	written := figures("replay", edges, "--cluster", cluster, "--run", "default,gain")
-	if len(written) != 2 || written["default"] == 0 || written["gain"] >= written["default"] {
-		t.Errorf("crossing shares %v, want those of default and gain, gain less", written)
+	written := figures("replay", edges, "--cluster", cluster, "--run", "default,latency")
+	if len(written) != 2 || written["default"] == 0 || written["latency"] >= written["default"] {
+		t.Errorf("crossing shares %v, want those of default and latency, latency less", written)
 	}
 	own := filepath.Join(dir, "own.yaml")
 	write(t, own, "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles:\n- schedulerName: a\n"+
@@ -189,7 +189,7 @@ func TestReplayErrors(t *testing.T) {
 		"negative price":         {[]string{"mesh:chain", "--price-per-gb", "-1"}, 2, "--price-per-gb -1"},
 		"unknown baseline":       {[]string{"mesh:chain", "--baseline", "magic"}, 2, "there are default"},
 		"bad configuration":      {[]string{"mesh:chain", "--scheduler-config", config}, 1, "scheduler.yaml: "},
-		"two runs of a name":     {[]string{"mesh:chain", "--scheduler-config", "gain=" + config}, 1, "colour"},
+		"two runs of a name":     {[]string{"mesh:chain", "--scheduler-config", "latency=" + config}, 1, "colour"},
 		"assignment, no name":    {[]string{"mesh:chain", "--assignment", edges}, 2, "NAME=FILE"},
 		"assignment, bad file":   {[]string{"mesh:chain", "--assignment", "a=" + bad}, 1, "bad.csv:1"},
 		"assignment, no file":    {[]string{"mesh:chain", "--assignment", "a=" + filepath.Join(dir, "none.csv")}, 1, "none.csv"},
