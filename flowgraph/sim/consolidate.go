@@ -14,22 +14,21 @@ import (
 // assignment that was found, and places the pods that are missing there. Then it
 // drains the least used node, one after the other:
 //
-//   - Least used is the node with the smallest used share, the larger one of those of
-//     CPU and memory that its pods request of what is allocatable. Pods of DaemonSets
-//     and static pods count, as they do by default for the cluster autoscaler. Ties
-//     are broken by name.
-//   - A node is never drained that runs the control plane, that has a pod without a
-//     controller (Workload.Bare), or that has no allocatable CPU or memory. The last
-//     node stays.
-//   - The node is taken out of the cluster first. Then the Placer places its pods
-//     anew, in a random order. A pod that did not serve counts as ready afterwards, as
-//     all pods that are replayed do. Pods of Fixed workloads vanish with the node.
+//   - The least used node has the smallest used share: its pods' requests over its
+//     allocatable CPU or memory, whichever is larger. Pods of DaemonSets and static
+//     pods count, as they do by default for the cluster autoscaler. Ties are broken by
+//     name.
+//   - A node is skipped if it runs the control plane, has a pod without a controller
+//     (Workload.Bare), or has no allocatable CPU or memory. The last node stays.
+//   - The node leaves the cluster first. Then the Placer places its pods anew, in a
+//     random order. A pod that did not serve counts as ready afterwards, as all pods
+//     that are replayed do. Pods of Fixed workloads vanish with the node.
 //   - When a pod fits nowhere, the node and its pods are put back as they were, and
 //     the consolidation ends.
 //
 // Disruption budgets, local storage and annotations, which may hold a pod on its node,
-// are ignored, and there is no limit to the used share: what is gone is what the
-// scheduler's choices make possible, not what a certain autoscaler would do.
+// are ignored, and a node may be drained however full it is: Gone shows what the
+// scheduler's choices make possible, not what a particular autoscaler would do.
 //
 // In the Result, Unschedulable counts the missing pods that fitted nowhere at the
 // beginning, and Took has all decisions, including those that were undone. The same
