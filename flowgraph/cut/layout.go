@@ -109,7 +109,7 @@ func (l *Layout) SetNodes() {
 	for k := range l.domains {
 		d := &l.domains[k]
 		l.count[k] = make([]int32, len(d.names))
-		if d.known > 0 && slices.Contains(d.isKnown, false) {
+		if d.known > 0 && d.known < d.left {
 			l.incomplete = append(l.incomplete, k)
 		}
 	}

@@ -14,22 +14,21 @@ import (
 // assignment that was found, and places the pods that are missing there. Then it
 // drains the least used node, one after the other:
 //
-//   - Least used is the node with the smallest used share, the larger one of those of
-//     CPU and memory that its pods request of what is allocatable. Pods of DaemonSets
-//     and static pods count, as they do by default for the cluster autoscaler. Ties
-//     are broken by name.
-//   - A node is never drained that runs the control plane, that has a pod without a
-//     controller (Workload.Bare), or that has no allocatable CPU or memory. The last
-//     node stays.
-//   - The node is taken out of the cluster first. Then the Placer places its pods
-//     anew, in a random order. A pod that did not serve counts as ready afterwards, as
-//     all pods that are replayed do. Pods of Fixed workloads vanish with the node.
+//   - The least used node has the smallest used share: its pods' requests over its
+//     allocatable CPU or memory, whichever is larger. Pods of DaemonSets and static
+//     pods count, as they do by default for the cluster autoscaler. Ties are broken by
+//     name.
+//   - A node is skipped if it runs the control plane, has a pod without a controller
+//     (Workload.Bare), or has no allocatable CPU or memory. The last node stays.
+//   - The node leaves the cluster first. Then the Placer places its pods anew, in a
+//     random order. A pod that did not serve counts as ready afterwards, as all pods
+//     that are replayed do. Pods of Fixed workloads vanish with the node.
 //   - When a pod fits nowhere, the node and its pods are put back as they were, and
 //     the consolidation ends.
 //
 // Disruption budgets, local storage and annotations, which may hold a pod on its node,
-// are ignored, and there is no limit to the used share: what is gone is what the
-// scheduler's choices make possible, not what a certain autoscaler would do.
+// are ignored, and a node may be drained however full it is: Gone shows what the
+// scheduler's choices make possible, not what a particular autoscaler would do.
 //
 // In the Result, Unschedulable counts the missing pods that fitted nowhere at the
 // beginning, and Took has all decisions, including those that were undone. The same
@@ -39,11 +38,10 @@ func Consolidate(ctx context.Context, c *cluster.Cluster, rng *rand.Rand, placer
 	if c.Assigned == nil {
 		return nil, errNoAssignment(Consolidation)
 	}
-	d := &consolidation{run: newRun(c, placer), placer: placer, rng: rng, gone: make([]bool, len(c.Nodes))}
+	d := &consolidation{run: newRun(c, placer), placer: placer, rng: rng}
 	if err := d.all(ctx, slices.Values(completed(c, rng))); err != nil {
 		return nil, err
 	}
-	var gone []int32
 	for node := d.leastUsed(); node != Anywhere; node = d.leastUsed() {
 		drained, err := d.drain(ctx, node)
 		if err != nil {
@@ -52,10 +50,10 @@ func Consolidate(ctx context.Context, c *cluster.Cluster, rng *rand.Rand, placer
 		if !drained {
 			break
 		}
-		gone = append(gone, node)
+		d.gone = append(d.gone, node)
 	}
 	result := d.result()
-	result.Gone = gone
+	result.Gone = d.gone
 	return result, nil
 }
 
@@ -82,13 +80,16 @@ type consolidation struct {
 	*run
 	placer ClusterPlacer
 	rng    *rand.Rand
-	gone   []bool // by node
+	gone   []int32
 }
 
 // leastUsed returns the node to drain next, Anywhere when there is none.
 func (d *consolidation) leastUsed() int32 {
 	c := d.pods.c
-	used, held, left := make([]cluster.Resources, len(c.Nodes)), make([]bool, len(c.Nodes)), 0
+	if len(d.gone) == len(c.Nodes)-1 {
+		return Anywhere
+	}
+	used, held := make([]cluster.Resources, len(c.Nodes)), make([]bool, len(c.Nodes))
 	for w, pods := range d.pods.by {
 		workload := &c.Workloads[w]
 		for _, p := range pods {
@@ -103,20 +104,14 @@ func (d *consolidation) leastUsed() int32 {
 	best, least := Anywhere, 0.0
 	for i := range c.Nodes {
 		node, has := &c.Nodes[i], c.Nodes[i].Allocatable
-		if d.gone[i] {
-			continue
-		}
-		left++
-		if node.ControlPlane || held[i] || has.MilliCPU == 0 || has.Memory == 0 {
+		stays := node.ControlPlane || held[i] || has.MilliCPU == 0 || has.Memory == 0
+		if stays || slices.Contains(d.gone, int32(i)) {
 			continue
 		}
 		share := max(float64(used[i].MilliCPU)/float64(has.MilliCPU), float64(used[i].Memory)/float64(has.Memory))
 		if best == Anywhere || cmp.Or(cmp.Compare(share, least), cmp.Compare(node.Node, c.Nodes[best].Node)) < 0 {
 			best, least = int32(i), share
 		}
-	}
-	if left < 2 {
-		return Anywhere
 	}
 	return best
 }
@@ -176,7 +171,6 @@ func (d *consolidation) evict(node int32) ([]evicted, error) {
 			return nil, err
 		}
 	}
-	d.gone[node] = true
 	return all, d.placer.RemoveNode(node)
 }
 
@@ -187,7 +181,6 @@ func (d *consolidation) undo(ctx context.Context, node int32, all, moved []evict
 			return err
 		}
 	}
-	d.gone[node] = false
 	if err := d.placer.SetNode(node); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -171,40 +172,7 @@ func TestConsolidateAgreesWithCounting(t *testing.T) {
 		if len(c.Assigned[0]) == 0 {
 			continue
 		}
-		var wantGone []int32
-		for {
-			candidates := []int{}
-			left := 0
-			for i := range on {
-				if slices.Contains(wantGone, int32(i)) {
-					continue
-				}
-				left++
-				if !held[i] {
-					candidates = append(candidates, i)
-				}
-			}
-			if len(candidates) == 0 || left == 1 {
-				break
-			}
-			node := slices.MinFunc(candidates, func(a, b int) int { // by cross-multiplication
-				if d := (on[a]+daemons[a])*places[b] - (on[b]+daemons[b])*places[a]; d != 0 {
-					return d
-				}
-				return strings.Compare(c.Nodes[a].Node, c.Nodes[b].Node)
-			})
-			after := slices.Clone(on)
-			for i := range after {
-				if i != node && !slices.Contains(wantGone, int32(i)) {
-					moved := min(after[node], places[i]-daemons[i]-after[i])
-					after[i], after[node] = after[i]+moved, after[node]-moved
-				}
-			}
-			if after[node] > 0 {
-				break
-			}
-			on, wantGone = after, append(wantGone, int32(node))
-		}
+		on, wantGone := drainByCounting(on, daemons, places, held)
 		got := consolidate(t, c, seed, newFitting(t, c))
 		if diff := cmp.Diff(wantGone, got.Gone); diff != "" {
 			t.Fatalf("seed %d: nodes gone (-want +got):\n%s", seed, diff)
@@ -219,5 +187,42 @@ func TestConsolidateAgreesWithCounting(t *testing.T) {
 	}
 	if len(sizes) < 5 {
 		t.Errorf("the numbers of nodes gone are %v", sizes)
+	}
+}
+
+// drainByCounting drains nodes that are numbers of pods.
+func drainByCounting(on, daemons, places []int, held []bool) (left []int, gone []int32) {
+	for {
+		candidates := []int{}
+		left := 0
+		for i := range on {
+			if slices.Contains(gone, int32(i)) {
+				continue
+			}
+			left++
+			if !held[i] {
+				candidates = append(candidates, i)
+			}
+		}
+		if len(candidates) == 0 || left == 1 {
+			return on, gone
+		}
+		node := slices.MinFunc(candidates, func(a, b int) int { // by cross-multiplication
+			if d := (on[a]+daemons[a])*places[b] - (on[b]+daemons[b])*places[a]; d != 0 {
+				return d
+			}
+			return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) // as their names
+		})
+		after := slices.Clone(on)
+		for i := range after {
+			if i != node && !slices.Contains(gone, int32(i)) {
+				moved := min(after[node], places[i]-daemons[i]-after[i])
+				after[i], after[node] = after[i]+moved, after[node]-moved
+			}
+		}
+		if after[node] > 0 {
+			return on, gone
+		}
+		on, gone = after, append(gone, int32(node))
 	}
 }

@@ -266,9 +266,37 @@ func TestConsolidateRefuses(t *testing.T) {
 		t.Errorf("error %v of a Timeline", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := Consolidate(ctx, halfFull(1, 1), rng, newFitting(t, halfFull(1, 1))); !errors.Is(err, context.Canceled) {
+	c = halfFull(1, 1)
+	if _, err := Consolidate(ctx, c, rng, &cancelling{newFitting(t, c), cancel}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "draining node n0") {
 		t.Errorf("error %v after the end of the context", err)
+	}
+}
+
+// cancelling ends the context when a node goes.
+type cancelling struct {
+	*fitting
+	cancel func()
+}
+
+func (c *cancelling) RemoveNode(node int32) error {
+	c.cancel()
+	return c.fitting.RemoveNode(node)
+}
+
+// TestConsolidateMovesInARandomOrder has two kinds of pods for the places of two nodes.
+func TestConsolidateMovesInARandomOrder(t *testing.T) {
+	seen := map[string]bool{}
+	for seed := range uint64(10) {
+		c := halfFull(3, 7, 7)
+		add(c, cluster.Workload{Requests: cluster.Resources{MilliCPU: 1}}, 0, 0, 0)
+		got := consolidate(t, c, seed, newFitting(t, c))
+		if !slices.Equal(got.Gone, []int32{0}) {
+			t.Fatalf("nodes %v are gone, want node 0", got.Gone)
+		}
+		seen[fmt.Sprint(got.Assigned)] = true
+	}
+	if len(seen) < 2 {
+		t.Error("ten seeds give one result")
 	}
 }
 
