@@ -61,6 +61,7 @@ func TestOf(t *testing.T) {
 		"scheduler config":        {"apiVersion: kubescheduler.config.k8s.io/v1 # a comment\nkind: \"KubeSchedulerConfiguration\"\n", SchedulerConfiguration, []string{"--scheduler-config", "--config"}},
 		"telemetry config":        {"apiVersion: config.vicinity.dev/v1\nkind: TelemetryConfiguration\n", TelemetryConfiguration, []string{"--telemetry-config"}},
 		"telemetry config, JSON":  {`{"kind":"TelemetryConfiguration"}`, TelemetryConfiguration, nil},
+		"misspelt config":         {"apiVersion: config.vicinity.dev/v1\nkind: TelemtryConfiguration\n", Unknown, nil},
 		"graph":                   {"{\n  \"schema\": \"vicinity.graph/v1\",\n  \"edges\": [", GraphJSON, []string{"edge list", "docs/replay.md"}},
 		"report":                  {`{"schema": "vicinity.replay/v1"}`, ReplayJSON, nil},
 		"manifest":                {`{"format": "vicinity.recording/v1"}`, RecordingPart, []string{"vicinity replay DIR"}},

@@ -81,6 +81,8 @@ func ofKind(version, kind string, items bool) File {
 		}
 	case kind == "Config" && version == "v1":
 		return File{Kubeconfig, "a kubeconfig", "get the cluster's objects with kubectl: see vicinity replay --help"}
+	case strings.HasPrefix(version, "config.vicinity.dev/"), strings.HasPrefix(version, "kubescheduler.config.k8s.io/"):
+		return File{} // with a kind that is misspelt
 	case version != "" && (kind != "" || items):
 		return File{
 			KubernetesObjects, "a list of Kubernetes objects",

@@ -13,9 +13,13 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 
+	"github.com/vicinity-sched/vicinity/internal/decodeerror"
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/config/validation"
 )
@@ -26,6 +30,9 @@ func LoadTelemetry(path string) (*v1.TelemetryConfiguration, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err // names the path
+	}
+	if err := filekind.Of(data).Refuse(path, "a TelemetryConfiguration", filekind.TelemetryConfiguration, filekind.Empty); err != nil {
+		return nil, err
 	}
 	c := &v1.TelemetryConfiguration{}
 	if err := DecodeStrict(data, c); err != nil {
@@ -56,7 +63,7 @@ func OneLine(list field.ErrorList) error {
 func DecodeStrict(data []byte, into any) error {
 	raw, err := yaml.YAMLToJSONStrict(data)
 	if err != nil {
-		return errors.New(strings.Join(strings.Fields(err.Error()), " "))
+		return decodeerror.Plain(err)
 	}
 	if errs := check(nil, raw, reflect.TypeOf(into).Elem()); len(errs) > 0 {
 		return OneLine(errs)
@@ -171,20 +178,14 @@ func checkValue(path *field.Path, raw json.RawMessage, t reflect.Type) field.Err
 	switch {
 	case err == nil:
 		return nil
+	case t == reflect.TypeFor[metav1.Duration]():
+		return wrongKind(path, raw, "a duration such as 30s or 5m")
+	case t == reflect.TypeFor[resource.Quantity]():
+		return wrongKind(path, raw, "an amount such as 100Mi")
 	case errors.As(err, &mismatch):
-		return wrongKind(path, raw, kindName(mismatch.Type.Kind()))
+		return wrongKind(path, raw, decodeerror.Kind(mismatch.Type))
 	}
 	return field.ErrorList{field.Invalid(path, value(raw), err.Error())}
-}
-
-func kindName(k reflect.Kind) string {
-	switch k {
-	case reflect.Int, reflect.Int32, reflect.Int64:
-		return fmt.Sprintf("an integer (%v)", k)
-	case reflect.Bool:
-		return "true or false"
-	}
-	return "a " + k.String()
 }
 
 func wrongKind(path *field.Path, raw json.RawMessage, want string) field.ErrorList {
