@@ -27,6 +27,12 @@ func ofLog(text []byte) File {
 	return File{LogLines, "begins with a message of the program that wrote it, " + quote(line), next}
 }
 
+// Message returns the first line of a text, quoted, when it is a message of a program.
+func Message(text []byte) (quoted string, ok bool) {
+	line := firstLine(bytes.TrimSpace(text))
+	return quote(line), logLine.MatchString(line)
+}
+
 // linesBeforeObjects counts the lines before the first that begins an object, 0 when
 // there is none.
 func linesBeforeObjects(text []byte) int {
