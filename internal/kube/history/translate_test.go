@@ -267,12 +267,12 @@ func TestClusterOrder(t *testing.T) {
 	input := strings.Split(kubetest.TwoNodes+kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 2")+kubetest.Object("apps/v1", "StatefulSet", "a", "")+
 		kubetest.Object("v1", "Service", "b", "selector: {app: a}")+kubetest.Object("v1", "Service", "a", "selector: {app: a}")+
 		kubetest.Pod("db-1", "StatefulSet/db", "n2", "app: db")+kubetest.Pod("db-0", "StatefulSet/db", "n1", "app: db")+kubetest.Pod("a-0", "StatefulSet/a", "n1", "app: a"), "---")
-	first, _, err := translate(t, strings.Join(input, "---"))
+	first, _, err := translate(t, "---\n"+strings.Join(input, "---"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	slices.Reverse(input)
-	second, _, err := translate(t, strings.Join(input, "---"))
+	second, _, err := translate(t, "---\n"+strings.Join(input, "---"))
 	if err != nil {
 		t.Fatal(err)
 	}
