@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -248,7 +249,7 @@ func (p *replayPlan) report(in *replayInput, results [][]*sim.Result, order sim.
 	r := &replayreport.Report{
 		Input: in.summary(), Order: order.String(), Seeds: seeds, FirstSeed: o.firstSeed,
 		PricePerGB: o.price, Baseline: p.baseline, Assumed: in.assumed,
-		Warnings: append(in.warnings, trafficWarnings(c.Edges)...),
+		Warnings: slices.Concat(in.warnings, trafficWarnings(c.Edges), kubesim.Warnings(p.replayed)),
 	}
 	add := func(name, config string, results ...*sim.Result) {
 		samples := make([]replayreport.Sample, len(results))

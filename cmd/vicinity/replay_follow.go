@@ -196,7 +196,7 @@ func (f *followed) report(result *kubesim.Followed, seeds int) (*replayreport.Re
 	for i, run := range f.plan.replayed {
 		add(run.Name, run.From, true, result.Runs[i]...)
 	}
-	r.Warnings = in.warnings
+	r.Warnings = append(in.warnings, kubesim.Warnings(f.plan.replayed)...)
 	settable, excepted, err := in.settable()
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim/meshes"
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
@@ -34,7 +35,7 @@ func loadReplayInput(input, cluster string) (*replayInput, error) {
 	case !generated && isEdges && cluster == "":
 		return nil, usageErrorf("an edge list needs the cluster too: --cluster FILE, see vicinity replay --help")
 	case (generated || !isEdges) && cluster != "":
-		return nil, usageErrorf("--cluster goes with an edge list (.csv), not with %s", input)
+		return nil, usageErrorf("--cluster goes with an edge list (.csv), not with %s", filekind.Describe(input))
 	case generated:
 		return generatedInput(input, mesh)
 	case isEdges:
@@ -122,7 +123,7 @@ func edgesInput(edges, cluster string) (*replayInput, error) {
 	if err := replayable.Cluster.Validate(); err != nil {
 		return nil, fmt.Errorf("%s and %s: %w", edges, cluster, err)
 	}
-	in.replayable = replayable
+	in.replayable, in.warnings = replayable, append(in.warnings, replayinput.UnknownNames(replayable.Cluster.Edges, replayable.Cluster)...)
 	return in, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/promdata"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
+	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	"github.com/vicinity-sched/vicinity/plugins/config"
@@ -52,7 +54,7 @@ func openTimed(ctx context.Context, input string, o replayOptions) (*timedInput,
 	case info.IsDir() && promdata.Is(input):
 		return openData(input, o)
 	case info.IsDir():
-		return nil, usageErrorf("%s is neither a recording nor a Prometheus data directory: it has no %s, no block and no wal", input, recording.ManifestName)
+		return nil, usageError{replayinput.NoInput(input)}
 	}
 	return nil, o.onlyTimed(input)
 }
@@ -210,7 +212,7 @@ func openData(path string, o replayOptions) (*timedInput, error) {
 		cluster: objects, graph: telemetrysetup.GraphOptions(cfg), close: data.Close,
 		warnings: func() []string {
 			_, found := leftOutOfData(steps.Account())
-			return append(notes, found...)
+			return slices.Concat(notes, data.Warnings(), found)
 		},
 		leftOut: func() []replayreport.LeftOut {
 			all, _ := leftOutOfData(steps.Account())

@@ -36,7 +36,7 @@ func remove(t *testing.T, path string) {
 	}
 }
 
-// stepsOf returns when the steps of ten minutes are gaps, as a range of minutes since the
+// stepsOf returns when the steps of two minutes are gaps, as a range of minutes since the
 // beginning, and the lowest rate of the others.
 func stepsOf(t *testing.T, d *Data) (gaps string, lowest float64) {
 	t.Helper()
@@ -44,7 +44,7 @@ func stepsOf(t *testing.T, d *Data) (gaps string, lowest float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := NewSteps(d, []telemetry.Source{source}, d.From, d.To, 10*time.Minute)
+	steps := NewSteps(d, []telemetry.Source{source}, d.From.Add(10*time.Minute), d.To, 2*time.Minute)
 	first, last, n := 0, 0, 0
 	for lowest = 1e9; ; {
 		s, err := steps.Next(t.Context())
@@ -85,14 +85,14 @@ func TestDamagedBlocks(t *testing.T) {
 	}{
 		"nothing": {1, func(*testing.T, string) {}, nil, "none", 0},
 		"the index in the middle": {1, func(t *testing.T, block string) { overwrite(t, filepath.Join(block, "index"), 0, "damage") },
-			[]string{", with the data from 2026-03-04T06:00:00Z to 2026-03-04T08:00:00Z, cannot be read: invalid magic number 64616d61; copy it again", noData}, "12 at 70 to 180", 0},
+			[]string{", with the data from 2026-03-04T06:00:00Z to 2026-03-04T08:00:00Z, cannot be read: invalid magic number 64616d61; copy it again", noData}, "62 at 62 to 184", 0},
 		"the metadata in the middle": {1, func(t *testing.T, block string) { overwrite(t, filepath.Join(block, "meta.json"), 0, "damage") },
-			[]string{", for a time that is not known, cannot be read: ", noData}, "12 at 70 to 180", 0},
+			[]string{", for a time that is not known, cannot be read: ", noData}, "62 at 62 to 184", 0},
 		"no metadata": {1, func(t *testing.T, block string) { remove(t, filepath.Join(block, "meta.json")) },
-			[]string{", for a time that is not known, cannot be read: open meta.json: no such file", noData}, "12 at 70 to 180", 0},
+			[]string{", for a time that is not known, cannot be read: open meta.json: no such file", noData}, "62 at 62 to 184", 0},
 		"no chunks": {1, func(t *testing.T, block string) { remove(t, filepath.Join(block, "chunks")) },
-			[]string{", with the data from 2026-03-04T06:00:00Z to 2026-03-04T08:00:00Z, cannot be read: open chunks: no such file", noData}, "12 at 70 to 180", 0},
-		"no block, but its time is missing": {1, remove, []string{noData}, "12 at 70 to 180", 0},
+			[]string{", with the data from 2026-03-04T06:00:00Z to 2026-03-04T08:00:00Z, cannot be read: open chunks: no such file", noData}, "62 at 62 to 184", 0},
+		"no block, but its time is missing": {1, remove, []string{noData}, "62 at 62 to 184", 0},
 		"the first": {0, func(t *testing.T, block string) { overwrite(t, filepath.Join(block, "index"), 0, "damage") },
 			[]string{", with the data from 2026-03-04T05:00:00Z to 2026-03-04T06:00:00Z, cannot be read: "}, "none", time.Hour},
 	}

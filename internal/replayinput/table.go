@@ -100,11 +100,11 @@ func refuse(head []byte, file string, headers [][]string) error {
 	line := 1 + bytes.Count(head[:len(head)-len(text)], []byte("\n"))
 	for by, name := range map[string]string{";": "semicolons", "\t": "tabs"} {
 		if slices.ContainsFunc(headers, func(header []string) bool { return isHeader(strings.Split(first, by), header) }) {
-			return fmt.Errorf("%s:%d: the fields are separated by %s, must be separated by commas, with points in numbers; save or export the file so", file, line, name)
+			return fmt.Errorf("%s:%d: fields are separated by %s instead of commas; save the file as comma-separated CSV, with a point in decimal numbers", file, line, name)
 		}
 	}
 	if strings.Contains(strings.TrimRight(first, "\r"), "\r") {
-		return fmt.Errorf("%s:%d: lines end in a carriage return, must end in a line feed; save or export the file so", file, line)
+		return fmt.Errorf("%s:%d: lines end in carriage returns instead of line feeds; save the file with line feeds", file, line)
 	}
 	return nil
 }

@@ -24,15 +24,15 @@ func utf16Text(text string) string {
 func TestWrongTables(t *testing.T) {
 	const edges = "from,to,bytes_per_second\nshop/web,shop/cart,20000\n"
 	cases := map[string]struct{ text, want string }{
-		"semicolons":        {strings.ReplaceAll(edges, ",", ";"), "f.csv:1: the fields are separated by semicolons, must be separated by commas, with points in numbers; save or export the file so"},
-		"quoted semicolons": {"\n\"from\";\"to\";\"bytes_per_second\"\r\n", "f.csv:2: the fields are separated by semicolons, must be"},
-		"tabs":              {strings.ReplaceAll(edges, ",", "\t"), "f.csv:1: the fields are separated by tabs, must be separated by commas"},
-		"tabs, with a BOM":  {"\ufeff" + strings.ReplaceAll(edges, ",", "\t"), "f.csv:1: the fields are separated by tabs"},
+		"semicolons":        {strings.ReplaceAll(edges, ",", ";"), "f.csv:1: fields are separated by semicolons instead of commas; save the file as comma-separated CSV, with a point in decimal numbers"},
+		"quoted semicolons": {"\n\"from\";\"to\";\"bytes_per_second\"\r\n", "f.csv:2: fields are separated by semicolons instead of"},
+		"tabs":              {strings.ReplaceAll(edges, ",", "\t"), "f.csv:1: fields are separated by tabs instead of commas"},
+		"tabs, with a BOM":  {"\ufeff" + strings.ReplaceAll(edges, ",", "\t"), "f.csv:1: fields are separated by tabs instead of commas"},
 		"tabs in a row":     {"from,to,bytes_per_second\nshop/web\tshop/cart\t20000\n", "f.csv:2: the line has 1 fields, the header has 3; it is separated by tabs instead of commas"},
 		"semicolons in one": {"from,to,bytes_per_second\nshop/web;shop/cart;20000\n", "f.csv:2: the line has 1 fields, the header has 3; it is separated by semicolons instead of commas"},
 		"UTF-16":            {utf16Text(edges), "f.csv:1: the file is UTF-16 (PowerShell's > and \"Unicode text\" of a spreadsheet write it), want UTF-8; convert it: iconv -f UTF-16 -t UTF-8 f.csv > utf8-file"},
 		"Latin-1":           {"from,to,bytes_per_second\nshop/caf\xe9,shop/db,1\n", "f.csv:2: the line is not UTF-8 (byte 9 is 0xe9); convert the file, such as with iconv"},
-		"old Mac":           {strings.ReplaceAll(edges, "\n", "\r"), "f.csv:1: lines end in a carriage return, must end in a line feed"},
+		"old Mac":           {strings.ReplaceAll(edges, "\n", "\r"), "f.csv:1: lines end in carriage returns instead of line feeds"},
 		"no header":         {"shop/web,shop/cart,20000\n", `f.csv:1: the first line must be the header from,to,bytes_per_second (found "shop/web,shop/cart,20000")`},
 		"an assignment":     {"workload,node,pods\nshop/web,n1,1\n", "f.csv: the file is an assignment (CSV), not an edge list (CSV); give it with --assignment NAME=f.csv"},
 		"objects":           {`{"apiVersion": "v1", "kind": "List", "items": []}`, "f.csv: the file is a list of Kubernetes objects, not an edge list (CSV); give it with --cluster"},
