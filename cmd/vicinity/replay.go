@@ -50,6 +50,7 @@ type replayOptions struct {
 	routes      []string
 	order       string
 	seeds       int
+	askedSeeds  int // seeds when it was given, else 0
 	firstSeed   uint64
 	parallel    int
 	baseline    string
@@ -84,6 +85,9 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("seeds") {
+				o.askedSeeds = o.seeds
+			}
 			return runReplay(cmd.Context(), s, now, args[0], o)
 		},
 	}
@@ -249,7 +253,7 @@ func (p *replayPlan) report(in *replayInput, results [][]*sim.Result, order sim.
 	r := &replayreport.Report{
 		Input: in.summary(), Order: order.String(), Seeds: seeds, FirstSeed: o.firstSeed,
 		PricePerGB: o.price, Baseline: p.baseline, Assumed: in.assumed,
-		Warnings: slices.Concat(in.warnings, trafficWarnings(c.Edges), kubesim.Warnings(p.replayed)),
+		Warnings: slices.Concat(in.warnings, trafficWarnings(c.Edges), kubesim.Warnings(p.replayed), kubesim.SeedsWarning(order, o.askedSeeds)),
 	}
 	add := func(name, config string, results ...*sim.Result) {
 		samples := make([]replayreport.Sample, len(results))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -196,7 +197,7 @@ func (f *followed) report(result *kubesim.Followed, seeds int) (*replayreport.Re
 	for i, run := range f.plan.replayed {
 		add(run.Name, run.From, true, result.Runs[i]...)
 	}
-	r.Warnings = append(in.warnings, kubesim.Warnings(f.plan.replayed)...)
+	r.Warnings = slices.Concat(in.warnings, kubesim.Warnings(f.plan.replayed), result.Warnings(), kubesim.SeedsWarning(f.order, f.o.askedSeeds))
 	settable, excepted, err := in.settable()
 	if err != nil {
 		return nil, err

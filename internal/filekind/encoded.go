@@ -61,19 +61,19 @@ func ofGzip(head []byte) File {
 
 // ofTar looks whether the first entries are those of a recording.
 func ofTar(content []byte, flag string) File {
-	what, entries := "a tar archive", tar.NewReader(bytes.NewReader(content))
+	format, entries := ".tar", tar.NewReader(bytes.NewReader(content))
 	if flag == "-xzf" {
-		what += " compressed with gzip"
+		format = ".tar.gz"
 	}
 	for {
 		h, err := entries.Next()
 		if err != nil {
-			return File{Archive, what, "unpack it and give a file or a directory of it: mkdir unpacked && tar " + flag + " FILE -C unpacked"}
+			return File{Archive, "a " + format + " archive", "unpack it and give a file or a directory of it: mkdir unpacked && tar " + flag + " FILE -C unpacked"}
 		}
 		name := path.Base(h.Name)
 		if name == "manifest.json" || strings.HasPrefix(name, "objects-") || strings.HasPrefix(name, "edges-") {
 			return File{
-				Archive, "a recording in " + what + "; vicinity reads a directory or a .tar.zst",
+				Archive, "a recording packed as " + format,
 				"unpack it and replay the directory: mkdir recording && tar " + flag + " FILE -C recording && vicinity replay recording",
 			}
 		}

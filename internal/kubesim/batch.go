@@ -38,17 +38,6 @@ type Run struct {
 	Profile    string
 }
 
-// Warnings says what of the configurations of the runs is left out.
-func Warnings(runs []Run) []string {
-	var all []string
-	for _, run := range runs {
-		for _, w := range run.Config.Warnings() {
-			all = append(all, run.Name+": "+w)
-		}
-	}
-	return all
-}
-
 // Run returns the results of each run by seed. The first error ends all.
 func (b Batch) Run(ctx context.Context, runs []Run) ([][]*sim.Result, error) {
 	results := make([][]*sim.Result, len(runs))

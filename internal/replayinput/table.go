@@ -55,7 +55,10 @@ type table struct {
 func openTable(r io.Reader, file string, headers [][]string, optional ...string) (*table, error) {
 	input := &io.LimitedReader{R: r, N: maxTableBytes + 1}
 	whole := bufio.NewReaderSize(input, filekind.HeadBytes)
-	head, _ := whole.Peek(filekind.HeadBytes) // fewer are no error
+	head, err := whole.Peek(filekind.HeadBytes)
+	if len(head) == 0 && err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	if err := refuse(head, file, headers); err != nil {
 		return nil, err
 	}

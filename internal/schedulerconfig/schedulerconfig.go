@@ -98,10 +98,16 @@ func worded(err error, data []byte) error {
 	_ = yaml.Unmarshal(data, &written) // what is malformed has another error
 	switch {
 	case written.APIVersion == "" || written.Kind == "":
-		if yamlErr := yaml.Unmarshal(data, &map[string]any{}); yamlErr != nil {
-			return fmt.Errorf("the file is no KubeSchedulerConfiguration: %w", decodeerror.Plain(yamlErr))
+		yamlErr := decodeerror.Plain(yaml.Unmarshal(data, &map[string]any{}))
+		switch {
+		case yamlErr != nil && filekind.Of(data).Kind == filekind.SchedulerConfiguration:
+			return yamlErr
+		case yamlErr != nil:
+			return fmt.Errorf("the file is no KubeSchedulerConfiguration: %w", yamlErr)
 		}
 		return errors.New("the file has no apiVersion or no kind; " + want)
+	case runtime.IsStrictDecodingError(err):
+		return errors.New(strings.TrimPrefix(err.Error(), "strict decoding error: "))
 	case runtime.IsNotRegisteredError(err):
 		return fmt.Errorf("%s %s is not read by this version of kube-scheduler; %s", written.APIVersion, written.Kind, want)
 	}
