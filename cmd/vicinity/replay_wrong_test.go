@@ -168,3 +168,19 @@ func TestReplayDamagedData(t *testing.T) {
 		t.Errorf("exit code %d, stderr %s; want that the link is refused", code, said)
 	}
 }
+
+// TestFlagValues: what a flag's value must be is said without the words of Go's parsers.
+func TestFlagValues(t *testing.T) {
+	for _, c := range []struct{ flag, want string }{
+		{"--price-per-gb=x", `--price-per-gb "x": must be a number such as 0.01; see vicinity replay --help`},
+		{"--seeds=many", `--seeds "many": must be a whole number; see`},
+		{"--first-seed=-1", `--first-seed "-1": must be a whole number that is not negative; see`},
+		{"--step=1", `--step "1": must be a duration such as 30s or 5m; see`},
+		{"--timing=perhaps", `--timing "perhaps": must be true or false; see`},
+	} {
+		code, _, said := invoke(t, "replay", "mesh:chain", c.flag)
+		if code != exitUsage || !strings.HasPrefix(said, "vicinity: "+c.want) {
+			t.Errorf("%s: exit code %d, %s; want %s", c.flag, code, said, c.want)
+		}
+	}
+}
