@@ -4,7 +4,6 @@
 package config
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/vicinity-sched/vicinity/internal/decodeerror"
@@ -68,14 +68,16 @@ func DecodeStrict(data []byte, into any) error {
 	if errs := check(nil, raw, reflect.TypeOf(into).Elem()); len(errs) > 0 {
 		return OneLine(errs)
 	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	return decoder.Decode(into)
+	strict, err := kjson.UnmarshalStrict(raw, into)
+	if err == nil {
+		err = errors.Join(strict...)
+	}
+	return decodeerror.Plain(err)
 }
 
-// check compares one JSON value with the type it is meant for. encoding/json
-// would do the same, but says neither where an unknown field stands nor which
-// field an UnmarshalJSON method refused.
+// check compares one JSON value with the type it is meant for, before it is decoded. The
+// decoder would do the same, but does not say which field an UnmarshalJSON method
+// refused, which fields there are, and more than one wrong value at a time.
 func check(path *field.Path, raw json.RawMessage, t reflect.Type) field.ErrorList {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
