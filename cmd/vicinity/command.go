@@ -1,10 +1,14 @@
 package main
 
 import (
-	"github.com/vicinity-sched/vicinity/internal/usage"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vicinity-sched/vicinity/internal/usage"
 )
 
 // newCommand returns the whole command line. binary is the name of the
@@ -38,10 +42,26 @@ the PATH. For completion there, link kubectl_complete-vicinity to it.`,
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage.Errorf("%w; see %s --help", err, cmd.CommandPath())
+		return usage.Errorf("%w; see %s --help", flagError(err), cmd.CommandPath())
 	})
 	cmd.AddCommand(graphCommand(s, now), recordCommand(s, now), replayCommand(s, now), versionCommand())
 	return cmd
+}
+
+// flagError says what the value of a flag must be, without the words of Go's parsers.
+func flagError(err error) error {
+	invalid := (*pflag.InvalidValueError)(nil)
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	want, known := map[string]string{
+		"int": "a whole number", "uint64": "a whole number that is not negative", "float64": "a number such as 0.01",
+		"duration": "a duration such as 30s or 5m", "bool": "true or false",
+	}[invalid.GetFlag().Value.Type()]
+	if !known {
+		return err
+	}
+	return fmt.Errorf("--%s %q: must be %s", invalid.GetFlag().Name, invalid.GetValue(), want)
 }
 
 func unknownVerb(cmd *cobra.Command, verb string) error {

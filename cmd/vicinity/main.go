@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
@@ -61,25 +63,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program the hard way
 	s := streams{out: os.Stdout, err: os.Stderr}
-	s.terminal = isTerminal(os.Stdout) && !isNull(os.Stdout)
-	if isTerminal(os.Stderr) {
+	s.terminal = term.IsTerminal(int(os.Stdout.Fd()))
+	if term.IsTerminal(int(os.Stderr.Fd())) {
 		s.progress = os.Stderr
 	}
 	os.Exit(run(ctx, os.Args, s, time.Now))
-}
-
-// isTerminal takes every character device for a terminal: what is written to
-// /dev/null hurts nobody.
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-// isNull reports whether f is /dev/null.
-func isNull(f *os.File) bool {
-	info, err := f.Stat()
-	null, nullErr := os.Stat(os.DevNull)
-	return err == nil && nullErr == nil && os.SameFile(info, null)
 }
 
 // run executes the command line args, whose first element is the name of the

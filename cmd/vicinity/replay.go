@@ -82,6 +82,9 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("seeds") {
+				o.AskedSeeds = o.Seeds
+			}
 			if err := o.choosePrice(cmd.Flags().Changed("price-per-gb")); err != nil {
 				return err
 			}

@@ -191,7 +191,7 @@ func TestReplayErrors(t *testing.T) {
 		"bad configuration":      {[]string{"mesh:chain", "--scheduler-config", config}, 1, "scheduler.yaml: "},
 		"two runs of a name":     {[]string{"mesh:chain", "--scheduler-config", "latency=" + config}, 1, "colour"},
 		"assignment, no name":    {[]string{"mesh:chain", "--assignment", edges}, 2, "NAME=FILE"},
-		"assignment, bad file":   {[]string{"mesh:chain", "--assignment", "a=" + bad}, 1, "bad.csv:1"},
+		"assignment, bad file":   {[]string{"mesh:chain", "--assignment", "a=" + bad}, 1, "bad.csv: the file is an edge list (CSV), not an assignment (CSV)"},
 		"assignment, no file":    {[]string{"mesh:chain", "--assignment", "a=" + filepath.Join(dir, "none.csv")}, 1, "none.csv"},
 		"a profile that is not":  {[]string{"mesh:chain", "--run", "default", "--profile", "x", "--scheduler-config", "mine=" + filepath.Join(dir, "good.yaml")}, 1, `no profile "x"`},
 		"not ByteDance's format": {[]string{cluster}, 1, "cluster.json"},

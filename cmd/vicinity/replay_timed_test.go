@@ -299,7 +299,7 @@ func TestReplayTimedErrors(t *testing.T) {
 		code int
 		want string
 	}{
-		"neither":                {[]string{empty}, 2, "empty is neither a recording nor a Prometheus data directory: it has no manifest.json"},
+		"neither":                {[]string{empty}, 2, "empty is neither a recording nor a Prometheus data directory: it is empty"},
 		"no such archive":        {[]string{none}, 1, "none.tar.zst: no such file"},
 		"no archive":             {[]string{garbage}, 1, "garbage.tar.zst: is no recording"},
 		"no objects":             {[]string{edges}, 2, "edges has no objects by the end of the warm-up; give the cluster with --cluster FILE"},

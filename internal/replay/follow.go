@@ -186,7 +186,7 @@ func (f *followed) warnings(result *kubesim.Followed) []string {
 	if result.Blind && len(f.pass.runs) > 0 {
 		all = append(all, "no traffic was observed in the warm-up: the first decisions know of none; give --warm-up a longer time")
 	}
-	return all
+	return append(all, result.Warnings()...)
 }
 
 // warmUpUntil returns when the warm-up ends: after half of the time unless

@@ -107,15 +107,6 @@ func (p *Plan) chooseOrder() error {
 	return nil
 }
 
-// notes says what was decided otherwise than asked for, and what was odd.
-func (p *Plan) notes() []string {
-	notes := slices.Clone(p.warnings)
-	if p.seeds < p.options.Seeds {
-		notes = append(notes, fmt.Sprintf("--order %s leaves nothing to chance: one replay of each run stands for the %d seeds", p.order, p.options.Seeds))
-	}
-	return notes
-}
-
 // builtIns are the runs that were asked for, or those that fit the input: the cost
 // profile where there is a price.
 func (p *Plan) builtIns() []string {
@@ -241,7 +232,7 @@ func (p *Plan) chooseColumns() {
 		}
 	}
 	for _, run := range p.runs {
-		if _, builtIn := slices.BinarySearch(slices.Sorted(slices.Values(kubesim.BuiltInNames())), run.Name); builtIn {
+		if slices.Contains(kubesim.BuiltInNames(), run.Name) {
 			continue
 		}
 		if args, err := run.Config.TrafficLocality(); err == nil && len(args) > 0 {

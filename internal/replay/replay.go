@@ -8,6 +8,7 @@ package replay
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
@@ -42,6 +43,8 @@ type Options struct {
 	Seeds     int
 	FirstSeed uint64
 	Parallel  int
+	// AskedSeeds is Seeds where somebody asked for that number; 0 for the default.
+	AskedSeeds int
 	// Baseline is the run that the others are compared with; empty: the recorded
 	// assignment, or else the first run.
 	Baseline string
@@ -165,7 +168,7 @@ func (p *Plan) Run(ctx context.Context) (*report.Report, error) {
 	}
 	d := report.Draft{
 		Input: first.input, Order: p.order.String(), Rollouts: p.options.Rollouts, Seeds: p.seeds, FirstSeed: p.options.FirstSeed,
-		Price: p.options.Price, Baseline: p.baseline, Runs: first.runs, Warnings: append(p.notes(), first.warnings...),
+		Price: p.options.Price, Baseline: p.baseline, Runs: first.runs, Warnings: slices.Concat(p.warnings, first.warnings, kubesim.Warnings(p.runs), kubesim.SeedsWarning(p.order, p.options.AskedSeeds)),
 		Today: p.today, Vicinity: p.vicinity, Settable: first.services.settable, Excepted: first.services.excepted,
 	}
 	assuming, ok := p.assuming(today)

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim/meshes"
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
@@ -39,7 +40,7 @@ func loadStill(input, cluster string) (*still, error) {
 	case !generated && isEdges && cluster == "":
 		return nil, usage.Errorf("an edge list needs the cluster too: --cluster FILE, see vicinity replay --help")
 	case (generated || !isEdges) && cluster != "":
-		return nil, usage.Errorf("--cluster goes with an edge list (.csv), not with %s", input)
+		return nil, usage.Errorf("--cluster goes with an edge list (.csv), not with %s", filekind.Describe(input))
 	case generated:
 		return generatedInput(input, mesh)
 	case isEdges:
@@ -128,7 +129,7 @@ func edgesInput(edges, cluster string) (*still, error) {
 	if err := replayable.Cluster.Validate(); err != nil {
 		return nil, fmt.Errorf("%s and %s: %w", edges, cluster, err)
 	}
-	in.replayable = replayable
+	in.replayable, in.warnings = replayable, append(in.warnings, replayinput.UnknownNames(replayable.Cluster.Edges, replayable.Cluster)...)
 	return in, nil
 }
 

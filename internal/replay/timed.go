@@ -19,6 +19,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/promdata"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
+	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/report"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	"github.com/vicinity-sched/vicinity/plugins/config"
@@ -58,7 +59,7 @@ func openTimed(ctx context.Context, input string, o Options) (*timed, error) {
 	case info.IsDir() && promdata.Is(input):
 		return reopened(ctx, func(context.Context) (*timed, error) { return openData(input, o) })
 	case info.IsDir():
-		return nil, usage.Errorf("%s is neither a recording nor a Prometheus data directory: it has no %s, no block and no wal", input, recording.ManifestName)
+		return nil, usage.Errorf("%w", replayinput.NoInput(input))
 	}
 	return nil, o.onlyTimed(input)
 }
@@ -230,7 +231,7 @@ func openData(path string, o Options) (*timed, error) {
 		cluster: objects, graph: telemetrysetup.GraphOptions(cfg), close: data.Close,
 		warnings: func() []string {
 			_, found := leftOutOfData(steps.Account())
-			return slices.Concat(odd, notes, found)
+			return slices.Concat(odd, notes, data.Warnings(), found)
 		},
 		leftOut: func() []report.LeftOut {
 			all, _ := leftOutOfData(steps.Account())

@@ -105,7 +105,7 @@ func (h *History) Begin(o *objects.Objects, at time.Time) (Happened, error) {
 	h.at = at
 	for _, object := range o.All(func(*objects.Kind) bool { return true }) {
 		meta, _ := object.(metav1.Object) // all kinds of objects have it
-		h.where = fmt.Sprintf("%T %s", object, kube.FullName(meta.GetNamespace(), meta.GetName()))
+		h.where = fmt.Sprintf("%s %s", h.table.KindOf(object).Kind, kube.FullName(meta.GetNamespace(), meta.GetName()))
 		if err := h.take(object, recording.Added); err != nil {
 			return Happened{}, fmt.Errorf("%s: %w", h.where, err)
 		}

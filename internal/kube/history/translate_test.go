@@ -233,7 +233,7 @@ func TestClusterErrors(t *testing.T) {
 		return fmt.Sprintf("---\n{apiVersion: v1, kind: Node, metadata: {name: %s}, status: {allocatable: {%s}}}\n", name, allocatable)
 	}
 	cases := map[string]struct{ input, want string }{
-		"no nodes":               {"---" + kubetest.Pod("web-1", "", "n1", ""), "the objects make no cluster: the cluster has no nodes"},
+		"no nodes":               {kubetest.Pod("web-1", "", "n1", ""), "the objects make no cluster: the cluster has no nodes"},
 		"node that owes":         {node("n1", "cpu: -1, memory: 1Gi, pods: 10"), "node n1: allocatable cpu -1: no such amount"},
 		"node beyond all bounds": {node("n1", "cpu: 1, memory: 1e30, pods: 10"), "node n1: allocatable memory 1e+30: no such amount"},
 		"node with many pods":    {node("n1", "cpu: 1, memory: 1Gi, pods: 2147483648"), "node n1: allocatable pods 2147483648: no such amount"},
@@ -284,12 +284,12 @@ func TestClusterOrder(t *testing.T) {
 	input := strings.Split(kubetest.TwoNodes+kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 2")+kubetest.Object("apps/v1", "StatefulSet", "a", "")+
 		kubetest.Object("v1", "Service", "b", "selector: {app: a}")+kubetest.Object("v1", "Service", "a", "selector: {app: a}")+
 		kubetest.Pod("db-1", "StatefulSet/db", "n2", "app: db")+kubetest.Pod("db-0", "StatefulSet/db", "n1", "app: db")+kubetest.Pod("a-0", "StatefulSet/a", "n1", "app: a"), "---")
-	first, _, err := translate(t, "---"+strings.Join(input, "---"))
+	first, _, err := translate(t, "---\n"+strings.Join(input, "---"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	slices.Reverse(input)
-	second, _, err := translate(t, "---"+strings.Join(input, "---"))
+	second, _, err := translate(t, "---\n"+strings.Join(input, "---"))
 	if err != nil {
 		t.Fatal(err)
 	}
