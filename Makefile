@@ -172,7 +172,7 @@ bench-scheduler: ## Measure the plugin in Kubernetes' scheduler_perf: about 25 m
 
 .PHONY: fidelity
 fidelity: ## Compare 10,000 decisions of the running scheduler with what replay says (DECISIONS=10000).
-	VICINITY_FIDELITY_DECISIONS=$(DECISIONS) go test -v -count=1 -timeout 60m -run 'TestIntegration/fidelity' ./test/integration
+	VICINITY_FIDELITY_DECISIONS=$(DECISIONS) go test -v -count=1 -timeout 60m -run '^TestFidelity$$' ./test/integration
 
 .PHONY: clean
 clean: ## Remove what was built.
