@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -146,6 +147,10 @@ func TestDesiredStatesSayWhatChanged(t *testing.T) {
 
 // TestDesiredStatesFollowInformers starts informers over a fake API server.
 func TestDesiredStatesFollowInformers(t *testing.T) {
+	synctest.Test(t, desiredStatesFollowInformers)
+}
+
+func desiredStatesFollowInformers(t *testing.T) {
 	rs := templated(replicaSet("web-6f7d9", new(int32(2)), "2"), "new", 1)
 	client := fake.NewClientset(rs, statefulSet("db", new(int32(3))))
 	factory := informers.NewSharedInformerFactory(client, 0)
@@ -155,25 +160,23 @@ func TestDesiredStatesFollowInformers(t *testing.T) {
 		t.Fatal(err)
 	}
 	factory.Start(t.Context().Done())
+	t.Cleanup(factory.Shutdown)
 	factory.WaitForCacheSync(t.Context().Done())
 	web := flowgraph.WorkloadID{Namespace: "shop", Name: "web"}
-	wait := func(what string, pods int32) {
+	check := func(what string, pods int32) {
 		t.Helper()
-		for range 1000 {
-			if d.Of(web).Pods == pods && d.Of(flowgraph.WorkloadID{Namespace: "shop", Name: "db"}).Pods == 3 {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
+		synctest.Wait() // until the informers have delivered everything
+		if web, db := d.Of(web).Pods, d.Of(flowgraph.WorkloadID{Namespace: "shop", Name: "db"}).Pods; web != pods || db != 3 {
+			t.Fatalf("%s: %d pods of web and %d of db are wanted, want %d and 3", what, web, db, pods)
 		}
-		t.Fatalf("%s: %d pods of web are wanted, want %d", what, d.Of(web).Pods, pods)
 	}
-	wait("at first", 2)
+	check("at first", 2)
 	if _, err := client.AppsV1().ReplicaSets("shop").Update(t.Context(), annotated(rs.DeepCopy(), DesiredReplicasAnnotation, "4"), metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	wait("scaled", 4)
+	check("scaled", 4)
 	if err := client.AppsV1().ReplicaSets("shop").Delete(t.Context(), rs.Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	wait("deleted", 0)
+	check("deleted", 0)
 }

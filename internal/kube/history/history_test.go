@@ -349,10 +349,10 @@ func randomObject(rng *rand.Rand) (key, text string) {
 func FuzzHistory(f *testing.F) {
 	f.Add([]byte(recordedPodText("web", "web-1-a", "n0", "")), []byte(recordedNodeText("n0", "a", "4")))
 	f.Add([]byte(serviceText("web", "PreferSameZone")), []byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}}`))
-	f.Fuzz(func(_ *testing.T, a, b []byte) {
+	f.Fuzz(func(t *testing.T, a, b []byte) {
 		h, err := New(nil)
 		if err != nil {
-			panic(err)
+			t.Fatal(err)
 		}
 		for i, text := range [][]byte{a, b, a} {
 			kind := []recording.ChangeType{recording.Added, recording.Modified, recording.Deleted}[i]
