@@ -277,6 +277,33 @@ func TestCollect(t *testing.T) {
 				source shop/web -> shop/api via api: istio_response_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:600 count:4 buckets:[1 2 1]}}x20`,
 			wantFlows: []string{"shop/web -> shop/api 10 20 0"},
 		},
+		"some proxies have native histograms and others classic ones": {
+			series: `
+				source      shop/web -> shop/api via api: istio_request_bytes_sum{pod="web-1"} 0+300x20
+				source      shop/web -> shop/api via api: istio_request_bytes{pod="web-2"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:600 count:4 buckets:[1 2 1]}}x20
+				source      shop/web -> shop/db  via db:  istio_request_bytes{pod="web-2"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:90 count:4 buckets:[1 2 1]}}x20
+				destination shop/web -> shop/api via api: istio_response_bytes_sum{pod="api-1"} 0+60x20
+				source      shop/web -> shop/api via api: istio_response_bytes{pod="web-1"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:120 count:4 buckets:[1 2 1]}}x20`,
+			wantFlows: []string{"shop/web -> shop/api 30 4 0", "shop/web -> shop/db 3 0 0"},
+		},
+		"a proxy that is scraped as both beside one that is not": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes_sum{pod="web-1"} 0+300x20
+				source shop/web -> shop/api via api: istio_request_bytes{pod="web-1"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20
+				source shop/web -> shop/api via api: istio_request_bytes{pod="web-2"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:600 count:4 buckets:[1 2 1]}}x20`,
+			wantFlows: []string{"shop/web -> shop/api 30 0 0"},
+		},
+		"a proxy that is gone and was scraped as both": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes_sum 0+300x15 stale
+				source shop/web -> shop/api via api: istio_request_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x15 stale`,
+			wantFlows: []string{"shop/web -> shop/api 5.5 0 0"},
+		},
+		"a proxy that is gone and was scraped as native": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x15 stale`,
+			wantFlows: []string{"shop/web -> shop/api 5.5 0 0"},
+		},
 		"a native histogram is not a rate": {
 			series: `
 				source shop/web -> shop/api via api: istio_request_bytes_sum {{schema:0 sum:5 count:4 buckets:[1 2 1]}}+{{schema:0 sum:5 count:4 buckets:[1 2 1]}}x20`,
@@ -359,6 +386,41 @@ func TestNoTrafficIsObserved(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNativeHistogramsAreAskedForWhereTheyExist has a server that knows classic
+// histograms only, and no function for others.
+func TestNativeHistogramsAreAskedForWhereTheyExist(t *testing.T) {
+	cases := map[string]struct{ series, want string }{
+		"classic ones": {"source shop/web -> shop/api via api: istio_request_bytes_sum 0+300x20", "shop/web -> shop/api 10 0 0"},
+		"none":         {"source shop/web -> shop/api via api: istio_requests_total 0+30x20", "shop/web -> shop/api 0 0 1"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			source, err := NewSidecar(Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			q := classic{promtest.New(t, fixture(t, tc.series))}
+			got, err := source.Collect(context.Background(), q, time.Unix(600, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{tc.want}, flowLines(got.Flows)); diff != "" {
+				t.Errorf("flows (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// classic is a server that does not know functions of native histograms.
+type classic struct{ telemetry.Querier }
+
+func (c classic) Query(ctx context.Context, query string, at time.Time, yield func(telemetry.Series) error) error {
+	if strings.Contains(query, "histogram_") {
+		return errors.New("unknown function")
+	}
+	return c.Querier.Query(ctx, query, at, yield)
 }
 
 func TestCollectFailsAsAWhole(t *testing.T) {
