@@ -296,7 +296,7 @@ func TestInterrupt(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	if want := eraseLine + "asking Prometheus for request-bytes (1/5)..." + eraseLine; progress.String() != want {
+	if want := eraseLine + "asking Prometheus for request-bytes-native (1/7)..." + eraseLine; progress.String() != want {
 		t.Errorf("progress = %q, want %q", &progress, want)
 	}
 }

@@ -62,8 +62,8 @@ type Query struct {
 type Source interface {
 	// Name is unique among the sources of a Manager.
 	Name() string
-	// Queries returns the queries that Collect runs, the same ones every time. Where
-	// the metrics have another form it may run others instead, or beside them.
+	// Queries returns the queries that Collect runs, the same ones every time. Their
+	// answers may lead it to others.
 	Queries() []Query
 	// Collect runs the queries at the given time. Its error means that nothing
 	// of the observation may be used.

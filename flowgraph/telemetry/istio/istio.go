@@ -148,7 +148,7 @@ func NewSidecar(o Options) (*Sidecar, error) {
 		s.queries = append(s.queries, telemetry.Query{Name: m.query, PromQL: fmt.Sprintf("sum by (%s) (%s)", grouping, rate)})
 		if m.native != "" && !o.Recorded { // the rules have both
 			s.native[m.query] = nativeQueries{
-				exists: telemetry.Query{Name: m.query + "-native-exists", PromQL: fmt.Sprintf(
+				exists: telemetry.Query{Name: m.query + "-native", PromQL: fmt.Sprintf(
 					"count(last_over_time(%s{%s}[%ds]))", m.native, matchers, o.Window/time.Second)},
 				both: telemetry.Query{Name: m.query, PromQL: fmt.Sprintf(
 					"sum by (%s) (%s or histogram_sum(rate(%s{%s}[%ds])))", grouping, rate, m.native, matchers, o.Window/time.Second)},
@@ -179,8 +179,17 @@ func RecordedName(metric string, window time.Duration) string {
 // Name returns the name of the source.
 func (s *Sidecar) Name() string { return s.name }
 
-// Queries returns one query for each metric.
-func (s *Sidecar) Queries() []telemetry.Query { return slices.Clone(s.queries) }
+// Queries returns one query for each metric, and those that ask whether there are native
+// histograms.
+func (s *Sidecar) Queries() []telemetry.Query {
+	all := slices.Clone(s.queries)
+	for _, q := range s.queries {
+		if native, ok := s.native[q.Name]; ok {
+			all = append(all, native.exists)
+		}
+	}
+	return all
+}
 
 // Collect runs the queries at the given time and returns the flows between
 // workloads. For each pair and each rate it takes the larger of what the two

@@ -130,7 +130,7 @@ func TestShippedRulesAreTheQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want, got []string
-	for i, q := range source.Queries() {
+	for i, q := range source.queries {
 		if native, ok := source.native[q.Name]; ok {
 			q = native.both // a rule cannot ask first whether there are any
 		}

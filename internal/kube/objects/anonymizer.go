@@ -33,7 +33,7 @@ func NewAnonymizer(key []byte) *Anonymizer {
 	return &Anonymizer{key: slices.Clone(key), table: NewTable()}
 }
 
-// Object returns a renamed copy of what Recorded has returned.
+// Object returns a renamed copy of an object that has been recorded or read.
 func (a *Anonymizer) Object(object runtime.Object) (runtime.Object, error) {
 	k := a.table.KindOf(object)
 	if k == nil {

@@ -58,7 +58,7 @@ func (e typed[T, P]) kind() Kind {
 	}
 	k := Kind{
 		GroupVersionKind: gvk, Required: e.required, DecidesRouting: e.decidesRouting,
-		resource: e.resource, clusterScoped: e.clusterScoped, types: []reflect.Type{of},
+		resource: e.resource, clusterScoped: e.clusterScoped, of: of,
 		keep: func(object runtime.Object) runtime.Object { return keep(object.(P)) },
 		convert: func(u *unstructured.Unstructured) (runtime.Object, error) {
 			object := P(new(T))

@@ -41,7 +41,7 @@ func TestLocalityShares(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			routes := among(t, service(t, "web", ""), rule(t, "shop", "web", 1, locally("{distribute: "+c.distribute+"}")))
-			if got := routes.Of(web(), "shop").Routing; got != c.want {
+			if got := routes.ByCaller(web()).From("shop").Routing; got != c.want {
 				t.Errorf("calls are divided by %v, want %v", got, c.want)
 			}
 		})
