@@ -263,6 +263,50 @@ func TestCollect(t *testing.T) {
 				destination unknown -> shop/api via api: istio_tcp_sent_bytes_total 0+300x20`,
 			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 2, BytesPerSecond: 20}},
 		},
+		"each end calls the service otherwise": {
+			series: `
+				source      shop/web -> shop/api via alias: istio_tcp_sent_bytes_total 0+300x20
+				destination shop/web -> shop/api via api:   istio_tcp_sent_bytes_total 0+300x20`,
+			wantFlows: []string{"shop/web -> shop/api 0 10 0"},
+		},
+		"the server does not know the client, which knows it by an alias": {
+			series: `
+				source      shop/web -> shop/api via alias: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown  -> shop/api via api:   istio_tcp_sent_bytes_total 0+300x20`,
+			wantFlows:   []string{"shop/web -> shop/api 0 10 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 1}},
+		},
+		"the client does not know the server behind an ExternalName, which knows it": {
+			series: `
+				source      shop/web -> unknown  via api.example.com: istio_request_bytes_sum 0+300x20
+				destination shop/web -> shop/api via api:             istio_request_bytes_sum 0+300x20`,
+			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 1}},
+		},
+		"the server has further clients that nobody knows": {
+			series: `
+				source      shop/web -> shop/api via alias: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown  -> shop/api via api:   istio_tcp_sent_bytes_total 0+900x20
+				destination unknown  -> shop/db  via db:    istio_tcp_sent_bytes_total 0+600x20`,
+			wantFlows:   []string{"shop/web -> shop/api 0 10 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 2, BytesPerSecond: 40}},
+		},
+		"both ends know each other: what else they do is something else": {
+			series: `
+				source      shop/web -> shop/api via api: istio_tcp_sent_bytes_total 0+330x20
+				destination shop/web -> shop/api via api: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown  -> shop/api via api: istio_tcp_sent_bytes_total 0+60x20`,
+			wantFlows:   []string{"shop/web -> shop/api 0 11 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 1, BytesPerSecond: 2}},
+		},
+		"a waypoint between them": {
+			series: `
+				source      shop/web -> shop/waypoint via api: istio_tcp_sent_bytes_total 0+300x20
+				destination shop/web -> shop/waypoint via waypoint: istio_tcp_sent_bytes_total 0+300x20
+				source      shop/waypoint -> shop/api via api: istio_tcp_sent_bytes_total 0+300x20
+				destination shop/waypoint -> shop/api via api: istio_tcp_sent_bytes_total 0+300x20`,
+			wantFlows: []string{"shop/waypoint -> shop/api 0 10 0", "shop/web -> shop/waypoint 0 10 0"},
+		},
 		"native histograms, where there are no others": {
 			series: `
 				source shop/web -> shop/api via api: istio_request_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20
