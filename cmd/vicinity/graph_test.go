@@ -291,7 +291,7 @@ func TestInterrupt(t *testing.T) {
 	if code != exitInterrupted || out.Len() > 0 || errs.Len() > 0 {
 		t.Errorf("exit code %d, stdout %q, stderr %q, want %d and nothing", code, &out, &errs, exitInterrupted)
 	}
-	if want := eraseLine + "asking Prometheus for request-bytes (1/5)..." + eraseLine; progress.String() != want {
+	if want := eraseLine + "asking Prometheus for request-bytes-native (1/7)..." + eraseLine; progress.String() != want {
 		t.Errorf("progress = %q, want %q", &progress, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -249,6 +250,9 @@ func (o *replayOptions) replay(ctx context.Context, in *replay.Input) (*report.R
 	plan, err := in.Plan(o.Options)
 	if err != nil {
 		return nil, err
+	}
+	if names := plan.Names(); o.of != "" && !slices.Contains(names, o.of) {
+		return nil, usage.Errorf("--write-assignment: there is no run %q; there are %s", o.of, strings.Join(names, ", "))
 	}
 	return plan.Run(ctx)
 }

@@ -62,7 +62,7 @@ func clusterFile(t *testing.T, path string, o recordingtest.Options) string {
 // TestReplayOldRecording replays a recording that an older vicinity made. Its rules keep
 // calls in their zones: there is no advice to let Services do so.
 func TestReplayOldRecording(t *testing.T) {
-	out := succeed(t, "replay", "--run", "latency", "--warm-up", "1m", filepath.Join("..", "..", "internal", "kube", "history", "testdata", "without-subsets-and-ports"))
+	out := succeed(t, "replay", "--run", "latency", "--warm-up", "1m", "-v", filepath.Join("..", "..", "internal", "kube", "history", "testdata", "without-subsets-and-ports"))
 	for _, want := range []string{"4 nodes, 3 workloads, 5 pods, 2 edges, 23.8 KiB/s", "UNSCHEDULABLE"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
@@ -147,7 +147,7 @@ func TestReplayRecording(t *testing.T) {
 	var names []string
 	for _, run := range got.Runs {
 		names = append(names, run.Name)
-		if len(run.Timeline) != 40 || run.Replayed == (run.Name == replay.RecordedRun) {
+		if len(run.Timeline) != 40 || run.Replayed == strings.HasPrefix(run.Name, replay.RecordedRun) {
 			t.Errorf("%s: replayed %v, a timeline of %d moments", run.Name, run.Replayed, len(run.Timeline))
 		}
 		// The mean of the moments after the warm-up is what the summary says.
@@ -158,11 +158,15 @@ func TestReplayRecording(t *testing.T) {
 		if want := run.Summary.Node.Configured.CrossingBytesPerSecond.Mean; math.Abs(crossing-want) > 1e-6*want || math.Abs(all-got.Input.BytesPerSecond) > 1e-6*all {
 			t.Errorf("%s: the moments have %v of %v bytes/s, the summary %v of %v", run.Name, crossing, all, want, got.Input.BytesPerSecond)
 		}
-		if warm := run.Timeline[9]; warm != got.Runs[0].Timeline[9] || warm.Pods == 0 || warm.Nodes == 0 {
-			t.Errorf("%s: in the warm-up %+v, recorded %+v", run.Name, warm, got.Runs[0].Timeline[9])
+		like := got.Runs[0]
+		if strings.HasSuffix(run.Name, "+routing") {
+			like = got.Runs[5] // recorded, with the same routing
+		}
+		if warm := run.Timeline[9]; warm != like.Timeline[9] || warm.Pods == 0 || warm.Nodes == 0 {
+			t.Errorf("%s: in the warm-up %+v, recorded %+v", run.Name, warm, like.Timeline[9])
 		}
 	}
-	if want := []string{"recorded", "default", "netmarks", "latency", "recorded+routing", "latency+routing"}; !slices.Equal(names, want) || len(got.RoutingAdvice) == 0 {
+	if want := []string{"recorded", "default", "netmarks", "latency", "cost", "recorded+routing", "cost+routing"}; !slices.Equal(names, want) || len(got.RoutingAdvice) == 0 {
 		t.Errorf("runs %v with %d pieces of advice", names, len(got.RoutingAdvice))
 	}
 	if latency := got.Runs[3]; latency.Summary.Node.Uniform.LocalShare.Mean <= got.Runs[0].Summary.Node.Uniform.LocalShare.Mean {
@@ -234,9 +238,13 @@ func TestReplayRoutesOfRecording(t *testing.T) {
 		plain, _ := replayTimed(t, "--run", "recorded", path)
 		for _, route := range []string{"all=PreferSameNode", "shop/w1=PreferSameNode"} {
 			got, _ := replayTimed(t, "--run", "recorded", path, "--route", route)
-			if len(got.Assumed) != 1 || got.Runs[0].Summary.Node.Configured.LocalShare.Mean <= plain.Runs[0].Summary.Node.Configured.LocalShare.Mean ||
-				got.Runs[0].Summary.Node.Uniform != plain.Runs[0].Summary.Node.Uniform {
-				t.Errorf("%s: %s: %+v, without %+v", name, route, got.Runs[0].Summary.Node, plain.Runs[0].Summary.Node)
+			today, assumed := got.Runs[0], got.Runs[1]
+			if today.Name != "recorded" || today.Summary.Node != plain.Runs[0].Summary.Node {
+				t.Errorf("%s: %s: today is %+v, without it %+v", name, route, today.Summary.Node, plain.Runs[0].Summary.Node)
+			}
+			if len(got.Assumed) != 1 || assumed.Summary.Node.Configured.LocalShare.Mean <= today.Summary.Node.Configured.LocalShare.Mean ||
+				assumed.Summary.Node.Uniform != today.Summary.Node.Uniform {
+				t.Errorf("%s: %s: %+v, without %+v", name, route, assumed.Summary.Node, today.Summary.Node)
 			}
 		}
 	}
@@ -301,7 +309,7 @@ func TestReplayTimedErrors(t *testing.T) {
 	}{
 		"neither":                {[]string{empty}, 2, "empty is neither a recording nor a Prometheus data directory: it is empty"},
 		"no such archive":        {[]string{none}, 1, "none.tar.zst: no such file"},
-		"no archive":             {[]string{garbage}, 1, "garbage.tar.zst: is no recording"},
+		"no archive":             {[]string{garbage}, 1, "garbage.tar.zst: the file is no recording"},
 		"no objects":             {[]string{edges}, 2, "edges has no objects by the end of the warm-up; give the cluster with --cluster FILE"},
 		"objects twice":          {[]string{shop, "--cluster", cluster}, 1, ".jsonl:2: the recording has objects itself; leave out --cluster"},
 		"a broken object":        {[]string{broken}, 1, ".jsonl:2: kind is no text"},

@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
@@ -27,6 +28,24 @@ func templated(rs *appsv1.ReplicaSet, image string, day int) *appsv1.ReplicaSet 
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Image: image}}},
 	}
 	return rs
+}
+
+// TestRecreatedController: an informer that missed the deletion of a controller says of the
+// one that has its name now that it has changed.
+func TestRecreatedController(t *testing.T) {
+	made := func(uid types.UID, image string, day int) *appsv1.ReplicaSet {
+		rs := templated(replicaSet("web-6f7d9", new(int32(2)), "2"), image, day)
+		rs.UID, rs.Generation = uid, 1
+		return rs
+	}
+	var d DesiredStates
+	d.Put(made("old", "old", 1))
+	d.Put(made("new", "new", 3))
+	d.Put(templated(replicaSet("web-5b8c4", new(int32(5)), "5"), "other", 2))
+	got := d.Of(flowgraph.WorkloadID{Namespace: "shop", Name: "web"})
+	if got.Pods != 2 || got.Pod.Spec.Containers[0].Image != "new" {
+		t.Errorf("%d pods of %s are wanted, want 2 of the new controller, which is the youngest", got.Pods, got.Pod.Spec.Containers[0].Image)
+	}
 }
 
 func TestDesiredStates(t *testing.T) {

@@ -81,6 +81,23 @@ func (in *Input) Plan(o Options) (*Plan, error) {
 	return p, p.learnScale()
 }
 
+// Names are the names of all runs that the report will have, unless no Service of the
+// input can be routed otherwise.
+func (p *Plan) Names() []string {
+	today := pass{given: p.given, runs: p.runs}
+	assuming, _ := p.assuming(today)
+	var names []string
+	for _, ps := range []pass{today, assuming} {
+		for _, g := range ps.given {
+			names = append(names, g.name)
+		}
+		for _, run := range ps.runs {
+			names = append(names, run.Name)
+		}
+	}
+	return names
+}
+
 // chooseOrder takes the order that was asked for, or the one that fits the input.
 func (p *Plan) chooseOrder() error {
 	p.order = sim.Random
@@ -235,7 +252,7 @@ func (p *Plan) chooseColumns() {
 		if slices.Contains(kubesim.BuiltInNames(), run.Name) {
 			continue
 		}
-		if args, err := run.Config.TrafficLocality(); err == nil && len(args) > 0 {
+		if run.Config.Scores() {
 			p.vicinity = run.Name
 			return
 		}

@@ -125,7 +125,7 @@ func (in *Input) Close() error {
 // tools to look at. Only a cluster at one moment can be written.
 func (in *Input) Write(dir string, routes []string) error {
 	if in.timed != nil {
-		return usage.Errorf("--write: %s is a recording over time; only a cluster at one moment can be written", in.name)
+		return usage.Errorf("--write does not go with %s, which goes on over time; only a cluster at one moment can be written", in.name)
 	}
 	changed, err := in.still.assuming(routes)
 	if err != nil {

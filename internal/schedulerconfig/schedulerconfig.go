@@ -217,6 +217,21 @@ func runs(point schedulerv1.PluginSet, everywhere bool) bool {
 	return names(point.Enabled) || everywhere && !disabled
 }
 
+// Scores reports whether TrafficLocality has a say in any of the profiles.
+func (c *Config) Scores() bool {
+	for _, profile := range c.Scheduler.Profiles {
+		if profile.Plugins == nil || c.off[profile.SchedulerName] {
+			continue
+		}
+		for _, set := range [][]config.Plugin{profile.Plugins.MultiPoint.Enabled, profile.Plugins.Score.Enabled} {
+			if slices.ContainsFunc(set, func(p config.Plugin) bool { return p.Name == trafficlocality.Name }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // names reports whether TrafficLocality is one of the plugins.
 func names(plugins []schedulerv1.Plugin) bool {
 	return slices.ContainsFunc(plugins, func(p schedulerv1.Plugin) bool { return p.Name == trafficlocality.Name })

@@ -276,7 +276,7 @@ func (p *prediction) predict(t *testing.T) map[locality.Level]float64 {
 	eventually(t, "the plugin's routing is that of replay", func() error {
 		var errs []error
 		for i, w := range c.Workloads {
-			live := p.live.Of(replayable.Templates[i], p.namespace)
+			live := p.live.ByCaller(replayable.Templates[i]).From(p.namespace)
 			errs = append(errs, want("the routing of "+w.ID.Name, live.Routing, w.RouteFrom(p.namespace).Routing))
 		}
 		return errors.Join(errs...)
