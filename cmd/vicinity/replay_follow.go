@@ -17,6 +17,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
+	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/replayreport"
 )
 
@@ -197,7 +198,7 @@ func (f *followed) report(result *kubesim.Followed, seeds int) (*replayreport.Re
 	for i, run := range f.plan.replayed {
 		add(run.Name, run.From, true, result.Runs[i]...)
 	}
-	r.Warnings = slices.Concat(in.warnings, kubesim.Warnings(f.plan.replayed), result.Warnings(), kubesim.SeedsWarning(f.order, f.o.askedSeeds))
+	r.Warnings = slices.Concat(in.warnings, replayinput.UnknownNames(result.Mean, universe), kubesim.Warnings(f.plan.replayed), result.Warnings(), kubesim.SeedsWarning(f.order, f.o.askedSeeds))
 	settable, excepted, err := in.settable()
 	if err != nil {
 		return nil, err

@@ -300,7 +300,7 @@ func TestReplayTimedErrors(t *testing.T) {
 	}{
 		"neither":                {[]string{empty}, 2, "empty is neither a recording nor a Prometheus data directory: it is empty"},
 		"no such archive":        {[]string{none}, 1, "none.tar.zst: no such file"},
-		"no archive":             {[]string{garbage}, 1, "garbage.tar.zst: is no recording"},
+		"no archive":             {[]string{garbage}, 1, "garbage.tar.zst: the file is no recording"},
 		"no objects":             {[]string{edges}, 2, "edges has no objects by the end of the warm-up; give the cluster with --cluster FILE"},
 		"objects twice":          {[]string{shop, "--cluster", cluster}, 1, ".jsonl:2: the recording has objects itself; leave out --cluster"},
 		"a broken object":        {[]string{broken}, 1, ".jsonl:2: kind is no text"},
