@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
+	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/report"
 	"github.com/vicinity-sched/vicinity/internal/show"
 	"github.com/vicinity-sched/vicinity/internal/usage"
@@ -186,7 +188,7 @@ func (f *followed) warnings(result *kubesim.Followed) []string {
 	if result.Blind && len(f.pass.runs) > 0 {
 		all = append(all, "no traffic was observed in the warm-up: the first decisions know of none; give --warm-up a longer time")
 	}
-	return append(all, result.Warnings()...)
+	return slices.Concat(all, replayinput.UnknownNames(result.Mean, f.history.Replayable().Cluster), result.Warnings())
 }
 
 // warmUpUntil returns when the warm-up ends: after half of the time unless

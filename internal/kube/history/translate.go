@@ -2,6 +2,7 @@ package history
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -44,8 +45,12 @@ func Translate(o *objects.Objects) (*Replayable, []objects.Warning, error) {
 	if t.routes, err = stores.Routes(); err != nil {
 		return nil, nil, err
 	}
+	nodes := objects.Of[*corev1.Node](o)
+	if len(nodes) == 0 {
+		return nil, nil, errors.New("there is no node among the objects; get nodes too: kubectl get nodes,pods,deployments,replicasets,statefulsets,daemonsets,services,namespaces -A -o json")
+	}
 	t.controllers = newControllers(t.table, o, stores)
-	if err := t.nodes(objects.Of[*corev1.Node](o)); err != nil {
+	if err := t.nodes(nodes); err != nil {
 		return nil, nil, err
 	}
 	found := t.group(objects.Of[*corev1.Pod](o))

@@ -233,7 +233,7 @@ func TestClusterErrors(t *testing.T) {
 		return fmt.Sprintf("---\n{apiVersion: v1, kind: Node, metadata: {name: %s}, status: {allocatable: {%s}}}\n", name, allocatable)
 	}
 	cases := map[string]struct{ input, want string }{
-		"no nodes":               {kubetest.Pod("web-1", "", "n1", ""), "the objects make no cluster: the cluster has no nodes"},
+		"no nodes":               {kubetest.Pod("web-1", "", "n1", ""), "there is no node among the objects; get nodes too: kubectl get nodes,pods,"},
 		"node that owes":         {node("n1", "cpu: -1, memory: 1Gi, pods: 10"), "node n1: allocatable cpu -1: no such amount"},
 		"node beyond all bounds": {node("n1", "cpu: 1, memory: 1e30, pods: 10"), "node n1: allocatable memory 1e+30: no such amount"},
 		"node with many pods":    {node("n1", "cpu: 1, memory: 1Gi, pods: 2147483648"), "node n1: allocatable pods 2147483648: no such amount"},
