@@ -43,7 +43,6 @@ type Board struct {
 	watched bool    // somebody takes what follows
 	laid    bool    // an overlay is on the Board, which is not noted
 	touched []int32 // workloads whose pods, or wishes, have changed
-	altered bool    // a node has
 	gone    []int32 // nodes
 }
 
@@ -92,7 +91,6 @@ func (b *Board) AddNode(at Node) int32 {
 	b.nodes[n].name = at.Node
 	b.where[0][n] = n
 	b.MoveNode(n, at)
-	b.altered = true
 	return n
 }
 
@@ -147,7 +145,6 @@ func (b *Board) RemoveNode(n int32) {
 	b.where[0][n] = Absent
 	b.nodes[n] = boardNode{stacks: b.nodes[n].stacks[:0], changes: b.nodes[n].changes + 1}
 	b.free = append(b.free, n)
-	b.altered = true
 	if b.watched {
 		b.gone = append(b.gone, n)
 	}
@@ -160,8 +157,12 @@ func (b *Board) SetRoom(n int32, free, all Room) { b.nodes[n].free, b.nodes[n].a
 // 0 when that is unknown.
 func (b *Board) SetBandwidth(n int32, bandwidth float64) { b.nodes[n].bandwidth = bandwidth }
 
-// AlterNodes says that nodes may admit other pods than before, or more of them.
-func (b *Board) AlterNodes() { b.altered = true }
+// AlterNode says that a node may admit other pods than before, or more of them.
+func (b *Board) AlterNode(n int32) {
+	for _, s := range b.nodes[n].stacks {
+		b.touch(s.workload)
+	}
+}
 
 // Len is one more than the highest number of a node that was ever in use.
 func (b *Board) Len() int { return len(b.nodes) }

@@ -95,7 +95,7 @@ func (e *Engine) Options() Options { return e.options }
 func (e *Engine) Reserves(snap *flowgraph.Snapshot) bool {
 	p := &e.promises
 	return e.options.ReserveRoom &&
-		(p.made > 0 || len(p.queue) > 0 || len(e.board.touched) > 0 || e.board.altered || p.by != snap)
+		(p.made > 0 || len(p.queue) > 0 || len(e.board.touched) > 0 || p.serial != e.board.view.serial || !e.board.view.isOf(snap))
 }
 
 // Evaluate scores all nodes for a pod. What it returns is valid until the next call,

@@ -38,7 +38,6 @@ func (e *Engine) LoadOf(snap *flowgraph.Snapshot, node int32) (out, in float64, 
 	if int(node) >= len(e.networks.byNode) {
 		return 0, 0, false
 	}
-	l := &e.networks.byNode[node]
-	current = l.known && l.by == snap && l.changes == e.board.nodes[node].changes
-	return l.load.out, l.load.in, current
+	load := e.networks.byNode[node].load
+	return load.out, load.in, e.board.view.isOf(snap) && e.isCurrent(node)
 }

@@ -17,12 +17,14 @@ import (
 //
 // What a workload is promised depends on the Board and the snapshot alone, and on no
 // other promise. A placement changes what is promised to its workload and to the peers
-// of that; a new snapshot, or a node that comes, goes or changes, may change all.
+// of that, and so does a change of a node to the workloads with pods there; a new snapshot
+// may change all. A node without pods of a peer is nobody's: that one comes, or goes,
+// changes nothing.
 type promises struct {
-	board *Board
-	by    *flowgraph.Snapshot
-	queue []int32 // workloads to look at again, each once
-	waits []bool  // by workload: it is in the queue
+	board  *Board
+	serial uint64  // of the snapshot that they are by
+	queue  []int32 // workloads to look at again, each once
+	waits  []bool  // by workload: it is in the queue
 
 	byNode [][]promise   // by node
 	nodes  [][]int32     // nodes with a promise, by workload
@@ -76,12 +78,12 @@ func (e *Engine) updatePromises(snap *flowgraph.Snapshot) {
 	for len(p.byNode) < b.Len() {
 		p.byNode = append(p.byNode, nil)
 	}
-	if b.altered || p.by != snap {
-		p.by, b.altered = snap, false
-		for _, n := range b.gone {
-			p.byNode[n] = p.byNode[n][:0]
-		}
-		b.gone = b.gone[:0]
+	for _, n := range b.gone {
+		p.byNode[n] = p.byNode[n][:0]
+	}
+	b.gone = b.gone[:0]
+	if p.serial != b.view.serial {
+		p.serial = b.view.serial
 		// A workload that wants no more than it has, but is still promised room, waits
 		// for its turn already.
 		for _, w := range b.short {
