@@ -1,6 +1,8 @@
 package score
 
 import (
+	"slices"
+
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
@@ -33,6 +35,10 @@ type Board struct {
 	domains []numbering[string] // keys of domains, by position of the level; a user is a node
 	class   []int32             // by node; 0 is that of nodes in no domain
 	classes numbering[domains]  // a user is a node
+	members [][]int32           // nodes, by class; those of class 0 are not kept
+	member  []int32             // by node: its place among those of its class
+
+	classIsShared bool // somebody else reads the slice, so that it is replaced instead of written
 
 	workloads numbering[flowgraph.WorkloadID] // a user is a pod, or the wish for some
 	states    []workloadState                 // by workload
@@ -101,7 +107,7 @@ func (b *Board) newNode() int32 {
 		return n
 	}
 	b.nodes = append(b.nodes, boardNode{})
-	b.class = append(b.class, 0)
+	b.class, b.member = append(b.class, 0), append(b.member, 0)
 	for i := range b.where {
 		b.where[i] = append(b.where[i], Absent)
 	}
@@ -129,13 +135,35 @@ func (b *Board) setDomains(n int32, keys []string) {
 		}
 		set[i] = b.where[i][n]
 	}
-	was := b.class[n]
-	b.class[n] = 0
+	class := int32(0)
 	if set != nodeless() {
-		b.class[n], _ = b.classes.use(set)
+		class, _ = b.classes.use(set)
 	}
-	if was != 0 {
+	b.setClass(n, class)
+}
+
+// setClass puts a node into a class that counts it as a user.
+func (b *Board) setClass(n, class int32) {
+	was := b.class[n]
+	if was != 0 { // last takes its place
+		members := b.members[was]
+		last := members[len(members)-1]
+		members[b.member[n]], b.member[last] = last, b.member[n]
+		b.members[was] = members[:len(members)-1]
 		b.classes.release(was)
+	}
+	if was != class {
+		if b.classIsShared {
+			b.class, b.classIsShared = slices.Clone(b.class), false
+		}
+		b.class[n] = class
+	}
+	if class != 0 {
+		for int(class) >= len(b.members) {
+			b.members = append(b.members, nil)
+		}
+		b.member[n] = int32(len(b.members[class]))
+		b.members[class] = append(b.members[class], n)
 	}
 }
 

@@ -90,7 +90,7 @@ func (r *Result) Explain(n int32) Explanation {
 		PodRate: r.podRate, Significance: r.significance(),
 	}
 	if r.Points != nil {
-		x.Points = r.Points[n]
+		x.Points = r.Points.Of(n)
 	}
 	if r.inGraph() {
 		x.Peers = r.explainPeers(n)

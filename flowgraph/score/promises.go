@@ -25,6 +25,7 @@ type promises struct {
 	serial uint64  // of the snapshot that they are by
 	queue  []int32 // workloads to look at again, each once
 	waits  []bool  // by workload: it is in the queue
+	work   int     // done in this cycle
 
 	byNode [][]promise   // by node
 	nodes  [][]int32     // nodes with a promise, by workload
@@ -67,9 +68,15 @@ func newPromises(b *Board) promises {
 	}
 }
 
-// mostPromises is how many workloads are looked at again in one cycle. A cluster of
-// thousands of workloads that all wait takes some cycles after each snapshot.
-const mostPromises = 128
+// mostPromises is how many workloads are looked at again in one cycle, and mostWork after
+// how much work no other is begun: in places of peers that are visited, an edge being
+// worth edgeWork of them. A cluster of thousands of workloads that all wait takes some
+// cycles after each snapshot.
+const (
+	mostPromises = 128
+	mostWork     = 32_000
+	edgeWork     = 10
+)
 
 // updatePromises brings the promises to the state of the Board and the snapshot, or
 // nearer to it.
@@ -96,7 +103,7 @@ func (e *Engine) updatePromises(snap *flowgraph.Snapshot) {
 	}
 	b.touched = b.touched[:0]
 	promised := 0
-	for len(p.queue) > 0 && promised < mostPromises {
+	for p.work = 0; len(p.queue) > 0 && promised < mostPromises && p.work < mostWork; {
 		last := len(p.queue) - 1
 		w := p.queue[last]
 		p.queue, p.waits[w] = p.queue[:last], false
@@ -197,6 +204,7 @@ func (e *Engine) offer(snap *flowgraph.Snapshot, i int, w int32) (rate float64) 
 	called := func(callerNamespace string) affinity.Routing { return e.router.Routing(w, callerNamespace) }
 	for edge := range e.edgesOf(snap, i, e.board.states[w].desired.Pods, called) {
 		rate += edge.weight
+		p.work += edgeWork
 		if edge.weight > 0 && edge.peer != Absent && e.board.states[edge.peer].serving > 0 && e.resolvePeer(edge, namespace) {
 			p.offer(&e.options, edge)
 		}
@@ -211,7 +219,9 @@ func (e *Engine) offer(snap *flowgraph.Snapshot, i int, w int32) (rate float64) 
 func (p *promises) offer(o *Options, e *edge) {
 	l := &p.level
 	prefers := e.routing.Prefers(locality.Node)
-	l.countPeer(p.board.states[e.peer].places)
+	places := p.board.states[e.peer].places
+	p.work += len(places)
+	l.countPeer(places)
 	for _, d := range l.peer.domains {
 		own, peer := l.counted(d, e)
 		gain := o.gain(e, own, peer, prefers)
