@@ -35,10 +35,16 @@ func (p *Points) set(n int32, points uint8) {
 	p.listed[n] = points
 }
 
-// Of returns the points of a node.
+// Of returns the points of a node, 0 for one that has come to the Board later.
 func (p *Points) Of(n int32) uint8 {
 	if p.dense != nil {
-		return p.dense[n]
+		if int(n) < len(p.dense) {
+			return p.dense[n]
+		}
+		return 0
+	}
+	if int(n) >= len(p.class) {
+		return 0
 	}
 	if points, ok := p.listed[n]; ok {
 		return points

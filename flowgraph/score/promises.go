@@ -293,7 +293,7 @@ func (e *Engine) vetoReservedNodes(r *Result) {
 // the pod of the request does, in [0,1); 0 when there is room for all.
 func (e *Engine) reservedFrom(r *Result, n int32) (significance float64) {
 	node, request := &e.board.nodes[n], r.request
-	free := node.free.minus(request.Requests)
+	free := node.free.Minus(request.Requests)
 	if free.overdrawn() {
 		return 0 // it cannot go there anyway
 	}
@@ -303,7 +303,7 @@ func (e *Engine) reservedFrom(r *Result, n int32) (significance float64) {
 		if !other.precedes(r, density) {
 			continue
 		}
-		free = free.minus(other.room)
+		free = free.Minus(other.room)
 		significance = max(significance, e.options.significance(other.podRate, r.meanRate))
 	}
 	if !free.overdrawn() {
