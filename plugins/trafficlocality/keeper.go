@@ -353,6 +353,7 @@ func (k *keeper) anyPodOf(workload int32) *v1.Pod {
 // the next pod. Most stand in the order of the list, so that few are looked up.
 func (k *keeper) numbersOf(candidates []fwk.NodeInfo) []int32 {
 	k.candidates = k.candidates[:0]
+	k.catchUp.takes = mostTakes // the next cycle must see a pod that is placed on one of them
 	next := 0
 	for _, info := range candidates {
 		at := slices.Index(k.listed[next:min(next+lookAhead, len(k.listed))], info)
@@ -363,8 +364,8 @@ func (k *keeper) numbersOf(candidates []fwk.NodeInfo) []int32 {
 		}
 		n, ok := k.infos[info]
 		if !ok {
-			if n = k.numberOf(info); n != score.Absent && k.catchUp.unlisted && k.nodes[n].info == nil {
-				k.take(info) // so that the next cycle sees the pod, if it is placed there
+			if n = k.numberOf(info); n != score.Absent && k.nodes[n].info == nil {
+				k.take(info)
 			}
 		}
 		if n != score.Absent {
