@@ -166,6 +166,9 @@ func (k *keeper) list(infos []fwk.NodeInfo) {
 // take returns the number of a node that was not listed, or by another NodeInfo;
 // score.Absent where that must wait for another cycle.
 func (k *keeper) take(info fwk.NodeInfo) int32 {
+	if n, ok := k.infos[info]; ok { // as a candidate
+		return n
+	}
 	node := info.Node()
 	if !k.catchUp.mayTake() {
 		return score.Absent
