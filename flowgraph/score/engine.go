@@ -87,9 +87,6 @@ type Request struct {
 	Group bool
 }
 
-// Options returns what the engine was made with.
-func (e *Engine) Options() Options { return e.options }
-
 // Reserves reports whether any room may be kept from the next pod, so that the Request
 // must say what the pod takes.
 func (e *Engine) Reserves(snap *flowgraph.Snapshot) bool {
