@@ -98,7 +98,8 @@ func (k *keeper) update(infos []fwk.NodeInfo, inGroup bool) {
 		}
 	}
 	for _, n := range k.catchUp.prepared {
-		if !k.catchUp.mayLook() {
+		if inGroup || !k.catchUp.mayLook() {
+			k.catchUp.behind = true
 			break
 		}
 		k.look(n, k.nodes[n].info, k.nodes[n].info.GetGeneration())
