@@ -29,7 +29,7 @@ func (e *Engine) PromisesOn(node int32) []Promise {
 }
 
 // Waiting is how many workloads are to be looked at again for what they are promised.
-func (e *Engine) Waiting() int { return len(e.promises.queue) }
+func (e *Engine) Waiting() int { return len(e.promises.queue) + len(e.board.touched) }
 
 // LoadOf returns what the pods of a node exchange with other nodes, in bytes per second
 // in each direction, as far as that was added up. current reports whether it still is

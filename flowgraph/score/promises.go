@@ -76,6 +76,7 @@ const (
 	mostPromises = 128
 	mostWork     = 32_000
 	edgeWork     = 10
+	mostTouched  = 512 // workloads whose peers are looked for in one cycle
 )
 
 // updatePromises brings the promises to the state of the Board and the snapshot, or
@@ -89,7 +90,8 @@ func (e *Engine) updatePromises(snap *flowgraph.Snapshot) {
 		p.byNode[n] = p.byNode[n][:0]
 	}
 	b.gone = b.gone[:0]
-	if p.serial != b.view.serial {
+	all := p.serial != b.view.serial
+	if all {
 		p.serial = b.view.serial
 		// A workload that wants no more than it has, but is still promised room, waits
 		// for its turn already.
@@ -97,11 +99,7 @@ func (e *Engine) updatePromises(snap *flowgraph.Snapshot) {
 			p.enqueue(w)
 		}
 	}
-	for _, w := range b.touched {
-		b.states[w].touched = false
-		e.enqueueWithPeers(snap, w)
-	}
-	b.touched = b.touched[:0]
+	e.followTouched(snap, all)
 	promised := 0
 	for p.work = 0; len(p.queue) > 0 && promised < mostPromises && p.work < mostWork; {
 		last := len(p.queue) - 1
@@ -111,6 +109,26 @@ func (e *Engine) updatePromises(snap *flowgraph.Snapshot) {
 			promised++
 		}
 	}
+}
+
+// followTouched has workloads looked at again that have changed, and their peers; where all
+// that wait for pods are looked at, these are no more than they. What is left is followed
+// in another cycle.
+func (e *Engine) followTouched(snap *flowgraph.Snapshot, all bool) {
+	b := e.board
+	followed := b.touched
+	if !all {
+		followed = followed[:min(len(followed), mostTouched)]
+	}
+	for _, w := range followed {
+		b.states[w].touched = false
+		if all {
+			e.promises.enqueue(w)
+		} else {
+			e.enqueueWithPeers(snap, w)
+		}
+	}
+	b.touched = slices.Delete(b.touched, 0, len(followed))
 }
 
 // enqueueWithPeers has a workload and its peers looked at again. A number that belongs to

@@ -18,10 +18,10 @@ type catchUp struct {
 // What a cycle may do, in costs of about a quarter of a microsecond: together less than two
 // milliseconds.
 const (
-	mostTakes   = 2_000
+	mostTakes   = 1_000
 	mostCosts   = 4_000
-	lookCost    = 2  // of a node
-	podsPerCost = 8  // that are where they were
+	lookCost    = 8  // of a node
+	podsPerCost = 2  // that are where they were
 	podCost     = 16 // of one that is not
 )
 

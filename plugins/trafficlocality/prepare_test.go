@@ -198,7 +198,7 @@ func TestPreparedAnewUntilTheFirstCycle(t *testing.T) {
 // TestCatchUp: of more changes than a cycle takes over, the newest come first, the others
 // follow, and the cycles say so.
 func TestCatchUp(t *testing.T) {
-	const nodes = 2*mostTakes + 100
+	const nodes = 4*mostTakes + 100
 	c := newPreparedCluster(t, nodes, 1)
 	c.synced = true
 	c.preparation.prepare(t.Context(), false)
