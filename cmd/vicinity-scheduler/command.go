@@ -124,6 +124,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	}
 
 	rules := &routing.DestinationRules{}
+	preparation, changes := &trafficlocality.Preparation{}, &nodeChanges{}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cc, sched, err := app.Setup(ctx, opts, func(registry runtime.Registry) error {
@@ -131,11 +132,13 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		// be registered after.
 		observer.Register(legacyregistry.MustRegister)
 		factory := trafficlocality.Factory(trafficlocality.Dependencies{
-			Store:    store,
-			Networks: networks,
-			Rules:    rules,
-			Now:      time.Now,
-			Metrics:  trafficlocality.NewMetrics(legacyregistry.MustRegister),
+			Store:       store,
+			Networks:    networks,
+			Rules:       rules,
+			Preparation: preparation,
+			Changes:     changes.Count,
+			Now:         time.Now,
+			Metrics:     trafficlocality.NewMetrics(legacyregistry.MustRegister),
 		})
 		return registry.Register(trafficlocality.Name, schedulerConfig.Honour(factory))
 	})
@@ -152,6 +155,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	defer running.Wait()
 	defer cancel()
 	running.Go(func() { needed.Run(ctx, cc.Client.AuthorizationV1().SelfSubjectAccessReviews()) })
+	running.Go(func() { preparation.Run(ctx) })
 	running.Go(func() { watchRules(ctx, cc.Client, cc.KubeConfig, rules) })
 	running.Go(func() {
 		if err := telemetry.guarded(ctx); err != nil {

@@ -1,6 +1,8 @@
 package score
 
 import (
+	"slices"
+
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
@@ -33,6 +35,10 @@ type Board struct {
 	domains []numbering[string] // keys of domains, by position of the level; a user is a node
 	class   []int32             // by node; 0 is that of nodes in no domain
 	classes numbering[domains]  // a user is a node
+	members [][]int32           // nodes, by class; those of class 0 are not kept
+	member  []int32             // by node: its place among those of its class
+
+	classIsShared bool // somebody else reads the slice, so that it is replaced instead of written
 
 	workloads numbering[flowgraph.WorkloadID] // a user is a pod, or the wish for some
 	states    []workloadState                 // by workload
@@ -43,7 +49,6 @@ type Board struct {
 	watched bool    // somebody takes what follows
 	laid    bool    // an overlay is on the Board, which is not noted
 	touched []int32 // workloads whose pods, or wishes, have changed
-	altered bool    // a node has
 	gone    []int32 // nodes
 }
 
@@ -92,7 +97,6 @@ func (b *Board) AddNode(at Node) int32 {
 	b.nodes[n].name = at.Node
 	b.where[0][n] = n
 	b.MoveNode(n, at)
-	b.altered = true
 	return n
 }
 
@@ -103,7 +107,7 @@ func (b *Board) newNode() int32 {
 		return n
 	}
 	b.nodes = append(b.nodes, boardNode{})
-	b.class = append(b.class, 0)
+	b.class, b.member = append(b.class, 0), append(b.member, 0)
 	for i := range b.where {
 		b.where[i] = append(b.where[i], Absent)
 	}
@@ -131,13 +135,35 @@ func (b *Board) setDomains(n int32, keys []string) {
 		}
 		set[i] = b.where[i][n]
 	}
-	was := b.class[n]
-	b.class[n] = 0
+	class := int32(0)
 	if set != nodeless() {
-		b.class[n], _ = b.classes.use(set)
+		class, _ = b.classes.use(set)
 	}
-	if was != 0 {
+	b.setClass(n, class)
+}
+
+// setClass puts a node into a class that counts it as a user.
+func (b *Board) setClass(n, class int32) {
+	was := b.class[n]
+	if was != 0 { // last takes its place
+		members := b.members[was]
+		last := members[len(members)-1]
+		members[b.member[n]], b.member[last] = last, b.member[n]
+		b.members[was] = members[:len(members)-1]
 		b.classes.release(was)
+	}
+	if was != class {
+		if b.classIsShared {
+			b.class, b.classIsShared = slices.Clone(b.class), false
+		}
+		b.class[n] = class
+	}
+	if class != 0 {
+		for int(class) >= len(b.members) {
+			b.members = append(b.members, nil)
+		}
+		b.member[n] = int32(len(b.members[class]))
+		b.members[class] = append(b.members[class], n)
 	}
 }
 
@@ -147,7 +173,6 @@ func (b *Board) RemoveNode(n int32) {
 	b.where[0][n] = Absent
 	b.nodes[n] = boardNode{stacks: b.nodes[n].stacks[:0], changes: b.nodes[n].changes + 1}
 	b.free = append(b.free, n)
-	b.altered = true
 	if b.watched {
 		b.gone = append(b.gone, n)
 	}
@@ -160,8 +185,12 @@ func (b *Board) SetRoom(n int32, free, all Room) { b.nodes[n].free, b.nodes[n].a
 // 0 when that is unknown.
 func (b *Board) SetBandwidth(n int32, bandwidth float64) { b.nodes[n].bandwidth = bandwidth }
 
-// AlterNodes says that nodes may admit other pods than before, or more of them.
-func (b *Board) AlterNodes() { b.altered = true }
+// AlterNode says that a node may admit other pods than before, or more of them.
+func (b *Board) AlterNode(n int32) {
+	for _, s := range b.nodes[n].stacks {
+		b.touch(s.workload)
+	}
+}
 
 // Len is one more than the highest number of a node that was ever in use.
 func (b *Board) Len() int { return len(b.nodes) }

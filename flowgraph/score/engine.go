@@ -87,15 +87,12 @@ type Request struct {
 	Group bool
 }
 
-// Options returns what the engine was made with.
-func (e *Engine) Options() Options { return e.options }
-
 // Reserves reports whether any room may be kept from the next pod, so that the Request
 // must say what the pod takes.
 func (e *Engine) Reserves(snap *flowgraph.Snapshot) bool {
 	p := &e.promises
 	return e.options.ReserveRoom &&
-		(p.made > 0 || len(p.queue) > 0 || len(e.board.touched) > 0 || e.board.altered || p.by != snap)
+		(p.made > 0 || len(p.queue) > 0 || len(e.board.touched) > 0 || p.serial != e.board.view.serial || !e.board.view.isOf(snap))
 }
 
 // Evaluate scores all nodes for a pod. What it returns is valid until the next call,

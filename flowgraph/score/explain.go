@@ -90,7 +90,7 @@ func (r *Result) Explain(n int32) Explanation {
 		PodRate: r.podRate, Significance: r.significance(),
 	}
 	if r.Points != nil {
-		x.Points = r.Points[n]
+		x.Points = r.Points.Of(n)
 	}
 	if r.inGraph() {
 		x.Peers = r.explainPeers(n)
@@ -143,10 +143,11 @@ func (r *Result) explainPeers(n int32) []PeerGain {
 	}
 	if self := request.Snapshot.Self(r.number); self != (flowgraph.Rates{}) && !e.options.NetMARKS {
 		start()
+		own := r.ownRouting()
 		for i := range levels {
-			levels[i].addSelf(e.options.weight(self), request.Routing(request.Workload.Namespace), r.desired)
+			levels[i].addSelf(e.options.weight(self), own, r.desired)
 		}
-		add(PeerGain{Peer: request.Workload, Calls: true, Weight: e.options.weight(self)})
+		add(PeerGain{Peer: request.Workload, Calls: true, Routing: own, Weight: e.options.weight(self)})
 	}
 	return peers
 }

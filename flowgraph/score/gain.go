@@ -92,13 +92,18 @@ func (r *Result) gain(i int) {
 	if self := request.Snapshot.Self(i); self != (flowgraph.Rates{}) && !e.options.NetMARKS {
 		w := e.options.weight(self)
 		rate += w
-		own := request.Routing(request.Workload.Namespace)
+		own := r.ownRouting()
 		e.networks.addSelf(self, own, r.desired)
 		for l := range e.levels {
 			e.levels[l].addSelf(w, own, r.desired)
 		}
 	}
 	r.podRate = rate / float64(max(r.desired, 1))
+}
+
+// ownRouting is how the calls of the workload to itself are divided.
+func (r *Result) ownRouting() affinity.Routing {
+	return r.request.Routing(r.request.Workload.Namespace).Given(r.desired)
 }
 
 // ofRevision returns the places of one revision, in a slice that may be used for it.

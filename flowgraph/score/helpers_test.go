@@ -105,7 +105,7 @@ func (s *scene) points(r *Result) map[string]int {
 	}
 	points := map[string]int{}
 	for name, n := range s.nodes {
-		points[name] = int(r.Points[n])
+		points[name] = int(r.Points.Of(n))
 	}
 	return points
 }

@@ -29,7 +29,7 @@ func (e *Engine) PromisesOn(node int32) []Promise {
 }
 
 // Waiting is how many workloads are to be looked at again for what they are promised.
-func (e *Engine) Waiting() int { return len(e.promises.queue) }
+func (e *Engine) Waiting() int { return len(e.promises.queue) + len(e.board.touched) }
 
 // LoadOf returns what the pods of a node exchange with other nodes, in bytes per second
 // in each direction, as far as that was added up. current reports whether it still is
@@ -38,7 +38,6 @@ func (e *Engine) LoadOf(snap *flowgraph.Snapshot, node int32) (out, in float64, 
 	if int(node) >= len(e.networks.byNode) {
 		return 0, 0, false
 	}
-	l := &e.networks.byNode[node]
-	current = l.known && l.by == snap && l.changes == e.board.nodes[node].changes
-	return l.load.out, l.load.in, current
+	load := e.networks.byNode[node].load
+	return load.out, load.in, e.board.view.isOf(snap) && e.isCurrent(node)
 }

@@ -119,15 +119,22 @@ func (l *levelGains) divide(e *edge, node int32, own, peer *affinity.Replicas) {
 // second. What calls prefer to keep in the domain is kept wherever a pod is, as the pod
 // itself is an endpoint there: only the rest gains by having others near.
 func (l *levelGains) addSelf(w float64, own affinity.Routing, desired int32) {
-	if near, kept := own.Kept(); near.Prefers(l.Level.Level) {
-		w *= 1 - kept
-	}
+	w *= shared(own, l.Level.Level)
 	if w == 0 {
 		return
 	}
 	for _, d := range l.own.domains {
 		l.gain(d, affinity.SelfGain(w, before(l.own.pods[d], desired)))
 	}
+}
+
+// shared is the part of a workload's traffic with itself that its pods exchange with each
+// other: without what each of them keeps to itself in its domain of a level.
+func shared(own affinity.Routing, level locality.Level) float64 {
+	if near, kept := own.Kept(); near.Prefers(level) {
+		return 1 - kept
+	}
+	return 1
 }
 
 // counted is the pod's own workload in a domain, without the pod, and the peer.

@@ -19,20 +19,20 @@ type networks struct {
 	local  levelGains // of nodes: what of the next pod's traffic stays there
 	adds   traffic    // that the next pod exchanges
 
-	totals  []traffic           // of each workload in the snapshot that was asked for
-	summed  []bool              // which those are
-	of      *flowgraph.Snapshot // that they are of
-	counts  []int32             // pods on one node, by workload in the snapshot
-	present []int32             // workloads that are there
+	totals  []traffic // of each workload in the snapshot that was asked for
+	summed  []bool    // which those are
+	serial  uint64    // of the snapshot that they are of
+	counts  []int32   // pods on one node, by workload in the snapshot
+	present []int32   // workloads that are there
 }
 
 // network is the load of one node's network.
 type network struct {
 	name    string
 	load    traffic
-	known   bool                // it was added up before
-	by      *flowgraph.Snapshot // that it is by
-	changes uint64              // of the node's pods, up to which it was added up
+	known   bool   // it was added up before
+	serial  uint64 // of the snapshot that it is by
+	changes uint64 // of the node's pods, up to which it was added up
 }
 
 // traffic is bytes per second in each direction.
@@ -95,9 +95,11 @@ func (w *networks) addSelf(r flowgraph.Rates, own affinity.Routing, desired int3
 	if !w.on {
 		return
 	}
-	share := 1 / float64(max(desired, 1))
-	w.adds.calls(r, share)
-	w.adds.called(r, share)
+	if desired > 1 { // a single pod calls nobody else
+		share := shared(own, locality.Node) / float64(desired)
+		w.adds.calls(r, share)
+		w.adds.called(r, share)
+	}
 	w.local.addSelf(r.BytesPerSecond(), own, desired)
 }
 
@@ -115,7 +117,7 @@ type budget struct{ unknown, changed int }
 // it adds is welcome everywhere.
 func (e *Engine) vetoSaturatedNodes(r *Result) {
 	w := &e.networks
-	w.look(r.request.Snapshot)
+	w.look(r.request.Snapshot.Len(), e.board.view.serial)
 	for len(w.byNode) < e.board.Len() {
 		w.byNode = append(w.byNode, network{})
 	}
@@ -161,7 +163,7 @@ func (e *Engine) loadOf(snap *flowgraph.Snapshot, n int32, left *budget) traffic
 	if l.name != node.name { // the number is used again
 		*l = network{name: node.name}
 	}
-	if l.known && l.by == snap && l.changes == node.changes {
+	if e.isCurrent(n) {
 		return l.load
 	}
 	of := &left.changed
@@ -169,10 +171,17 @@ func (e *Engine) loadOf(snap *flowgraph.Snapshot, n int32, left *budget) traffic
 		of = &left.unknown
 	}
 	if *of > 0 {
-		l.load, l.known, l.by, l.changes = e.load(snap, n), true, snap, node.changes
+		l.load, l.known, l.serial, l.changes = e.load(snap, n), true, e.board.view.serial, node.changes
 		*of--
 	}
 	return l.load
+}
+
+// isCurrent reports whether the load of a node's network is that of the Board and the
+// snapshot.
+func (e *Engine) isCurrent(n int32) bool {
+	l := &e.networks.byNode[n]
+	return l.known && l.serial == e.board.view.serial && l.changes == e.board.nodes[n].changes
 }
 
 // load adds up what the pods of a node exchange with other nodes: with x of the d pods
@@ -200,7 +209,9 @@ func (e *Engine) load(snap *flowgraph.Snapshot, n int32) traffic {
 				sum.stays(affinity.Local(routing, r.BytesPerSecond(), own, e.replicasOnNode(j)))
 			}
 		}
-		sum.stays(affinity.SelfLocal(snap.Self(int(i)).BytesPerSecond(), own))
+		if self := snap.Self(int(i)).BytesPerSecond(); self > 0 {
+			sum.stays(self * e.selfLocal(snap.ID(int(i)).Namespace, int(i), own))
+		}
 	}
 	for _, i := range w.present {
 		w.counts[i] = 0
@@ -208,14 +219,24 @@ func (e *Engine) load(snap *flowgraph.Snapshot, n int32) traffic {
 	return sum
 }
 
-// look begins with another snapshot.
-func (w *networks) look(snap *flowgraph.Snapshot) {
-	if w.of == snap {
+// selfLocal is the part of workload i's traffic with itself that stays on a node with some
+// of its pods: what each of them keeps to itself, and of the rest what goes to the others.
+func (e *Engine) selfLocal(namespace string, i int, own affinity.Replicas) float64 {
+	if own.Desired < 2 { // a single pod calls nobody else
+		return own.Share()
+	}
+	part := shared(e.router.Routing(e.board.onBoard(i), namespace), locality.Node)
+	return (1-part)*own.Share() + affinity.SelfLocal(part, own)
+}
+
+// look begins with another snapshot, of so many workloads.
+func (w *networks) look(size int, serial uint64) {
+	if w.serial == serial {
 		return
 	}
-	w.of = snap
-	w.totals = slices.Grow(w.totals[:0], snap.Len())[:snap.Len()]
-	w.summed = slices.Grow(w.summed[:0], snap.Len())[:snap.Len()]
+	w.serial = serial
+	w.totals = slices.Grow(w.totals[:0], size)[:size]
+	w.summed = slices.Grow(w.summed[:0], size)[:size]
 	clear(w.summed)
 }
 

@@ -17,12 +17,15 @@ import (
 //
 // What a workload is promised depends on the Board and the snapshot alone, and on no
 // other promise. A placement changes what is promised to its workload and to the peers
-// of that; a new snapshot, or a node that comes, goes or changes, may change all.
+// of that, and so does a change of a node to the workloads with pods there; a new snapshot
+// may change all. A node without pods of a peer is nobody's: that one comes, or goes,
+// changes nothing.
 type promises struct {
-	board *Board
-	by    *flowgraph.Snapshot
-	queue []int32 // workloads to look at again, each once
-	waits []bool  // by workload: it is in the queue
+	board  *Board
+	serial uint64  // of the snapshot that they are by
+	queue  []int32 // workloads to look at again, each once
+	waits  []bool  // by workload: it is in the queue
+	work   int     // done in this cycle
 
 	byNode [][]promise   // by node
 	nodes  [][]int32     // nodes with a promise, by workload
@@ -65,9 +68,16 @@ func newPromises(b *Board) promises {
 	}
 }
 
-// mostPromises is how many workloads are looked at again in one cycle. A cluster of
-// thousands of workloads that all wait takes some cycles after each snapshot.
-const mostPromises = 128
+// mostPromises is how many workloads are looked at again in one cycle, and mostWork after
+// how much work no other is begun: in places of peers that are visited, an edge being
+// worth edgeWork of them. A cluster of thousands of workloads that all wait takes some
+// cycles after each snapshot.
+const (
+	mostPromises = 128
+	mostWork     = 32_000
+	edgeWork     = 10
+	mostTouched  = 512 // workloads whose peers are looked for in one cycle
+)
 
 // updatePromises brings the promises to the state of the Board and the snapshot, or
 // nearer to it.
@@ -76,25 +86,22 @@ func (e *Engine) updatePromises(snap *flowgraph.Snapshot) {
 	for len(p.byNode) < b.Len() {
 		p.byNode = append(p.byNode, nil)
 	}
-	if b.altered || p.by != snap {
-		p.by, b.altered = snap, false
-		for _, n := range b.gone {
-			p.byNode[n] = p.byNode[n][:0]
-		}
-		b.gone = b.gone[:0]
+	for _, n := range b.gone {
+		p.byNode[n] = p.byNode[n][:0]
+	}
+	b.gone = b.gone[:0]
+	all := p.serial != b.view.serial
+	if all {
+		p.serial = b.view.serial
 		// A workload that wants no more than it has, but is still promised room, waits
 		// for its turn already.
 		for _, w := range b.short {
 			p.enqueue(w)
 		}
 	}
-	for _, w := range b.touched {
-		b.states[w].touched = false
-		e.enqueueWithPeers(snap, w)
-	}
-	b.touched = b.touched[:0]
+	e.followTouched(snap, all)
 	promised := 0
-	for len(p.queue) > 0 && promised < mostPromises {
+	for p.work = 0; len(p.queue) > 0 && promised < mostPromises && p.work < mostWork; {
 		last := len(p.queue) - 1
 		w := p.queue[last]
 		p.queue, p.waits[w] = p.queue[:last], false
@@ -102,6 +109,26 @@ func (e *Engine) updatePromises(snap *flowgraph.Snapshot) {
 			promised++
 		}
 	}
+}
+
+// followTouched has workloads looked at again that have changed, and their peers; where all
+// that wait for pods are looked at, these are no more than they. What is left is followed
+// in another cycle.
+func (e *Engine) followTouched(snap *flowgraph.Snapshot, all bool) {
+	b := e.board
+	followed := b.touched
+	if !all {
+		followed = followed[:min(len(followed), mostTouched)]
+	}
+	for _, w := range followed {
+		b.states[w].touched = false
+		if all {
+			e.promises.enqueue(w)
+		} else {
+			e.enqueueWithPeers(snap, w)
+		}
+	}
+	b.touched = slices.Delete(b.touched, 0, len(followed))
 }
 
 // enqueueWithPeers has a workload and its peers looked at again. A number that belongs to
@@ -195,6 +222,7 @@ func (e *Engine) offer(snap *flowgraph.Snapshot, i int, w int32) (rate float64) 
 	called := func(callerNamespace string) affinity.Routing { return e.router.Routing(w, callerNamespace) }
 	for edge := range e.edgesOf(snap, i, e.board.states[w].desired.Pods, called) {
 		rate += edge.weight
+		p.work += edgeWork
 		if edge.weight > 0 && edge.peer != Absent && e.board.states[edge.peer].serving > 0 && e.resolvePeer(edge, namespace) {
 			p.offer(&e.options, edge)
 		}
@@ -209,7 +237,9 @@ func (e *Engine) offer(snap *flowgraph.Snapshot, i int, w int32) (rate float64) 
 func (p *promises) offer(o *Options, e *edge) {
 	l := &p.level
 	prefers := e.routing.Prefers(locality.Node)
-	l.countPeer(p.board.states[e.peer].places)
+	places := p.board.states[e.peer].places
+	p.work += len(places)
+	l.countPeer(places)
 	for _, d := range l.peer.domains {
 		own, peer := l.counted(d, e)
 		gain := o.gain(e, own, peer, prefers)
@@ -281,7 +311,7 @@ func (e *Engine) vetoReservedNodes(r *Result) {
 // the pod of the request does, in [0,1); 0 when there is room for all.
 func (e *Engine) reservedFrom(r *Result, n int32) (significance float64) {
 	node, request := &e.board.nodes[n], r.request
-	free := node.free.minus(request.Requests)
+	free := node.free.Minus(request.Requests)
 	if free.overdrawn() {
 		return 0 // it cannot go there anyway
 	}
@@ -291,7 +321,7 @@ func (e *Engine) reservedFrom(r *Result, n int32) (significance float64) {
 		if !other.precedes(r, density) {
 			continue
 		}
-		free = free.minus(other.room)
+		free = free.Minus(other.room)
 		significance = max(significance, e.options.significance(other.podRate, r.meanRate))
 	}
 	if !free.overdrawn() {

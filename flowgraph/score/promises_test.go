@@ -221,3 +221,43 @@ func TestNumbersFollowTheSnapshot(t *testing.T) {
 		t.Errorf("only %d numbers were compared", found)
 	}
 }
+
+// TestPromisesTakeBoundedWork: however much traffic workloads have, a cycle visits no more
+// places than it may, and all workloads are looked at after some cycles.
+func TestPromisesTakeBoundedWork(t *testing.T) {
+	const hubs, spokes = 20, 400
+	o := byNode()
+	o.ReserveRoom, o.Anticipate = true, true
+	s := newScene(t, o)
+	for i := range 10 {
+		s.node(fmt.Sprintf("n%d", i), "a")
+	}
+	var edges []flowgraph.Edge
+	for i := range spokes {
+		spoke := fmt.Sprintf("spoke%d", i)
+		for n := range 10 {
+			s.board.AddPod(int32(n), served(spoke))
+		}
+		for hub := range hubs {
+			edges = append(edges, calls(fmt.Sprintf("hub%d", hub), spoke, 1))
+		}
+	}
+	for hub := range hubs {
+		s.board.SetDesired(workload(fmt.Sprintf("hub%d", hub)), Desired{Pods: 2, Template: &Template{}})
+	}
+	s.traffic(edges...)
+	const one = spokes * (edgeWork + 10) // of one hub
+	cycles := 0
+	for s.engine.Evaluate(s.request("hub0", 2)); s.engine.Waiting() > 0; s.engine.Evaluate(s.request("hub0", 2)) {
+		if work := s.engine.promises.work; work >= mostWork+one {
+			t.Fatalf("a cycle visits %d places", work)
+		}
+		cycles++
+	}
+	if cycles < hubs*one/mostWork-1 || cycles > hubs {
+		t.Errorf("it takes %d cycles", cycles)
+	}
+	if got := len(s.promises()); got < hubs {
+		t.Errorf("only %d promises", got)
+	}
+}

@@ -66,9 +66,9 @@ func (all vetoes) has(v Veto) bool { return all&(1<<v) != 0 }
 type Result struct {
 	// Basis is what the points rest on.
 	Basis Basis
-	// Points are the scores, from 0 to MaxPoints, by the number of the node. They are
-	// of all nodes; network and room are looked at on candidates only.
-	Points []uint8
+	// Points are the scores of all nodes, nil where they rest on nothing. Network and
+	// room are looked at on candidates only.
+	Points *Points
 	// Best and Worst are the highest and the lowest points of a candidate.
 	Best, Worst uint8
 	// BetterElsewhere says that the pod would gain more on a node that is no candidate
@@ -116,12 +116,12 @@ func (r *Result) betterElsewhere() bool {
 			}
 		}
 	}
-	for c := range e.class {
+	for c, members := range e.board.members { // nothing is gained in class 0, which is no domain's
 		if class := &e.class[c]; class.full || class.gain <= r.best {
 			continue
 		}
-		for n, of := range e.board.class {
-			if n := int32(n); of == int32(c) && e.isOrdinary(n) && e.candidate[n] != e.cycle && !e.keepsOut(r, n) {
+		for _, n := range members {
+			if e.isOrdinary(n) && e.candidate[n] != e.cycle && !e.keepsOut(r, n) {
 				return true
 			}
 		}
@@ -150,10 +150,10 @@ func (r *Result) score() {
 	e := r.engine
 	switch {
 	case r.best > 0:
-		r.Basis, r.Points = ByGain, make([]uint8, e.board.Len())
+		r.Basis = ByGain
 		r.scoreGains(r.scale())
 	case len(e.promises.others) > 0:
-		r.Basis, r.Points = ByRoom, make([]uint8, e.board.Len())
+		r.Basis = ByRoom
 		r.scoreRoom()
 	}
 }
@@ -170,40 +170,44 @@ func (r *Result) significance() float64 {
 
 func (r *Result) scoreGains(scale float64) {
 	e := r.engine
-	points := make([]uint8, len(e.class))
+	byClass := make([]uint8, len(e.class))
 	for c := range e.class {
 		if !e.class[c].full {
-			points[c] = pointsOf(e.class[c].gain, scale)
+			byClass[c] = pointsOf(e.class[c].gain, scale)
 		}
 	}
-	for n, c := range e.board.class {
-		r.Points[n] = points[c]
-	}
+	listed := [][]int32{e.vetoed}
 	if e.node != nil {
-		for _, nodes := range [...][]int32{e.node.hits, e.node.own.domains} {
-			for _, n := range nodes {
-				r.Points[n] = pointsOf(e.gainOn(n), scale)
-			}
-		}
+		listed = append(listed, e.node.hits, e.node.own.domains)
 	}
-	for _, n := range e.vetoed {
-		r.Points[n] = 0
+	count := 0
+	for _, nodes := range listed {
+		count += len(nodes)
+	}
+	r.Points = newPoints(e.board, byClass, count)
+	for _, nodes := range listed {
+		for _, n := range nodes {
+			r.Points.set(n, pointsOf(e.gainOn(n), scale))
+		}
 	}
 	r.Best, r.Worst = pointsOf(r.best, scale), pointsOf(r.worst, scale)
 }
 
 func (r *Result) scoreRoom() {
-	for n := range r.Points {
-		r.Points[n] = MaxPoints
+	e := r.engine
+	byClass := make([]uint8, e.board.classes.size())
+	for c := range byClass {
+		byClass[c] = MaxPoints
 	}
-	for _, o := range r.engine.promises.others {
-		r.Points[o.node] = r.roomPoints(o.significance)
+	r.Points = newPoints(e.board, byClass, len(e.promises.others))
+	for _, o := range e.promises.others {
+		r.Points.set(o.node, r.roomPoints(o.significance))
 	}
 	r.Worst = MaxPoints
 	for _, n := range r.request.Candidates {
 		points := uint8(0)
 		if n != Absent {
-			points = r.Points[n]
+			points = r.Points.Of(n)
 		}
 		r.Best, r.Worst = max(r.Best, points), min(r.Worst, points)
 	}

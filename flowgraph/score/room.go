@@ -10,7 +10,8 @@ type Room struct {
 	Pods int64
 }
 
-func (r Room) minus(o Room) Room {
+// Minus returns what is left of r without o.
+func (r Room) Minus(o Room) Room {
 	return Room{r.MilliCPU - o.MilliCPU, r.Memory - o.Memory, r.Pods - o.Pods}
 }
 

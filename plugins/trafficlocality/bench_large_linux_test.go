@@ -38,8 +38,11 @@ type large struct {
 	random *rand.Rand
 	sets   []*appsv1.ReplicaSet // that want pods, by workload
 	state  fwk.CycleState
-	nodes  []fwk.NodeInfo
-	some   []fwk.NodeInfo // candidates
+
+	preparation *Preparation
+
+	nodes []fwk.NodeInfo
+	some  []fwk.NodeInfo // candidates
 }
 
 func newLarge(b *testing.B) *large {
@@ -69,8 +72,39 @@ func newLarge(b *testing.B) *large {
 			l.desired.Put(l.replicaSet(i, 0))
 		}
 	}
-	l.plugin = l.newPlugin("networkCapacity: {}")
+	l.objects()
+	d := l.dependencies()
+	d.Preparation, d.Changes = &Preparation{}, countChanges()
+	p, err := Factory(d)(l.Context(), rawArgs("networkCapacity: {}"), handle{informers: l.informers, lister: l.snapshot})
+	if err != nil {
+		b.Fatal(err)
+	}
+	l.plugin = p.(*Plugin)
+	l.plugin.source.synced = nil
+	l.preparation = d.Preparation
 	return l
+}
+
+// objects has the informers know the nodes and pods.
+func (l *large) objects() {
+	core := l.informers.Core().V1()
+	nodes, pods := core.Nodes().Informer().GetIndexer(), core.Pods().Informer().GetIndexer()
+	for _, info := range l.nodes {
+		if err := nodes.Add(info.Node()); err != nil {
+			l.Fatal(err)
+		}
+		for _, p := range info.GetPods() {
+			if err := pods.Add(p.GetPod()); err != nil {
+				l.Fatal(err)
+			}
+		}
+	}
+}
+
+// prepare has the plugin prepared as after the start.
+func (l *large) prepare() {
+	l.plugin.startAnew()
+	l.preparation.prepare(l.Context(), false)
 }
 
 // replicaSet is one of a workload's: the newest, or without pods an older one.
@@ -98,7 +132,7 @@ func (l *large) cycle(candidates []fwk.NodeInfo) {
 
 // settle lets the plugin look at all that has changed.
 func (l *large) settle() {
-	for l.cycle(l.some); l.plugin.engine.Waiting() > 0; {
+	for l.cycle(l.some); l.plugin.engine.Waiting() > 0 || l.plugin.keeper.catchUp.behind; {
 		l.cycle(l.some)
 	}
 }
@@ -116,7 +150,15 @@ type step struct {
 func BenchmarkSteps(b *testing.B) {
 	l := newLarge(b)
 	runtime.GC()
-	l.measure(b, step{name: "cycle/first, builds the Board", prepare: l.plugin.reset, run: func() { l.cycle(l.some) }})
+	l.measure(b, step{name: "event/the Board is prepared", prepare: l.plugin.startAnew, run: func() { l.preparation.prepare(l.Context(), false) }})
+	l.measure(b, step{name: "cycle/before the Board is prepared", prepare: l.plugin.startAnew, run: func() { l.cycle(l.some) }})
+	l.measure(b, step{name: "cycle/first", prepare: l.prepare, run: func() { l.cycle(l.some) }})
+	l.measure(b, step{name: "cycle/another while the Board catches up", prepare: func() {
+		if l.cycle(l.some); !l.plugin.keeper.catchUp.behind {
+			l.prepare()
+			l.cycle(l.some)
+		}
+	}, run: func() { l.cycle(l.some) }})
 	l.settle()
 	turns := l.twins()
 	pod, group := 0, framework.NewCycleState()

@@ -31,6 +31,9 @@ func (k *keeper) lay(state fwk.CycleState) (lift func()) {
 	found := 0
 	for position, info := range k.listed {
 		n := k.order[position]
+		if n == score.Absent || k.nodes[n].generation == prepared {
+			continue // not looked at yet
+		}
 		pods := info.GetPods()
 		for _, p := range pods[min(len(k.nodes[n].pods), len(pods)):] {
 			group.note(found, n, p.GetPod())

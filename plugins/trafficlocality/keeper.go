@@ -1,6 +1,7 @@
 package trafficlocality
 
 import (
+	"iter"
 	"maps"
 	"slices"
 
@@ -8,23 +9,31 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	fwk "k8s.io/kube-scheduler/framework"
 
-	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/score"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // keeper keeps a Board in step with the scheduler's own view of the nodes, assumed pods
-// included: a NodeInfo whose generation has not moved is not looked at again, so that a
-// cycle costs one comparison per node instead of one visit per pod.
+// included: a NodeInfo whose generation has not moved is not looked at again.
+//
+// It is written by one goroutine at a time. Score reads the numbers of nodes while nobody
+// writes them: scheduling cycles are serial, and what is prepared outside of them is
+// prepared before the first.
 type keeper struct {
 	board *score.Board
 	scale locality.Scale
-	*listing
-	generations []int64 // of the listed nodes, as they were looked at last
-	names       map[string]int32
-	nodes       []keptNode // by number
-	candidates  []int32    // used anew for each pod
+
+	listed     []fwk.NodeInfo
+	first      *fwk.NodeInfo // of the list that the scheduler handed out last
+	order      []int32       // numbers, by position; score.Absent for a node that was not taken over yet
+	infos      map[fwk.NodeInfo]int32
+	names      map[string]int32
+	nodes      []keptNode // by number
+	candidates []int32    // used anew for each pod
+
+	changes changes
+	catchUp catchUp
 
 	workloads []keptWorkload // by number
 	templates bool           // the Board is told what the next pods of workloads will be like
@@ -33,12 +42,14 @@ type keeper struct {
 // keptNode is a node as the Board has it.
 type keptNode struct {
 	name        string
-	generation  int64 // while a new list is taken over
+	info        fwk.NodeInfo // nil while it was not listed yet
+	generation  int64        // that was looked at last
 	node        *v1.Node
 	unreachable bool
-	pods        []keptPod               // in the order of the NodeInfo
-	position    int                     // in the list
-	measured    *flowgraph.NodeNetworks // that the Board's bandwidth is by; nil when it is to be set
+	pods        []keptPod // in the order of the NodeInfo
+	position    int       // in the list
+	measured    bool      // the Board's bandwidth is that of the following
+	networks    uint64    // generation of the telemetry's networks
 }
 
 type keptPod struct {
@@ -55,52 +66,68 @@ type keptWorkload struct {
 }
 
 func newKeeper(b *score.Board, o options) *keeper {
-	return &keeper{listing: &listing{}, board: b, scale: o.Scale, names: map[string]int32{}, templates: o.ReserveRoom}
+	return &keeper{
+		board: b, scale: o.Scale, infos: map[fwk.NodeInfo]int32{}, names: map[string]int32{},
+		templates: o.ReserveRoom,
+	}
 }
 
-// update brings the Board to the state of the listed nodes. Within the cycle of a pod
-// group, what has changed is looked at again in the next cycle: the pods that the
-// scheduler assumes for the time being leave no trace in the generations.
+// update brings the Board to the state of the listed nodes, or nearer to it where the work
+// of a cycle is bounded. Within the cycle of a pod group, what has changed is looked at
+// again in the next cycle: the pods that the scheduler assumes for the time being leave no
+// trace in the generations.
 func (k *keeper) update(infos []fwk.NodeInfo, inGroup bool) {
-	// The scheduler hands out the same NodeInfos in the same order while no
-	// node comes or goes.
-	if !slices.Equal(k.listed, infos) {
+	same := len(infos) == len(k.listed) && (len(infos) == 0 || &infos[0] == k.first)
+	if k.changes.none() && same && !k.catchUp.behind {
+		return
+	}
+	k.catchUp.begin(infos)
+	if !same || k.catchUp.unlisted {
 		k.list(infos)
 	}
 	for position, info := range infos {
-		if generation := info.GetGeneration(); k.generations[position] != generation {
-			if k.generations[position] = generation; inGroup {
-				k.generations[position] = notSeen
-			}
-			n := k.order[position]
-			k.setNode(n, info.Node())
-			pods := info.GetPods()
-			k.setPods(n, pods)
-			free, all := roomOf(info, len(pods))
-			k.board.SetRoom(n, free, all)
+		n := k.order[position]
+		if n == score.Absent {
+			continue
 		}
+		if generation := info.GetGeneration(); k.nodes[n].generation != generation && k.catchUp.isNext(n, k.nodes[n].generation, generation) {
+			k.look(n, info, generation)
+			if inGroup {
+				k.nodes[n].generation = notSeen
+			}
+		}
+	}
+	for _, n := range k.catchUp.prepared {
+		if inGroup || !k.catchUp.mayLook() {
+			k.catchUp.behind = true
+			break
+		}
+		k.look(n, k.nodes[n].info, k.nodes[n].info.GetGeneration())
+	}
+	if inGroup {
+		k.changes.unsettle()
 	}
 }
 
-// listing is the numbers of the listed nodes. It is replaced, never written, so that a
-// scoring state may go on reading the one that it was made with.
-type listing struct {
-	listed []fwk.NodeInfo
-	order  []int32                // numbers, by position
-	infos  map[fwk.NodeInfo]int32 // numbers
+// look takes over the state of a node.
+func (k *keeper) look(n int32, info fwk.NodeInfo, generation int64) {
+	k.nodes[n].generation = generation
+	k.setNode(n, info.Node())
+	pods := info.GetPods()
+	k.setPods(n, podsIn(pods))
+	free, all := roomOf(info, len(pods))
+	k.board.SetRoom(n, free, all)
+	k.catchUp.spend(lookCost + len(pods)/podsPerCost)
 }
 
-// numberOf returns the number of a node, score.Absent when it has none. It looks for the
-// name only of a NodeInfo that is not the one that was listed, but a copy.
-func (l *listing) numberOf(info fwk.NodeInfo) int32 {
-	if n, ok := l.infos[info]; ok {
+// numberOf returns the number of a node, score.Absent when it has none. The name tells for
+// a NodeInfo that is not the one that was listed, but a copy, or was not taken over yet.
+func (k *keeper) numberOf(info fwk.NodeInfo) int32 {
+	if n, ok := k.infos[info]; ok {
 		return n
 	}
-	name := info.Node().Name
-	for i, listed := range l.listed {
-		if node := listed.Node(); node != nil && node.Name == name {
-			return l.order[i]
-		}
+	if n, ok := k.names[info.Node().Name]; ok {
+		return n
 	}
 	return score.Absent
 }
@@ -108,35 +135,64 @@ func (l *listing) numberOf(info fwk.NodeInfo) int32 {
 // list gives the nodes of a new list their numbers. Nodes that were there before keep
 // theirs, and are not looked at again.
 func (k *keeper) list(infos []fwk.NodeInfo) {
-	for position, n := range k.order {
-		k.nodes[n].generation = k.generations[position]
-	}
-	next := &listing{slices.Clone(infos), make([]int32, len(infos)), make(map[fwk.NodeInfo]int32, len(infos))}
-	generations := make([]int64, len(infos))
+	order := make([]int32, len(infos))
+	all := true
+	next := 0 // where the next node stood in the old list, unless one has come or gone
 	for i, info := range infos {
-		n, known := k.infos[info]
-		if !known {
-			n = k.number(info.Node())
+		n := score.Absent
+		if next < len(k.listed) && k.listed[next] == info {
+			n = k.order[next]
+			next++
+		} else if number, ok := k.infos[info]; ok {
+			n, next = number, k.nodes[number].position+1
 		}
-		next.infos[info], next.order[i], generations[i] = n, n, k.nodes[n].generation
-		k.nodes[n].position = i
-	}
-	for _, n := range k.order {
-		if at := k.nodes[n].position; at >= len(infos) || next.order[at] != n {
-			k.forget(n)
+		if n == score.Absent {
+			n = k.take(info)
+		}
+		if order[i] = n; n == score.Absent {
+			all = false
+		} else {
+			k.nodes[n].position = i
 		}
 	}
-	k.listing, k.generations = next, generations
+	k.listed, k.order = slices.Clone(infos), order
+	if len(infos) > 0 {
+		k.first = &infos[0]
+	}
+	if k.catchUp.unlisted = !all; all {
+		k.forgetGone()
+	}
 }
 
-// notSeen is a generation that no NodeInfo has.
-const notSeen = -1
-
-// number returns the number of a node that was not listed, or by another NodeInfo.
-func (k *keeper) number(node *v1.Node) int32 {
-	if n, ok := k.names[node.Name]; ok {
+// take returns the number of a node that was not listed, or by another NodeInfo;
+// score.Absent where that must wait for another cycle.
+func (k *keeper) take(info fwk.NodeInfo) int32 {
+	if n, ok := k.infos[info]; ok { // as a candidate
 		return n
 	}
+	node := info.Node()
+	if !k.catchUp.mayTake() {
+		return score.Absent
+	}
+	n, known := k.names[node.Name]
+	if !known {
+		n = k.number(node)
+	}
+	if was := k.nodes[n].info; was != nil {
+		delete(k.infos, was)
+	}
+	k.infos[info], k.nodes[n].info = n, info
+	return n
+}
+
+// Generations that no NodeInfo has.
+const (
+	notSeen  = -1
+	prepared = -2 // the node was read from the informers
+)
+
+// number gives a node that is new a number.
+func (k *keeper) number(node *v1.Node) int32 {
 	n := k.board.AddNode(k.nodeOf(node))
 	for int(n) >= len(k.nodes) {
 		k.nodes = append(k.nodes, keptNode{})
@@ -146,12 +202,29 @@ func (k *keeper) number(node *v1.Node) int32 {
 	return n
 }
 
+// forgetGone removes the nodes that are not in the list.
+func (k *keeper) forgetGone() {
+	if len(k.names) == len(k.order) {
+		return
+	}
+	for i := range k.nodes {
+		n := int32(i)
+		if at := k.nodes[n].position; k.nodes[n].name != "" && (at >= len(k.order) || k.order[at] != n) {
+			k.forget(n)
+		}
+	}
+}
+
 // forget removes a node that is gone.
 func (k *keeper) forget(n int32) {
-	k.setPods(n, nil)
+	k.setPods(n, slices.All([]*v1.Pod(nil)))
 	k.board.RemoveNode(n)
-	delete(k.names, k.nodes[n].name)
-	k.nodes[n].node = nil
+	node := &k.nodes[n]
+	delete(k.names, node.name)
+	if node.info != nil {
+		delete(k.infos, node.info)
+	}
+	*node = keptNode{pods: node.pods}
 }
 
 func (k *keeper) nodeOf(node *v1.Node) score.Node {
@@ -169,9 +242,9 @@ func (k *keeper) setNode(n int32, node *v1.Node) {
 		k.board.MoveNode(n, k.nodeOf(node))
 	}
 	if was != nil && alters(was, node) {
-		k.board.AlterNodes()
+		k.board.AlterNode(n)
 	}
-	k.nodes[n].measured = nil
+	k.nodes[n].measured = false
 	if unreachable := kube.IsUnreachable(node); unreachable != k.nodes[n].unreachable {
 		k.nodes[n].unreachable = unreachable
 		for i, was := range k.nodes[n].pods {
@@ -191,24 +264,43 @@ func alters(was, is *v1.Node) bool {
 
 // setPods notes what runs on a node. Pods are never written, only replaced, and
 // most stay where they stood in the list: those are not looked at again.
-func (k *keeper) setPods(n int32, infos []fwk.PodInfo) {
+func (k *keeper) setPods(n int32, pods iter.Seq2[int, *v1.Pod]) {
 	node := &k.nodes[n]
-	for i, info := range infos {
-		pod := info.GetPod()
+	count := 0
+	for i, pod := range pods {
+		count++
 		if i == len(node.pods) {
 			node.pods = append(node.pods, keptPod{workload: score.Absent})
 		}
-		if was := node.pods[i]; was.pod != pod {
-			node.pods[i] = k.add(n, pod)
-			k.remove(n, was)
+		was := node.pods[i]
+		if was.pod == pod {
+			continue
 		}
+		if at := slices.IndexFunc(node.pods[i+1:], func(p keptPod) bool { return p.pod == pod }); at >= 0 {
+			node.pods[i], node.pods[i+1+at] = node.pods[i+1+at], was // it only moved in the list
+			continue
+		}
+		node.pods[i] = k.add(n, pod)
+		k.remove(n, was)
+		k.catchUp.spend(podCost)
 	}
-	for len(node.pods) > len(infos) {
+	for len(node.pods) > count {
 		last := len(node.pods) - 1
 		was := node.pods[last]
 		node.pods[last] = keptPod{}
 		node.pods = node.pods[:last]
 		k.remove(n, was)
+	}
+}
+
+// podsIn yields the pods of a NodeInfo.
+func podsIn(infos []fwk.PodInfo) iter.Seq2[int, *v1.Pod] {
+	return func(yield func(int, *v1.Pod) bool) {
+		for i, info := range infos {
+			if !yield(i, info.GetPod()) {
+				return
+			}
+		}
 	}
 }
 
@@ -265,15 +357,21 @@ func (k *keeper) anyPodOf(workload int32) *v1.Pod {
 // the next pod. Most stand in the order of the list, so that few are looked up.
 func (k *keeper) numbersOf(candidates []fwk.NodeInfo) []int32 {
 	k.candidates = k.candidates[:0]
+	k.catchUp.takes = mostTakes // the next cycle must see a pod that is placed on one of them
 	next := 0
 	for _, info := range candidates {
 		at := slices.Index(k.listed[next:min(next+lookAhead, len(k.listed))], info)
-		if at >= 0 {
+		if at >= 0 && k.order[next+at] != score.Absent {
 			next += at + 1
 			k.candidates = append(k.candidates, k.order[next-1])
 			continue
 		}
-		n := k.numberOf(info)
+		n, ok := k.infos[info]
+		if !ok {
+			if n = k.numberOf(info); n != score.Absent && k.nodes[n].info == nil {
+				k.take(info)
+			}
+		}
 		if n != score.Absent {
 			next = k.nodes[n].position + 1
 		}

@@ -172,8 +172,6 @@ func TestBoardFollowsTheCache(t *testing.T) {
 				c.step()
 			}
 			c.update()
-			held, heldBefore := x.infos, maps.Clone(x.infos)
-
 			wantScans, infos := 0, []fwk.NodeInfo(nil)
 			scans = 0
 			seen := map[string]int64{}
@@ -199,9 +197,6 @@ func TestBoardFollowsTheCache(t *testing.T) {
 			checkPods(t, x, infos)
 			most = max(most, len(x.names)+1)
 			checkNumbers(t, x, most)
-			if !maps.Equal(held, heldBefore) {
-				t.Fatalf("seed %d, round %d: the numbers of an earlier cycle changed", seed, round)
-			}
 		}
 	}
 }

@@ -17,11 +17,12 @@ const (
 	skipNoNodes
 	skipNoPeers
 	skipPanic
+	skipPreparing
 )
 
 // skipReasons returns every reason, notSkipped excepted.
 func skipReasons() []skipReason {
-	return []skipReason{skipNoData, skipExpired, skipNoTraffic, skipNoNodes, skipNoPeers, skipPanic}
+	return []skipReason{skipNoData, skipExpired, skipNoTraffic, skipNoNodes, skipNoPeers, skipPanic, skipPreparing}
 }
 
 // String returns the reason as the metric's label has it.
@@ -39,6 +40,8 @@ func (r skipReason) String() string {
 		return "no-peers"
 	case skipPanic:
 		return "panic"
+	case skipPreparing:
+		return "preparing"
 	default:
 		return "none"
 	}
@@ -59,6 +62,8 @@ func (r skipReason) meaning() string {
 		return "No candidate node is close to a pod that the workload has traffic with."
 	case skipPanic:
 		return "PreScore has panicked."
+	case skipPreparing:
+		return "The plugin is still reading the cluster's nodes and pods, after the start or after a panic."
 	default:
 		return ""
 	}
@@ -69,6 +74,7 @@ type Metrics struct {
 	set         metricdef.Set
 	skips       metricdef.Family[metrics.CounterMetric]
 	notAmong    metrics.CounterMetric
+	behind      metrics.CounterMetric
 	spread      metrics.ObserverMetric
 	panicsTotal metrics.CounterMetric
 }
@@ -114,6 +120,10 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 			Meaning: "In every other cycle the best node was not to be had. Raise `percentageOfNodesToScore`; if it is 100, the nodes where the peers run are full or refuse the pods.",
 		}},
 	})
+	m.behind = m.set.Counter(metricdef.Metric{
+		Name: "vicinity_cycles_behind_total",
+		Help: "Scheduling cycles in which more nodes had changed than TrafficLocality takes over in one cycle. It scored by what it knew of the others, and went on with them in the next cycle.",
+	})
 	m.panicsTotal = m.set.Counter(metricdef.Metric{
 		Name: "vicinity_panics_recovered_total",
 		Help: "Panics of TrafficLocality that were recovered. After one in PreScore the pod is scheduled without the plugin, after one in Score the node scores 0.",
@@ -131,6 +141,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 func (m *Metrics) Definitions() []metricdef.Metric { return m.set.Metrics() }
 
 func (m *Metrics) skipped(reason skipReason) { m.skips.With(reason.String()).Inc() }
+func (m *Metrics) fellBehind()               { m.behind.Inc() }
 func (m *Metrics) peersNotScored()           { m.notAmong.Inc() }
 func (m *Metrics) scored(best, worst uint8)  { m.spread.Observe(float64(best) - float64(worst)) }
 func (m *Metrics) panicked()                 { m.panicsTotal.Inc() }

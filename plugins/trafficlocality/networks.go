@@ -18,8 +18,8 @@ func (p *Plugin) updateNetworks(candidates []int32) {
 		if n == score.Absent {
 			continue
 		}
-		if kept := &p.keeper.nodes[n]; kept.measured != newest {
-			kept.measured = newest
+		if kept := &p.keeper.nodes[n]; kept.node != nil && (!kept.measured || kept.networks != newest.Generation()) {
+			kept.measured, kept.networks = true, newest.Generation()
 			p.keeper.board.SetBandwidth(n, p.bandwidthOf(kept.node))
 		}
 	}

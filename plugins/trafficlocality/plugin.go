@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -39,8 +40,13 @@ type Plugin struct {
 	services routing.Routes
 	now      func() time.Time
 	metrics  *Metrics
+	changes  func() uint64 // as in Dependencies
 
-	mu     sync.Mutex // held through PreScore, which writes what follows
+	source *source      // of Preparation; nil without one
+	stage  atomic.Int32 // a stage
+	stale  atomic.Bool  // the Board is to be made anew before it is prepared
+
+	mu     sync.Mutex // held by whoever writes what follows: PreScore, once it is in use
 	engine *score.Engine
 	keeper *keeper
 	routes *routes
@@ -57,6 +63,12 @@ type Dependencies struct {
 	Desired *kube.DesiredStates
 	// Rules are Istio's DestinationRules; nil is none.
 	Rules *routing.DestinationRules
+	// Preparation prepares Boards outside of scheduling cycles, and bounds what a cycle
+	// does. Without one, a cycle takes over all that has changed, the first one all.
+	Preparation *Preparation
+	// Changes counts what may have changed NodeInfos: where it returns the same as before,
+	// none has. Without it, each cycle compares the generations of all nodes.
+	Changes func() uint64
 	// Now returns the current time.
 	Now func() time.Time
 	// Metrics counts what the plugins do.
@@ -97,8 +109,17 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 			now:      d.Now,
 			metrics:  d.Metrics,
 		}
+		p.changes = d.Changes
+		p.stage.Store(int32(inUse))
+		if d.Preparation != nil {
+			p.source = newSource(informers)
+			p.stage.Store(int32(unprepared))
+		}
 		p.forget()
 		desired.Observe(p)
+		if d.Preparation != nil {
+			d.Preparation.add(p)
+		}
 		return p, nil
 	}
 }
@@ -142,11 +163,12 @@ func (p *Plugin) forget() {
 	defer p.mu.Unlock()
 	board := score.NewBoard(p.options.Scale)
 	p.keeper = newKeeper(board, p.options)
+	p.keeper.changes.count, p.keeper.catchUp.bounded = p.changes, p.source != nil
 	p.routes = &routes{keeper: p.keeper, read: p.readRouting}
 	p.engine = score.NewEngine(p.options.Options, board, p.routes)
 }
 
-// reset does so after a panic, when what the plugin remembers may be half written.
+// reset does so and learns anew what controllers want.
 func (p *Plugin) reset() { p.desired.Tell(p, p.forget) }
 
 // recovered turns a panic of the plugin's own into the answer that leaves the

@@ -16,8 +16,8 @@ const stateKey fwk.StateKey = "PreScore" + Name
 
 // scoreState is written by PreScore and only read from then on.
 type scoreState struct {
-	nodes  *listing
-	points []uint8 // by number
+	nodes  *keeper // whose numbers the points are by
+	points *score.Points
 }
 
 // Clone returns s itself: nothing writes to a scoreState once PreScore has
@@ -30,7 +30,7 @@ func (s *scoreState) of(info fwk.NodeInfo) int64 {
 	if n == score.Absent {
 		return 0
 	}
-	return int64(s.points[n])
+	return int64(s.points.Of(n))
 }
 
 // PreScore computes the scores of all candidate nodes. It answers Skip when it
@@ -39,11 +39,15 @@ func (p *Plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *v1.Pod
 	defer func() {
 		if cause := recover(); cause != nil {
 			p.recovered(ctx, "PreScore", cause)
-			p.reset()
+			p.startAnew()
 			p.metrics.skipped(skipPanic)
 			status = fwk.NewStatus(fwk.Skip)
 		}
 	}()
+	if !p.isPrepared() {
+		p.metrics.skipped(skipPreparing)
+		return fwk.NewStatus(fwk.Skip)
+	}
 	scores, skip := p.scores(state, pod, nodes)
 	if skip != notSkipped {
 		p.metrics.skipped(skip)
@@ -77,6 +81,9 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	defer p.mu.Unlock()
 	p.routes.now = now
 	p.keeper.update(all, state.IsPodGroupSchedulingCycle())
+	if p.keeper.catchUp.behind {
+		p.metrics.fellBehind()
+	}
 	result := p.evaluate(snap, id, pod, candidates, influence, state)
 	if result.BetterElsewhere {
 		p.metrics.peersNotScored()
@@ -84,7 +91,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	switch {
 	case result.Basis != score.ByNothing:
 		p.metrics.scored(result.Best, result.Worst)
-		return &scoreState{nodes: p.keeper.listing, points: result.Points}, notSkipped
+		return &scoreState{nodes: p.keeper, points: result.Points}, notSkipped
 	case ok:
 		return nil, skipNoPeers
 	default:

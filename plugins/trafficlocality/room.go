@@ -29,6 +29,12 @@ func roomOf(info fwk.NodeInfo, pods int) (free, all score.Room) {
 	return free, all
 }
 
+// roomOfNode is what a node has in all.
+func roomOfNode(node *v1.Node) score.Room {
+	has := node.Status.Allocatable
+	return score.Room{MilliCPU: has.Cpu().MilliValue(), Memory: has.Memory().Value(), Pods: has.Pods().Value()}
+}
+
 // admitting returns whether a node's labels and taints let a pod on it.
 func admitting(pod *v1.Pod) func(*v1.Node) bool {
 	anywhere := len(pod.Spec.NodeSelector) == 0 && (pod.Spec.Affinity == nil || pod.Spec.Affinity.NodeAffinity == nil)

@@ -132,21 +132,27 @@ func TestScoreWithoutPreScore(t *testing.T) {
 	c.traffic("web -> db 1MiB/s")
 	c.assign("n1: db")
 	seen := c.nodes()[0]
-	c.assign("n2: db")
-	unseen := c.nodes("n2")[0]
 
 	state := framework.NewCycleState()
 	if score, status := c.plugin.Score(t.Context(), state, c.pod("web"), seen); score != 0 || !status.IsSuccess() {
 		t.Errorf("without PreScore a node scores %d, %v", score, status)
 	}
-	state.Write(stateKey, &scoreState{nodes: &listing{listed: []fwk.NodeInfo{seen}, order: []int32{0}}, points: []uint8{70}})
+	if status := c.plugin.PreScore(t.Context(), state, c.pod("web"), c.nodes()); !status.IsSuccess() {
+		t.Fatal(status)
+	}
+	c.assign("n2: db")
+	unseen := c.nodes("n2")[0]
 	for _, s := range []fwk.CycleState{state, state.Clone()} {
-		if score, status := c.plugin.Score(t.Context(), s, c.pod("web"), seen); score != 70 || !status.IsSuccess() {
-			t.Errorf("a node scores %d, %v; want 70", score, status)
+		if score, status := c.plugin.Score(t.Context(), s, c.pod("web"), seen); score != 100 || !status.IsSuccess() {
+			t.Errorf("a node scores %d, %v; want 100", score, status)
 		}
 	}
 	if score, status := c.plugin.Score(t.Context(), state, c.pod("web"), unseen); score != 0 || !status.IsSuccess() {
 		t.Errorf("a node that PreScore did not see scores %d, %v", score, status)
+	}
+	c.scores(c.pod("web"), c.nodes())
+	if score, status := c.plugin.Score(t.Context(), state, c.pod("web"), unseen); score != 0 || !status.IsSuccess() {
+		t.Errorf("a node that only a later PreScore saw scores %d, %v", score, status)
 	}
 	if c.plugin.ScoreExtensions() != nil {
 		t.Error("the scores are normalised once more")

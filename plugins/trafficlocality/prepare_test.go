@@ -1,0 +1,245 @@
+package trafficlocality
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+)
+
+// countChanges is Dependencies.Changes over the scheduler's own NodeInfos.
+func countChanges() func() uint64 {
+	var last int64
+	var count uint64
+	return func() uint64 {
+		var asked framework.NodeInfo
+		asked.RemoveNode()
+		if asked.Generation != last+1 {
+			count++
+		}
+		last = asked.Generation
+		return count
+	}
+}
+
+// comparedInfo counts how often generations are compared.
+type comparedInfo struct {
+	fwk.NodeInfo
+	compared *int
+}
+
+func (i comparedInfo) GetGeneration() int64 {
+	*i.compared++
+	return i.NodeInfo.GetGeneration()
+}
+
+// TestNothingIsComparedWhileNothingChanges: over random sequences of events, also between
+// the scheduler's snapshot and the cycle, a Board that compares generations only when the
+// count of changes has moved is the same as one that always does.
+func TestNothingIsComparedWhileNothingChanges(t *testing.T) {
+	skipped := 0
+	for seed := range uint64(20) {
+		c := &churn{cluster: newCluster(t, ""), random: rand.New(rand.NewPCG(seed, 8)), nodes: map[string]*v1.Node{}}
+		always, x := c.newKeeper(), c.newKeeper()
+		x.changes.count = countChanges()
+		compared := 0
+		wrapped := map[fwk.NodeInfo]fwk.NodeInfo{}
+		var list, infos []fwk.NodeInfo
+		for round := range 300 {
+			for range max(0, c.random.IntN(6)-3) {
+				c.step()
+			}
+			c.update()
+			if now := c.cluster.nodes(); len(now) != len(list) || len(now) > 0 && &now[0] != &list[0] {
+				list, infos = now, nil
+				for _, info := range now {
+					if wrapped[info] == nil {
+						wrapped[info] = comparedInfo{info, &compared}
+					}
+					infos = append(infos, wrapped[info])
+				}
+			}
+			for range max(0, c.random.IntN(6)-4) {
+				c.step() // an event that the snapshot does not have
+			}
+			compared = 0
+			x.update(infos, false)
+			if compared == 0 && len(infos) > 0 {
+				skipped++
+			}
+			always.update(list, false)
+			if diff := cmp.Diff(viewOf(always), viewOf(x)); diff != "" {
+				t.Fatalf("seed %d, round %d: the Boards differ (-always, +counted):\n%s", seed, round, diff)
+			}
+		}
+	}
+	if skipped < 1000 {
+		t.Errorf("generations were compared in all but %d cycles", skipped)
+	}
+}
+
+// preparedCluster is a cluster whose plugin is prepared from informers that are not started.
+type preparedCluster struct {
+	*cluster
+	preparation *Preparation
+	synced      bool
+}
+
+func newPreparedCluster(t testing.TB, nodes, podsOnEach int) *preparedCluster {
+	c := &preparedCluster{cluster: newCluster(t, ""), preparation: &Preparation{}}
+	for i := range nodes {
+		c.cache.AddNode(klog.Background(), node(fmt.Sprintf("n%d", i), "r", []string{"a", "b"}[i%2]))
+		for k := range podsOnEach {
+			c.place(c.pod(fmt.Sprintf("w%d", (i+k)%7)), fmt.Sprintf("n%d", i))
+		}
+	}
+	c.update()
+	for _, info := range c.nodes() {
+		c.inform(info)
+	}
+	d := c.dependencies()
+	d.Preparation = c.preparation
+	p, err := Factory(d)(c.Context(), rawArgs(allOfIt), handle{informers: c.informers, lister: c.snapshot})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.plugin = p.(*Plugin)
+	c.plugin.source.synced = []func() bool{func() bool { return c.synced }}
+	c.traffic("w0 -> w1 1MiB/s; w2 -> w1 2MiB/s")
+	return c
+}
+
+// inform has the informers say what is on a node, in another order.
+func (c *preparedCluster) inform(info fwk.NodeInfo) {
+	c.Helper()
+	core := c.informers.Core().V1()
+	if err := core.Nodes().Informer().GetIndexer().Add(info.Node()); err != nil {
+		c.Fatal(err)
+	}
+	for _, p := range slices.Backward(info.GetPods()) {
+		if err := core.Pods().Informer().GetIndexer().Add(p.GetPod()); err != nil {
+			c.Fatal(err)
+		}
+	}
+}
+
+// checkBoard compares the plugin's Board with one that is read anew.
+func (c *preparedCluster) checkBoard(when string) {
+	c.Helper()
+	fresh := c.newKeeper()
+	fresh.update(c.nodes(), false)
+	if diff := cmp.Diff(viewOf(fresh), viewOf(c.plugin.keeper)); diff != "" {
+		c.Errorf("%s a fresh Board and the plugin's differ (-fresh, +plugin's):\n%s", when, diff)
+	}
+}
+
+func TestNoSayUntilPrepared(t *testing.T) {
+	c := newPreparedCluster(t, 4, 3)
+	check := func(when string, wantSkip bool) {
+		t.Helper()
+		skips := count(t, c.metrics.skips.With(skipPreparing.String()))
+		if text := c.scoreText(c.pod("w0")); (text == "skip") != wantSkip {
+			t.Errorf("%s the scores are %s", when, text)
+		}
+		if got := count(t, c.metrics.skips.With(skipPreparing.String())) - skips; (got == 1) != wantSkip {
+			t.Errorf("%s %d cycles were skipped", when, got)
+		}
+	}
+	check("before all", true)
+	c.preparation.prepare(t.Context(), false)
+	check("before the informers are synced", true)
+	c.synced = true
+	c.preparation.prepare(t.Context(), false)
+	c.checkBoard("once prepared")
+	check("once prepared", false)
+	c.checkBoard("in use")
+	c.preparation.prepare(t.Context(), true)
+	check("as it is in use", false)
+
+	c.plugin.lister = faultyLister{list: func() ([]fwk.NodeInfo, error) { panic("no list") }}
+	c.scores(c.pod("w0"), c.nodes())
+	c.plugin.lister = c.snapshot
+	check("after a panic", true)
+	c.preparation.prepare(t.Context(), false)
+	check("prepared again", false)
+	c.checkBoard("prepared again")
+}
+
+// TestPreparedAnewUntilTheFirstCycle: a standby knows what has happened since.
+func TestPreparedAnewUntilTheFirstCycle(t *testing.T) {
+	c := newPreparedCluster(t, 4, 3)
+	c.synced = true
+	c.preparation.prepare(t.Context(), false)
+	c.assign("new@r/b: w1*3")
+	c.inform(c.nodes("new")[0])
+	old := c.nodes("n0")[0]
+	gone := old.GetPods()[1].GetPod()
+	if err := c.informers.Core().V1().Pods().Informer().GetIndexer().Delete(gone); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.cache.RemovePod(klog.Background(), gone); err != nil {
+		t.Fatal(err)
+	}
+	c.update()
+	c.preparation.prepare(t.Context(), false)
+	if _, ok := c.plugin.keeper.names["new"]; ok {
+		t.Error("it is prepared anew all the time")
+	}
+	c.preparation.prepare(t.Context(), true)
+	c.checkBoard("prepared anew")
+}
+
+// TestCatchUp: of more changes than a cycle takes over, the newest come first, the others
+// follow, and the cycles say so.
+func TestCatchUp(t *testing.T) {
+	const nodes = 4*mostTakes + 100
+	c := newPreparedCluster(t, nodes, 1)
+	c.synced = true
+	c.preparation.prepare(t.Context(), false)
+	all := c.nodes()
+	some := all[nodes-10:]
+	c.scores(c.pod("w0"), some)
+	if n := len(c.plugin.keeper.infos); n > mostTakes+len(some) || n < mostTakes {
+		t.Errorf("the first cycle has taken %d nodes over", n)
+	}
+	c.checkBoard("in the first cycle")
+	// The pod of the first cycle is placed on one of its candidates.
+	c.place(c.pod("w1"), some[3].Node().Name)
+	c.update()
+	c.scores(c.pod("w0"), some)
+	c.checkBoard("in the next cycle")
+	cycles := 2
+	for c.plugin.keeper.catchUp.behind {
+		c.scores(c.pod("w0"), some)
+		if cycles++; cycles > 100 {
+			t.Fatal("the Board does not catch up")
+		}
+	}
+	if got := count(t, c.metrics.behind); got != cycles-1 {
+		t.Errorf("%d cycles said that they were behind, want %d", got, cycles-1)
+	}
+	// A pod comes to every node.
+	for i := range nodes {
+		c.place(c.pod("w1"), fmt.Sprintf("n%d", i))
+	}
+	c.update()
+	for cycles = 1; ; cycles++ {
+		c.scores(c.pod("w0"), some)
+		if left := c.plugin.keeper.catchUp.left; left < -(lookCost + 10*podCost) {
+			t.Fatalf("a cycle has spent %d too much", -left)
+		}
+		if !c.plugin.keeper.catchUp.behind {
+			break
+		}
+	}
+	if cycles < nodes*podCost/mostCosts {
+		t.Errorf("it took only %d cycles", cycles)
+	}
+	c.checkBoard("in the end")
+}
