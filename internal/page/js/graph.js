@@ -127,9 +127,9 @@ function graphMap(model) {
   }
   const names = shown.map((w) => model.names[w]);
   const space = (i) => model.workloads[shown[i]].namespace;
-  const breaks = shown.map((_, i) => i).filter((i) => i > 0 && space(i) !== space(i - 1));
-  const map = heatMap({ breaks, title: side < model.names.length ? `The ${side} workloads with the most traffic` : "All workloads", names, cells, side, most: Math.max(1, ...cells), near: (a, b) => space(a) === space(b), say: (row, column) => `${names[row]} \u2192 ${names[column]}: ${rate(cells[row * side + column])}` });
-  return section("From workload to workload", "Traffic from the caller (row) to the one that is called (column), both directions together. Lines separate the namespaces.", map.node,
+  const spans = shown.map((_, i) => ({ name: space(i), from: i })).filter(({ from }) => from === 0 || space(from) !== space(from - 1));
+  const map = heatMap({ spans, title: side < model.names.length ? `The ${side} workloads with the most traffic` : "All workloads", names, cells, side, most: Math.max(1, ...cells), near: (a, b) => space(a) === space(b), say: (row, column) => `${names[row]} \u2192 ${names[column]}: ${rate(cells[row * side + column])}` });
+  return section("From workload to workload", "Each cell is the traffic from a caller (row) to the workload that it calls (column), both directions together. Lines separate the namespaces.", map.node,
     asText("The largest pairs as a table", () => largestCells("Traffic from workload to workload", names, side, cells, cells, ["", "Bytes"])));
 }
 
