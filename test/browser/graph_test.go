@@ -54,7 +54,7 @@ func binary(rate float64) string {
 	for rate >= 999.95 {
 		rate, unit = rate/1024, unit+1
 	}
-	return fmt.Sprintf("%.1f %s/s", rate, []string{"B", "KiB", "MiB"}[unit])
+	return sized(rate, unit, []string{"B", "KiB", "MiB"}) + "/s"
 }
 
 func TestGraph(t *testing.T) {
