@@ -14,17 +14,23 @@ function layeredPicture(title, scene, point) {
   const tip = el("div", { class: "tip", "aria-hidden": "true", hidden: true });
   const view = el("div", { class: "view", tabindex: "0", role: "group", "aria-label": title + ". Arrow keys move between workloads, Enter keeps the highlight, Escape ends it." }, root);
   const holder = el("div", { class: "picture-holder" }, view, tip);
-  const state = { count: scene.shown, asked: null, focus: null, zoom: null, width: 0, drawn: null };
+  const state = { count: scene.shown, asked: null, focus: null, zoom: null, width: 0, drawn: null, turn: 0 };
 
-  function draw() {
+  async function draw() {
     if (!state.width) return;
     const began = performance.now();
-    state.drawn = laidOut(scene, state);
+    const turn = ++state.turn;
+    view.setAttribute("aria-busy", "true");
+    const drawn = await laidOut(scene, state);
+    if (turn !== state.turn) return; // it was asked for anew meanwhile
+    view.removeAttribute("aria-busy");
+    state.drawn = drawn;
     performance.measure("vicinity:layout", { start: began });
     root.setAttribute("viewBox", `0 0 ${state.drawn.width} ${state.drawn.height}`);
     replace(base, drawLayers(scene, state.drawn));
     fit();
     highlight(state.focus);
+    if (state.asked !== null) reveal(state.asked);
     performance.measure("vicinity:picture", { start: began });
   }
 
@@ -73,6 +79,7 @@ function layeredPicture(title, scene, point) {
     const step = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
     if (!step && !["Enter", "Escape"].includes(event.key)) return;
     event.preventDefault();
+    if (!state.drawn) return;
     if (event.key === "Escape") return point(null, true);
     if (event.key === "Enter") return state.focus && point(state.focus, true);
     const next = neighbour(state.drawn.boxes, state.focus?.workload, step) ?? scene.workloads.find((w) => state.drawn.boxes.has(w.id)).id;
@@ -82,14 +89,15 @@ function layeredPicture(title, scene, point) {
 
   // reveal scrolls the picture to a workload.
   function reveal(workload) {
-    const box = state.drawn.boxes.get(workload);
+    const box = state.drawn?.boxes.get(workload);
+    if (!box) return;
     const zoom = root.clientWidth / state.drawn.width;
-    if (box) view.scrollTo({ left: (box.x + box.width / 2) * zoom - view.clientWidth / 2, top: (box.y + box.height / 2) * zoom - view.clientHeight / 2 });
+    view.scrollTo({ left: (box.x + box.width / 2) * zoom - view.clientWidth / 2, top: (box.y + box.height / 2) * zoom - view.clientHeight / 2 });
   }
 
   let waiting = 0;
-  const zoomBy = (factor) => { state.zoom = factor && Math.min(2, Math.max(0.2, fit() * factor)); fit(); };
-  const zoomButton = (text, label, factor) => el("button", { type: "button", "aria-label": label, title: label, onclick: () => zoomBy(factor()) }, text);
+  const zoomBy = (factor) => { if (!state.drawn) return; state.zoom = Math.min(2, Math.max(0.2, fit() * factor())); fit(); };
+  const zoomButton = (text, label, factor) => el("button", { type: "button", "aria-label": label, title: label, onclick: () => zoomBy(factor) }, text);
   onWidth(holder, (width) => { state.width = width; draw(); });
   return {
     node: el("figure", { class: "picture-figure" }, el("figcaption", {}, title), holder),

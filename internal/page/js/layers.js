@@ -32,8 +32,9 @@ function orient(pairs) {
 // layers lays out workloads {id, space, width}, one width for each space, and links
 // {from, to}, the largest first. It returns boxes by workload, frames by space, and for
 // each link its line: straight pieces {x0, x1, y} from left to right, and whether it
-// points right.
-function layers(workloads, links, width) {
+// points right. It works in slices of a few milliseconds per namespace, between which
+// the page answers.
+async function layers(workloads, links, width) {
   const spaceOf = new Map(workloads.map((w) => [w.id, w.space]));
   const lines = orientLinks(links, spaceOf);
   const spaces = new Map();
@@ -41,10 +42,18 @@ function layers(workloads, links, width) {
     if (!spaces.has(w.space)) spaces.set(w.space, { members: [], width: w.width });
     spaces.get(w.space).members.push(w.id);
   }
-  for (const [name, space] of spaces) Object.assign(space, layoutSpace(space, lines, (line) => [spaceOf.get(line.left) === name, spaceOf.get(line.right) === name]));
+  const rest = slices();
+  for (const [name, space] of spaces) {
+    Object.assign(space, layoutSpace(space, lines, (line) => [spaceOf.get(line.left) === name, spaceOf.get(line.right) === name]));
+    await rest();
+  }
   const out = { boxes: new Map(), frames: new Map(), lines, width: 0, height: 0 };
   const crossing = lines.map((line, i) => ({ line, i, left: spaceOf.get(line.left), right: spaceOf.get(line.right) })).filter((c) => c.left !== c.right);
-  const parts = components([...spaces.keys()], crossing).map((names) => layoutFrames(names, spaces, crossing.filter((c) => names.includes(c.left))));
+  const parts = [];
+  for (const names of components([...spaces.keys()], crossing)) {
+    parts.push(layoutFrames(names, spaces, crossing.filter((c) => names.includes(c.left))));
+    await rest();
+  }
   placeParts(out, parts, width);
   for (const [name, space] of spaces) {
     const frame = out.frames.get(name);
@@ -53,6 +62,18 @@ function layers(workloads, links, width) {
   lines.forEach((line) => routeLine(out, line, spaces, spaceOf));
   spreadEnds(out);
   return out;
+}
+
+// slices returns a function that lets the page do what waits, if it had no time for
+// some milliseconds.
+function slices() {
+  let began = performance.now();
+  return async () => {
+    if (performance.now() - began < 8) return;
+    performance.measure("vicinity:slice", { start: began });
+    await new Promise((done) => setTimeout(done));
+    began = performance.now();
+  };
 }
 
 // orientLinks gives each link its left and its right end, by the namespaces first.
