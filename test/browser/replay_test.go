@@ -103,6 +103,51 @@ func TestHighlight(t *testing.T) {
 	p.quiet()
 }
 
+// TestHeatMapLabels reads the axes of the heat maps: names where there is room for all
+// of them, else those of zones.
+func TestHeatMapLabels(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"few nodes":  {boutique, "node-0001 node-0004 node-0002 node-0005 node-0003 node-0006 elsewhere"},
+		"many nodes": {[]string{"replay", "mesh:heavy-tailed,size=650", "--seeds", "1", "--run", "default,gain"}, "region-1a region-1b region-1c elsewhere"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := show(t, vicinity(t, append(c.args, "-o", "html")...), desktop)
+			for axis, selector := range map[string]string{"columns": ".heat div:nth-child(2)", "rows": ".heat div:nth-child(3)"} {
+				got := evaluate[[]string](p, `[...document.querySelectorAll("`+selector+` text")].map((e) => e.textContent)`)
+				if want := strings.Fields(c.want + " " + c.want); !slices.Equal(got, want) {
+					t.Errorf("the %s of both maps are %q, want %q", axis, got, want)
+				}
+			}
+			if got := p.text(".heat .corner"); got != "called → caller ↓" {
+				t.Errorf("the axes are %q", got)
+			}
+			p.quiet()
+		})
+	}
+}
+
+// TestOnAPhone looks for the money and for what the runs are in the width of a phone.
+func TestOnAPhone(t *testing.T) {
+	r := decode[report](t, vicinity(t, append(boutique, "-o", "json")...))
+	narrow := view{width: 390, height: 844}
+	p := show(t, vicinity(t, append(boutique, "-o", "html")...), narrow)
+	for _, selector := range []string{`[data-figure="price"] .now`, `[aria-label="options"] tbody td`, ".saves strong:last-of-type"} {
+		right := evaluate[float64](p, `document.querySelector('`+selector+`').getBoundingClientRect().right`)
+		if right <= 0 || right > float64(narrow.width) {
+			t.Errorf("%s ends at %.0f pixels of %d", selector, right, narrow.width)
+		}
+	}
+	for _, run := range r.Runs {
+		if got := p.text(`[data-run="` + run.Name + `"] .about`); got != run.Config {
+			t.Errorf("%s is described as %q, want %q", run.Name, got, run.Config)
+		}
+	}
+	p.quiet()
+}
+
 // TestNothingIsAskedFor tries to break out of the page's policy.
 func TestNothingIsAskedFor(t *testing.T) {
 	p := show(t, vicinity(t, append(boutique, "-o", "html")...), desktop)
@@ -265,12 +310,18 @@ func TestTimeline(t *testing.T) {
 	if got := p.text(".timeline svg"); !strings.Contains(got, "3.0 MiB/s") || !strings.Contains(got, "2026-03-01 23:00 UTC") {
 		t.Errorf("the timeline says %q", got)
 	}
-	p.do(chromedp.Click(chromedp.Search(`//summary[text()="The timeline as a table"]`)))
-	p.settle()
-	if got, want := p.text(`[aria-label="Traffic over time"] tbody tr:nth-child(12)`), "2026-03-01T11:00:00Z 3.0 MiB/s 1.5 MiB/s 1.5 MiB/s 18 6"; got != want {
-		t.Errorf("the moment is %q, want %q", got, want)
+	for level, want := range map[string]string{"node": "1.5 MiB/s", "zone": "768.0 KiB/s"} {
+		p.choose("Level", level)
+		p.do(chromedp.Click(chromedp.Search(`//summary[text()="The timeline as a table"]`)))
+		p.settle()
+		want := "2026-03-01T11:00:00Z 3.0 MiB/s " + want + " " + want + " 18 6"
+		if got := p.text(`[aria-label="Traffic over time"] tbody tr:nth-child(12)`); got != want {
+			t.Errorf("the moment is %q, want %q", got, want)
+		}
+		if got := evaluate[string](p, `document.querySelector(".timeline").previousSibling.textContent`); !strings.HasPrefix(got, "Traffic between "+level+"s ") {
+			t.Errorf("%s: the timeline is introduced by %q", level, got)
+		}
 	}
-	p.choose("Level", "zone")
 	p.keep("timeline")
 	p.quiet()
 }

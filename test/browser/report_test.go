@@ -21,7 +21,6 @@ type report struct {
 
 type run struct {
 	Name, Config        string
-	Replayed            bool
 	Summary, Difference figures
 	WorkloadChanges     []struct {
 		From          workload

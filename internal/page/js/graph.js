@@ -130,6 +130,7 @@ function graphMap(model) {
   const spans = shown.map((_, i) => ({ name: space(i), from: i })).filter(({ from }) => from === 0 || space(from) !== space(from - 1));
   const map = heatMap({ spans, title: side < model.names.length ? `The ${side} workloads with the most traffic` : "All workloads", names, cells, side, most: Math.max(1, ...cells), near: (a, b) => space(a) === space(b), say: (row, column) => `${names[row]} \u2192 ${names[column]}: ${rate(cells[row * side + column])}` });
   return section("From workload to workload", "Each cell is the traffic from a caller (row) to the workload that it calls (column), both directions together. Lines separate the namespaces.", map.node,
+    heatLegend({ stays: "stays in a namespace", crossing: "between namespaces" }),
     asText("The largest pairs as a table", () => largestCells("Traffic from workload to workload", names, side, cells, cells, ["", "Bytes"])));
 }
 

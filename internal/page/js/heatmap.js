@@ -62,7 +62,9 @@ function heatMap({ title, names, cells, side, most, near, say, spans }) {
     move((cursor?.row ?? 0) + (cursor ? step[0] : 0), (cursor?.column ?? 0) + (cursor ? step[1] : 0));
   });
   onWidth(holder, (width) => {
-    const margin = Math.ceil(Math.min(width < 500 ? 84 : 150, Math.max(64, ...names.map(textWidth), ...spans.map((span) => textWidth(span.name))) + 12));
+    const most = width < 500 ? 84 : 150;
+    const all = Math.min(width - most, 560) / side >= leastLabel ? names : spans.map((span) => span.name);
+    const margin = Math.ceil(Math.min(most, Math.max(64, ...all.map(textWidth)) + 12));
     const size = Math.min(width - margin, 560, Math.max(240, side * 44));
     cell = Math.max(1, Math.floor((size * devicePixelRatio) / side));
     canvas.width = canvas.height = cell * side;
@@ -87,7 +89,7 @@ function axisLabels(names, spans, side, size) {
   if (cell >= leastLabel) return names.slice(0, side).map((text, i) => ({ text, at: (i + 0.5) * cell }));
   let free = 0;
   return spans.map(({ name, from }, i) => ({ text: name, from, to: spans[i + 1]?.from ?? side }))
-    .map(({ text, from, to }) => ({ text, at: ((from + to) / 2) * cell }))
+    .map(({ text, from, to }) => ({ text, at: Math.min(((from + to) / 2) * cell, size - leastLabel / 2) }))
     .filter(({ text, at }) => text && at - leastLabel / 2 >= free && (free = at + leastLabel / 2));
 }
 
