@@ -103,6 +103,16 @@ browser-test: ## Test the HTML pages in headless Chromium, which must be install
 	go -C test/browser vet ./...
 	VICINITY=$(CURDIR)/bin/vicinity SCREENSHOTS=$(if $(SCREENSHOTS),$(abspath $(SCREENSHOTS))) go -C test/browser test -v -count=1 ./...
 
+# Not part of build or test: what it makes is committed, so that these need no npm.
+# The last lines name files that are not there.
+DAGRE := internal/page/dagre
+.PHONY: page-assets
+page-assets: ## Copy the JavaScript library of the HTML pages from npm, as internal/page/dagre/package-lock.json has it (needs npm).
+	npm ci --prefix $(DAGRE) --ignore-scripts --no-audit --no-fund
+	grep -v -e '^//# sourceMappingURL=' -e '^/\*! For license information' $(DAGRE)/node_modules/@dagrejs/dagre/dist/dagre.min.js > $(DAGRE)/dagre.min.js
+	cp $(DAGRE)/node_modules/@dagrejs/dagre/LICENSE $(DAGRE)/LICENSE
+	rm -r $(DAGRE)/node_modules
+
 .PHONY: race
 race: ## Run the tests under the race detector, but for those that link the API server (needs a C compiler).
 	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -vE '$(LINKS_APISERVER)')

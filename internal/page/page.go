@@ -14,6 +14,8 @@ import (
 	"html"
 	"io"
 	"strings"
+
+	"github.com/vicinity-sched/vicinity/internal/page/dagre"
 )
 
 // Kind is what a page shows; the scripts have one program for each.
@@ -32,8 +34,8 @@ var files embed.FS
 // module, whose names all files share.
 func scripts() []string {
 	return []string{
-		"format", "dom", "theme", "table", "bars", "timeline", "heatmap", "layout", "picture", "inspector",
-		"sections", "changes", "scene", "pictures", "replay", "graph", "main",
+		"format", "dom", "theme", "table", "bars", "timeline", "heatmap", "layout", "picture", "layers", "layered",
+		"inspector", "sections", "changes", "scene", "pictures", "replay", "graph", "main",
 	}
 }
 
@@ -50,6 +52,9 @@ func Write(w io.Writer, kind Kind, title string, data any) error {
 		return err
 	}
 	script := &strings.Builder{}
+	if kind == Graph {
+		script.WriteString(dagre.Script())
+	}
 	for _, name := range scripts() {
 		text, err := asset("js/" + name + ".js")
 		if err != nil {

@@ -83,7 +83,13 @@ func FuzzForeignData(f *testing.F) {
 // TestPolicy checks that the policy allows what the page consists of, and that
 // nothing else could be asked for.
 func TestPolicy(t *testing.T) {
-	text := written(t, Replay, "title", nil)
+	for _, kind := range []Kind{Replay, Graph} {
+		t.Run(string(kind), func(t *testing.T) { checkPolicy(t, written(t, kind, "title", nil)) })
+	}
+}
+
+func checkPolicy(t *testing.T, text string) {
+	t.Helper()
 	for _, part := range []struct{ directive, open, end string }{
 		{"style-src", "<style>", "</style>"}, {"script-src", `<script type="module">`, "</script>"},
 	} {

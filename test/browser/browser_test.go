@@ -149,10 +149,15 @@ func call[P, R any](p *tab, command cdp.Command[P, R], params P) R {
 	return result
 }
 
-// settle waits for what was drawn in the frames after a change.
+// settle waits for what was drawn in the frames after a change, and for a picture that
+// is being laid out.
 func (p *tab) settle() {
 	p.t.Helper()
 	evaluate[bool](p, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))))`)
+	evaluate[bool](p, `new Promise((done) => {
+		const look = () => document.querySelector('[aria-busy="true"]') ? setTimeout(look, 10) : done(true);
+		look();
+	})`)
 }
 
 // evaluate runs an expression in the page; of a promise, it waits for the end.

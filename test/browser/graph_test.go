@@ -10,19 +10,21 @@ import (
 	"time"
 )
 
-// observed is what the Prometheus of these tests knows: rates of request bytes,
-// between workloads as namespace/name.
-var observed = []struct {
+// flow is a rate of request bytes between workloads, as namespace/name.
+type flow struct {
 	from, to string
 	rate     float64
-}{
+}
+
+// observed is what the Prometheus of these tests knows.
+var observed = []flow{
 	{"edge/gateway", "shop/frontend", 2_400_000}, {"shop/frontend", "shop/catalog", 1_900_000}, {"shop/frontend", "shop/cart", 210_000},
 	{"shop/cart", "data/redis", 190_000}, {"shop/catalog", "data/catalog-db", 730_000}, {"data/catalog-db", "data/catalog-db", 81_000},
 	{"shop/frontend", "shop/<script>alert(1)", 90_000}, {"shop/checkout", "shop/payment", 1_100},
 }
 
-// prometheus answers the queries of the Istio source with the traffic.
-func prometheus(t *testing.T) string {
+// prometheus answers the queries of the Istio source with flows.
+func prometheus(t *testing.T, flows []flow) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		type sample struct {
@@ -30,7 +32,7 @@ func prometheus(t *testing.T) string {
 			Value  [2]any            `json:"value"`
 		}
 		result := []sample{}
-		for _, e := range observed {
+		for _, e := range flows {
 			if !strings.Contains(r.FormValue("query"), "istio_request_bytes_sum") {
 				break
 			}
@@ -54,11 +56,11 @@ func binary(rate float64) string {
 	for rate >= 999.95 {
 		rate, unit = rate/1024, unit+1
 	}
-	return fmt.Sprintf("%.1f %s/s", rate, []string{"B", "KiB", "MiB"}[unit])
+	return sized(rate, unit, []string{"B", "KiB", "MiB"}) + "/s"
 }
 
 func TestGraph(t *testing.T) {
-	content := vicinity(t, "graph", "--prometheus", prometheus(t), "-o", "html")
+	content := vicinity(t, "graph", "--prometheus", prometheus(t, observed), "-o", "html")
 	p := show(t, content, desktop)
 	total := 0.0
 	for _, e := range observed {
@@ -73,7 +75,7 @@ func TestGraph(t *testing.T) {
 	if got := p.text(`[aria-label="edges"] tbody`); !strings.Contains(got, "<script>alert(1)") {
 		t.Errorf("a name is not shown as it is: %q", got)
 	}
-	if n := evaluate[int](p, `document.querySelectorAll(".picture .link").length`); n != len(observed)-1 {
+	if n := evaluate[int](p, `document.querySelectorAll(".layered .links > .link").length`); n != len(observed)-1 {
 		t.Errorf("%d lines, want one for each edge but the self-flow", n)
 	}
 	evaluate[bool](p, `(document.querySelector('[aria-label="Next workload by traffic"]').click(), true)`)

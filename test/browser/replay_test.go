@@ -2,7 +2,6 @@ package browser
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,126 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// report is the part of vicinity.replay/v1 that is read back.
-type report struct {
-	Baseline      string
-	Runs          []run
-	RoutingAdvice []struct {
-		Workload workload
-		Options  []struct {
-			Runs []struct{ SavedPerMonth float64 }
-		}
-	}
-}
-
-type run struct {
-	Name                string
-	Summary, Difference figures
-	WorkloadChanges     []struct {
-		From          workload
-		Before, After float64 `json:"-"`
-		Was           float64 `json:"localBytesPerSecondBefore"`
-		Is            float64 `json:"localBytesPerSecondAfter"`
-		Total         float64 `json:"bytesPerSecond"`
-	}
-}
-
-type workload struct{ Namespace, Name string }
-
-func (w workload) String() string { return w.Namespace + "/" + w.Name }
-
-type figures struct {
-	Node, Zone        map[string]traffic
-	CrossZonePerMonth estimate
-	BusiestEndpoint   estimate
-	Labelled          []struct{ Uniform, Configured traffic }
-}
-
-type traffic struct {
-	LocalShare estimate
-	Crossing   estimate `json:"crossingBytesPerSecond"`
-}
-
-type estimate struct {
-	Mean, Interval float64
-	Runs           int
-}
-
-func percent(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }
-
-// perDay is decimal, as bills.
-func perDay(rate float64) string {
-	v, unit := math.Abs(rate)*86400, 0
-	for v >= 999.95 {
-		v, unit = v/1000, unit+1
-	}
-	return fmt.Sprintf("%.1f %s", v, []string{"B", "kB", "MB", "GB", "TB"}[unit])
-}
-
 var boutique = []string{"replay", "mesh:online-boutique", "--seeds", "3", "--price-per-gb", "0.01"}
-
-// TestFiguresOfAReplay reads every share of every run back out of the page, and
-// what the sentence at the top and the tables make of the report.
-func TestFiguresOfAReplay(t *testing.T) {
-	r := decode[report](t, vicinity(t, append(boutique, "-o", "json")...))
-	p := show(t, vicinity(t, append(boutique, "-o", "html")...), desktop)
-	var base run
-	for _, run := range r.Runs {
-		if run.Name == r.Baseline {
-			base = run
-		}
-	}
-	for _, run := range r.Runs {
-		p.choose("Run", run.Name)
-		for _, model := range []string{"uniform", "fairLoad", "sameNode", "configured"} {
-			p.choose("Routing", model)
-			for level, of := range map[string]func(figures) traffic{
-				"node": func(f figures) traffic { return f.Node[model] },
-				"zone": func(f figures) traffic { return f.Zone[model] },
-			} {
-				p.choose("Level", level)
-				share := of(run.Summary).LocalShare
-				want := percent(share.Mean)
-				if share.Interval > 0 {
-					want += " ±" + percent(share.Interval)
-				}
-				where := fmt.Sprintf("%s, %s, %s", run.Name, model, level)
-				if got := p.text(`[data-run="` + run.Name + `"] [data-figure]`); got != want {
-					t.Errorf("%s: the bar says %q, want %q", where, got, want)
-				}
-				if got := p.text("h1"); !strings.Contains(got, percent(share.Mean)) || !strings.Contains(got, run.Name) {
-					t.Errorf("%s: the headline is %q, want %s", where, got, percent(share.Mean))
-				}
-				if got := p.text(`[data-figure="` + level + `.localShare"]`); !strings.Contains(got, percent(share.Mean)) {
-					t.Errorf("%s: the tile is %q, want %s", where, got, percent(share.Mean))
-				}
-				if run.Name == base.Name {
-					continue
-				}
-				if got := p.text("h1"); !strings.Contains(got, percent(of(base.Summary).LocalShare.Mean)) {
-					t.Errorf("%s: the headline is %q, want %s before", where, got, percent(of(base.Summary).LocalShare.Mean))
-				}
-				saves := p.text(".saves")
-				for _, want := range []string{
-					perDay(run.Difference.Node[model].Crossing.Mean), perDay(run.Difference.Zone[model].Crossing.Mean),
-					fmt.Sprintf("%.2f a month", math.Abs(run.Difference.CrossZonePerMonth.Mean)),
-				} {
-					if !strings.Contains(saves, want) {
-						t.Errorf("%s: %q does not say %s", where, saves, want)
-					}
-				}
-			}
-		}
-	}
-	p.choose("Run", r.Runs[1].Name)
-	for i, change := range r.Runs[1].WorkloadChanges {
-		want := fmt.Sprintf("%s → %s", percent(change.Was/change.Total), percent(change.Is/change.Total))
-		if got := p.text(fmt.Sprintf(".changes li:nth-child(%d)", i+1)); !strings.HasPrefix(got, change.From.String()) || !strings.Contains(got, want) {
-			t.Errorf("change %d is %q, want %s %s", i+1, got, change.From, want)
-		}
-	}
-	p.quiet()
-}
 
 // TestTheTableOfAReplay searches and sorts, and reads the advice.
 func TestTheTableOfAReplay(t *testing.T) {
@@ -169,6 +49,20 @@ func TestTheTableOfAReplay(t *testing.T) {
 	p.quiet()
 }
 
+// TestChanges compares what changed most with the report.
+func TestChanges(t *testing.T) {
+	r := decode[report](t, vicinity(t, append(boutique, "-o", "json")...))
+	p := show(t, vicinity(t, append(boutique, "-o", "html")...), desktop)
+	p.choose("Run", r.Runs[1].Name)
+	for i, change := range r.Runs[1].WorkloadChanges {
+		want := fmt.Sprintf("%s → %s", percent(change.Was/change.Total), percent(change.Is/change.Total))
+		if got := p.text(fmt.Sprintf(".changes li:nth-child(%d)", i+1)); !strings.HasPrefix(got, change.From.String()) || !strings.Contains(got, want) {
+			t.Errorf("change %d is %q, want %s %s", i+1, got, change.From, want)
+		}
+	}
+	p.quiet()
+}
+
 // TestHighlight finds a workload by its name, and by the pointer, and compares
 // what is said of it with the data.
 func TestHighlight(t *testing.T) {
@@ -182,7 +76,7 @@ func TestHighlight(t *testing.T) {
 		const { report, cluster, pictures } = JSON.parse(document.getElementById("data").textContent);
 		const w = cluster.workloads.findIndex((w) => w.name === "redis-cart");
 		const run = report.runs.findIndex((run) => run.name === "gain");
-		return { total: cluster.workloads[w].bytesPerSecond, local: pictures[run].workloadLocal.node[w] };
+		return { total: cluster.workloads[w].bytesPerSecond, local: pictures[run].workloadLocal.zone[w] };
 	})()`)
 	if got := p.text(".panel"); !strings.Contains(got, "online-boutique/redis-cart") || !strings.Contains(got, percent(want.Local/want.Total)) {
 		t.Errorf("the panel says %q, want %+v", got, want)
@@ -205,6 +99,51 @@ func TestHighlight(t *testing.T) {
 	name := p.text(".picture .chip text")
 	if got := p.text(".panel h3"); !strings.HasSuffix(got, name) {
 		t.Errorf("the panel is of %q, want %q", got, name)
+	}
+	p.quiet()
+}
+
+// TestHeatMapLabels reads the axes of the heat maps: names where there is room for all
+// of them, else those of zones.
+func TestHeatMapLabels(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"few nodes":  {boutique, "node-0001 node-0004 node-0002 node-0005 node-0003 node-0006 elsewhere"},
+		"many nodes": {[]string{"replay", "mesh:heavy-tailed,size=650", "--seeds", "1", "--run", "default,gain"}, "region-1a region-1b region-1c elsewhere"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := show(t, vicinity(t, append(c.args, "-o", "html")...), desktop)
+			for axis, selector := range map[string]string{"columns": ".heat div:nth-child(2)", "rows": ".heat div:nth-child(3)"} {
+				got := evaluate[[]string](p, `[...document.querySelectorAll("`+selector+` text")].map((e) => e.textContent)`)
+				if want := strings.Fields(c.want + " " + c.want); !slices.Equal(got, want) {
+					t.Errorf("the %s of both maps are %q, want %q", axis, got, want)
+				}
+			}
+			if got := p.text(".heat .corner"); got != "called → caller ↓" {
+				t.Errorf("the axes are %q", got)
+			}
+			p.quiet()
+		})
+	}
+}
+
+// TestOnAPhone looks for the money and for what the runs are in the width of a phone.
+func TestOnAPhone(t *testing.T) {
+	r := decode[report](t, vicinity(t, append(boutique, "-o", "json")...))
+	narrow := view{width: 390, height: 844}
+	p := show(t, vicinity(t, append(boutique, "-o", "html")...), narrow)
+	for _, selector := range []string{`[data-figure="price"] .now`, `[aria-label="options"] tbody td`, ".saves strong:last-of-type"} {
+		right := evaluate[float64](p, `document.querySelector('`+selector+`').getBoundingClientRect().right`)
+		if right <= 0 || right > float64(narrow.width) {
+			t.Errorf("%s ends at %.0f pixels of %d", selector, right, narrow.width)
+		}
+	}
+	for _, run := range r.Runs {
+		if got := p.text(`[data-run="` + run.Name + `"] .about`); got != run.Config {
+			t.Errorf("%s is described as %q, want %q", run.Name, got, run.Config)
+		}
 	}
 	p.quiet()
 }
@@ -260,7 +199,7 @@ func TestKeyboard(t *testing.T) {
 	seen := p.tabbed()
 	at := 0
 	for _, want := range []string{
-		"a: Skip", "select: Run", "input: Node", "select: Routing", "button: Use dark", "button: default", "button: gain", "summary: All figures",
+		"a: Skip", "select: Run", "input: Zone", "select: Routing", "button: Use dark", "button: default", "button: gain", "summary: All figures",
 		"input: Number of lines", "input: Find a workload", "button: Next workload", "canvas: Before", "canvas: After", "summary: The largest",
 		"input: Search options", "input: Search workloads",
 	} {
@@ -371,12 +310,18 @@ func TestTimeline(t *testing.T) {
 	if got := p.text(".timeline svg"); !strings.Contains(got, "3.0 MiB/s") || !strings.Contains(got, "2026-03-01 23:00 UTC") {
 		t.Errorf("the timeline says %q", got)
 	}
-	p.do(chromedp.Click(chromedp.Search(`//summary[text()="The timeline as a table"]`)))
-	p.settle()
-	if got, want := p.text(`[aria-label="Traffic over time"] tbody tr:nth-child(12)`), "2026-03-01T11:00:00Z 3.0 MiB/s 1.5 MiB/s 1.5 MiB/s 18 6"; got != want {
-		t.Errorf("the moment is %q, want %q", got, want)
+	for level, want := range map[string]string{"node": "1.5 MiB/s", "zone": "768.0 KiB/s"} {
+		p.choose("Level", level)
+		p.do(chromedp.Click(chromedp.Search(`//summary[text()="The timeline as a table"]`)))
+		p.settle()
+		want := "2026-03-01T11:00:00Z 3.0 MiB/s " + want + " " + want + " 18 6"
+		if got := p.text(`[aria-label="Traffic over time"] tbody tr:nth-child(12)`); got != want {
+			t.Errorf("the moment is %q, want %q", got, want)
+		}
+		if got := evaluate[string](p, `document.querySelector(".timeline").previousSibling.textContent`); !strings.HasPrefix(got, "Traffic between "+level+"s ") {
+			t.Errorf("%s: the timeline is introduced by %q", level, got)
+		}
 	}
-	p.choose("Level", "zone")
 	p.keep("timeline")
 	p.quiet()
 }

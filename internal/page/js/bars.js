@@ -8,6 +8,9 @@ function bars(report, base, state, chooseRun) {
   return { node, draw };
 }
 
+// describedRun says what a run is.
+const describedRun = (run) => (run.replayed ? run.config : `the assignment in ${run.config}, as it is`);
+
 const shareOf = (figures, state) => figures[state.level][state.model].localShare;
 
 function bar(run, base, state, chooseRun) {
@@ -29,10 +32,11 @@ function bar(run, base, state, chooseRun) {
   return el(
     "div",
     { class: "bar-row" + (chosen ? " chosen" : ""), "data-run": run.name },
-    el("button", { type: "button", class: "run-name", "aria-pressed": String(chosen), title: run.config, onclick: () => chooseRun(run.name) },
+    el("button", { type: "button", class: "run-name", "aria-pressed": String(chosen), onclick: () => chooseRun(run.name) },
       run.name, run === base ? el("small", {}, "before") : null),
     picture,
     el("span", { class: "value", "data-figure": "localShare" }, estimate(share, percent)),
+    el("span", { class: "about" }, describedRun(run)),
   );
 }
 

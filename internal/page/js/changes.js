@@ -33,15 +33,12 @@ function advice(report) {
   const zones = rows.some((row) => row.crossZoneSavedBytesPerSecond !== null);
   const priced = rows.some((row) => row.savedPerMonth !== undefined);
   const columns = [
-    { title: "Calls to", value: (r) => r.workload, cell: (r) => r.workload },
-    { title: "Now", value: (r) => r.now, cell: (r) => r.now },
-    { title: "Instead", value: (r) => r.option, cell: (r) => r.option },
-    { title: "In run", value: (r) => r.run, cell: (r) => r.run },
+    { title: "Calls to", value: (r) => r.workload, cell: (r) => [r.workload, el("small", {}, `${r.now} \u2192 ${r.option}, run ${r.run}`)] },
+    priced && { title: "Saves a month", numeric: true, value: (r) => r.savedPerMonth, cell: (r) => money(r.savedPerMonth) },
     { title: "Less between nodes", numeric: true, value: (r) => r.crossNodeSavedBytesPerSecond, cell: (r) => rate(r.crossNodeSavedBytesPerSecond) },
     zones && { title: "Less between zones", numeric: true, value: (r) => r.crossZoneSavedBytesPerSecond, cell: (r) => rate(r.crossZoneSavedBytesPerSecond) },
-    priced && { title: "Saves a month", numeric: true, value: (r) => r.savedPerMonth, cell: (r) => money(r.savedPerMonth) },
     { title: "Busiest pod", numeric: true, value: (r) => r.busiestEndpoint, cell: (r) => el("span", { class: r.busiestEndpoint >= 2 && "hot" }, fixed(r.busiestEndpointNow, 1) + "\u00d7 \u2192 " + fixed(r.busiestEndpoint, 1) + "\u00d7") },
   ].filter(Boolean);
   const table = searchTable({ label: "options", columns, rows, text: (r) => [r.workload, r.option, r.run].join(" "), sortBy: columns.findIndex((c) => c.title === (priced ? "Saves a month" : "Less between nodes")) });
-  return section("Routing that would save", "What another trafficDistribution of a workload\u2019s Services would save, with all pods staying where they are. From 2\u00d7 on, the busiest pod usually gets more than its requests are made for; prefer the zone there, or add replicas near the callers.", table.node);
+  return section("Routing that would save", "What each workload\u2019s Services would save with another trafficDistribution if all pods stayed where they are. From 2\u00d7 on, the busiest pod usually gets more traffic than its CPU and memory requests allow for: prefer the zone instead, or add replicas near the callers.", table.node);
 }

@@ -67,10 +67,13 @@ function adoptLabels(report) {
 const levelNames = (report) => report.levels ?? ["node", "zone", "region"];
 
 const modelWords = {
-  configured: "as the Services say",
+  configured: "as their Services specify",
   uniform: "evenly over all endpoints",
-  fairLoad: "nearby first, up to the endpoints\u2019 fair share",
-  sameNode: "nearby whenever an endpoint is there",
+  fairLoad: "to nearby endpoints first, up to their fair share",
+  sameNode: "to the nearest endpoints whenever there are any",
 };
+
+// routingWords name the routing that is assumed instead of the configured one.
+const routingWords = { uniform: "uniform routing", fairLoad: "fair-load routing", sameNode: "same-node routing" };
 
 const modelNames = { configured: "As configured", uniform: "Uniform", fairLoad: "Fair load", sameNode: "Same node" };

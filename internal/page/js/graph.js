@@ -70,45 +70,48 @@ function graphTiles(graph) {
 }
 
 function graphScene(model) {
-  const spaces = [...new Set(model.workloads.map((w) => w.namespace))].sort();
-  const boxes = spaces.map((name) => ({ name, chips: model.order.filter((w) => model.workloads[w].namespace === name).map((workload) => ({ workload, count: 1 })), local: 0, crossing: 0 }));
-  const boxOf = (w) => spaces.indexOf(model.workloads[w].namespace);
-  const links = model.edges.filter((edge) => edge.from !== edge.to).map((edge) => ({
-    from: { box: boxOf(edge.from), workload: edge.from }, to: { box: boxOf(edge.to), workload: edge.to }, rate: edge.rate, near: boxOf(edge.from) === boxOf(edge.to) }));
-  for (const link of links) {
-    for (const box of new Set([link.from.box, link.to.box])) boxes[box][link.near ? "local" : "crossing"] += link.rate;
-  }
-  const busiest = model.workloads[model.order[0]].traffic;
+  const busiest = Math.max(1, model.workloads[model.order[0]].traffic);
+  const workloads = model.order.map((id) => ({ id, space: model.workloads[id].namespace, name: model.workloads[id].name, share: model.workloads[id].traffic / busiest }));
+  const links = model.edges.filter((edge) => edge.from !== edge.to).map((edge) => ({ ...edge, near: model.workloads[edge.from].namespace === model.workloads[edge.to].namespace }));
+  const arrow = (link) => `${model.names[link.from]} \u2192 ${model.names[link.to]}`;
   return {
-    groups: [{ name: "", boxes: [...spaces.keys()] }], rooms: boxes.map((box) => box.chips.length), boxes, links, most: links[0]?.rate ?? 1, shown: 80,
-    name: (w) => model.workloads[w].name,
-    plain: true,
-    heavy: (w) => model.workloads[w].traffic > busiest / 20,
-    share: (w) => model.workloads[w].traffic / Math.max(1, busiest),
-    tip: (at) => (at.box === undefined ? `${model.names[at.workload]}: ${rate(model.workloads[at.workload].traffic)}` : spaces[at.box]),
-    linksOf: (focus) => links.filter((link) => (focus.box === undefined ? link.from.workload === focus.workload || link.to.workload === focus.workload : link.from.box === focus.box || link.to.box === focus.box)),
+    workloads, links, most: links[0]?.rate ?? 1, shown: Math.min(links.length, linesAtFirst), arrow,
+    byId: new Map(workloads.map((w) => [w.id, w])),
+    tip: (at) => (at.link ? `${arrow(at.link)}: ${rate(at.link.rate)}` : at.space !== undefined ? at.space : `${model.names[at.workload]}: ${rate(model.workloads[at.workload].traffic)}`),
   };
 }
+
+// Lines at first, and at most: nobody can follow one line of more, and the page stands
+// still while they are laid out.
+const [linesAtFirst, linesAtMost] = [80, 200];
 
 function graphPicture(model) {
   const scene = graphScene(model);
   let pinned = null;
   const show = (at) => { drawn.highlight(at); panel.show(at); };
-  const drawn = picture("Workloads in their namespaces", scene, (at, click) => {
-    if (click) pinned = same(pinned, at) ? null : at;
+  const drawn = layeredPicture("Workloads in their namespaces", scene, (at, click) => {
+    if (click) pinned = sameFocus(pinned, at) ? null : at;
     show(at ?? pinned);
   });
-  const describe = (at) => {
-    const links = scene.linksOf(at).slice(0, 10);
-    const name = at.box === undefined ? model.names[at.workload] : scene.boxes[at.box].name;
-    return [el("h3", {}, name), plainTable("Largest edges", ["From", "To", "Bytes"], links.map((link) => [model.names[link.from.workload], model.names[link.to.workload], rate(link.rate)]))];
-  };
-  const panel = inspector({ names: model.names, order: model.order, describe, choose: (workload) => { pinned = workload === null ? null : { workload }; show(pinned); },
-    hint: "Point at a workload or a namespace to see its edges; click to keep it. Arrow buttons go through the workloads by traffic." });
+  const panel = inspector({ names: model.names, order: model.order, describe: (at) => describeGraph(model, scene, at),
+    choose: (workload) => { pinned = workload === null ? null : { workload }; show(pinned); if (pinned) drawn.reveal(workload); },
+    hint: "Point at a workload, a namespace or a line to see its traffic; click to keep the highlight. In the picture, the arrow keys do the same. The arrow buttons go through the workloads by traffic." });
   const covered = (n) => sumRates(scene.links.slice(0, n)) / Math.max(1, sumRates(scene.links));
-  const slider = scene.links.length > 1 ? linkSlider(scene.links.length, Math.min(scene.shown, scene.links.length), covered, drawn.show) : null;
-  return section("The graph", "Each box is a namespace, each chip a workload, filled by its traffic relative to the busiest one, each line an edge.", slider?.node ?? null, drawn.node,
+  const slider = scene.links.length > 1 ? linkSlider(scene.links.length, scene.shown, covered, drawn.show, linesAtMost) : null;
+  return section("The graph", "Each box is a workload in the frame of its namespace, filled by its traffic relative to the busiest workload. Each line is an edge, from the caller to the workload that it calls; wider lines carry more bytes. Only workloads at the ends of the lines are drawn.",
+    el("div", { class: "tools" }, slider?.node ?? null, drawn.zoom), drawn.node,
     el("p", { class: "legend" }, el("span", { class: "key local" }, "within a namespace"), el("span", { class: "key crossing" }, "between namespaces")), panel.node);
+}
+
+// describeGraph is what the panel says of a workload, a namespace or an edge.
+function describeGraph(model, scene, at) {
+  const edges = scene.links.filter((link) => touches(at, link, (w) => model.workloads[w].namespace)).slice(0, 10);
+  const title = at.link ? scene.arrow(at.link) : at.space ?? model.names[at.workload];
+  const total = at.workload === undefined ? null : el("p", {}, `${rate(model.workloads[at.workload].traffic)} in all, traffic with itself included.`);
+  const name = (link) => (link.from === at.workload ? `\u2192 ${model.names[link.to]}` : link.to === at.workload ? `\u2190 ${model.names[link.from]}` : scene.arrow(link));
+  const requests = edges.some((link) => link.requestsPerSecond > 0);
+  const cells = (link) => [name(link), rate(link.rate), ...(requests ? [link.requestsPerSecond ? number(link.requestsPerSecond) : "\u2013"] : [])];
+  return [el("h3", {}, title), total, edges.length ? plainTable("Largest edges", ["Largest edges", "Bytes", ...(requests ? ["Requests/s"] : [])], edges.map(cells)) : null];
 }
 
 const mapSize = 60;
@@ -124,9 +127,10 @@ function graphMap(model) {
   }
   const names = shown.map((w) => model.names[w]);
   const space = (i) => model.workloads[shown[i]].namespace;
-  const breaks = shown.map((_, i) => i).filter((i) => i > 0 && space(i) !== space(i - 1));
-  const map = heatMap({ breaks, title: side < model.names.length ? `The ${side} workloads with the most traffic` : "All workloads", names, cells, side, most: Math.max(1, ...cells), near: (a, b) => space(a) === space(b), say: (row, column) => `${names[row]} \u2192 ${names[column]}: ${rate(cells[row * side + column])}` });
-  return section("From workload to workload", "Traffic from the caller (row) to the one that is called (column), both directions together. Lines separate the namespaces.", map.node,
+  const spans = shown.map((_, i) => ({ name: space(i), from: i })).filter(({ from }) => from === 0 || space(from) !== space(from - 1));
+  const map = heatMap({ spans, title: side < model.names.length ? `The ${side} workloads with the most traffic` : "All workloads", names, cells, side, most: Math.max(1, ...cells), near: (a, b) => space(a) === space(b), say: (row, column) => `${names[row]} \u2192 ${names[column]}: ${rate(cells[row * side + column])}` });
+  return section("From workload to workload", "Each cell is the traffic from a caller (row) to the workload that it calls (column), both directions together. Lines separate the namespaces.", map.node,
+    heatLegend({ stays: "stays in a namespace", crossing: "between namespaces" }),
     asText("The largest pairs as a table", () => largestCells("Traffic from workload to workload", names, side, cells, cells, ["", "Bytes"])));
 }
 

@@ -2,12 +2,14 @@
 // one scale, which is the logarithm.
 
 // heatMap draws cells[row * side + column]. near(row, column) says whether a cell
-// is local, and say(row, column) describes it. breaks are the rows and columns at
-// which a zone or a namespace begins.
-function heatMap({ title, names, cells, side, most, near, say, breaks }) {
-  const canvas = el("canvas", { role: "img", tabindex: "0", "aria-label": title + ". Arrow keys move from cell to cell." });
+// is local, and say(row, column) describes it. spans are the zones or namespaces,
+// {name, from}, from their first row and column on.
+function heatMap({ title, names, cells, side, most, near, say, spans }) {
+  const canvas = el("canvas", { role: "img", tabindex: "0", "aria-label": title + ". Rows are callers, columns are what they call. Arrow keys move from cell to cell." });
   const readout = el("p", { class: "readout", role: "status" }, "Point at a cell, or move with the arrow keys.");
-  const holder = el("div", { class: "heat" }, canvas);
+  const [rows, columns] = [el("div"), el("div")];
+  const corner = el("div", { class: "corner" }, el("span", {}, "called \u2192"), el("span", {}, "caller \u2193"));
+  const holder = el("div", { class: "heat" }, corner, columns, rows, canvas);
   let cell = 1;
   let cursor = null;
 
@@ -30,7 +32,7 @@ function heatMap({ title, names, cells, side, most, near, say, breaks }) {
     }
     context.globalAlpha = 0.35;
     context.fillStyle = ink;
-    for (const at of breaks) {
+    for (const { from: at } of spans.slice(1)) {
       context.fillRect(0, at * cell - 1, canvas.width, 1);
       context.fillRect(at * cell - 1, 0, 1, canvas.height);
     }
@@ -60,18 +62,43 @@ function heatMap({ title, names, cells, side, most, near, say, breaks }) {
     move((cursor?.row ?? 0) + (cursor ? step[0] : 0), (cursor?.column ?? 0) + (cursor ? step[1] : 0));
   });
   onWidth(holder, (width) => {
-    const size = Math.min(width, 560, Math.max(240, side * 44));
+    const most = width < 500 ? 84 : 150;
+    const all = Math.min(width - most, 560) / side >= leastLabel ? names : spans.map((span) => span.name);
+    const margin = Math.ceil(Math.min(most, Math.max(64, ...all.map(textWidth)) + 12));
+    const size = Math.min(width - margin, 560, Math.max(240, side * 44));
     cell = Math.max(1, Math.floor((size * devicePixelRatio) / side));
     canvas.width = canvas.height = cell * side;
-    canvas.style.width = canvas.style.height = canvas.width / devicePixelRatio + "px";
+    const drawn = canvas.width / devicePixelRatio;
+    canvas.style.width = canvas.style.height = drawn + "px";
+    holder.style.gridTemplateColumns = `${margin}px auto`;
+    const labels = axisLabels(names, spans, side, drawn);
+    replace(rows, axisPicture(labels, margin, drawn, false));
+    replace(columns, axisPicture(labels, margin, drawn, true));
     draw();
   });
   onTheme(draw);
-  return { node: el("figure", { class: "heat-figure" }, el("figcaption", {}, title), holder, readout, names.length <= 12 ? axisNames(names) : null), draw };
+  return { node: el("figure", { class: "heat-figure" }, el("figcaption", {}, title), holder, readout), draw };
 }
 
-// axisNames says which row is which, in the order of rows and columns.
-const axisNames = (names) => el("p", { class: "axis-names" }, "Rows from top to bottom, columns from left to right: ", names.join(", "), ".");
+const leastLabel = 13; // pixels from one label to the next
+
+// axisLabels are the names of rows and columns, or of the spans where there is no room
+// for each name, and where they stand.
+function axisLabels(names, spans, side, size) {
+  const cell = size / side;
+  if (cell >= leastLabel) return names.slice(0, side).map((text, i) => ({ text, at: (i + 0.5) * cell }));
+  let free = 0;
+  return spans.map(({ name, from }, i) => ({ text: name, from, to: spans[i + 1]?.from ?? side }))
+    .map(({ text, from, to }) => ({ text, at: Math.min(((from + to) / 2) * cell, size - leastLabel / 2) }))
+    .filter(({ text, at }) => text && at - leastLabel / 2 >= free && (free = at + leastLabel / 2));
+}
+
+// axisPicture draws the labels right of the rows' axis, or upright above the columns.
+function axisPicture(labels, margin, size, upright) {
+  const texts = labels.map(({ text, at }) => svg("text", { x: 0, y: 0, "text-anchor": upright ? "start" : "end", transform: upright ? `translate(${at + 4} ${margin - 6}) rotate(-90)` : `translate(${margin - 6} ${at + 4})` }, fitted(text, margin - 10)));
+  const [width, height] = upright ? [size, margin] : [margin, size];
+  return svg("svg", { class: "axis-labels", "aria-hidden": "true", width, height }, texts);
+}
 
 const heatLegend = (words) =>
   el("p", { class: "legend" }, el("span", { class: "key local" }, words.stays), el("span", { class: "key crossing" }, "goes " + words.crossing), el("span", { class: "key ramp" }, "stronger: more traffic, on a logarithmic scale"));

@@ -42,14 +42,14 @@ function inspector({ names, order, choose, describe, hint }) {
   };
 }
 
-// linkSlider chooses how many lines are drawn.
-function linkSlider(total, current, covered, show) {
+// linkSlider chooses how many lines are drawn, at most as many as the limit.
+function linkSlider(total, current, covered, show, limit = 400) {
   const output = el("output");
-  const input = el("input", { type: "range", min: 0, max: Math.min(total, 400), value: current, "aria-label": "Number of lines drawn", oninput: () => changed(Number(input.value)) });
+  const input = el("input", { type: "range", min: 0, max: Math.min(total, limit), value: current, "aria-label": "Number of lines drawn", oninput: () => changed(Number(input.value)) });
   const changed = (n) => {
     output.textContent = `${grouped(n)} of ${grouped(total)} lines, ${percent(covered(n))} of what they carry`;
     show(n);
   };
   output.textContent = `${grouped(current)} of ${grouped(total)} lines, ${percent(covered(current))} of what they carry`;
-  return { node: el("label", { class: "slider" }, el("span", {}, "Lines"), input, output), update(t, c) { total = t; covered = c; input.max = Math.min(t, 400); changed(Math.min(Number(input.value), total)); } };
+  return { node: el("label", { class: "slider" }, el("span", {}, "Lines"), input, output) };
 }

@@ -10,12 +10,11 @@
 //   links               [{from: {box, workload}, to, rate, near}], the largest first
 //   linksOf(focus)      the same, of a workload or a box
 //   tip(focus)          a line for the pointer
-//   plain               for chips that are filled by something else than what stays
 // and calls point(focus, pinned) for what the pointer is on.
 function picture(title, scene, point) {
   const base = svg("g");
   const over = svg("g", { class: "over" });
-  const root = svg("svg", { class: scene.plain ? "picture plain" : "picture", role: "img", "aria-label": title }, base, over);
+  const root = svg("svg", { class: "picture", role: "img", "aria-label": title }, base, over);
   const tip = el("div", { class: "tip", "aria-hidden": "true", hidden: true });
   const holder = el("div", { class: "picture-holder" }, root, tip);
   let form = null;
@@ -154,7 +153,7 @@ function denseChips(scene, chips) {
   const tones = new Map();
   for (const chip of chips) {
     const share = scene.share(chip.workload);
-    const tone = share === null ? "silent" : "tone-" + (scene.plain ? 4 : Math.min(4, Math.floor(share * 5))) + (scene.heavy(chip.workload) ? "" : " small");
+    const tone = share === null ? "silent" : "tone-" + Math.min(4, Math.floor(share * 5)) + (scene.heavy(chip.workload) ? "" : " small");
     tones.set(tone, (tones.get(tone) ?? "") + `M${chip.x.toFixed(1)} ${chip.y.toFixed(1)}h${chip.width}v${chip.height}h-${chip.width}z`);
   }
   return [...tones].map(([tone, d]) => svg("path", { class: tone, d }));
@@ -191,9 +190,13 @@ function sideways(a, b) {
 // apart. The style's font sizes are 11 and 12 pixels.
 const ruler = document.createElement("canvas").getContext("2d");
 
-function fitted(name, width) {
+function textWidth(text) {
   ruler.font = "600 11.5px " + getComputedStyle(document.body).fontFamily;
-  const wide = ruler.measureText(name).width;
+  return ruler.measureText(text).width;
+}
+
+function fitted(name, width) {
+  const wide = textWidth(name);
   if (wide <= width) return name;
   const most = Math.max(2, Math.floor((name.length * width) / wide) - 1);
   const head = Math.ceil(most / 2);

@@ -35,8 +35,8 @@ function pictures(data, state, live, listeners, base) {
   const maps = () => heatMaps(data, pairOf(data, state, base), state.level);
   const node = live({}, draw, ["run", "level"]);
   return [
-    section(base ? "Before and after" : "Where the traffic goes", `Each box is a node, each chip in it a workload with pods there, each line traffic between them, as the Services say.`, node, panel.node),
-    section("From node to node", "Traffic from the node of the caller (row) to the node of the endpoint (column), both directions of an edge together. On the diagonal it stays on a node. Lines separate the zones; the last row and column are the outside, and pods without a node.", live({}, maps, ["run", "level"])),
+    section(base ? "Before and after" : "Where the traffic goes", "Each box is a node, each chip in it a workload with pods there, and each line traffic between them. Calls follow the routing that the Services configure.", node, panel.node),
+    section("From node to node", "Each cell is the traffic from the callers on a node (row) to the endpoints on a node (column), both directions of an edge together. Cells on the diagonal stay on a node. Lines separate the zones. The row and column \u201celsewhere\u201d stand for the outside and for pods without a node. Calls follow the routing that the Services configure.", live({}, maps, ["run", "level"])),
   ];
 }
 
@@ -113,8 +113,9 @@ function heatMaps(data, pair, level) {
   const geo = geography(data, pair.map((p) => p.picture));
   const names = geo.names.concat("elsewhere");
   const most = Math.max(1, ...pair.flatMap((p) => p.picture.between));
+  const spans = geo.groups.map((group) => ({ name: group.name, from: group.boxes[0] })).concat({ name: "elsewhere", from: geo.names.length });
   const maps = pair.map(({ title, picture: { between: cells } }) => heatMap({
-    title, names, cells, side: geo.side, most, breaks: geo.groups.slice(1).map((group) => group.boxes[0]).concat(geo.names.length), near: (a, b) => geo.near(level, a, b),
+    title, names, cells, side: geo.side, most, spans, near: (a, b) => geo.near(level, a, b),
     say: (row, column) => `${names[row]} \u2192 ${names[column]}: ${rate(cells[row * geo.side + column])}` + (row === column && row < data.cluster.nodes.length ? ", stays on the node" : ""),
   }));
   const [first, last] = [pair[0].picture.between, pair.at(-1).picture.between];

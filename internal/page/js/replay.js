@@ -6,7 +6,8 @@ function replayPage(data, page) {
   if (!report.runs.length) return replace(page.main, el("h1", {}, "Nothing was replayed."), basis(data));
   adoptLabels(report);
   const levels = levelsOf(data);
-  const state = { run: chosenRun(report, base).name, level: "node", model: "configured" };
+  const level = report.pricePerGB > 0 && levels.includes("zone") ? "zone" : levels[0];
+  const state = { run: chosenRun(report, base, level).name, level, model: "configured" };
   const run = () => report.runs.find((r) => r.name === state.run);
   const listeners = [];
   const set = (change) => { Object.assign(state, change); listeners.forEach((listener) => listener(change)); };
@@ -26,8 +27,9 @@ function replayPage(data, page) {
     el("section", { class: "hero", "aria-label": "Result" },
       el("p", { class: "eyebrow" }, eyebrow(report)),
       live({ class: "headline", "aria-live": "polite" }, () => headline(report, run(), base, state)),
+      live({ class: "hint described" }, () => describedRuns(run(), base), ["run"]),
       live({}, () => tiles(report, levels, run(), base, state), ["run", "model"])),
-    section("Every run", null, live({ class: "lead" }, () => `The part of the traffic that stays ${levelWords[state.level].local}, if calls are divided ${modelWords[state.model]}.` + (base ? ` Choose a run to compare it with ${base.name}.` : "")), chart.node,
+    section("Every run", null, live({ class: "lead" }, () => `The share of the traffic that stays ${levelWords[state.level].local} when calls are divided ${modelWords[state.model]}.` + (base ? ` Choose a run to compare it with ${base.name}.` : "")), chart.node,
       asText("All figures as a table", () => figureTable(report))),
     data.cluster ? pictures(data, state, live, listeners, base) : null,
     timelineSection(report, base, run, state, live),
@@ -45,12 +47,12 @@ function levelsOf({ report, cluster }) {
   return levelNames(report).filter((level) => report.runs.some((run) => run.summary[level]) && several(level));
 }
 
-// chosenRun is that of the shipped profile, or else the one that keeps most on its
-// node, of those that are not the baseline.
-function chosenRun(report, base) {
+// chosenRun is that of the shipped profile, or else the one that keeps most within the
+// level, of those that are not the baseline.
+function chosenRun(report, base, level) {
   const shipped = report.runs.find((run) => run.name === "gain" && run !== base);
   if (shipped) return shipped;
-  const share = (run) => run.summary.node?.configured.localShare.mean ?? 0;
+  const share = (run) => run.summary[level]?.configured.localShare.mean ?? 0;
   const others = report.runs.filter((run) => run !== base);
   return others.reduce((best, run) => (share(run) > share(best) ? run : best), others[0] ?? report.runs[0]);
 }
@@ -74,20 +76,21 @@ function replayControls(report, levels, state, set, listeners) {
 
 function changesSection(run, base) {
   if (!run.edgeChanges?.length && !run.workloadChanges?.length) return null;
-  return section("What changed most", `The part of the traffic that stays on its node: \u25cb in ${base.name}, \u25cf in ${run.name}.`,
+  return section("What changed most", `The share of the traffic that stays on its node with the configured routing: \u25cb in ${base.name}, \u25cf in ${run.name}.`,
     el("div", { class: "columns" }, changeList("Workloads", run.workloadChanges), changeList("Edges", run.edgeChanges)));
 }
 
 function timelineSection(report, base, run, state, live) {
   if (!report.runs.some((r) => r.timeline?.length)) return null;
   const draw = () => {
-    const key = state.level === "zone" || state.level === "region" ? "crossZoneBytesPerSecond" : "crossNodeBytesPerSecond";
+    const zones = state.level === "zone" || state.level === "region";
+    const key = zones ? "crossZoneBytesPerSecond" : "crossNodeBytesPerSecond";
     const names = [base?.name ?? "before", run().name];
     const [before, after] = [base && base !== run() ? base.timeline ?? [] : [], run().timeline ?? []];
     if (!before.length && !after.length) return el("p", {}, "This run has no timeline.");
-    return [timelineChart(before, after, key, names), asText("The timeline as a table", () => timelineTable(before, after, key, names))];
+    return [el("p", { class: "lead" }, `Traffic ${levelWords[zones ? "zone" : "node"].crossing} in the course of the recording, with the configured routing.`), timelineChart(before, after, key, names), asText("The timeline as a table", () => timelineTable(before, after, key, names))];
   };
-  return section("Over time", "What crosses a boundary, as the recording goes on.", live({}, draw, ["run", "level"]));
+  return section("Over time", null, live({}, draw, ["run", "level"]));
 }
 
 // explorer is the table of all workloads and edges.
@@ -123,7 +126,7 @@ function explorer(data, state, listeners, base) {
     ],
   });
   listeners.push((change) => { if ("run" in change || "level" in change) { edges.redraw(); workloads.redraw(); } });
-  return section("Workloads and edges", "What stays within the level that is chosen above, as the Services say. A workload\u2019s traffic is that with all others in the cluster; what has an end outside never stays.",
+  return section("Workloads and edges", "The share of the traffic that stays within the level chosen above, with the configured routing. A workload\u2019s traffic is all that it exchanges inside the cluster; traffic with the outside never stays.",
     switched([["Workloads", workloads.node], ["Edges", edges.node]]));
 }
 

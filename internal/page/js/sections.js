@@ -10,7 +10,7 @@ function figureRows(report) {
     }
   }
   return rows.concat([
-    { name: "Price between zones, 30 days", of: (f) => f.crossZonePerMonth, format: money },
+    { name: "Price between zones, 30 days: as configured", of: (f) => f.crossZonePerMonth, format: money },
     { name: "Busiest pod under same-node routing, times its fair share", of: (f) => f.busiestEndpoint, format: number },
     { name: "Deviation of the nodes\u2019 CPU, points", of: (f) => f.cpuDeviation, format: number },
     { name: "Deviation of the nodes\u2019 memory, points", of: (f) => f.memoryDeviation, format: number },
@@ -28,51 +28,74 @@ const figureTable = (report) =>
   plainTable("Every figure of every run", ["Figure", ...report.runs.map((run) => run.name)],
     figureRows(report).map((row) => [row.name, ...report.runs.map((run) => (row.of(run.summary) ? estimate(row.of(run.summary), row.format) : "\u2013"))]), "figures");
 
+// isToday reports whether a run under a routing is what the cluster does now; nothing is
+// known of that where the routing was assumed for the whole replay.
+const isToday = (report, run, model) => !run.replayed && run.name === "recorded" && model === "configured" && !report.assumed?.length;
+
 // headline says the result in one sentence, and what it saves in a second one.
 function headline(report, run, base, { level, model }) {
   const words = levelWords[level];
-  const after = run.summary[level][model];
   const value = (kind, text) => el("strong", { class: kind }, text);
-  const first = ["With ", value("name", run.name), ", ", value("local", percent(after.localShare.mean)), ` of the traffic ${base === run && !run.replayed ? "stays" : "would stay"} ${words.local}`];
-  if (!base || base === run) return [el("h1", {}, first, ".")];
-  const before = base.summary[level][model];
-  first.push(base.replayed ? `; with ${base.name} it would be ` : "; today it is ", value("before", percent(before.localShare.mean)), ".");
-  return [el("h1", {}, first), el("p", { class: "saves" }, saved(report, run, model))];
+  const share = (r, m) => percent(r.summary[level][m].localShare.mean);
+  const stays = isToday(report, run, model) ? "stays" : "would stay";
+  const first = ["With ", value("name", run.name), model === "configured" ? "" : " and " + routingWords[model], ", ", value("local", share(run, model)), ` of the traffic ${stays} ${words.local}`];
+  const today = base && !isToday(report, base, model) && isToday(report, base, "configured") ? `Today, with the configured routing, ${share(base, "configured")} of the traffic stays ${words.local}.` : null;
+  if (!base || base === run) return [el("h1", {}, first, "."), today && el("p", { class: "saves" }, today)];
+  first.push(isToday(report, base, model) ? "; today it is " : `; with ${base.name} it would be `, value("before", share(base, model)), ".");
+  return [el("h1", {}, first), el("p", { class: "saves" }, saved(report, run, base, model), today && " " + today)];
 }
 
-function saved(report, run, model) {
+// describedRuns says what the runs of the headline are.
+const describedRuns = (run, base) => [run, base].filter((r, i, all) => r && all.indexOf(r) === i).map((r) => el("p", {}, el("strong", {}, r.name), ": ", describedRun(r), "."));
+
+const secondsPerMonth = 30 * 86400;
+
+// priceOf is the price of the traffic between zones in 30 days under a routing. The
+// report has that of the configured one. Another routing changes it by the price of
+// what it changes between zones, as traffic with the outside, which costs nothing, is
+// the same under each. That holds only where every node has a zone; else there is no
+// price. complete has the summary of the figures, which may be a difference.
+function priceOf(report, figures, model, complete = figures) {
+  const price = figures.crossZonePerMonth;
+  if (!price || model === "configured") return price;
+  if (complete.zone.unknownBytesPerSecond) return undefined;
+  const more = figures.zone[model].crossingBytesPerSecond.mean - figures.zone.configured.crossingBytesPerSecond.mean;
+  return { mean: price.mean + (more * secondsPerMonth * report.pricePerGB) / 1e9, interval: 0, runs: price.runs };
+}
+
+// saved says how much less, or more, a run has between nodes and zones than the baseline.
+function saved(report, run, base, model) {
   const d = run.difference;
-  const less = (v) => (v <= 0 ? " less " : " more ");
+  const part = (text, mean, after) => el("span", {}, el("strong", {}, text), after[0], mean <= 0 ? " less" : " more", after[1]);
   const parts = ["node", "zone"].filter((level) => d[level]).map((level) => {
     const crossing = d[level][model].crossingBytesPerSecond.mean;
-    return el("span", {}, el("strong", {}, perDay(Math.abs(crossing))), " a day", less(crossing), levelWords[level].crossing);
+    return part(perDay(Math.abs(crossing)), crossing, [" a day", " " + levelWords[level].crossing]);
   });
-  if (d.crossZonePerMonth) {
-    const cost = d.crossZonePerMonth.mean;
-    parts.push(el("span", {}, el("strong", {}, money(Math.abs(cost))), " a month", less(cost).trimEnd(), ` at ${report.pricePerGB} per GB between zones`, model === "configured" ? "" : ", as the Services say"));
-  }
-  return parts.flatMap((part, i) => [i === 0 ? "" : i === parts.length - 1 ? " and " : ", ", part]).concat(".");
+  const cost = priceOf(report, d, model, run.summary);
+  if (cost) parts.push(part(money(Math.abs(cost.mean)), cost.mean, [" a month", ` at ${report.pricePerGB} per GB between zones`]));
+  return [`Compared with ${base.name}: `, parts.flatMap((each, i) => [i === 0 ? "" : i === parts.length - 1 ? " and " : ", ", each]), "."];
 }
 
-// tiles are the figures that decide, after and before.
+// tiles are the figures that decide, of the run and of the baseline, all under one
+// routing.
 function tiles(report, levels, run, base, { model }) {
   const rows = [];
   const add = (label, key, of, format) => {
     const after = of(run.summary);
     if (after) rows.push({ label, key, after, before: base && base !== run ? of(base.summary) : null, difference: run.difference && of(run.difference), format });
   };
+  add("Price between zones, a month", "price", (f) => priceOf(report, f, model, run.summary), money);
   for (const level of levels) {
     add(`Stays ${levelWords[level].local}`, level + ".localShare", (f) => f[level]?.[model].localShare, percent);
   }
   add("Between nodes", "node.crossing", (f) => f.node?.[model].crossingBytesPerSecond, rate);
   add("Between zones", "zone.crossing", (f) => f.zone?.[model].crossingBytesPerSecond, rate);
-  add("Price between zones, a month", "price", (f) => f.crossZonePerMonth, money);
   add("Busiest pod, if calls prefer the node", "busiest", (f) => f.busiestEndpoint, (v) => fixed(v, 1) + "\u00d7");
   if (report.runs.some((r) => r.summary.missing.mean > 0)) add("Pods without a node", "missing", (f) => f.missing, number);
   return el("dl", { class: "tiles" }, rows.map((row) => el("div", { class: "tile", "data-figure": row.key },
     el("dt", {}, row.label),
     el("dd", { class: "now" }, row.format(row.after.mean)),
-    row.before ? el("dd", { class: "was" }, "before ", row.format(row.before.mean)) : null,
+    row.before ? el("dd", { class: "was" }, `${base.name}: `, row.format(row.before.mean)) : null,
     row.difference ? el("dd", { class: "change" }, signed(row.difference.mean, row.format).replace(space + "%", " points"), interval(row)) : null)));
 }
 
@@ -103,7 +126,7 @@ function basis(data) {
     replayed.length ? `The pods of ${replayed.join(", ")} were placed in memory by the framework of the real kube-scheduler; nothing was changed in a cluster. Order ${report.order}: ${orders[report.order] ?? report.order}.` : null,
     replayed.length && report.seeds > 1 ? `Each of these runs was done with ${report.seeds} seeds, from ${report.firstSeed} on; figures are means, \u00b1 is half the 95 % confidence interval.` : null,
     "The traffic stays the same wherever pods run.",
-    "Pictures, maps, changes and the table of workloads and edges follow the calls as the Services say, with the first seed. Bars, the sentence at the top and the figures below it follow the routing that is chosen above.",
+    "Pictures, maps, changes and the table of workloads and edges show the first seed with the configured routing. Bars, the sentences at the top and the figures below them follow the routing chosen above.",
     ...(report.assumed ?? []).map((route) => `The Services of ${route.service} were assumed to say ${route.trafficDistribution} (${plural(route.services, "Service")}).`),
     report.pricePerGB ? `1e9 bytes between zones cost ${report.pricePerGB}, in whatever currency that is; a month has 30 days. Traffic with the outside is not in the price.` : "No price was given, so nothing is said of money (--price-per-gb).",
     "Rates have binary units (1 MiB is 1,048,576 bytes); volumes and prices have decimal ones (1 GB is 1e9 bytes), as bills.",

@@ -41,7 +41,7 @@ function searchTable({ label, columns, rows, text, sortBy = 0, note }) {
     });
     replace(body, sorted.map((row) => el("tr", {}, columns.map((column, i) => {
       const cell = column.cell(row);
-      return i === 0 ? el("th", { scope: "row" }, cell) : el("td", { class: column.numeric && "n" }, cell);
+      return i === 0 ? el("th", { scope: "row" }, [cell].flat()) : el("td", { class: column.numeric && "n" }, cell);
     }))));
     status.textContent = found.length === current.length ? plural(current.length, label.replace(/s$/, "")) : grouped(found.length) + " of " + plural(current.length, label.replace(/s$/, ""));
     if (note) status.textContent += "; " + note;
