@@ -1,6 +1,6 @@
 // Package manifests holds what a cluster needs to run vicinity-scheduler, as
-// kustomize files, and hands the shipped configuration to the programs and tests
-// that run a scheduler with it. It reads and changes nothing itself.
+// kustomize files, and hands the shipped configurations to the programs and tests
+// that run a scheduler with them. It reads and changes nothing itself.
 package manifests
 
 import "embed"
@@ -9,3 +9,9 @@ import "embed"
 //
 //go:embed base
 var Base embed.FS
+
+// Profiles are the scheduler configurations for one purpose each:
+// profiles/latency.yaml, profiles/cost.yaml and profiles/availability.yaml.
+//
+//go:embed profiles
+var Profiles embed.FS

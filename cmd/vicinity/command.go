@@ -1,19 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vicinity-sched/vicinity/internal/usage"
 )
-
-// usageError is a mistake in the command line.
-type usageError struct{ error }
-
-// usageErrorf returns a usageError with this text.
-func usageErrorf(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
-}
 
 // newCommand returns the whole command line. binary is the name of the
 // program's file: kubectl-vicinity calls itself "kubectl vicinity".
@@ -46,23 +42,39 @@ the PATH. For completion there, link kubectl_complete-vicinity to it.`,
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageErrorf("%w; see %s --help", err, cmd.CommandPath())
+		return usage.Errorf("%w; see %s --help", flagError(err), cmd.CommandPath())
 	})
 	cmd.AddCommand(graphCommand(s, now), recordCommand(s, now), replayCommand(s, now), versionCommand())
 	return cmd
 }
 
+// flagError says what the value of a flag must be, without the words of Go's parsers.
+func flagError(err error) error {
+	invalid := (*pflag.InvalidValueError)(nil)
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	want, known := map[string]string{
+		"int": "a whole number", "uint64": "a whole number that is not negative", "float64": "a number such as 0.01",
+		"duration": "a duration such as 30s or 5m", "bool": "true or false",
+	}[invalid.GetFlag().Value.Type()]
+	if !known {
+		return err
+	}
+	return fmt.Errorf("--%s %q: must be %s", invalid.GetFlag().Name, invalid.GetValue(), want)
+}
+
 func unknownVerb(cmd *cobra.Command, verb string) error {
 	if similar := cmd.SuggestionsFor(verb); len(similar) > 0 {
-		return usageErrorf("unknown verb %q; did you mean %s %s?", verb, cmd.CommandPath(), similar[0])
+		return usage.Errorf("unknown verb %q; did you mean %s %s?", verb, cmd.CommandPath(), similar[0])
 	}
-	return usageErrorf("unknown verb %q; see %s --help", verb, cmd.CommandPath())
+	return usage.Errorf("unknown verb %q; see %s --help", verb, cmd.CommandPath())
 }
 
 // noArgs refuses arguments that are not flags.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageErrorf("%s takes no argument %q; see %s --help", cmd.Name(), args[0], cmd.CommandPath())
+		return usage.Errorf("%s takes no argument %q; see %s --help", cmd.Name(), args[0], cmd.CommandPath())
 	}
 	return nil
 }

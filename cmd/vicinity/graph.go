@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 	"slices"
 	"time"
 
@@ -134,13 +135,13 @@ func (o *graphOptions) check(cmd *cobra.Command) (view, error) {
 	}
 	switch {
 	case !slices.Contains([]string{outputTable, outputJSON, outputDOT, outputHTML}, o.output):
-		return view{}, usageErrorf("--output %q: must be table, json, dot or html", o.output)
+		return view{}, usage.Errorf("--output %q: must be table, json, dot or html", o.output)
 	case o.limit < 0:
-		return view{}, usageErrorf("--limit %d: must not be negative; 0 shows all edges", o.limit)
+		return view{}, usage.Errorf("--limit %d: must not be negative; 0 shows all edges", o.limit)
 	}
 	requestBytes, err := resource.ParseQuantity(o.requestBytes)
 	if err != nil || requestBytes.Sign() < 0 {
-		return view{}, usageErrorf("--request-bytes %q: must be a quantity such as 1Ki, not negative", o.requestBytes)
+		return view{}, usage.Errorf("--request-bytes %q: must be a quantity such as 1Ki, not negative", o.requestBytes)
 	}
 	limit := o.limit
 	if !cmd.Flags().Changed("limit") {

@@ -15,7 +15,7 @@ import (
 
 // collect asks the sources once and returns what they see. The report is nil
 // when none of them succeeded; the error is that of those that failed.
-func (o *telemetryOptions) collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Writer, now func() time.Time) (*report, error) {
+func (o *telemetryOptions) collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Writer, now func() time.Time) (*graphReport, error) {
 	client, err := telemetrysetup.Client(cfg)
 	if err != nil {
 		return nil, err

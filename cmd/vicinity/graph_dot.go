@@ -17,9 +17,9 @@ const maxPenWidth = 8
 // writeDOT writes the edges of r as a directed graph of Graphviz: a cluster for
 // each namespace, and edges as wide as the square root of their rate.
 func writeDOT(w io.Writer, r viewed) {
-	title := "traffic of " + moment(r.dataAt)
+	title := "traffic of " + show.Moment(r.dataAt)
 	if r.notShown.edges > 0 {
-		title += fmt.Sprintf("; %s with %s of all bytes not shown", show.Plural(r.notShown.edges, "smaller edge"), percent(r.share(r.notShown.rates)))
+		title += fmt.Sprintf("; %s with %s of all bytes not shown", show.Plural(r.notShown.edges, "smaller edge"), show.Percent(r.share(r.notShown.rates)))
 	}
 	if names := r.conditions(); len(names) > 0 {
 		title += "; read with the warnings of vicinity graph: " + strings.Join(names, ", ")

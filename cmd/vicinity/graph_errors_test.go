@@ -49,7 +49,7 @@ func TestErrors(t *testing.T) {
 		"password":           {[]string{"--prometheus", "http://u:hunter2@p"}, 2, []string{"--prometheus: ", "credentials"}},
 		"unknown output":     {[]string{"--prometheus", url, "-o", "yaml"}, 2, []string{`--output "yaml": must be table, json, dot or html`}},
 		"negative limit":     {[]string{"--prometheus", url, "--limit", "-1"}, 2, []string{"--limit -1: must not be negative"}},
-		"limit is no number": {[]string{"--prometheus", url, "--limit", "all"}, 2, []string{`"all" for "--limit"`, "vicinity graph --help"}},
+		"limit is no number": {[]string{"--prometheus", url, "--limit", "all"}, 2, []string{`--limit "all": must be a whole number`, "vicinity graph --help"}},
 		"request bytes":      {[]string{"--prometheus", url, "--request-bytes", "-1Ki"}, 2, []string{`--request-bytes "-1Ki"`}},
 		"window":             {[]string{"--prometheus", url, "--window", "1s"}, 2, []string{"--window: ", "at least 5s"}},
 		"selector":           {[]string{"--prometheus", url, "--selector", "a=b"}, 2, []string{"--selector: ", `want label="value"`}},

@@ -46,7 +46,7 @@ func writeWhyEmpty(w io.Writer, r viewed) {
 		case s.Flows == 0:
 			fmt.Fprintf(w, "%s: all %d series were left out, for the reasons above.\n", show.Printable(s.Name), s.Series)
 		default:
-			fmt.Fprintf(w, "%s: every rate is zero: no traffic in the last %s. Send some, or take a longer window.\n", show.Printable(s.Name), duration(s.window))
+			fmt.Fprintf(w, "%s: every rate is zero: no traffic in the last %s. Send some, or take a longer window.\n", show.Printable(s.Name), show.Duration(s.window))
 		}
 	}
 }
@@ -59,7 +59,7 @@ func writeNoSeries(w io.Writer, s sourceReport) {
 	}
 	causes = append(causes,
 		"Prometheus does not scrape the mesh's proxies. Try in its UI: "+tryQuery(s),
-		fmt.Sprintf("the window (%s) holds less than two scrapes. It should be at least four scrape intervals.", duration(s.window)))
+		fmt.Sprintf("the window (%s) holds less than two scrapes. It should be at least four scrape intervals.", show.Duration(s.window)))
 	if s.sourceType == v1.SourceIstioSidecar {
 		causes = append(causes, "a relabelling drops the label reporter, which must be source or destination.")
 	}

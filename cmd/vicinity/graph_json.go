@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"github.com/vicinity-sched/vicinity/internal/show"
 	"io"
 	"strconv"
 	"time"
@@ -120,7 +121,7 @@ func writeJSON(w io.Writer, r viewed) error {
 
 // writePage writes r as one HTML file that needs nothing else.
 func writePage(w io.Writer, r viewed) error {
-	return page.Write(w, page.Graph, "Traffic of "+moment(r.dataAt), toJSON(r))
+	return page.Write(w, page.Graph, "Traffic of "+show.Moment(r.dataAt), toJSON(r))
 }
 
 func toJSON(r viewed) graphJSON {

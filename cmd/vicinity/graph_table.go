@@ -35,27 +35,27 @@ func writeTable(w io.Writer, r viewed) {
 }
 
 func writeEdges(w io.Writer, r viewed) {
-	t := columns{left: 2}
+	t := show.Table{Left: 2}
 	header := []string{"FROM", "TO", "SENT/s", "RECEIVED/s", "REQUESTS/s", "SHARE"}
 	ages := slices.ContainsFunc(r.shown, func(e flowgraph.Edge) bool { return r.age(e) >= time.Second })
 	if ages {
 		header = append(header, "AGE")
 	}
-	t.add(header...)
+	t.Add(header...)
 	for _, e := range r.shown {
 		row := []string{
 			e.From.String(), e.To.String(),
 			show.ByteRate(e.SentBytesPerSecond), show.ByteRate(e.ReceivedBytesPerSecond),
-			requests(e.RequestsPerSecond), percent(r.share(e.Rates)),
+			requests(e.RequestsPerSecond), show.Percent(r.share(e.Rates)),
 		}
 		if ages {
-			row = append(row, duration(r.age(e)))
+			row = append(row, show.Duration(r.age(e)))
 		}
-		t.add(row...)
+		t.Add(row...)
 	}
-	t.write(w)
+	t.Write(w)
 	if n := r.notShown; n.edges > 0 {
-		fmt.Fprintf(w, "... and %s with %s of all bytes; --limit 0 shows all\n", show.Plural(n.edges, "smaller edge"), percent(r.share(n.rates)))
+		fmt.Fprintf(w, "... and %s with %s of all bytes; --limit 0 shows all\n", show.Plural(n.edges, "smaller edge"), show.Percent(r.share(n.rates)))
 	}
 }
 
@@ -69,39 +69,39 @@ func requests(perSecond float64) string {
 }
 
 // age is how much older than the graph's data the observation of e is.
-func (r *report) age(e flowgraph.Edge) time.Duration { return r.dataAt.Sub(e.ObservedAt) }
+func (r *graphReport) age(e flowgraph.Edge) time.Duration { return r.dataAt.Sub(e.ObservedAt) }
 
 func writeSummary(w io.Writer, r viewed) {
-	t := columns{left: 2}
+	t := show.Table{Left: 2}
 	totalsRow := func(name string, n totals) {
-		t.add(name, fmt.Sprintf("%s, %s, %s, %s requests/s",
+		t.Add(name, fmt.Sprintf("%s, %s, %s, %s requests/s",
 			show.Plural(n.workloads, "workload"), show.Plural(n.edges, "edge"), show.ByteRate(n.rates.BytesPerSecond()), count(n.rates.RequestsPerSecond)))
 	}
 	totalsRow("graph", r.total)
 	if names := r.conditions(); len(names) > 0 {
-		t.add("", "read with the warnings below: "+strings.Join(names, ", "))
+		t.Add("", "read with the warnings below: "+strings.Join(names, ", "))
 	}
 	if l := r.leftOut(); l.Series > 0 {
-		t.add("left out", fmt.Sprintf("%s in %d series, for the reasons below", show.ByteRate(l.BytesPerSecond), l.Series))
+		t.Add("left out", fmt.Sprintf("%s in %d series, for the reasons below", show.ByteRate(l.BytesPerSecond), l.Series))
 	}
 	if r.namespace != "" {
 		totalsRow("namespace "+r.namespace, r.matching)
 	}
 	self := r.total.self
-	t.add("self-flow", fmt.Sprintf("%s, %s requests/s (%s of all bytes)", show.ByteRate(self.BytesPerSecond()), count(self.RequestsPerSecond), percent(r.share(self))))
+	t.Add("self-flow", fmt.Sprintf("%s, %s requests/s (%s of all bytes)", show.ByteRate(self.BytesPerSecond()), count(self.RequestsPerSecond), show.Percent(r.share(self))))
 	windows := []string{}
 	for _, d := range r.windows() {
-		windows = append(windows, duration(d))
+		windows = append(windows, show.Duration(d))
 	}
 	age := r.madeAt.Sub(r.dataAt).Round(100 * time.Millisecond)
-	t.add("data", fmt.Sprintf("of %s, %s old; rates over %s", moment(r.dataAt), duration(age), strings.Join(windows, ", ")))
+	t.Add("data", fmt.Sprintf("of %s, %s old; rates over %s", show.Moment(r.dataAt), show.Duration(age), strings.Join(windows, ", ")))
 	if len(r.shown) > 1 {
-		t.add("order", fmt.Sprintf("by bytes/s, where one request counts %s", strings.TrimSuffix(show.ByteRate(r.requestBytes), "/s")))
+		t.Add("order", fmt.Sprintf("by bytes/s, where one request counts %s", strings.TrimSuffix(show.ByteRate(r.requestBytes), "/s")))
 	}
 	if r.invalidFlows > 0 {
-		t.add("refused", show.Plural(r.invalidFlows, "flow")+" without a workload or with a rate that is no number")
+		t.Add("refused", show.Plural(r.invalidFlows, "flow")+" without a workload or with a rate that is no number")
 	}
-	t.write(w)
+	t.Write(w)
 }
 
 // writeFindings says what is wrong with the figures above.
@@ -115,16 +115,16 @@ func writeFindings(w io.Writer, r viewed) {
 }
 
 func writeSources(w io.Writer, r viewed) {
-	t := columns{left: 1}
-	t.add("SOURCE", "SERIES", "FLOWS", "WINDOW", "TOOK")
+	t := show.Table{Left: 1}
+	t.Add("SOURCE", "SERIES", "FLOWS", "WINDOW", "TOOK")
 	for _, s := range r.sources {
 		series, flows := strconv.Itoa(s.Series), strconv.Itoa(s.Flows)
 		if s.Err != nil {
 			series, flows = "failed", "-"
 		}
-		t.add(s.Name, series, flows, duration(s.window), duration(s.Duration.Round(time.Millisecond)))
+		t.Add(s.Name, series, flows, show.Duration(s.window), show.Duration(s.Duration.Round(time.Millisecond)))
 	}
-	t.write(w)
+	t.Write(w)
 }
 
 // writeLeftOut says what did not become a flow, and what to do about it.
@@ -134,8 +134,8 @@ func writeLeftOut(w io.Writer, r viewed) {
 			continue
 		}
 		fmt.Fprintf(w, "\nLeft out by %s:\n", show.Printable(s.Name))
-		t := columns{left: 1}
-		t.add("REASON", "SERIES", "BYTES/s")
+		t := show.Table{Left: 1}
+		t.Add("REASON", "SERIES", "BYTES/s")
 		var said []string
 		for _, reason := range telemetry.Reasons() {
 			l, ok := s.LeftOut[reason]
@@ -146,10 +146,10 @@ func writeLeftOut(w io.Writer, r viewed) {
 			if reason == telemetry.Invalid {
 				bytes = "-"
 			}
-			t.add(reason.String(), strconv.Itoa(l.Series), bytes)
+			t.Add(reason.String(), strconv.Itoa(l.Series), bytes)
 			said = append(said, reason.String()+": "+explainReason(reason))
 		}
-		t.write(w)
+		t.Write(w)
 		for _, line := range said {
 			fmt.Fprintln(w, line)
 		}

@@ -7,12 +7,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/term"
 
 	"github.com/vicinity-sched/vicinity/internal/show"
 )
@@ -39,10 +42,19 @@ type streams struct {
 	terminal bool
 }
 
+// line returns how to show a line of progress, which the next one replaces and "" takes
+// away; nil where nobody watches.
+func (s streams) line() func(string) {
+	if s.progress == nil {
+		return nil
+	}
+	return func(line string) { fmt.Fprint(s.progress, eraseLine, line) }
+}
+
 // check refuses a page for a terminal, before there is any work.
 func (s streams) check(output, verb string) error {
 	if s.terminal && output == outputHTML {
-		return usageErrorf("--output html: a page is for a browser, not for a terminal; write it to a file: vicinity %s ... -o html > %s.html", verb, verb)
+		return usage.Errorf("--output html: a page is for a browser, not for a terminal; write it to a file: vicinity %s ... -o html > %s.html", verb, verb)
 	}
 	return nil
 }
@@ -51,25 +63,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program the hard way
 	s := streams{out: os.Stdout, err: os.Stderr}
-	s.terminal = isTerminal(os.Stdout) && !isNull(os.Stdout)
-	if isTerminal(os.Stderr) {
+	s.terminal = term.IsTerminal(int(os.Stdout.Fd()))
+	if term.IsTerminal(int(os.Stderr.Fd())) {
 		s.progress = os.Stderr
 	}
 	os.Exit(run(ctx, os.Args, s, time.Now))
-}
-
-// isTerminal takes every character device for a terminal: what is written to
-// /dev/null hurts nobody.
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-// isNull reports whether f is /dev/null.
-func isNull(f *os.File) bool {
-	info, err := f.Stat()
-	null, nullErr := os.Stat(os.DevNull)
-	return err == nil && nullErr == nil && os.SameFile(info, null)
 }
 
 // run executes the command line args, whose first element is the name of the
@@ -84,7 +82,7 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 	cmd := newCommand(binary, s, now)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
-	var usage usageError
+	var mistake usage.Error
 	var gaps gapsError
 	switch {
 	case err == nil:
@@ -94,7 +92,7 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 		return exitGaps
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &mistake):
 		fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), show.Printable(err.Error()))
 		return exitUsage
 	}

@@ -39,7 +39,7 @@ func (p *progress) Query(ctx context.Context, query string, at time.Time, yield 
 	if p.out != nil {
 		name, known := p.names[query]
 		if !known { // beyond what every refresh asks
-			name = "checks"
+			name = "more"
 		}
 		fmt.Fprintf(p.out, "%sasking Prometheus for %s (%d/%d)...", eraseLine, name, p.asked, max(p.asked, p.total))
 	}

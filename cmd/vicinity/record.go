@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/vicinity-sched/vicinity/internal/show"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -94,9 +96,9 @@ func (o *recordOptions) addFlags(cmd *cobra.Command) {
 func onePath(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
-		return usageErrorf("where to? Give a directory that does not exist yet, or an archive such as recording.tar.zst; see %s --help", cmd.CommandPath())
+		return usage.Errorf("where to? Give a directory that does not exist yet, or an archive such as recording.tar.zst; see %s --help", cmd.CommandPath())
 	case len(args) > 1:
-		return usageErrorf("%s takes one PATH, not %q as well; see %s --help", cmd.Name(), args[1], cmd.CommandPath())
+		return usage.Errorf("%s takes one PATH, not %q as well; see %s --help", cmd.Name(), args[1], cmd.CommandPath())
 	}
 	return nil
 }
@@ -112,25 +114,25 @@ func (o *recordOptions) check(cmd *cobra.Command, path string) error {
 	}
 	switch {
 	case !cmd.Flags().Changed("since") && !cmd.Flags().Changed("duration"):
-		return usageErrorf("how long? --duration 1h records from now on, --since 24h what has gone by")
+		return usage.Errorf("how long? --duration 1h records from now on, --since 24h what has gone by")
 	case cmd.Flags().Changed("since") && cmd.Flags().Changed("duration"):
-		return usageErrorf("--since and --duration exclude each other: record what has gone by, then what comes, into two recordings")
+		return usage.Errorf("--since and --duration exclude each other: record what has gone by, then what comes, into two recordings")
 	case o.step < minStep || o.step%time.Second != 0:
-		return usageErrorf("--step %s: must be whole seconds, at least %s", o.step, minStep)
+		return usage.Errorf("--step %s: must be whole seconds, at least %s", o.step, minStep)
 	case length < o.step:
-		return usageErrorf("--%s %s: must not be shorter than --step, %s", flag, length, duration(o.step))
+		return usage.Errorf("--%s %s: must not be shorter than --step, %s", flag, length, show.Duration(o.step))
 	case length/o.step > maxSteps:
-		return usageErrorf("--%s %s: has %d steps of --step %s; must be at most %d", flag, length, length/o.step, duration(o.step), maxSteps)
+		return usage.Errorf("--%s %s: has %d steps of --step %s; must be at most %d", flag, length, length/o.step, show.Duration(o.step), maxSteps)
 	}
 	switch _, err := os.Lstat(path); {
 	case err == nil:
-		return usageErrorf("%s exists; a recording never overwrites: choose another PATH", path)
+		return usage.Errorf("%s exists; a recording never overwrites: choose another PATH", path)
 	case !errors.Is(err, fs.ErrNotExist):
-		return usageErrorf("%w", err)
+		return usage.Errorf("%w", err)
 	}
 	if wrong := filepath.Ext(path); strings.HasSuffix(path, ".tar"+wrong) || wrong == ".zst" || wrong == ".tgz" || wrong == ".zip" {
 		if !strings.HasSuffix(path, recordingfile.ArchiveSuffix) {
-			return usageErrorf("%s: archives end in %s", path, recordingfile.ArchiveSuffix)
+			return usage.Errorf("%s: archives end in %s", path, recordingfile.ArchiveSuffix)
 		}
 	}
 	return nil
@@ -211,7 +213,7 @@ func (o *recordOptions) finish(cmd *cobra.Command, r result, failed error) error
 		r.writer.LeaveOut(recording.LeftOut(l))
 	}
 	if err := errors.Join(r.writer.Close(complete, why), r.target.Close()); err != nil {
-		return fmt.Errorf("%w; %s can be read up to %s", err, r.path, moment(r.writer.Written()))
+		return fmt.Errorf("%w; %s can be read up to %s", err, r.path, show.Moment(r.writer.Written()))
 	}
 	writeRecordSummary(cmd.OutOrStdout(), r, why)
 	switch {
@@ -221,7 +223,7 @@ func (o *recordOptions) finish(cmd *cobra.Command, r result, failed error) error
 		return fmt.Errorf("no traffic was observed: %w", o.explain(r.sum.LastFailure))
 	case r.mostlyGaps():
 		return gapsError{fmt.Errorf("%d of %d steps are gaps: %s has %s of traffic in %s; record again once Prometheus answers",
-			r.sum.Gaps, r.sum.Steps, r.path, duration(time.Duration(r.sum.Steps-r.sum.Gaps)*o.step), duration(time.Duration(r.sum.Steps)*o.step))}
+			r.sum.Gaps, r.sum.Steps, r.path, show.Duration(time.Duration(r.sum.Steps-r.sum.Gaps)*o.step), show.Duration(time.Duration(r.sum.Steps)*o.step))}
 	}
 	return nil
 }

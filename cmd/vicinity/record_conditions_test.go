@@ -18,7 +18,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/internal/promtest"
-	"github.com/vicinity-sched/vicinity/internal/replayreport"
+	"github.com/vicinity-sched/vicinity/internal/report"
 )
 
 // withLeftOut is traffic of which most has an end that is not known; one connection
@@ -53,7 +53,7 @@ func TestLeftOutTravels(t *testing.T) {
 func checkLeftOut(t *testing.T, want []recording.LeftOut, args ...string) {
 	t.Helper()
 	args = append([]string{"replay", "--run", "recorded"}, args...)
-	var got struct{ Input replayreport.Input }
+	var got struct{ Input report.Input }
 	if err := json.Unmarshal([]byte(succeed(t, append(args, "-o", "json")...)), &got); err != nil {
 		t.Fatal(err)
 	}

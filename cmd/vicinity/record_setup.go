@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
+	"github.com/vicinity-sched/vicinity/internal/show"
 	"io"
 	"runtime/debug"
 	"strings"
@@ -77,7 +78,7 @@ func showProgress(out io.Writer) func(recorder.Progress) {
 		if p.Gaps > 0 {
 			gaps = fmt.Sprintf(", %d of them gaps", p.Gaps)
 		}
-		fmt.Fprintf(out, "%srecorded %d of %d steps%s, %s left (Ctrl-C ends the recording well)", eraseLine, p.Steps, p.All, gaps, duration(p.Left.Round(time.Second)))
+		fmt.Fprintf(out, "%srecorded %d of %d steps%s, %s left (Ctrl-C ends the recording well)", eraseLine, p.Steps, p.All, gaps, show.Duration(p.Left.Round(time.Second)))
 	}
 }
 

@@ -13,21 +13,21 @@ import (
 func writeRecordSummary(w io.Writer, r result, why string) {
 	s := r.sum
 	fmt.Fprintf(w, "Recorded %s, from %s to %s, into %s (%s).\n",
-		duration(s.To.Sub(s.From)), moment(s.From), moment(s.To), show.Printable(r.path), byteSize(r.target.Bytes()))
+		show.Duration(s.To.Sub(s.From)), show.Moment(s.From), show.Moment(s.To), show.Printable(r.path), byteSize(r.target.Bytes()))
 	if why != "" {
-		fmt.Fprintf(w, "It ended early, %s: it is complete up to %s.\n", show.Printable(why), moment(s.To))
+		fmt.Fprintf(w, "It ended early, %s: it is complete up to %s.\n", show.Printable(why), show.Moment(s.To))
 	}
-	t := columns{left: 1}
-	t.add("steps of "+duration(r.options.step), fmt.Sprint(s.Steps))
-	t.add("  of them gaps", fmt.Sprint(s.Gaps))
-	t.add("edges", fmt.Sprint(s.Edges))
-	t.add("traffic on average", show.ByteRate(s.BytesPerSecond))
+	t := show.Table{Left: 1}
+	t.Add("steps of "+show.Duration(r.options.step), fmt.Sprint(s.Steps))
+	t.Add("  of them gaps", fmt.Sprint(s.Gaps))
+	t.Add("edges", fmt.Sprint(s.Edges))
+	t.Add("traffic on average", show.ByteRate(s.BytesPerSecond))
 	for _, l := range s.LeftOut {
-		t.add("  left out, "+l.Reason, leftOutAmount(l))
+		t.Add("  left out, "+l.Reason, leftOutAmount(l))
 	}
-	t.add("objects", fmt.Sprint(s.Objects))
-	t.add("changes of objects", fmt.Sprint(s.Changes))
-	t.write(w)
+	t.Add("objects", fmt.Sprint(s.Objects))
+	t.Add("changes of objects", fmt.Sprint(s.Changes))
+	t.Write(w)
 	if s.Gaps > 0 && s.LastFailure != nil {
 		fmt.Fprintf(w, "The last gap: %s.\n", show.Printable(strings.ReplaceAll(s.LastFailure.Error(), "\n", "; ")))
 	}

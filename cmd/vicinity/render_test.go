@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"github.com/vicinity-sched/vicinity/internal/show"
 	"slices"
 	"strings"
 	"testing"
@@ -22,8 +23,8 @@ func edge(from, to string, bytesPerSecond float64, age time.Duration) flowgraph.
 	return flowgraph.Edge{From: id(from), To: id(to), Rates: flowgraph.Rates{SentBytesPerSecond: bytesPerSecond}, ObservedAt: queryTime.Add(-age)}
 }
 
-func reportOf(edges ...flowgraph.Edge) *report {
-	return &report{madeAt: queryTime, dataAt: queryTime, edges: edges, total: sum(edges)}
+func reportOf(edges ...flowgraph.Edge) *graphReport {
+	return &graphReport{madeAt: queryTime, dataAt: queryTime, edges: edges, total: sum(edges)}
 }
 
 // dotTokens splits a DOT text into words, punctuation and strings; a string
@@ -169,18 +170,18 @@ func TestOrder(t *testing.T) {
 
 func TestUnits(t *testing.T) {
 	cases := map[string]string{
-		count(0):                   "0",
-		count(0.004):               "<0.01",
-		count(0.5):                 "0.50",
-		count(12.34):               "12.3",
-		count(1234.5):              "1234",
-		percent(0):                 "0.0 %",
-		percent(0.0004):            "<0.1 %",
-		percent(1):                 "100.0 %",
-		duration(5 * time.Minute):  "5m",
-		duration(time.Hour):        "1h",
-		duration(90 * time.Second): "1m30s",
-		duration(10 * time.Second): "10s",
+		count(0):                        "0",
+		count(0.004):                    "<0.01",
+		count(0.5):                      "0.50",
+		count(12.34):                    "12.3",
+		count(1234.5):                   "1234",
+		show.Percent(0):                 "0.0 %",
+		show.Percent(0.0004):            "<0.1 %",
+		show.Percent(1):                 "100.0 %",
+		show.Duration(5 * time.Minute):  "5m",
+		show.Duration(time.Hour):        "1h",
+		show.Duration(90 * time.Second): "1m30s",
+		show.Duration(10 * time.Second): "10s",
 	}
 	for got, want := range cases {
 		if got != want {

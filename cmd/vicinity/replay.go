@@ -2,16 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/kubesim"
-	"github.com/vicinity-sched/vicinity/internal/replayreport"
+	"github.com/vicinity-sched/vicinity/internal/price"
+	"github.com/vicinity-sched/vicinity/internal/replay"
+	"github.com/vicinity-sched/vicinity/internal/report"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 )
 
 const replayLong = `Replay the arrival of a cluster's pods through the real kube-scheduler, under
@@ -19,7 +25,7 @@ several configurations, and compare what becomes of the traffic. Nothing is
 changed anywhere: the pods are placed in memory.
 
 INPUT is one of
-  RECORDING          a directory or .tar.zst archive that vicinity record has made
+  RECORDING          a directory or .tar.zst archive made by vicinity record
   DATA/              a Prometheus data directory or a snapshot of one, and --cluster
   EDGES.csv          traffic, with the columns from,to,bytes_per_second (workloads
                      as namespace/name), and --cluster for the rest
@@ -29,89 +35,111 @@ INPUT is one of
 --cluster takes what kubectl prints:
   kubectl get nodes,pods,deployments,replicasets,statefulsets,daemonsets,services,namespaces -A -o json
 
-A recording and a data directory go on over time: decisions rest on the traffic
-before them, and the traffic after the warm-up is what is measured.
+In recordings and data directories, decisions rest on the traffic before them, and
+the traffic after the warm-up is measured.
+
+The summary compares today, another routing of the Services, Vicinity, and both.
+Another routing is what --route assumes, by default ` + replay.DefaultRoute + `. Vicinity
+is your own --scheduler-config, else the cost profile if there is a price, else the
+latency profile. -v shows all figures.
 
 Every run sees the same pods in the same order with the same seed. Built-in runs
 are recorded (the assignment as it is), default (kube-scheduler's default
-configuration), netmarks and gain (the shipped profile of Vicinity with either
-strategy) and gain-fair-load (the same, assuming fair-load routing).
+configuration), netmarks (the published algorithm), latency, cost and availability
+(the profiles of Vicinity) and fair-load (the latency profile, assuming fair-load
+routing).
 
-The JSON output has the schema vicinity.replay/v1; fields may be added to it.`
+The JSON output has the apiVersion ` + report.APIVersion + `; fields may be added to it.`
 
 // replayOptions are the flags of the verb replay.
 type replayOptions struct {
-	cluster     string
-	configs     []string
-	profile     string
-	runs        []string
-	assignments []string
-	routes      []string
-	order       string
-	seeds       int
-	firstSeed   uint64
-	parallel    int
-	baseline    string
-	price       float64
-	timing      bool
-	write       string
-	output      string
-
-	// For inputs that go on over time.
-	warmUp, since, until string
-	step                 time.Duration
-	telemetry            string
+	replay.Options
+	price      string
+	pricePerGB float64
+	write      string
+	assignment string
+	of         string
+	output     string
+	verbose    bool
 }
 
 func replayCommand(s streams, now func() time.Time) *cobra.Command {
-	o := replayOptions{}
+	o := replayOptions{Options: replay.Options{Now: now, Progress: s.line()}}
 	cmd := &cobra.Command{
 		Use:   "replay INPUT",
 		Short: "Show what other scheduler configurations would make of a cluster's traffic",
 		Long:  replayLong,
-		Example: `  vicinity replay edges.csv --cluster cluster.json --price-per-gb 0.01
-  vicinity replay edges.csv --cluster cluster.json --scheduler-config mine=scheduler.yaml --run recorded,gain
-  vicinity replay edges.csv --cluster cluster.json --route shop/cart=PreferSameNode --price-per-gb 0.01
-  vicinity replay shop.tar.zst --price-per-gb 0.01
+		Example: `  vicinity replay edges.csv --cluster cluster.json --price aws
+  vicinity replay edges.csv --cluster cluster.json --scheduler-config mine=scheduler.yaml --run recorded,latency
+  vicinity replay edges.csv --cluster cluster.json --route shop/cart=PreferSameNode --price gcp
+  vicinity replay shop.tar.zst --price-per-gb 0.02
   vicinity replay prometheus-data/ --cluster cluster.json --since 24h
   vicinity replay mesh:online-boutique --seeds 20 -o json
   vicinity replay mesh:online-boutique -o html > replay.html`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageErrorf("replay takes one INPUT, got %d; see %s --help", len(args), cmd.CommandPath())
+				return usage.Errorf("replay takes one INPUT, got %d; see %s --help", len(args), cmd.CommandPath())
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runReplay(cmd.Context(), s, now, args[0], o)
+			if cmd.Flags().Changed("seeds") {
+				o.AskedSeeds = o.Seeds
+			}
+			if err := o.choosePrice(cmd.Flags().Changed("price-per-gb")); err != nil {
+				return err
+			}
+			return runReplay(cmd.Context(), s, args[0], o)
 		},
 	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *replayOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.cluster, "cluster", "", "`FILE` with the cluster's objects, as kubectl get -o json prints them (with an edge list, a data directory, or a recording without objects)")
-	f.StringArrayVar(&o.configs, "scheduler-config", nil, "KubeSchedulerConfiguration to run, as `[NAME=]FILE`; may be repeated")
-	f.StringVar(&o.profile, "profile", "", "schedulerName of the `PROFILE` of those files that places all pods (default: the first)")
-	f.StringSliceVar(&o.runs, "run", nil, "built-in `RUNS`: "+joined(builtInNames())+" (default: all that the input allows)")
-	f.StringArrayVar(&o.assignments, "assignment", nil, "an assignment to measure too, as `NAME=FILE` (CSV with the columns workload,node,pods); may be repeated")
-	f.StringArrayVar(&o.routes, "route", nil, "assume another trafficDistribution, as `SERVICE=POLICY`: namespace/name of a Service or workload, or "+everyService+"; "+joined(policies())+"; may be repeated")
-	f.StringVar(&o.order, "order", "", "`ORDER` in which pods arrive: "+joined(orderNames())+" (default: rollout when the input has an assignment, else random)")
-	f.IntVar(&o.seeds, "seeds", 5, "number `N` of replays of each run, each with another order")
-	f.Uint64Var(&o.firstSeed, "first-seed", 1, "the `SEED` of the first replay")
-	f.IntVar(&o.parallel, "parallel", runtime.GOMAXPROCS(0), "number `N` of replays at a time")
-	f.StringVar(&o.baseline, "baseline", "", "the `RUN` that changes are shown against (default: recorded, or else default)")
-	f.Float64Var(&o.price, "price-per-gb", 0, "`PRICE` of 1e9 bytes between zones, to show money per month")
-	f.BoolVar(&o.timing, "timing", false, "show how long decisions take; figures that no two runs share")
-	f.StringVar(&o.warmUp, "warm-up", "", "observe for this `TIME` before anything is placed or measured, such as 30m or 25% (default 50%; with a recording or a data directory)")
-	f.StringVar(&o.since, "since", "", "begin at this `TIME`, or so long before the end, such as 24h (with a data directory)")
-	f.StringVar(&o.until, "until", "", "end at this `TIME`, or so long before the end (with a data directory)")
-	f.DurationVar(&o.step, "step", 0, "time between two observations (with a data directory; default 1m)")
-	f.StringVar(&o.telemetry, "telemetry-config", "", "TelemetryConfiguration `FILE`: the sources to ask of a data directory, and how traffic is smoothed")
+	f.StringVar(&o.Cluster, "cluster", "", "`FILE` with the cluster's objects, as kubectl get -o json prints them (with an edge list, a data directory, or a recording without objects)")
+	f.StringArrayVar(&o.Configs, "scheduler-config", nil, "KubeSchedulerConfiguration to run, as `[NAME=]FILE`; may be repeated")
+	f.StringVar(&o.Profile, "profile", "", "schedulerName of the `PROFILE` of those files that places all pods (default: the first)")
+	f.StringSliceVar(&o.Runs, "run", nil, "built-in `RUNS`: "+strings.Join(replay.RunNames(), ", ")+" (default: recorded if the input has an assignment, default, netmarks, latency, and cost if there is a price)")
+	f.StringArrayVar(&o.Assignments, "assignment", nil, "an assignment to measure too, as `NAME=FILE` (CSV with the columns workload,node,pods, as --write-assignment writes it); may be repeated")
+	f.StringArrayVar(&o.Routes, "route", nil, "assume another trafficDistribution beside today's, as `SERVICE=POLICY`: namespace/name of a Service or workload, or all; "+strings.Join(replay.Policies(), ", ")+"; may be repeated (default: "+replay.DefaultRoute+", in the summary)")
+	f.StringVar(&o.Order, "order", "", "`ORDER` in which pods arrive: "+strings.Join(orderNames(), ", ")+" (default: rollout if the input has an assignment, else random)")
+	f.IntVar(&o.Rollouts, "rollouts", 1, "number `N` of rollouts, each starting where the last one ended (with --order rollout)")
+	f.IntVar(&o.Seeds, "seeds", 5, "number `N` of replays of each run, each with another order")
+	f.Uint64Var(&o.FirstSeed, "first-seed", 1, "the `SEED` of the first replay")
+	f.IntVar(&o.Parallel, "parallel", runtime.GOMAXPROCS(0), "number `N` of replays at a time")
+	f.StringVar(&o.Baseline, "baseline", "", "the `RUN` that changes are shown against (default: recorded, or else default)")
+	f.StringVar(&o.price, "price", "", "what traffic between zones costs, to show money per month: `aws|gcp|azure|FILE`, a list price or a price file")
+	f.Float64Var(&o.pricePerGB, "price-per-gb", 0, "the same as a number: `PRICE` of 1e9 bytes that cross from one zone to another (AWS charges both ends: 0.02)")
+	f.BoolVar(&o.Timing, "timing", false, "show how long decisions take; these figures differ from run to run")
+	f.StringVar(&o.WarmUp, "warm-up", "", "observe for this `TIME` before anything is placed or measured, such as 30m or 25% (default 50%; with a recording or a data directory)")
+	f.StringVar(&o.Since, "since", "", "begin at this `TIME`, or so long before the end, such as 24h (with a data directory)")
+	f.StringVar(&o.Until, "until", "", "end at this `TIME`, or so long before the end (with a data directory)")
+	f.DurationVar(&o.Step, "step", 0, "time between two observations (with a data directory; default 1m)")
+	f.StringVar(&o.Telemetry, "telemetry-config", "", "TelemetryConfiguration `FILE`: the sources to ask of a data directory, and how traffic is smoothed")
 	f.StringVar(&o.write, "write", "", "replay nothing, but write the input as edges.csv and cluster.json into `DIR`")
+	f.StringVar(&o.assignment, "write-assignment", "", "write where a run places the pods, of the first seed, as CSV into `[RUN=]FILE` (default: the run of Vicinity with the routing assumed)")
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json or html, a page that needs no network")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show all figures of every run, and what changed most (with -o table)")
 	complete(cmd, "output", outputTable, outputJSON, outputHTML)
 	complete(cmd, "order", orderNames()...)
-	complete(cmd, "run", builtInNames()...)
+	complete(cmd, "run", replay.RunNames()...)
+	completeWith(cmd, "price", cobra.FixedCompletions(price.Names(), cobra.ShellCompDirectiveDefault))
 	completeWith(cmd, "route", completeRoute)
-	return cmd
+}
+
+// completeRoute completes the policy once a Service is named.
+func completeRoute(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	service, _, named := strings.Cut(typed, "=")
+	if !named {
+		return []cobra.Completion{"all="}, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+	var all []cobra.Completion
+	for _, policy := range replay.Policies() {
+		all = append(all, service+"="+policy)
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
 }
 
 func complete(cmd *cobra.Command, flag string, values ...string) {
@@ -132,160 +160,112 @@ func orderNames() []string {
 	return names
 }
 
-func (o replayOptions) validate() error {
+func (o *replayOptions) validate(s streams) error {
 	switch {
 	case o.output != outputTable && o.output != outputJSON && o.output != outputHTML:
-		return usageErrorf("--output %q: must be table, json or html", o.output)
-	case o.seeds < 1 || o.seeds > 10_000:
-		return usageErrorf("--seeds %d: must be between 1 and 10000", o.seeds)
-	case o.parallel < 1:
-		return usageErrorf("--parallel %d: must be at least 1", o.parallel)
-	case !(o.price >= 0 && o.price < 1e9):
-		return usageErrorf("--price-per-gb %v: must not be negative", o.price)
-	case o.step < 0 || o.step > 0 && o.step < minStep:
-		return usageErrorf("--step %s: must be at least %s", o.step, minStep)
+		return usage.Errorf("--output %q: must be table, json or html", o.output)
+	case o.verbose && o.output != outputTable:
+		return usage.Errorf("--verbose goes with --output table; %s has all figures", o.output)
+	}
+	if name, file, named := strings.Cut(o.assignment, "="); named {
+		o.of, o.assignment = name, file
+	}
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	return s.check(o.output, "replay")
+}
+
+// choosePrice reads the price list, or takes the number.
+func (o *replayOptions) choosePrice(perGB bool) error {
+	switch {
+	case perGB && o.price != "":
+		return usage.Errorf("--price and --price-per-gb exclude each other")
+	case perGB && !(o.pricePerGB >= 0 && o.pricePerGB < 1e9):
+		return usage.Errorf("--price-per-gb %v: must be at least 0 and less than 1e9", o.pricePerGB)
+	case perGB:
+		o.Price = new(price.PerGB(o.pricePerGB))
+	case o.price != "":
+		if list, ok := price.Preset(o.price); ok {
+			o.Price = &list
+			return nil
+		}
+		file, err := os.Open(o.price)
+		if errors.Is(err, os.ErrNotExist) {
+			return usage.Errorf("--price %q: must be one of %s, or a price file; there is no such file", o.price, strings.Join(price.Names(), ", "))
+		}
+		if err != nil {
+			return err // names the path
+		}
+		defer file.Close()
+		list, err := price.Read(file, o.price)
+		if err != nil {
+			return err
+		}
+		o.Price = &list
 	}
 	return nil
 }
 
-func runReplay(ctx context.Context, s streams, now func() time.Time, input string, o replayOptions) error {
-	if err := o.validate(); err != nil {
-		return err
+// writeTo writes a file, whole or with an error.
+func writeTo(path string, write func(io.Writer) error) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err // names the path
 	}
-	if err := s.check(o.output, "replay"); err != nil {
+	if err := errors.Join(write(file), file.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+func runReplay(ctx context.Context, s streams, input string, o replayOptions) error {
+	if err := o.validate(s); err != nil {
 		return err
 	}
 	if input == "mesh:help" {
-		return listMeshes(s.out)
+		return replay.ListMeshes(s.out)
 	}
-	timed, err := openTimed(ctx, input, o)
+	in, err := replay.Load(ctx, input, o.Options)
 	if err != nil {
 		return err
 	}
-	if timed != nil {
-		return follow(ctx, s, now, timed, o)
-	}
-	in, err := loadReplayInput(input, o.cluster)
-	if err != nil {
+	report, err := o.replay(ctx, in)
+	if err := errors.Join(err, in.Close()); err != nil || report == nil {
 		return err
 	}
-	if err := in.assume(o.routes); err != nil {
-		return err
+	if o.assignment != "" {
+		if err := writeTo(o.assignment, func(w io.Writer) error { return report.WriteAssignment(w, o.of) }); err != nil {
+			return err
+		}
 	}
-	if o.write != "" {
-		return in.write(o.write)
-	}
-	order, err := o.chooseOrder(in)
-	if err != nil {
-		return err
-	}
-	plan, err := planRuns(in, o)
-	if err != nil {
-		return err
-	}
-	if err := plan.learnLevels(in.replayable); err != nil {
-		return err
-	}
-	if err := plan.learnBandwidth(in); err != nil {
-		return err
-	}
-	seeds := o.seeds
-	if !order.Seeded() {
-		seeds = 1
-	}
-	watch := &replayProgress{out: s.progress, total: len(plan.replayed) * seeds, began: now(), now: now}
-	results, err := kubesim.Batch{
-		Input: in.replayable, Order: order, Seeds: seeds, First: o.firstSeed,
-		Parallel: o.parallel, Now: now, Done: watch.done,
-	}.Run(ctx, plan.replayed)
-	watch.clear()
-	if err != nil {
-		return err
-	}
-	settable, excepted, err := in.settable()
-	if err != nil {
-		return err
-	}
-	report := plan.report(in, results, order, seeds, o)
-	report.Advise(settable, excepted, recordedRun, gainRun)
 	return o.render(report, s.out)
 }
 
-// render writes a report in the format that was asked for.
-func (o replayOptions) render(report *replayreport.Report, out io.Writer) error {
-	switch o.output {
-	case outputJSON:
-		return report.WriteJSON(out)
-	case outputHTML:
-		return report.WriteHTML(out)
-	default:
-		return report.WriteTable(out)
+// replay replays an input, or writes it: then there is no report.
+func (o *replayOptions) replay(ctx context.Context, in *replay.Input) (*report.Report, error) {
+	if o.write != "" {
+		return nil, in.Write(o.write, o.Routes)
 	}
-}
-
-// chooseOrder returns the order that was asked for, or the one that fits the
-// input.
-func (o replayOptions) chooseOrder(in *replayInput) (sim.Order, error) {
-	if o.order == "" {
-		if in.replayable.Cluster.Assigned != nil {
-			return sim.Rollout, nil
-		}
-		return sim.Random, nil
-	}
-	order, err := sim.ParseOrder(o.order)
+	plan, err := in.Plan(o.Options)
 	if err != nil {
-		return 0, usageErrorf("--%w", err)
+		return nil, err
 	}
-	if order == sim.Rollout && in.replayable.Cluster.Assigned == nil {
-		return 0, usageErrorf("--order rollout: %s has no assignment to begin with", in.name)
+	if names := plan.Names(); o.of != "" && !slices.Contains(names, o.of) {
+		return nil, usage.Errorf("--write-assignment: there is no run %q; there are %s", o.of, strings.Join(names, ", "))
 	}
-	return order, nil
+	return plan.Run(ctx)
 }
 
-// report measures every assignment and puts the runs side by side.
-func (p *replayPlan) report(in *replayInput, results [][]*sim.Result, order sim.Order, seeds int, o replayOptions) *replayreport.Report {
-	c := in.replayable.Cluster
-	r := &replayreport.Report{
-		Input: in.summary(), Order: order.String(), Seeds: seeds, FirstSeed: o.firstSeed,
-		PricePerGB: o.price, Baseline: p.baseline, Assumed: in.assumed,
-		Warnings: append(in.warnings, trafficWarnings(c.Edges)...),
+// render writes a report in the format that was asked for.
+func (o *replayOptions) render(r *report.Report, out io.Writer) error {
+	switch {
+	case o.output == outputJSON:
+		return r.WriteJSON(out)
+	case o.output == outputHTML:
+		return r.WriteHTML(out)
+	case o.verbose:
+		return r.WriteDetails(out)
 	}
-	add := func(name, config string, results ...*sim.Result) {
-		samples := make([]replayreport.Sample, len(results))
-		for i, result := range results {
-			samples[i] = replayreport.NewSample(c, result)
-		}
-		r.Runs = append(r.Runs, replayreport.NewRun(name, config, samples, o.price, o.timing))
-	}
-	for _, given := range p.given {
-		add(given.name, given.from, &sim.Result{Assigned: given.assigned, Idle: given.idle})
-	}
-	for i, run := range p.replayed {
-		add(run.Name, run.From, results[i]...)
-	}
-	return r
-}
-
-// replayProgress tells a terminal how many replays are done.
-type replayProgress struct {
-	out   io.Writer // nil when nobody watches
-	made  int
-	total int
-	began time.Time
-	now   func() time.Time
-}
-
-func (p *replayProgress) done() {
-	p.made++
-	if p.out == nil {
-		return
-	}
-	left := p.now().Sub(p.began) / time.Duration(p.made) * time.Duration(p.total-p.made)
-	fmt.Fprintf(p.out, "%s%d of %d replays, %v left...", eraseLine, p.made, p.total, left.Round(time.Second))
-}
-
-func (p *replayProgress) clear() {
-	if p.out != nil {
-		fmt.Fprint(p.out, eraseLine)
-	}
+	return r.WriteSummary(out)
 }

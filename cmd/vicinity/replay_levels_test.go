@@ -97,12 +97,12 @@ func TestReplayLabelledLevels(t *testing.T) {
 		t.Errorf("nobody named the label:\n%s", out)
 	}
 	args = append(args, "--scheduler-config", racks, "--scheduler-config", costs)
-	table := succeed(t, args...)
+	table := succeed(t, append(args, "-v")...)
 	heads := regexp.MustCompile(`(?m)^CROSS-\S+ `).FindAllString(table, -1)
 	if want := []string{"CROSS-NODE ", "CROSS-example.com/rack ", "CROSS-ZONE "}; len(heads) < 3 || !slices.Equal(heads[:3], want) {
 		t.Errorf("tables %q, want %q", heads, want)
 	}
-	checkRacks(t, succeed(t, append(args, "-o", "json")...), 3)
+	checkRacks(t, succeed(t, append(args, "-o", "json")...), 5)
 	if page := succeed(t, append(args, "-o", "html")...); !strings.Contains(page, `"example.com/rack":[`) {
 		t.Error("the page has no picture of racks")
 	}
@@ -134,5 +134,5 @@ func TestReplayLabelledLevelsOverTime(t *testing.T) {
 	o.WithoutObjects = true
 	path := record(t, filepath.Join(dir, "edges"), o)
 	text := succeed(t, "replay", path, "--cluster", cluster, "--seeds", "2", "--run", "recorded,default", "--scheduler-config", racks, "-o", "json")
-	checkRacks(t, text, 3)
+	checkRacks(t, text, 5)
 }

@@ -14,8 +14,8 @@ import (
 
 // replayJSON is the part of the report that these tests look at.
 type replayJSON struct {
-	Schema string
-	Runs   []struct {
+	APIVersion, Kind string
+	Runs             []struct {
 		Name    string
 		Config  string
 		Summary struct {
@@ -41,8 +41,8 @@ func TestReplayGeneratedMesh(t *testing.T) {
 	for _, run := range got.Runs {
 		names = append(names, run.Name)
 	}
-	if want := []string{"default", "netmarks", "gain", "gain-fair-load"}; got.Schema != "vicinity.replay/v1" || !slices.Equal(names, want) {
-		t.Errorf("schema %s, runs %v, want %v", got.Schema, names, want)
+	if want := []string{"default", "netmarks", "latency", "default+routing", "latency+routing"}; got.APIVersion != "report.vicinity.dev/v2" || got.Kind != "Replay" || !slices.Equal(names, want) {
+		t.Errorf("%s %s, runs %v, want %v", got.APIVersion, got.Kind, names, want)
 	}
 	if again := succeed(t, append(args, "--parallel", "1")...); again != first {
 		t.Error("the same seeds give another report")
@@ -57,8 +57,8 @@ func TestReplayGeneratedMesh(t *testing.T) {
 
 // TestReplayTable looks for what people read.
 func TestReplayTable(t *testing.T) {
-	out := succeed(t, "replay", "mesh:chain", "--seeds", "2", "--price-per-gb", "0.02", "--run", "default,gain")
-	for _, want := range []string{"CROSS-NODE", "CROSS-ZONE", "HEADROOM", "UNSCHEDULABLE", "default", "gain", "What changes most from default to gain"} {
+	out := succeed(t, "replay", "mesh:chain", "--seeds", "2", "--price-per-gb", "0.02", "--run", "default,latency", "-v")
+	for _, want := range []string{"CROSS-NODE", "CROSS-ZONE", "HEADROOM", "UNSCHEDULABLE", "default", "latency", "What changes most from default to latency"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
@@ -86,9 +86,9 @@ func TestReplayWrittenInput(t *testing.T) {
 		}
 		return shares
 	}
-	written := figures("replay", edges, "--cluster", cluster, "--run", "default,gain")
-	if len(written) != 2 || written["default"] == 0 || written["gain"] >= written["default"] {
-		t.Errorf("crossing shares %v, want those of default and gain, gain less", written)
+	written := figures("replay", edges, "--cluster", cluster, "--run", "default,latency")
+	if len(written) != 4 || written["default"] == 0 || written["latency"] >= written["default"] {
+		t.Errorf("crossing shares %v, want those of default and latency, latency less", written)
 	}
 	own := filepath.Join(dir, "own.yaml")
 	write(t, own, "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nprofiles:\n- schedulerName: a\n"+
@@ -97,7 +97,7 @@ func TestReplayWrittenInput(t *testing.T) {
 	write(t, assignment, "workload,node,pods\n")
 	more := figures("replay", edges, "--cluster", cluster, "--run", "default", "--scheduler-config", own,
 		"--scheduler-config", "near="+own, "--profile", "b", "--assignment", "none="+assignment)
-	if got := slices.Sorted(maps.Keys(more)); !slices.Equal(got, []string{"default", "near", "none", "own"}) {
+	if got := slices.Sorted(maps.Keys(more)); !slices.Equal(got, []string{"default", "default+routing", "near", "none", "own", "own+routing"}) {
 		t.Errorf("runs %v", got)
 	}
 	if more["none"] != 1 || more["own"] != more["near"] || more["near"] >= more["default"] {
@@ -120,7 +120,8 @@ func TestReplayBusiestLink(t *testing.T) {
 		"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 5}]}}, "+
 		"pluginConfig: [{name: TrafficLocality, args: {networkCapacity: {label: network, unit: 1M}}}]}\n")
 	args := []string{"replay", edges, "--cluster", cluster, "--seeds", "2", "--run", "default"}
-	if out := succeed(t, args...); strings.Contains(out, "BUSIEST LINK") {
+	detailed := func(args []string) string { return succeed(t, append(args, "-v")...) }
+	if out := detailed(args); strings.Contains(out, "BUSIEST LINK") {
 		t.Errorf("nobody named the label:\n%s", out)
 	}
 	// One that leaves it to the telemetry names no label.
@@ -129,11 +130,11 @@ func TestReplayBusiestLink(t *testing.T) {
 		"- {schedulerName: a, plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 5}]}}, "+
 		"pluginConfig: [{name: TrafficLocality, args: {networkCapacity: {}}}]}\n")
 	args = append(args, "--scheduler-config", measured)
-	if out := succeed(t, args...); strings.Contains(out, "BUSIEST LINK") {
+	if out := detailed(args); strings.Contains(out, "BUSIEST LINK") {
 		t.Errorf("nobody named the label:\n%s", out)
 	}
 	args = append(args, "--scheduler-config", config)
-	if out := succeed(t, args...); !strings.Contains(out, "BUSIEST LINK %") {
+	if out := detailed(args); !strings.Contains(out, "BUSIEST LINK %") {
 		t.Errorf("no network in\n%s", out)
 	}
 	var got struct {
@@ -184,14 +185,23 @@ func TestReplayErrors(t *testing.T) {
 		"unknown order":          {[]string{"mesh:chain", "--order", "sideways"}, 2, "random"},
 		"rollout from nothing":   {[]string{"mesh:chain", "--order", "rollout"}, 2, "no assignment"},
 		"unknown run":            {[]string{"mesh:chain", "--run", "magic"}, 2, "netmarks"},
+		"a run's former name":    {[]string{"mesh:chain", "--run", "gain"}, 2, "is called latency now"},
+		"two prices":             {[]string{"mesh:chain", "--price", "aws", "--price-per-gb", "1"}, 2, "exclude each other"},
+		"unknown price":          {[]string{"mesh:chain", "--price", "AWS"}, 2, "must be one of aws, gcp, azure, or a price file"},
+		"a bad price file":       {[]string{"mesh:chain", "--price", bad}, 1, "bad.csv"},
+		"details of JSON":        {[]string{"mesh:chain", "-v", "-o", "json"}, 2, "--verbose goes with"},
+		"rollouts in an order":   {[]string{"mesh:chain", "--rollouts", "2"}, 2, "--order rollout"},
+		"too many rollouts":      {[]string{"mesh:chain", "--rollouts", "0"}, 2, "--rollouts 0"},
+		"draining nothing":       {[]string{"mesh:chain", "--order", "consolidation"}, 2, "no assignment"},
+		"assignment of no run":   {[]string{"mesh:chain", "--seeds", "1", "--run", "default", "--write-assignment", "magic=" + filepath.Join(dir, "out.csv")}, 2, "there are default"},
 		"recorded without":       {[]string{"mesh:chain", "--run", "recorded"}, 2, "no assignment"},
 		"no seeds":               {[]string{"mesh:chain", "--seeds", "0"}, 2, "--seeds 0"},
 		"negative price":         {[]string{"mesh:chain", "--price-per-gb", "-1"}, 2, "--price-per-gb -1"},
 		"unknown baseline":       {[]string{"mesh:chain", "--baseline", "magic"}, 2, "there are default"},
 		"bad configuration":      {[]string{"mesh:chain", "--scheduler-config", config}, 1, "scheduler.yaml: "},
-		"two runs of a name":     {[]string{"mesh:chain", "--scheduler-config", "gain=" + config}, 1, "colour"},
+		"two runs of a name":     {[]string{"mesh:chain", "--scheduler-config", "latency=" + config}, 1, "colour"},
 		"assignment, no name":    {[]string{"mesh:chain", "--assignment", edges}, 2, "NAME=FILE"},
-		"assignment, bad file":   {[]string{"mesh:chain", "--assignment", "a=" + bad}, 1, "bad.csv:1"},
+		"assignment, bad file":   {[]string{"mesh:chain", "--assignment", "a=" + bad}, 1, "bad.csv: the file is an edge list (CSV), not an assignment (CSV)"},
 		"assignment, no file":    {[]string{"mesh:chain", "--assignment", "a=" + filepath.Join(dir, "none.csv")}, 1, "none.csv"},
 		"a profile that is not":  {[]string{"mesh:chain", "--run", "default", "--profile", "x", "--scheduler-config", "mine=" + filepath.Join(dir, "good.yaml")}, 1, `no profile "x"`},
 		"not ByteDance's format": {[]string{cluster}, 1, "cluster.json"},

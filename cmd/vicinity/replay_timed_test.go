@@ -22,6 +22,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
 	"github.com/vicinity-sched/vicinity/internal/recordingtest"
+	"github.com/vicinity-sched/vicinity/internal/replay"
 )
 
 var recordedFrom = time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC)
@@ -61,7 +62,7 @@ func clusterFile(t *testing.T, path string, o recordingtest.Options) string {
 // TestReplayOldRecording replays a recording that an older vicinity made. Its rules keep
 // calls in their zones: there is no advice to let Services do so.
 func TestReplayOldRecording(t *testing.T) {
-	out := succeed(t, "replay", "--run", "gain", "--warm-up", "1m", filepath.Join("..", "..", "internal", "kube", "history", "testdata", "without-subsets-and-ports"))
+	out := succeed(t, "replay", "--run", "latency", "--warm-up", "1m", "-v", filepath.Join("..", "..", "internal", "kube", "history", "testdata", "without-subsets-and-ports"))
 	for _, want := range []string{"4 nodes, 3 workloads, 5 pods, 2 edges, 23.8 KiB/s", "UNSCHEDULABLE"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
@@ -146,7 +147,7 @@ func TestReplayRecording(t *testing.T) {
 	var names []string
 	for _, run := range got.Runs {
 		names = append(names, run.Name)
-		if len(run.Timeline) != 40 || run.Replayed == (run.Name == recordedRun) {
+		if len(run.Timeline) != 40 || run.Replayed == strings.HasPrefix(run.Name, replay.RecordedRun) {
 			t.Errorf("%s: replayed %v, a timeline of %d moments", run.Name, run.Replayed, len(run.Timeline))
 		}
 		// The mean of the moments after the warm-up is what the summary says.
@@ -157,15 +158,19 @@ func TestReplayRecording(t *testing.T) {
 		if want := run.Summary.Node.Configured.CrossingBytesPerSecond.Mean; math.Abs(crossing-want) > 1e-6*want || math.Abs(all-got.Input.BytesPerSecond) > 1e-6*all {
 			t.Errorf("%s: the moments have %v of %v bytes/s, the summary %v of %v", run.Name, crossing, all, want, got.Input.BytesPerSecond)
 		}
-		if warm := run.Timeline[9]; warm != got.Runs[0].Timeline[9] || warm.Pods == 0 || warm.Nodes == 0 {
-			t.Errorf("%s: in the warm-up %+v, recorded %+v", run.Name, warm, got.Runs[0].Timeline[9])
+		like := got.Runs[0]
+		if strings.HasSuffix(run.Name, "+routing") {
+			like = got.Runs[5] // recorded, with the same routing
+		}
+		if warm := run.Timeline[9]; warm != like.Timeline[9] || warm.Pods == 0 || warm.Nodes == 0 {
+			t.Errorf("%s: in the warm-up %+v, recorded %+v", run.Name, warm, like.Timeline[9])
 		}
 	}
-	if want := builtInNames(); !slices.Equal(names, want) || len(got.RoutingAdvice) == 0 {
+	if want := []string{"recorded", "default", "netmarks", "latency", "cost", "recorded+routing", "cost+routing"}; !slices.Equal(names, want) || len(got.RoutingAdvice) == 0 {
 		t.Errorf("runs %v with %d pieces of advice", names, len(got.RoutingAdvice))
 	}
-	if gain := got.Runs[3]; gain.Summary.Node.Uniform.LocalShare.Mean <= got.Runs[0].Summary.Node.Uniform.LocalShare.Mean {
-		t.Errorf("gain keeps no more than recorded: %v", gain.Summary.Node.Uniform)
+	if latency := got.Runs[3]; latency.Summary.Node.Uniform.LocalShare.Mean <= got.Runs[0].Summary.Node.Uniform.LocalShare.Mean {
+		t.Errorf("latency keeps no more than recorded: %v", latency.Summary.Node.Uniform)
 	}
 	if _, again := replayTimed(t, append(args, "--parallel", "1", path)...); again != text {
 		t.Error("the same seeds give another report")
@@ -183,7 +188,7 @@ func TestReplayRecording(t *testing.T) {
 	if page := succeed(t, append(append([]string{"replay", "-o", "html"}, args...), path)...); !strings.Contains(page, `"crossZoneBytesPerSecond":`) {
 		t.Errorf("there is no timeline in the page, of %d bytes", len(page))
 	}
-	table := succeed(t, "replay", path, "--seeds", "1", "--run", "recorded,gain")
+	table := succeed(t, "replay", path, "--seeds", "1", "--run", "recorded,latency")
 	for _, want := range []string{"from 2026-03-04T05:00:00Z to 2026-03-04T05:40:00Z; measured from 2026-03-04T05:20:00Z on", "CROSS-ZONE"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("%q is not in\n%s", want, table)
@@ -233,9 +238,13 @@ func TestReplayRoutesOfRecording(t *testing.T) {
 		plain, _ := replayTimed(t, "--run", "recorded", path)
 		for _, route := range []string{"all=PreferSameNode", "shop/w1=PreferSameNode"} {
 			got, _ := replayTimed(t, "--run", "recorded", path, "--route", route)
-			if len(got.Assumed) != 1 || got.Runs[0].Summary.Node.Configured.LocalShare.Mean <= plain.Runs[0].Summary.Node.Configured.LocalShare.Mean ||
-				got.Runs[0].Summary.Node.Uniform != plain.Runs[0].Summary.Node.Uniform {
-				t.Errorf("%s: %s: %+v, without %+v", name, route, got.Runs[0].Summary.Node, plain.Runs[0].Summary.Node)
+			today, assumed := got.Runs[0], got.Runs[1]
+			if today.Name != "recorded" || today.Summary.Node != plain.Runs[0].Summary.Node {
+				t.Errorf("%s: %s: today is %+v, without it %+v", name, route, today.Summary.Node, plain.Runs[0].Summary.Node)
+			}
+			if len(got.Assumed) != 1 || assumed.Summary.Node.Configured.LocalShare.Mean <= today.Summary.Node.Configured.LocalShare.Mean ||
+				assumed.Summary.Node.Uniform != today.Summary.Node.Uniform {
+				t.Errorf("%s: %s: %+v, without %+v", name, route, assumed.Summary.Node, today.Summary.Node)
 			}
 		}
 	}
@@ -249,12 +258,12 @@ func TestReplayStaticObjects(t *testing.T) {
 	cluster := clusterFile(t, filepath.Join(dir, "cluster.json"), o)
 	o.WithoutObjects = true
 	path := record(t, filepath.Join(dir, "edges"), o)
-	got, _ := replayTimed(t, path, "--cluster", cluster, "--run", "recorded,gain", "--seeds", "1")
+	got, _ := replayTimed(t, path, "--cluster", cluster, "--run", "recorded,latency", "--seeds", "1")
 	if got.Input.Nodes != 6 || got.Runs[1].Summary.Node.Uniform.LocalShare.Mean <= got.Runs[0].Summary.Node.Uniform.LocalShare.Mean {
 		t.Errorf("input %+v, runs %+v", got.Input, got.Runs)
 	}
 	data := database(t, filepath.Join(dir, "data"))
-	got, _ = replayTimed(t, data, "--cluster", cluster, "--run", "recorded,gain", "--seeds", "1", "--since", "20m", "--warm-up", "25%", "--step", "30s")
+	got, _ = replayTimed(t, data, "--cluster", cluster, "--run", "recorded,latency", "--seeds", "1", "--since", "20m", "--warm-up", "25%", "--step", "30s")
 	from := recordedFrom.Add(10 * time.Minute)
 	if !got.Input.From.Equal(from) || got.Input.WarmUpUntil.Sub(from) != 5*time.Minute || math.Abs(got.Input.BytesPerSecond-3000) > 1e-6 || len(got.Runs[0].Timeline) != 40 {
 		t.Errorf("input %+v with %d moments", got.Input, len(got.Runs[0].Timeline))
@@ -298,9 +307,9 @@ func TestReplayTimedErrors(t *testing.T) {
 		code int
 		want string
 	}{
-		"neither":                {[]string{empty}, 2, "empty is neither a recording nor a Prometheus data directory: it has no manifest.json"},
+		"neither":                {[]string{empty}, 2, "empty is neither a recording nor a Prometheus data directory: it is empty"},
 		"no such archive":        {[]string{none}, 1, "none.tar.zst: no such file"},
-		"no archive":             {[]string{garbage}, 1, "garbage.tar.zst: is no recording"},
+		"no archive":             {[]string{garbage}, 1, "garbage.tar.zst: the file is no recording"},
 		"no objects":             {[]string{edges}, 2, "edges has no objects by the end of the warm-up; give the cluster with --cluster FILE"},
 		"objects twice":          {[]string{shop, "--cluster", cluster}, 1, ".jsonl:2: the recording has objects itself; leave out --cluster"},
 		"a broken object":        {[]string{broken}, 1, ".jsonl:2: kind is no text"},
@@ -370,9 +379,9 @@ func TestReplayRecordingByHand(t *testing.T) {
 	if err := errors.Join(w.Step(recordedFrom.Add(2*time.Minute), edges), w.Close(true, ""), target.Close()); err != nil {
 		t.Fatal(err)
 	}
-	got, _ := replayTimed(t, path, "--run", "recorded,gain", "--order", "recorded", "--warm-up", "1m")
+	got, _ := replayTimed(t, path, "--run", "recorded,latency", "--order", "recorded", "--warm-up", "1m")
 	// 30 s on the node, 15 s nowhere and 15 s on another one: half of it crosses.
-	// With gain the new db is on n0 at once, but serves when the recorded one does.
+	// With latency the new db is on n0 at once, but serves when the recorded one does.
 	for i, want := range []float64{50, 25} {
 		run := got.Runs[i]
 		if crossing := run.Summary.Node.Configured.CrossingBytesPerSecond.Mean; crossing != want || run.Timeline[1].CrossNodeBytesPerSecond != want || run.Timeline[1].CrossZoneBytesPerSecond != want {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 	"strings"
 	"time"
 	"unicode"
@@ -62,17 +63,17 @@ func (o *telemetryOptions) check(cmd *cobra.Command) error {
 	see := cmd.CommandPath()
 	switch {
 	case cmd.Flags().Changed("cluster"):
-		return usageErrorf("--cluster: the mesh's name of the cluster is --mesh-cluster. Type: %s --mesh-cluster %s", see, o.formerCluster)
+		return usage.Errorf("--cluster: the mesh's name of the cluster is --mesh-cluster. Type: %s --mesh-cluster %s", see, o.formerCluster)
 	case o.prometheus == "" && o.configFile == "":
-		return usageErrorf("which Prometheus? Type: %s --prometheus http://localhost:9090, or %s --telemetry-config FILE", see, see)
+		return usage.Errorf("which Prometheus? Type: %s --prometheus http://localhost:9090, or %s --telemetry-config FILE", see, see)
 	case o.prometheus != "" && o.configFile != "":
-		return usageErrorf("--prometheus and --telemetry-config exclude each other: the file names the server. Type: %s --telemetry-config %s", see, o.configFile)
+		return usage.Errorf("--prometheus and --telemetry-config exclude each other: the file names the server. Type: %s --telemetry-config %s", see, o.configFile)
 	case o.configFile == "":
 		return nil
 	}
 	for _, f := range flagFields() {
 		if cmd.Flags().Changed(f.flag) {
-			return usageErrorf("--%s goes with --prometheus only: set %s in %s", f.flag, f.field, o.configFile)
+			return usage.Errorf("--%s goes with --prometheus only: set %s in %s", f.flag, f.field, o.configFile)
 		}
 	}
 	return nil
@@ -121,7 +122,7 @@ func (o *telemetryOptions) configuration(cmd *cobra.Command) (*v1.TelemetryConfi
 		}
 	}
 	if err := config.OneLine(mistakes); err != nil {
-		return nil, usageErrorf("%w; see %s --help", err, cmd.CommandPath())
+		return nil, usage.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	}
 	return c, nil
 }

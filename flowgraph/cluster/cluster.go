@@ -35,6 +35,11 @@ type Node struct {
 	// Bandwidth is what its network takes in each direction, in bytes per second; 0
 	// when that is not known.
 	Bandwidth float64
+	// ControlPlane says that the node runs the cluster's control plane.
+	ControlPlane bool
+	// Gone says that the node has left the cluster: no pod is on it, it has no room,
+	// and its topology domains do not count unless other nodes are in them.
+	Gone bool
 }
 
 // Workload is a controller and the pods that it wants.
@@ -55,6 +60,9 @@ type Workload struct {
 	// Fixed workloads are not placed anew: their pods stay where the cluster
 	// has them (DaemonSets, for example).
 	Fixed bool
+	// Bare says that its pods have no controller: once deleted, they are not made
+	// anew. Static pods are not bare.
+	Bare bool
 }
 
 // Route is how calls are divided over the pods of a workload.

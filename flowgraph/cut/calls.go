@@ -12,6 +12,9 @@ type Called struct {
 	// Local is the part of them that stays within the domains of a level, by its
 	// position in the levels of the cluster's scale.
 	Local [maxLevels]float64
+	// Unknown is the part of the rest of which it is not known whether it leaves the
+	// level's domains, in bytes per second, by the same positions.
+	Unknown [maxLevels]float64
 	// Busiest is the load of the busiest pod, as in Hotspot; 0 when nothing is
 	// called.
 	Busiest float64
@@ -41,9 +44,10 @@ func Calls(c *cluster.Cluster, serving cluster.Assignment, route func(callee int
 			if route != nil {
 				by = route(to, e.From.Namespace)
 			}
-			local := l.local(by, at[i], &loads[to])
+			local, unknown := l.local(by, at[i], &loads[to]), l.unknownParts(at[i], by)
 			for k := range l.levels {
 				called[to].Local[k] += w * local[k]
+				called[to].Unknown[k] += w * unknown[k]
 			}
 		default:
 			called[to].Total += w

@@ -23,12 +23,14 @@ type Change struct {
 // Gained is how much more stays local.
 func (c Change) Gained() float64 { return c.After - c.Before }
 
-// Changes returns what two assignments of a cluster make of each edge and of
-// each workload at a level of its scale, under a model, those that change most first. A
-// workload's traffic is that of all its edges; a self-flow counts once.
-func Changes(c *cluster.Cluster, before, after cluster.Assignment, level locality.Level, m Model) (edges, workloads []Change) {
+// Changes returns what two assignments make of each edge and of each workload at a level
+// of the scale, under a model, those that change most first. Each assignment is measured
+// with the routes of its own cluster; both clusters have the same nodes, workloads and
+// edges, at the same positions. A workload's traffic is that of all its edges; a
+// self-flow counts once.
+func Changes(c *cluster.Cluster, before cluster.Assignment, then *cluster.Cluster, after cluster.Assignment, level locality.Level, m Model) (edges, workloads []Change) {
 	at := resolve(c)
-	was, is := NewLayout(c, before), NewLayout(c, after)
+	was, is := NewLayout(c, before), NewLayout(then, after)
 	k := slices.Index(was.levels, level)
 	byWorkload := make([]Change, len(c.Workloads))
 	for i, e := range c.Edges {
@@ -36,13 +38,13 @@ func Changes(c *cluster.Cluster, before, after cluster.Assignment, level localit
 			continue
 		}
 		w := e.BytesPerSecond()
-		then, now := w*was.keeps(at[i], m, k), w*is.keeps(at[i], m, k)
-		edges = append(edges, Change{From: e.From, To: e.To, Total: w, Before: then, After: now})
+		stayed, stays := w*was.keeps(at[i], m, k), w*is.keeps(at[i], m, k)
+		edges = append(edges, Change{From: e.From, To: e.To, Total: w, Before: stayed, After: stays})
 		for _, end := range slices.Compact([]int32{at[i].from, at[i].to}) {
 			sum := &byWorkload[end]
 			sum.Total += w
-			sum.Before += then
-			sum.After += now
+			sum.Before += stayed
+			sum.After += stays
 		}
 	}
 	for i, sum := range byWorkload {

@@ -39,7 +39,7 @@ func TestChanges(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			edges, workloads := Changes(c, before, after, tc.level, tc.model)
+			edges, workloads := Changes(c, before, c, after, tc.level, tc.model)
 			if diff := cmp.Diff(tc.edges, edges, about()); diff != "" {
 				t.Errorf("edges (-want +got):\n%s", diff)
 			}
@@ -58,7 +58,7 @@ func TestChangesAddUp(t *testing.T) {
 		was, is := Measure(c, before, nil), Measure(c, after, nil)
 		for k, l := range was.Levels {
 			for _, m := range Models() {
-				edges, workloads := Changes(c, before, after, l.Level, m)
+				edges, workloads := Changes(c, before, c, after, l.Level, m)
 				var sum Change
 				for _, e := range edges {
 					sum.Total, sum.Before, sum.After = sum.Total+e.Total, sum.Before+e.Before, sum.After+e.After

@@ -213,7 +213,7 @@ func (l *Layout) Outcomes(s *Stays) []LevelOutcome {
 		if l.domains[k].known == 0 {
 			continue
 		}
-		o := LevelOutcome{Level: level, Unknown: s.Unknown[k], Incomplete: l.domains[k].known < len(l.domains[k].names)}
+		o := LevelOutcome{Level: level, Unknown: s.Unknown[k], Incomplete: l.domains[k].known < l.domains[k].left}
 		for m := range o.Local {
 			o.Local[m] = s.Local[m][k]
 		}

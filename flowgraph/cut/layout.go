@@ -65,8 +65,10 @@ type domains struct {
 	isKnown []bool
 	// member is the position of some node of each domain.
 	member []int32
-	// known is how many of them are known.
-	known int
+	// isLeft says by number whether a node in the domain is not gone; left is how
+	// many such domains there are, known how many of these are known.
+	isLeft      []bool
+	left, known int
 }
 
 // places has the tallies of one workload's pods: those of the nearest level, ordered
@@ -107,7 +109,7 @@ func (l *Layout) SetNodes() {
 	for k := range l.domains {
 		d := &l.domains[k]
 		l.count[k] = make([]int32, len(d.names))
-		if d.known > 0 && d.known < len(d.names) {
+		if d.known > 0 && d.known < d.left {
 			l.incomplete = append(l.incomplete, k)
 		}
 	}
@@ -274,6 +276,9 @@ func domainsOf(c *cluster.Cluster) []domains {
 				numbers[k][key] = number
 				all[k].add(at[i], levels[k], int32(i), known)
 			}
+			if !n.Gone {
+				all[k].setLeft(number)
+			}
 			all[k].of[i], nearer = number, key
 		}
 	}
@@ -283,10 +288,22 @@ func domainsOf(c *cluster.Cluster) []domains {
 func (d *domains) add(at locality.Locality, level locality.Level, member int32, known bool) {
 	name := ""
 	if known {
-		d.known++
 		if name = at.Domain(level); name == "" {
 			name = "label" // locality.Domain does not tell what labels do
 		}
 	}
 	d.names, d.isKnown, d.member = append(d.names, name), append(d.isKnown, known), append(d.member, member)
+	d.isLeft = append(d.isLeft, false)
+}
+
+// setLeft says that a node in a domain is not gone.
+func (d *domains) setLeft(number int32) {
+	if d.isLeft[number] {
+		return
+	}
+	d.isLeft[number] = true
+	d.left++
+	if d.isKnown[number] {
+		d.known++
+	}
 }

@@ -46,7 +46,7 @@ func TestRouteOfTheCaller(t *testing.T) {
 	if !near(stays, 105) {
 		t.Errorf("the parts that stay are %v, want 105", stays)
 	}
-	moved, _ := Changes(c, cluster.Assignment{{1}, {1}, {0, 0}}, assigned, locality.Zone, Configured)
+	moved, _ := Changes(c, cluster.Assignment{{1}, {1}, {0, 0}}, c, assigned, locality.Zone, Configured)
 	for i, want := range []float64{100, 5} {
 		if len(moved) != 2 || !near(moved[i].Gained(), want) {
 			t.Errorf("the edges gain %+v, want 100 and 5", moved)

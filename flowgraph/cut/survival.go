@@ -207,7 +207,7 @@ func (g *callGraph) worst(l *Layout, level int, before float64) Loss {
 	}
 	var worst Loss
 	for domain, name := range d.names {
-		if name == "" {
+		if name == "" || !d.isLeft[domain] {
 			continue
 		}
 		if level == atNode {

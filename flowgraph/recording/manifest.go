@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -136,7 +137,18 @@ func readManifest(name string, r io.Reader) (Manifest, error) {
 	}
 	var m Manifest
 	if err := json.Unmarshal(text, &m); err != nil {
-		return Manifest{}, fmt.Errorf("%s: %w", name, err)
+		return Manifest{}, fmt.Errorf("%s: %w", name, worded(err))
 	}
 	return m, nil
+}
+
+// worded says what is wrong with a JSON text without names of Go types.
+func worded(err error) error {
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		return fmt.Errorf("%s: cannot be JSON of the kind %s", cmp.Or(wrong.Field, "the whole"), wrong.Value)
+	}
+	if wrong := (*time.ParseError)(nil); errors.As(err, &wrong) {
+		return fmt.Errorf("%s: must be a time such as 2026-03-04T05:06:07Z", strings.ReplaceAll(wrong.Value, `"`, ""))
+	}
+	return err
 }

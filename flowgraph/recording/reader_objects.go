@@ -68,7 +68,7 @@ func (r *Reader) readObjects(name string, file io.Reader) (objectsFile, error) {
 func readEvent(text []byte) (event, error) {
 	var e event
 	if err := json.Unmarshal(text, &e); err != nil {
-		return e, fmt.Errorf("no event: %w", err)
+		return e, fmt.Errorf("no event: %w", worded(err))
 	}
 	e.Time = e.Time.UTC()
 	if !inRange(e.Time) {

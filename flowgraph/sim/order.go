@@ -12,7 +12,8 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
-// Order is the order in which a cluster's pods arrive.
+// Order is what happens to a cluster's pods: the order in which they arrive, most
+// often.
 type Order int
 
 const (
@@ -27,10 +28,13 @@ const (
 	// Rollout begins with the assignment that was found and restarts every
 	// workload once, one after the other in a random order, with a surge of one.
 	Rollout
+	// Consolidation begins with the assignment that was found and drains the least
+	// used node, one after the other, while its pods fit elsewhere. See Consolidate.
+	Consolidation
 )
 
 // Orders lists all orders.
-func Orders() []Order { return []Order{Random, ByWorkload, Recorded, Rollout} }
+func Orders() []Order { return []Order{Random, ByWorkload, Recorded, Rollout, Consolidation} }
 
 // String returns the order's name as flags and reports have it.
 func (o Order) String() string {
@@ -43,6 +47,8 @@ func (o Order) String() string {
 		return "recorded"
 	case Rollout:
 		return "rollout"
+	case Consolidation:
+		return "consolidation"
 	default:
 		return fmt.Sprintf("Order(%d)", int(o))
 	}
@@ -64,10 +70,14 @@ func (o Order) Seeded() bool { return o != Recorded }
 // Events returns the arrival of a cluster's pods in an order: first the traffic,
 // then the pods that have their place (those of fixed workloads, and all of them
 // before a rollout), then the others. The same cluster, order and state of rng
-// give the same events. Rollout fails without an assignment.
+// give the same events. Rollout fails without an assignment, and Consolidation in any
+// case: which pods it moves depends on where they go (see Consolidate).
 func Events(c *cluster.Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], error) {
+	if order == Consolidation {
+		return nil, fmt.Errorf("order %s: its events are not known before the pods are placed", order)
+	}
 	if order == Rollout && c.Assigned == nil {
-		return nil, fmt.Errorf("order %s: the input has no assignment to begin with", order)
+		return nil, errNoAssignment(order)
 	}
 	events := []Event{{Kind: Observe, Traffic: traffic(c)}}
 	for w := range c.Workloads {
@@ -88,6 +98,10 @@ func Events(c *cluster.Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], e
 		}
 	}
 	return slices.Values(events), nil
+}
+
+func errNoAssignment(order Order) error {
+	return fmt.Errorf("order %s: the input has no assignment to begin with", order)
 }
 
 // traffic is the cluster's edges as a snapshot. Its time is the replay's clock:
@@ -147,10 +161,7 @@ func bring(c *cluster.Cluster, w int32, order Order) []Event {
 		}
 		return events
 	}
-	there := int32(len(c.Assigned[w]))
-	if c.Idle != nil {
-		there += int32(len(c.Idle[w]))
-	}
+	there := foundPods(c, w)
 	for i := range max(there, c.Workloads[w].Replicas) {
 		e := Event{Pod: Pod{w, there + i}, Node: Anywhere}
 		if i < there {
@@ -159,6 +170,15 @@ func bring(c *cluster.Cluster, w int32, order Order) []Event {
 		events = append(events, e)
 	}
 	return events
+}
+
+// foundPods is how many pods of a workload found returns.
+func foundPods(c *cluster.Cluster, w int32) int32 {
+	n := len(c.Assigned[w])
+	if c.Idle != nil {
+		n += len(c.Idle[w])
+	}
+	return int32(n)
 }
 
 func sortedKeys[V any](m map[int32]V) []int32 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -86,6 +87,9 @@ type Result struct {
 	// Assigned is where the serving pods are at the end, Idle where those are that
 	// take room and do not serve; Idle is nil when there are none.
 	Assigned, Idle cluster.Assignment
+	// Gone are the nodes that a Consolidation has drained, in that order; nil when
+	// there are none. Figures are of the nodes that are left: see Cluster.
+	Gone []int32
 	// Unschedulable is how many pods fitted nowhere when they arrived.
 	Unschedulable int
 	// Took has the time of each decision in order, pods with a given node
@@ -93,28 +97,73 @@ type Result struct {
 	Took []time.Duration
 }
 
+// Cluster returns the cluster to measure the result by: c itself when no node is
+// gone, otherwise a copy that says which ones are. Positions stay as they are. The
+// copy's Fixed workloads want fewer pods, by those that were found on nodes that are
+// gone: possibly none at all. Its Assigned and Idle are still those that were found.
+func (r *Result) Cluster(c *cluster.Cluster) *cluster.Cluster {
+	if len(r.Gone) == 0 {
+		return c
+	}
+	left := *c
+	left.Nodes, left.Workloads = slices.Clone(c.Nodes), slices.Clone(c.Workloads)
+	for _, n := range r.Gone {
+		node := &left.Nodes[n]
+		node.Gone, node.Allocatable, node.MaxPods, node.Bandwidth = true, cluster.Resources{}, 0, 0
+	}
+	for w := range left.Workloads {
+		if !c.Workloads[w].Fixed {
+			continue
+		}
+		for _, e := range found(c, int32(w)) {
+			if e.Kind == Arrive && left.Nodes[e.Node].Gone {
+				left.Workloads[w].Replicas = max(left.Workloads[w].Replicas-1, 0)
+			}
+		}
+	}
+	return &left
+}
+
 // Run replays events. Every event sees what those before it have left. Those that
 // are for a Timeline are an error.
 func Run(ctx context.Context, c *cluster.Cluster, events iter.Seq[Event], placer Placer) (*Result, error) {
-	r := &run{pods: pods{c: c, placer: placer, timed: true, touched: func(int32) {}}}
-	r.pods.grow()
-	for e := range events {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("replaying: %w", err)
-		}
-		if err := r.apply(ctx, e); err != nil {
-			return nil, fmt.Errorf("replaying pod %d of %s: %w", e.Pod.Ordinal, c.Workloads[e.Pod.Workload].ID, err)
-		}
+	r := newRun(c, placer)
+	if err := r.all(ctx, events); err != nil {
+		return nil, err
 	}
-	result := &Result{Unschedulable: r.unschedulable, Took: r.pods.took}
-	result.Assigned, result.Idle = r.pods.assignments()
-	return result, nil
+	return r.result(), nil
 }
 
 // run is the state of a replay.
 type run struct {
 	pods          pods
 	unschedulable int
+}
+
+func newRun(c *cluster.Cluster, placer Placer) *run {
+	r := &run{pods: pods{c: c, placer: placer, timed: true, touched: func(int32) {}}}
+	r.pods.grow()
+	return r
+}
+
+// all applies events.
+func (r *run) all(ctx context.Context, events iter.Seq[Event]) error {
+	for e := range events {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("replaying: %w", err)
+		}
+		if err := r.apply(ctx, e); err != nil {
+			return fmt.Errorf("replaying pod %d of %s: %w", e.Pod.Ordinal, r.pods.c.Workloads[e.Pod.Workload].ID, err)
+		}
+	}
+	return nil
+}
+
+// result returns what the replay has come to.
+func (r *run) result() *Result {
+	result := &Result{Unschedulable: r.unschedulable, Took: r.pods.took}
+	result.Assigned, result.Idle = r.pods.assignments()
+	return result
 }
 
 func (r *run) apply(ctx context.Context, e Event) error {

@@ -142,6 +142,9 @@ func TestOrdersAreReproducibleAndDiffer(t *testing.T) {
 	c := testCluster()
 	c.Workloads[0].Replicas, c.Assigned[0] = 20, nil
 	for _, order := range Orders() {
+		if order == Consolidation {
+			continue // has no events
+		}
 		seen := map[string]bool{}
 		for seed := range uint64(10) {
 			first, second := newFirstFit(99, 99), newFirstFit(99, 99)

@@ -126,8 +126,13 @@ type recordedPod struct {
 // serves reports whether a pod does so in the recording, if its node is up.
 func (p *recordedPod) serves() bool { return p.node != Anywhere && !p.unready }
 
-// Step goes on by one step. After an error the run is of no more use.
+// Step goes on by one step. After an error the run is of no more use. Order
+// Consolidation is always an error: the nodes of a recording come and go by
+// themselves.
 func (t *Timeline) Step(ctx context.Context, s *Step) error {
+	if t.o.Order == Consolidation {
+		return fmt.Errorf("order %s: cannot be used with a recording over time", t.o.Order)
+	}
 	t.grow()
 	if err := t.meter.begin(s, t.o.Cluster); err != nil {
 		return err

@@ -26,6 +26,9 @@ const (
 	YoungData
 	// OnlyWaypoints means that traffic is reported by waypoints alone.
 	OnlyWaypoints
+	// UnmatchedServices means that clients and servers that do not know each other call
+	// services by different names, so that their traffic may be counted at both.
+	UnmatchedServices
 	// Unchecked means that the server did not answer the questions that would find
 	// the others.
 	Unchecked
@@ -33,7 +36,7 @@ const (
 
 // Conditions returns every condition, NoCondition excepted.
 func Conditions() []Condition {
-	return []Condition{MissingBytes, SeveralClusters, ScrapedTwice, MissingLabels, YoungData, OnlyWaypoints, Unchecked}
+	return []Condition{MissingBytes, SeveralClusters, ScrapedTwice, MissingLabels, YoungData, OnlyWaypoints, UnmatchedServices, Unchecked}
 }
 
 // String returns the condition as metrics and the CLI show it, e.g.
@@ -54,6 +57,8 @@ func (c Condition) String() string {
 		return "young-data"
 	case OnlyWaypoints:
 		return "only-waypoints"
+	case UnmatchedServices:
+		return "unmatched-services"
 	case Unchecked:
 		return "unchecked"
 	}

@@ -62,8 +62,8 @@ type Query struct {
 type Source interface {
 	// Name is unique among the sources of a Manager.
 	Name() string
-	// Queries returns the queries that Collect always runs, the same ones every time.
-	// It may run others where these have no answer.
+	// Queries returns the queries that Collect runs, the same ones every time. Their
+	// answers may lead it to others.
 	Queries() []Query
 	// Collect runs the queries at the given time. Its error means that nothing
 	// of the observation may be used.

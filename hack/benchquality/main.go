@@ -23,7 +23,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
-	"github.com/vicinity-sched/vicinity/internal/replayreport"
+	"github.com/vicinity-sched/vicinity/internal/report"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if o.metis, err = exec.LookPath(metisProgram); err != nil {
 		fmt.Fprintf(progress, "benchquality: no row for METIS: %v\n", err)
 	}
-	var rows []replayreport.BenchRow
+	var rows []benchRow
 	for _, set := range sets {
 		began := time.Now()
 		more, err := replay(ctx, set, runs, *seeds, o)
@@ -85,9 +85,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		fmt.Fprintf(progress, "%s: %d replays of each run in %v\n", set.name, *seeds, time.Since(began).Round(time.Second))
 	}
 	if *output == "json" {
-		return replayreport.WriteBenchJSON(out, rows)
+		return writeJSON(out, rows)
 	}
-	return replayreport.WriteBenchCSV(out, rows)
+	return writeCSV(out, rows)
 }
 
 // datasets returns every generated mesh in random order, and the published
@@ -123,7 +123,7 @@ func datasets(path string) ([]dataset, error) {
 type others struct{ peers, metis string }
 
 // replay returns their runs.
-func (o others) replay(ctx context.Context, set dataset, seeds int) (runs []replayreport.Run, err error) {
+func (o others) replay(ctx context.Context, set dataset, seeds int) (runs []report.Run, err error) {
 	if o.peers != "" {
 		if runs, err = replayPeers(ctx, o.peers, set, seeds); err != nil {
 			return nil, err
@@ -148,13 +148,13 @@ func configured(profile string) ([]kubesim.Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the profile: %w", err)
 	}
-	runs := []kubesim.Run{{Name: replayreport.DefaultRun, From: "kube-scheduler's default configuration", Config: defaults}}
+	runs := []kubesim.Run{{Name: kubesim.DefaultRun, From: "kube-scheduler's default configuration", Config: defaults}}
 	unbound := map[string]any{"node": 1, "zone": 1}
 	for _, run := range []struct {
 		name string
 		args map[string]any
 	}{
-		{replayreport.NetMARKSRun, map[string]any{"strategy": configv1.StrategyNetMARKS, "maxShare": unbound}},
+		{kubesim.NetMARKSRun, map[string]any{"strategy": configv1.StrategyNetMARKS, "maxShare": unbound}},
 		{"netmarks-bound", map[string]any{"strategy": configv1.StrategyNetMARKS}},
 		{"gain", map[string]any{"strategy": configv1.StrategyGain}},
 		{"gain-fair-load", map[string]any{"strategy": configv1.StrategyGain, "routing": configv1.RoutingFairLoad}},
@@ -172,26 +172,24 @@ func configured(profile string) ([]kubesim.Run, error) {
 	return runs, nil
 }
 
-func replay(ctx context.Context, set dataset, runs []kubesim.Run, seeds int, o others) ([]replayreport.BenchRow, error) {
+func replay(ctx context.Context, set dataset, runs []kubesim.Run, seeds int, o others) ([]benchRow, error) {
 	results, err := kubesim.Batch{
 		Input: set.input, Order: set.order, Seeds: seeds, First: 1, Parallel: runtime.GOMAXPROCS(0), Now: time.Now,
 	}.Run(ctx, runs)
 	if err != nil {
 		return nil, err
 	}
-	c := set.input.Cluster
-	report := &replayreport.Report{Order: set.order.String(), Seeds: seeds, FirstSeed: 1, Baseline: replayreport.DefaultRun}
+	var measured []report.Run
 	for i, run := range runs {
-		samples := make([]replayreport.Sample, seeds)
+		samples := make([]report.Sample, seeds)
 		for s, result := range results[i] {
-			samples[s] = replayreport.NewSample(c, result)
+			samples[s] = report.NewSample(set.input.Cluster, result)
 		}
-		report.Runs = append(report.Runs, replayreport.NewRun(run.Name, run.From, samples, 0, false))
+		measured = append(measured, report.NewRun(run.Name, run.From, samples, nil, false))
 	}
 	more, err := o.replay(ctx, set, seeds)
 	if err != nil {
 		return nil, err
 	}
-	report.Runs = append(report.Runs, more...)
-	return slices.Clip(report.BenchRows(set.name)), nil
+	return benchRows(set.name, append(measured, more...)), nil
 }

@@ -13,23 +13,23 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/replayreport"
+	"github.com/vicinity-sched/vicinity/internal/report"
 )
 
 // replayMETIS has METIS divide the cluster's pods over its nodes, evenly and as
 // unevenly as they have room, and measures what keeps more traffic local under
 // fair-load routing.
-func replayMETIS(ctx context.Context, program string, c *cluster.Cluster) (replayreport.Run, error) {
+func replayMETIS(ctx context.Context, program string, c *cluster.Cluster) (report.Run, error) {
 	g := newPodGraph(c)
-	var best replayreport.Run
+	var best report.Run
 	for i, imbalance := range []string{"1.03 1.03", g.slack()} {
 		wanted, err := g.partition(ctx, program, imbalance)
 		if err != nil {
-			return replayreport.Run{}, err
+			return report.Run{}, err
 		}
 		assigned := g.repair(wanted)
-		sample := replayreport.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: assigned.Missing(c)})
-		run := replayreport.NewRun("metis", program, []replayreport.Sample{sample}, 0, false)
+		sample := report.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: assigned.Missing(c)})
+		run := report.NewRun("metis", program, []report.Sample{sample}, nil, false)
 		if i == 0 || localShare(run) > localShare(best) {
 			best = run
 		}
@@ -37,7 +37,7 @@ func replayMETIS(ctx context.Context, program string, c *cluster.Cluster) (repla
 	return best, nil
 }
 
-func localShare(r replayreport.Run) float64 {
+func localShare(r report.Run) float64 {
 	if r.Summary.Node == nil {
 		return 0
 	}

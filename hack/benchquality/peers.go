@@ -18,7 +18,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
-	"github.com/vicinity-sched/vicinity/internal/replayreport"
+	"github.com/vicinity-sched/vicinity/internal/report"
 )
 
 // peer is a way to run the program of test/peers.
@@ -43,7 +43,7 @@ func peersFor(order sim.Order) []peer {
 
 // replayPeers has a program place the data set's pods, once for each peer and
 // seed.
-func replayPeers(ctx context.Context, program string, set dataset, seeds int) ([]replayreport.Run, error) {
+func replayPeers(ctx context.Context, program string, set dataset, seeds int) ([]report.Run, error) {
 	peers := peersFor(set.order)
 	if len(peers) == 0 {
 		return nil, nil
@@ -56,11 +56,11 @@ func replayPeers(ctx context.Context, program string, set dataset, seeds int) ([
 	if err := writeInput(dir, set.input); err != nil {
 		return nil, err
 	}
-	samples := make([][]replayreport.Sample, len(peers))
+	samples := make([][]report.Sample, len(peers))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, peer := range peers {
-		samples[i] = make([]replayreport.Sample, seeds)
+		samples[i] = make([]report.Sample, seeds)
 		for s := range seeds {
 			group.Go(func() (err error) {
 				samples[i][s], err = peer.place(ctx, program, dir, set.input.Cluster, 1+s)
@@ -71,9 +71,9 @@ func replayPeers(ctx context.Context, program string, set dataset, seeds int) ([
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	runs := make([]replayreport.Run, len(peers))
+	runs := make([]report.Run, len(peers))
 	for i, peer := range peers {
-		runs[i] = replayreport.NewRun(peer.run, program, samples[i], 0, false)
+		runs[i] = report.NewRun(peer.run, program, samples[i], nil, false)
 	}
 	return runs, nil
 }
@@ -101,7 +101,7 @@ func writeFiles(files map[string]func(io.Writer) error) error {
 }
 
 // place runs the program with the input in dir and measures where its pods are.
-func (p peer) place(ctx context.Context, program, dir string, c *cluster.Cluster, seed int) (replayreport.Sample, error) {
+func (p peer) place(ctx context.Context, program, dir string, c *cluster.Cluster, seed int) (report.Sample, error) {
 	out := filepath.Join(dir, fmt.Sprintf("%s-%d.csv", p.run, seed))
 	command := exec.CommandContext(ctx, program,
 		"-cluster", filepath.Join(dir, "cluster.json"), "-edges", filepath.Join(dir, "edges.csv"), "-o", out,
@@ -111,16 +111,16 @@ func (p peer) place(ctx context.Context, program, dir string, c *cluster.Cluster
 	var said bytes.Buffer
 	command.Stderr = &said
 	if err := command.Run(); err != nil {
-		return replayreport.Sample{}, fmt.Errorf("%s, seed %d: %s: %w: %s", p.run, seed, program, err, bytes.TrimSpace(said.Bytes()))
+		return report.Sample{}, fmt.Errorf("%s, seed %d: %s: %w: %s", p.run, seed, program, err, bytes.TrimSpace(said.Bytes()))
 	}
 	file, err := os.Open(out)
 	if err != nil {
-		return replayreport.Sample{}, err // names the path
+		return report.Sample{}, err // names the path
 	}
 	defer file.Close()
 	assigned, _, err := replayinput.ReadAssignment(file, out, c)
 	if err != nil {
-		return replayreport.Sample{}, err
+		return report.Sample{}, err
 	}
-	return replayreport.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: assigned.Missing(c)}), nil
+	return report.NewSample(c, &sim.Result{Assigned: assigned, Unschedulable: assigned.Missing(c)}), nil
 }

@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -49,6 +50,7 @@ type controllerKey struct{ kind, namespace, name string }
 type controllerState struct {
 	DesiredState
 	key        controllerKey
+	uid        types.UID
 	since      metav1.Time
 	generation int64 // of the object's spec, 0 when unknown
 }
@@ -145,10 +147,10 @@ func (d *DesiredStates) put(controller metav1.Object, kind string, pods int32, t
 	if !known && pods <= 0 {
 		return
 	}
-	is := controllerState{key: key, since: controller.GetCreationTimestamp(), generation: controller.GetGeneration()}
+	is := controllerState{key: key, uid: controller.GetUID(), since: controller.GetCreationTimestamp(), generation: controller.GetGeneration()}
 	if known {
 		was := d.workloads[id][d.indexOf(id, key)]
-		if pods == was.Pods && is.generation != 0 && is.generation == was.generation {
+		if pods == was.Pods && is.uid == was.uid && is.generation != 0 && is.generation == was.generation {
 			return
 		}
 	}

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
@@ -26,6 +28,24 @@ func templated(rs *appsv1.ReplicaSet, image string, day int) *appsv1.ReplicaSet 
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Image: image}}},
 	}
 	return rs
+}
+
+// TestRecreatedController: an informer that missed the deletion of a controller says of the
+// one that has its name now that it has changed.
+func TestRecreatedController(t *testing.T) {
+	made := func(uid types.UID, image string, day int) *appsv1.ReplicaSet {
+		rs := templated(replicaSet("web-6f7d9", new(int32(2)), "2"), image, day)
+		rs.UID, rs.Generation = uid, 1
+		return rs
+	}
+	var d DesiredStates
+	d.Put(made("old", "old", 1))
+	d.Put(made("new", "new", 3))
+	d.Put(templated(replicaSet("web-5b8c4", new(int32(5)), "5"), "other", 2))
+	got := d.Of(flowgraph.WorkloadID{Namespace: "shop", Name: "web"})
+	if got.Pods != 2 || got.Pod.Spec.Containers[0].Image != "new" {
+		t.Errorf("%d pods of %s are wanted, want 2 of the new controller, which is the youngest", got.Pods, got.Pod.Spec.Containers[0].Image)
+	}
 }
 
 func TestDesiredStates(t *testing.T) {
@@ -146,6 +166,10 @@ func TestDesiredStatesSayWhatChanged(t *testing.T) {
 
 // TestDesiredStatesFollowInformers starts informers over a fake API server.
 func TestDesiredStatesFollowInformers(t *testing.T) {
+	synctest.Test(t, desiredStatesFollowInformers)
+}
+
+func desiredStatesFollowInformers(t *testing.T) {
 	rs := templated(replicaSet("web-6f7d9", new(int32(2)), "2"), "new", 1)
 	client := fake.NewClientset(rs, statefulSet("db", new(int32(3))))
 	factory := informers.NewSharedInformerFactory(client, 0)
@@ -155,25 +179,23 @@ func TestDesiredStatesFollowInformers(t *testing.T) {
 		t.Fatal(err)
 	}
 	factory.Start(t.Context().Done())
+	t.Cleanup(factory.Shutdown)
 	factory.WaitForCacheSync(t.Context().Done())
 	web := flowgraph.WorkloadID{Namespace: "shop", Name: "web"}
-	wait := func(what string, pods int32) {
+	check := func(what string, pods int32) {
 		t.Helper()
-		for range 1000 {
-			if d.Of(web).Pods == pods && d.Of(flowgraph.WorkloadID{Namespace: "shop", Name: "db"}).Pods == 3 {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
+		synctest.Wait() // until the informers have delivered everything
+		if web, db := d.Of(web).Pods, d.Of(flowgraph.WorkloadID{Namespace: "shop", Name: "db"}).Pods; web != pods || db != 3 {
+			t.Fatalf("%s: %d pods of web and %d of db are wanted, want %d and 3", what, web, db, pods)
 		}
-		t.Fatalf("%s: %d pods of web are wanted, want %d", what, d.Of(web).Pods, pods)
 	}
-	wait("at first", 2)
+	check("at first", 2)
 	if _, err := client.AppsV1().ReplicaSets("shop").Update(t.Context(), annotated(rs.DeepCopy(), DesiredReplicasAnnotation, "4"), metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	wait("scaled", 4)
+	check("scaled", 4)
 	if err := client.AppsV1().ReplicaSets("shop").Delete(t.Context(), rs.Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	wait("deleted", 0)
+	check("deleted", 0)
 }

@@ -33,7 +33,7 @@ type Replicas struct {
 // Desired returns the number of pods that a workload wants in all, by the
 // controller of pod, which is any pod of the workload. ok is false when that is
 // no ReplicaSet or StatefulSet (but a DaemonSet, a Job, none at all), or when the
-// listers have not got it yet. It is false also when a label gives the workload
+// listers have not got it yet or have a later one of its name. It is false also when a label gives the workload
 // another name than its controller has: there may be more controllers with the
 // same label, and to find them takes a look at all.
 func (r Replicas) Desired(id flowgraph.WorkloadID, pod *corev1.Pod) (n int32, ok bool) {
@@ -51,11 +51,11 @@ func (r Replicas) desiredBy(pod *corev1.Pod) (n int32, ok bool) {
 	}
 	switch owner.Kind {
 	case "ReplicaSet":
-		if rs, err := r.ReplicaSets.ReplicaSets(pod.Namespace).Get(owner.Name); err == nil {
+		if rs, err := r.ReplicaSets.ReplicaSets(pod.Namespace).Get(owner.Name); err == nil && OwnedBy(owner, rs) {
 			return replicasOf(rs), true
 		}
 	case "StatefulSet":
-		if set, err := r.StatefulSets.StatefulSets(pod.Namespace).Get(owner.Name); err == nil {
+		if set, err := r.StatefulSets.StatefulSets(pod.Namespace).Get(owner.Name); err == nil && OwnedBy(owner, set) {
 			return orOne(set.Spec.Replicas), true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	appslisters "k8s.io/client-go/listers/apps/v1"
 	"k8s.io/client-go/tools/cache"
 )
@@ -204,5 +205,21 @@ func TestDesired(t *testing.T) {
 				t.Errorf("Desired = %d, %v, want %d, %v", got, ok, tc.want, tc.wantOK)
 			}
 		})
+	}
+}
+
+// TestDesiredOfAFormerController: the listers have the later one of its name.
+func TestDesiredOfAFormerController(t *testing.T) {
+	rs, set := replicaSet("web-6f7d9", new(int32(2)), "2"), statefulSet("db", new(int32(3)))
+	rs.UID, set.UID = "new", "new"
+	replicas := newReplicas(t, rs, set)
+	for _, owner := range []metav1.OwnerReference{{Kind: "ReplicaSet", Name: rs.Name}, {Kind: "StatefulSet", Name: set.Name}} {
+		for uid, want := range map[types.UID]bool{"new": true, "": true, "old": false} {
+			owner.APIVersion, owner.UID, owner.Controller = "apps/v1", uid, new(true)
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "p", Labels: map[string]string{"pod-template-hash": "6f7d9"}, OwnerReferences: []metav1.OwnerReference{owner}}}
+			if _, ok := replicas.Desired(WorkloadOf(pod), pod); ok != want {
+				t.Errorf("%s with the UID %q: known is %v, want %v", owner.Kind, uid, ok, want)
+			}
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // RevisionOf returns the ReplicaSet that a pod of a Deployment or an Argo Rollout is
@@ -23,6 +24,14 @@ func RevisionOf(pod *corev1.Pod) string {
 
 // nextRevision is appended to a pod template's hash.
 const nextRevision = "-next"
+
+// nextUID is unknown as the former UID is.
+func nextUID(uid types.UID) types.UID {
+	if uid == "" {
+		return ""
+	}
+	return uid + nextRevision
+}
 
 // NextPod returns a pod as a workload has it after its next rollout: of the ReplicaSet
 // that NextReplicaSet returns. A pod that is not of a Deployment or an Argo Rollout is
@@ -41,7 +50,7 @@ func NextPod(pod *corev1.Pod) *corev1.Pod {
 	next.Labels[label] += nextRevision
 	for i := range next.OwnerReferences {
 		if o := &next.OwnerReferences[i]; o.UID == owner.UID && o.Name == owner.Name {
-			o.Name, o.UID = o.Name+nextRevision, o.UID+nextRevision
+			o.Name, o.UID = o.Name+nextRevision, nextUID(o.UID)
 		}
 	}
 	for _, selector := range selectorsOf(&next.Spec) {
@@ -61,7 +70,7 @@ func NextReplicaSet(rs *appsv1.ReplicaSet) *appsv1.ReplicaSet {
 		return nil
 	}
 	next := rs.DeepCopy()
-	next.Name, next.UID = rs.Name+nextRevision, rs.UID+nextRevision
+	next.Name, next.UID = rs.Name+nextRevision, nextUID(rs.UID)
 	next.CreationTimestamp = metav1.NewTime(rs.CreationTimestamp.Add(time.Second))
 	if template := &next.Spec.Template; template.Labels[label] != "" {
 		template.Labels[label] += nextRevision

@@ -13,6 +13,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
@@ -65,6 +66,22 @@ func ControllerOf(pod *corev1.Pod) string {
 	}
 	return cmp.Or(name, pod.Name)
 }
+
+// IsAnother reports whether two objects of one kind and name are known to be two: one was
+// deleted and the other made later. Files need not have UIDs or times of creation.
+func IsAnother(a, b metav1.Object) bool {
+	created, later := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+	return differ(a.GetUID(), b.GetUID()) || !created.IsZero() && !later.IsZero() && !created.Equal(&later)
+}
+
+// OwnedBy reports whether an owner of a name may be the object of that name: a later one
+// under the same name is another.
+func OwnedBy(owner *metav1.OwnerReference, object metav1.Object) bool {
+	return !differ(owner.UID, object.GetUID())
+}
+
+// differ reports whether two UIDs are known and not the same.
+func differ(a, b types.UID) bool { return a != "" && b != "" && a != b }
 
 // generatesNames reports whether an owner is one of Kubernetes' own controllers
 // of pods. All of them generate names, also where a file does not say so.

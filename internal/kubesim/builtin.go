@@ -12,23 +12,40 @@ import (
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
 
-// DefaultRun is the name of the run with kube-scheduler's default configuration.
-const DefaultRun = "default"
-
-// builtIns are the runs that need no file. The profiles of all but the default
-// one are the shipped profile with these arguments of TrafficLocality.
-func builtIns() []builtIn {
-	return []builtIn{
-		{DefaultRun, "kube-scheduler's default configuration", nil},
-		{"netmarks", "the shipped profile, strategy NetMARKS", map[string]any{"strategy": "NetMARKS"}},
-		{"gain", "the shipped profile, strategy Gain for the routing that is configured", map[string]any{"strategy": "Gain"}},
-		{"gain-fair-load", "the shipped profile, strategy Gain for fair-load routing", map[string]any{"strategy": "Gain", "routing": "FairLoad"}},
-	}
-}
+// The names of the runs that BuiltIn knows.
+const (
+	// DefaultRun is kube-scheduler's default configuration.
+	DefaultRun = "default"
+	// NetMARKSRun is the published algorithm, without a bound on what one node attracts.
+	NetMARKSRun = "netmarks"
+	// LatencyRun, CostRun and AvailabilityRun are the profiles of package manifests.
+	LatencyRun      = "latency"
+	CostRun         = "cost"
+	AvailabilityRun = "availability"
+	// FairLoadRun is the latency profile for fair-load routing, whatever Services say.
+	FairLoadRun = "fair-load"
+)
 
 type builtIn struct {
-	name, from string
-	args       map[string]any
+	name, title, from string
+	// profile is a file of manifests.Profiles; "" is kube-scheduler's default
+	// configuration.
+	profile string
+	args    map[string]any // in place of those of the profile
+}
+
+func builtIns() []builtIn {
+	const latency = "profiles/latency.yaml"
+	return []builtIn{
+		{DefaultRun, "kube-scheduler (default configuration)", "kube-scheduler's default configuration", "", nil},
+		{NetMARKSRun, "NetMARKS, as published (no availability bound)", "manifests/" + latency + ", strategy NetMARKS", latency,
+			map[string]any{"strategy": "NetMARKS", "maxShare": map[string]any{"node": 1, "zone": 1}}},
+		{LatencyRun, "Vicinity (latency profile)", "manifests/" + latency, latency, nil},
+		{CostRun, "Vicinity (cost profile)", "manifests/profiles/cost.yaml", "profiles/cost.yaml", nil},
+		{AvailabilityRun, "Vicinity (availability profile)", "manifests/profiles/availability.yaml", "profiles/availability.yaml", nil},
+		{FairLoadRun, "Vicinity (latency profile, fair-load routing assumed)", "manifests/" + latency + ", routing FairLoad", latency,
+			map[string]any{"routing": "FairLoad"}},
+	}
 }
 
 // BuiltInNames lists the runs that BuiltIn knows.
@@ -47,24 +64,19 @@ func BuiltIn(name string) (run Run, ok bool, err error) {
 		if b.name != name {
 			continue
 		}
-		run = Run{Name: name, From: b.from}
-		if b.args == nil {
+		run = Run{Name: name, Title: b.title, From: b.from}
+		if b.profile == "" {
 			run.Config, err = schedulerconfig.Load("")
-		} else {
-			run.Config, err = Shipped(b.args)
+			return run, true, err
 		}
+		data, err := manifests.Profiles.ReadFile(b.profile)
+		if err != nil {
+			return Run{}, false, fmt.Errorf("reading the profile of run %s: %w", name, err)
+		}
+		run.Config, err = WithArgs("manifests/"+b.profile, data, b.args)
 		return run, true, err
 	}
 	return Run{}, false, nil
-}
-
-// Shipped returns the shipped configuration with these arguments of TrafficLocality.
-func Shipped(args map[string]any) (*schedulerconfig.Config, error) {
-	data, err := manifests.Base.ReadFile("base/config/scheduler.yaml")
-	if err != nil {
-		return nil, fmt.Errorf("reading the shipped configuration: %w", err)
-	}
-	return WithArgs("the shipped configuration", data, args)
 }
 
 // WithArgs returns the configuration of the named file with these arguments of

@@ -24,19 +24,14 @@ const (
 // Is reports whether a directory looks like Prometheus' data: it has blocks or a
 // write-ahead log.
 func Is(dir string) bool {
-	if isDir(filepath.Join(dir, walDir)) {
+	if _, err := os.Lstat(filepath.Join(dir, walDir)); err == nil {
 		return true
 	}
 	blocks, err := blocksOf(dir)
 	return err == nil && len(blocks) > 0
 }
 
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
-// blocksOf lists the blocks of a directory by name.
+// blocksOf lists the blocks of a directory by name, those included that lack a part.
 func blocksOf(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -47,8 +42,11 @@ func blocksOf(dir string) ([]string, error) {
 		if len(e.Name()) != nameLength {
 			continue
 		}
-		if _, err := os.Stat(filepath.Join(dir, e.Name(), metaFile)); err == nil {
-			blocks = append(blocks, e.Name())
+		for _, part := range []string{metaFile, "index", "chunks"} {
+			if _, err := os.Lstat(filepath.Join(dir, e.Name(), part)); err == nil {
+				blocks = append(blocks, e.Name())
+				break
+			}
 		}
 	}
 	return blocks, nil
@@ -58,36 +56,60 @@ func blocksOf(dir string) ([]string, error) {
 // write-ahead log of another one, so that the storage finds nothing there that it
 // could change: even read-only it makes a directory of its own, and hard links to
 // the chunks of the head. Those are left out: what is in them is in the log too.
-func newShadow(dir string) (shadow string, err error) {
+func newShadow(dir string) (shadow string, blocks []string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	blocks, err := blocksOf(dir)
-	if err != nil {
-		return "", err
+	if blocks, err = blocksOf(dir); err != nil {
+		return "", nil, err
 	}
 	if shadow, err = os.MkdirTemp("", "vicinity-promdata-"); err != nil {
-		return "", fmt.Errorf("making a temporary directory: %w", err)
+		return "", nil, fmt.Errorf("making a temporary directory: %w", err)
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, os.RemoveAll(shadow))
 		}
 	}()
+	l := &linker{}
 	for _, block := range blocks {
-		if err := link(filepath.Join(dir, block), filepath.Join(shadow, block)); err != nil {
-			return "", err
+		if err := l.directory(filepath.Join(dir, block), filepath.Join(shadow, block), partDepth); err != nil {
+			return "", nil, err
 		}
 	}
-	if isDir(filepath.Join(dir, walDir)) {
-		return shadow, link(filepath.Join(dir, walDir), filepath.Join(shadow, walDir))
+	wal := filepath.Join(shadow, walDir)
+	if _, err := os.Lstat(filepath.Join(dir, walDir)); errors.Is(err, fs.ErrNotExist) {
+		return shadow, blocks, os.Mkdir(wal, 0o700)
 	}
-	return shadow, os.Mkdir(filepath.Join(shadow, walDir), 0o700)
+	return shadow, blocks, l.directory(filepath.Join(dir, walDir), wal, partDepth)
 }
 
-// link makes a directory with links to the files that another one has in it.
-func link(from, to string) error {
+const (
+	// maxFiles is what a data directory may have: ten years of blocks of two hours are
+	// 44,000, with four files each.
+	maxFiles = 200_000
+	// partDepth is how many directories deep the parts of a block and of the log are.
+	partDepth = 2
+)
+
+// linker makes links to the files of a data directory.
+type linker struct{ files int }
+
+// directory makes a directory with links to the files that another one has in it, which
+// must be so many directories deep at most.
+func (l *linker) directory(from, to string, depth int) error {
+	info, err := os.Lstat(from)
+	switch {
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s is a symbolic link, which a data directory may not have; copy what it leads to, or give a snapshot", from)
+	case !info.IsDir():
+		return fmt.Errorf("%s is no directory; a data directory of Prometheus has one of that name", from)
+	case depth == 0:
+		return fmt.Errorf("%s is a directory deeper than any of Prometheus' data", from)
+	}
 	if err := os.Mkdir(to, 0o700); err != nil {
 		return err
 	}
@@ -96,15 +118,22 @@ func link(from, to string) error {
 		return err
 	}
 	for _, e := range entries {
-		add := os.Symlink
-		if e.IsDir() {
-			add = link
-		}
-		if err := add(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+		if err := l.entry(e, filepath.Join(from, e.Name()), filepath.Join(to, e.Name()), depth); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (l *linker) entry(e fs.DirEntry, from, to string, depth int) error {
+	l.files++
+	switch {
+	case l.files > maxFiles:
+		return fmt.Errorf("more than %d files: this is no data directory of Prometheus", maxFiles)
+	case e.Type().IsRegular():
+		return os.Symlink(from, to)
+	}
+	return l.directory(from, to, depth-1)
 }
 
 // walSpan returns the times of the first and the last sample in the write-ahead

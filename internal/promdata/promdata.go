@@ -34,6 +34,9 @@ type Data struct {
 	From, To time.Time
 
 	shadow  string
+	blocks  []tsdb.BlockMeta // that can be read, by their beginning
+	damaged []damagedBlock
+	holes   []span
 	db      *tsdb.DBReadOnly
 	querier storage.Querier
 	engine  *promql.Engine
@@ -44,7 +47,7 @@ var _ telemetry.Querier = (*Data)(nil)
 // Open opens a directory. What has not been written into blocks yet is read into
 // memory, as Prometheus does when it starts.
 func Open(dir string) (_ *Data, err error) {
-	shadow, err := newShadow(dir)
+	shadow, blocks, err := newShadow(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -54,6 +57,9 @@ func Open(dir string) (_ *Data, err error) {
 			err = errors.Join(fmt.Errorf("%s: %w", dir, err), d.Close())
 		}
 	}()
+	if d.damaged, err = checkBlocks(shadow, blocks); err != nil {
+		return nil, fmt.Errorf("opening the blocks: %w", err)
+	}
 	if d.db, err = tsdb.OpenDBReadOnly(shadow, shadow, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, fmt.Errorf("opening the data: %w", err)
 	}
@@ -70,7 +76,7 @@ func Open(dir string) (_ *Data, err error) {
 	return d, nil
 }
 
-// span finds out the time that the data is of.
+// span finds out the time that the data is of, and which of it is missing.
 func (d *Data) span() error {
 	from, to, err := walSpan(d.shadow)
 	if err != nil {
@@ -80,15 +86,35 @@ func (d *Data) span() error {
 	if err != nil {
 		return fmt.Errorf("opening the blocks: %w", err)
 	}
+	var covered []span
 	for _, b := range blocks {
-		m := b.Meta()
-		from, to = min(from, m.MinTime), max(to, m.MaxTime-1) // MaxTime is not part of a block
+		d.blocks = append(d.blocks, b.Meta())
+		covered = append(covered, span{b.Meta().MinTime, b.Meta().MaxTime})
 	}
-	if from > to {
+	if len(covered) > 0 {
+		from = max(from, covered[len(covered)-1].to) // the storage takes nothing older from the log
+	}
+	if from <= to {
+		covered = append(covered, span{from, to + 1})
+	}
+	if len(covered) == 0 {
+		return d.empty()
+	}
+	d.holes = holesIn(covered, d.damaged)
+	first, last := covered[0].from, covered[0].to
+	for _, s := range covered {
+		first, last = min(first, s.from), max(last, s.to)
+	}
+	d.From, d.To = time.UnixMilli(first).UTC(), time.UnixMilli(last-1).UTC()
+	return nil
+}
+
+// empty says why there is no data.
+func (d *Data) empty() error {
+	if len(d.damaged) == 0 {
 		return errors.New("there is no data in it")
 	}
-	d.From, d.To = time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC()
-	return nil
+	return fmt.Errorf("there is no data in it that can be read: %s", d.damaged[0])
 }
 
 // Query implements telemetry.Querier. A warning of the engine is an error.
@@ -98,9 +124,12 @@ func (d *Data) Query(ctx context.Context, query string, at time.Time, yield func
 		return fmt.Errorf("parsing %s: %w", query, err)
 	}
 	defer run.Close()
+	if statement, ok := run.Statement().(*parser.EvalStmt); ok && d.looksIntoHole(statement.Expr, at) {
+		return errHole
+	}
 	result := run.Exec(ctx)
 	if result.Err != nil {
-		return fmt.Errorf("running %s: %w", query, result.Err)
+		return fmt.Errorf("running %s: %w", query, d.blamed(result.Err, at))
 	}
 	if warnings, _ := result.Warnings.AsStrings(query, 1, 1); len(warnings) > 0 {
 		return fmt.Errorf("running %s: warning: %s", query, warnings[0])
@@ -119,6 +148,21 @@ func (d *Data) Query(ctx context.Context, query string, at time.Time, yield func
 		}
 	}
 	return nil
+}
+
+// blamed names the block that a query has failed in: damage within the chunks is found
+// when they are read.
+func (d *Data) blamed(err error, at time.Time) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	looked := span{at.Add(-lookback).UnixMilli(), at.UnixMilli() + 1}
+	for _, m := range d.blocks {
+		if (span{m.MinTime, m.MaxTime}).overlaps(looked) {
+			return fmt.Errorf("%w; if the block %s is damaged, move it out of the directory: its time is then left out", err, m.ULID)
+		}
+	}
+	return err
 }
 
 // shared is one querier for all queries: opening one reads all that is in no

@@ -30,7 +30,7 @@ func NewSteps(q telemetry.Querier, sources []telemetry.Source, from, to time.Tim
 }
 
 // Next returns the next step, io.EOF after the last. A step in which the sources
-// saw no traffic is a gap; it is an error when all of them are.
+// saw no traffic, or whose queries look at a time without data, is a gap; it is an error when all of them are.
 func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
 	at := s.at.Add(s.step)
 	switch {
@@ -48,7 +48,7 @@ func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
 	seen, err := s.asker.Observe(ctx, at)
 	s.account.Add(seen, s.step)
 	switch {
-	case telemetry.FailureOf(err) == telemetry.Empty:
+	case telemetry.FailureOf(err) == telemetry.Empty, errors.Is(err, errHole):
 		step.Gap, s.gap = true, err
 	case err != nil:
 		err = fmt.Errorf("at %s: %w", at.UTC().Format(time.RFC3339), err)

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 )
 
 // What is taken from an archive at most: it may be made to fill a disk or
@@ -60,7 +62,11 @@ func openArchive(name string) (*archive, error) {
 	}
 	in := bufio.NewReader(f)
 	if !isCompressed(in) {
-		return nil, errors.Join(fmt.Errorf("%s: is no recording: must be a directory or a tar archive that zstd has compressed", name), f.Close())
+		err := filekind.At(name).Refuse(name, "a recording (a directory or a .tar.zst)")
+		if err == nil {
+			err = fmt.Errorf("%s: the file is no recording, which is a directory or a .tar.zst", name)
+		}
+		return nil, errors.Join(err, f.Close())
 	}
 	decoder, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
@@ -77,8 +83,10 @@ func (a *archive) Next() (string, io.Reader, error) {
 		switch {
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 			return "", nil, err
+		case errors.Is(err, tar.ErrHeader) && a.entries == 0:
+			return "", nil, fmt.Errorf("%s: the file is compressed with zstd, but there is no tar archive in it as in a recording; decompress anything else first: unzstd %s", a.path, a.path)
 		case err != nil:
-			return "", nil, fmt.Errorf("%s: %w", a.path, err)
+			return "", nil, fmt.Errorf("%s: the archive is damaged after %d entries: %w", a.path, a.entries, err)
 		}
 		if a.entries++; a.entries > maxEntries {
 			return "", nil, fmt.Errorf("%s: more than %d entries", a.path, maxEntries)

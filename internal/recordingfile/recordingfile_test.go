@@ -218,13 +218,23 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("another file", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "rec.tar")
-		if err := os.WriteFile(path, []byte("hello"), 0o644); err != nil {
+	t.Run("other files", func(t *testing.T) {
+		encoder, err := zstd.NewWriter(nil)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "no recording") {
-			t.Errorf("error %v", err)
+		for text, want := range map[string]string{
+			"hello":        ": the file is no recording, which is a directory or a .tar.zst",
+			"\x1f\x8b\x08": ": the file is compressed with gzip, not a recording (a directory or a .tar.zst); decompress it first: gunzip ",
+			string(encoder.EncodeAll(bytes.Repeat([]byte("hello"), 1000), nil)): ": the file is compressed with zstd, but there is no tar archive in it as in a recording; decompress anything else first: unzstd ",
+		} {
+			path := filepath.Join(t.TempDir(), "rec.tar.zst")
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, _, err := read(t, path); err == nil || !strings.Contains(err.Error(), path+want) {
+				t.Errorf("error %v, want %s", err, want)
+			}
 		}
 	})
 }

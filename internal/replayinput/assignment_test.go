@@ -68,8 +68,8 @@ func TestReadAssignment(t *testing.T) {
 func TestReadAssignmentErrors(t *testing.T) {
 	const header = "workload,node,pods\n"
 	cases := map[string]struct{ text, want string }{
-		"empty":            {"", "f.csv: is empty; the first line must be workload,node,pods or service,machine,pods"},
-		"mixed header":     {"workload,machine,pods\n", "f.csv:1: the first line must be the header workload,node,pods or service,machine,pods"},
+		"empty":            {"", "f.csv: the file is empty; the first line must be workload,node,pods or service,machine,pods"},
+		"mixed header":     {"workload,machine,pods\n", "f.csv:1: the first line must be the header workload,node,pods or service,machine,pods (found \"workload,machine,pods\")"},
 		"both headers":     {"workload,node,service,machine,pods\n", `f.csv:1: unknown column "service": must be one of workload, node, pods`},
 		"unknown workload": {header + "shop/cache,a,1\n", `f.csv:2: workload: "shop/cache" is not in the cluster`},
 		"no namespace":     {header + "web,a,1\n", `f.csv:2: workload: "web" is not namespace/name`},
@@ -84,7 +84,7 @@ func TestReadAssignmentErrors(t *testing.T) {
 		"fewer than none":  {header + "shop/web,a,-1\n", `f.csv:2: pods: "-1" must be a whole number from 1 on`},
 		"half a pod":       {header + "shop/web,a,1.5\n", `f.csv:2: pods: "1.5" must be a whole number from 1 on`},
 		"too large":        {header + "shop/web,a,2147483648\n", `f.csv:2: pods: "2147483648" must be a whole number from 1 on`},
-		"fields":           {header + "shop/web,a\n", "f.csv:2: has 2 fields, the header has 3"},
+		"fields":           {header + "shop/web,a\n", "f.csv:2: the line has 2 fields, the header has 3"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

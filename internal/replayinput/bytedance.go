@@ -18,6 +18,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 )
 
 // The published clusters are normalised: all CPU, all memory and all traffic are
@@ -71,6 +72,9 @@ func ReadByteDance(r io.Reader, file string) (*cluster.Cluster, []Warning, error
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := checkByteDance(text, file); err != nil {
+		return nil, nil, err
+	}
 	var data byteDance
 	if err := json.Unmarshal(text, &data); err != nil {
 		return nil, nil, jsonError(file, text, err)
@@ -78,6 +82,10 @@ func ReadByteDance(r io.Reader, file string) (*cluster.Cluster, []Warning, error
 	b := byteDanceCluster{
 		Cluster: &cluster.Cluster{Assigned: make(cluster.Assignment, len(data.ServiceList))},
 		service: map[string]int{}, owner: map[string]int{},
+	}
+	if len(data.ServiceList) == 0 || len(data.MachineList) == 0 {
+		return nil, nil, fmt.Errorf("%s: the file has no ServiceList or no MachineList, which a cluster of ByteDance's dataset has; "+
+			"see vicinity replay --help for the inputs there are", file)
 	}
 	for _, read := range []func(*byteDance) error{b.services, b.machines, b.traffic} {
 		if err := read(&data); err != nil {
@@ -101,6 +109,19 @@ func readAll(r io.Reader, file string, limit int64) ([]byte, error) {
 	return text, nil
 }
 
+// checkByteDance says what a file is that is none of the inputs of a replay.
+func checkByteDance(text []byte, file string) error {
+	f := filekind.Of(text)
+	if err := f.Refuse(file, "an input of vicinity replay", filekind.ByteDance); err != nil {
+		return err
+	}
+	if f.Kind == filekind.Unknown && !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return fmt.Errorf("%s: the file is no input of vicinity replay, which takes a recording, a Prometheus data directory, an edge list (.csv) "+
+			"or a cluster of ByteDance's dataset; see vicinity replay --help", file)
+	}
+	return nil
+}
+
 // jsonError names the line of an error where it has one.
 func jsonError(file string, text []byte, err error) error {
 	var offset int64
@@ -108,7 +129,10 @@ func jsonError(file string, text []byte, err error) error {
 		offset = syntax.Offset
 	} else if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
 		offset = wrong.Offset
-		err = fmt.Errorf("%s: cannot be a %s", cmp.Or(wrong.Field, "the whole"), wrong.Value)
+		err = fmt.Errorf("%s: cannot be a %s", cmp.Or(wrong.Field, "the file"), wrong.Value)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "unexpected end of JSON input") {
+		err = errors.New("the file ends in the middle of an object: it is cut off")
 	}
 	line := 1 + bytes.Count(text[:min(int(offset), len(text))], []byte("\n"))
 	return fmt.Errorf("%s:%d: %w", file, line, err)

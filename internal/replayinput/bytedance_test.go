@@ -109,10 +109,10 @@ func replaceOnce(t *testing.T, before, after string) string {
 func TestReadByteDanceErrors(t *testing.T) {
 	cases := map[string]struct{ old, new, want string }{
 		"not JSON":             {small, "{\n\"ServiceList\": [\n}", "f.json:3: invalid character '}' looking for beginning of value"},
-		"cut":                  {small, "{\n\"ServiceList\": [\n", "f.json:3: unexpected end of JSON input"},
+		"cut":                  {small, "{\n\"ServiceList\": [\n", "f.json:3: the file ends in the middle of an object: it is cut off"},
 		"more after the end":   {small, small + "\n{}", "f.json:14: invalid character '{' after top-level value"},
 		"another type":         {`0.125`, `"0.125"`, "f.json:3: ServiceList.RequestCPU: cannot be a string"},
-		"nothing":              {small, "{}", "f.json: the cluster has no nodes"},
+		"nothing":              {small, "{}", "f.json: the file has no ServiceList or no MachineList, which a cluster of ByteDance's dataset has; see vicinity replay --help for the inputs there are"},
 		"no name":              {`"Service": "S0"`, `"Service": ""`, "f.json: ServiceList[0] (): Service: a name is empty"},
 		"a slash":              {`"Service": "S0"`, `"Service": "S/0"`, "f.json: ServiceList[0] (S/0): Service: a name has a slash, a space or an unprintable character"},
 		"a service twice":      {`"Service": "S0"`, `"Service": "S1"`, "f.json: TrafficList[0] (S1, S0): the services must be in ServiceList"},

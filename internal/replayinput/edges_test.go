@@ -49,13 +49,13 @@ func TestReadEdgesErrors(t *testing.T) {
 	const header = "from,to,bytes_per_second\n"
 	long := strings.Repeat("x", maxLineBytes)
 	cases := map[string]struct{ text, want string }{
-		"empty":           {"", "f.csv: is empty; the first line must be from,to,bytes_per_second"},
-		"blank":           {" \n\n", "f.csv: is empty; the first line must be from,to,bytes_per_second"},
-		"no header":       {"shop/web,shop/db,1\n", "f.csv:1: the first line must be the header from,to,bytes_per_second"},
+		"empty":           {"", "f.csv: the file is empty; the first line must be from,to,bytes_per_second"},
+		"blank":           {" \n\n", "f.csv: the file is empty; the first line must be from,to,bytes_per_second"},
+		"no header":       {"shop/web,shop/db,1\n", "f.csv:1: the first line must be the header from,to,bytes_per_second (found \"shop/web,shop/db,1\")"},
 		"unknown column":  {"from,to,bytes_per_second,bytes\n", `f.csv:1: unknown column "bytes": must be one of from, to, bytes_per_second, received_bytes_per_second, requests_per_second`},
 		"column twice":    {"from,to,to,bytes_per_second\n", `f.csv:1: column "to" is there twice`},
-		"too few fields":  {header + "shop/web,shop/db\n", "f.csv:2: has 2 fields, the header has 3"},
-		"too many fields": {header + "shop/web,shop/db,1,\n", "f.csv:2: has 4 fields, the header has 3"},
+		"too few fields":  {header + "shop/web,shop/db\n", "f.csv:2: the line has 2 fields, the header has 3"},
+		"too many fields": {header + "shop/web,shop/db,1,\n", "f.csv:2: the line has 4 fields, the header has 3"},
 		"negative":        {header + "\nshop/web,shop/db,-1\n", "f.csv:3: bytes_per_second: -1 must not be negative"},
 		"NaN":             {header + "shop/web,shop/db,nan\n", "f.csv:2: bytes_per_second: is NaN, must be a finite number"},
 		"Inf":             {header + "shop/web,shop/db,-Inf\n", "f.csv:2: bytes_per_second: -Inf is infinite, must be a finite number"},
@@ -74,10 +74,10 @@ func TestReadEdgesErrors(t *testing.T) {
 		"two slashes":      {header + "shop/web,shop/a/b,1\n", `f.csv:2: to: "shop/a/b" is not namespace/name: a name has a slash, a space or an unprintable character`},
 		"a space":          {header + "shop/w b,shop/a,1\n", `f.csv:2: from: "shop/w b" is not namespace/name: a name has a slash, a space or an unprintable character`},
 		"long name":        {header + "shop/" + long[:254] + ",shop/a,1\n", `f.csv:2: from: "shop/` + long[:254] + `" is not namespace/name: a name is longer than 253 bytes`},
-		"long line":        {header + "shop/web,shop/db,1\n" + long + "\n", "f.csv:3: is longer than 65536 bytes"},
-		"not UTF-8":        {header + "shop/\xff,shop/db,1\n", "f.csv:2: is not UTF-8"},
-		"open quote":       {header + "\"shop/web,shop/db,1\nshop/db,shop/web,1\n", `f.csv:2: extraneous or missing " in quoted-field`},
-		"quote in a field": {header + "shop/w\"b,shop/db,1\n", `f.csv:2: bare " in non-quoted-field`},
+		"long line":        {header + "shop/web,shop/db,1\n" + long + "\n", "f.csv:3: the line is longer than 65536 bytes"},
+		"not UTF-8":        {header + "shop/\xff,shop/db,1\n", "f.csv:2: the line is not UTF-8 (byte 6 is 0xff); convert the file, such as with iconv -f WINDOWS-1252 -t UTF-8"},
+		"open quote":       {header + "\"shop/web,shop/db,1\nshop/db,shop/web,1\n", `f.csv:2: a quoted field is not closed, or has a quote in it that is not doubled`},
+		"quote in a field": {header + "shop/w\"b,shop/db,1\n", `f.csv:2: a field has a quote in it but does not begin with one; quote the field and double the quote`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestTableLimit(t *testing.T) {
 	for _, before := range []string{"", "from,to,bytes_per_second\n"} {
 		endless := &blanks{line: strings.Repeat(" ", 1023) + "\n"}
 		_, err := ReadEdges(io.MultiReader(strings.NewReader(before), endless), "f.csv")
-		if want := "f.csv: is larger than 268435456 bytes"; err == nil || err.Error() != want {
+		if want := "f.csv: the file is larger than 268435456 bytes"; err == nil || err.Error() != want {
 			t.Errorf("after %q: got %v, want %s", before, err, want)
 		}
 		if endless.read > maxTableBytes+1 {

@@ -2,6 +2,7 @@ package replayinput
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 )
 
 // What is read of one input at most. The largest cluster that the design aims
@@ -52,11 +54,19 @@ type table struct {
 // optional columns may stand beside them. The order of columns is free.
 func openTable(r io.Reader, file string, headers [][]string, optional ...string) (*table, error) {
 	input := &io.LimitedReader{R: r, N: maxTableBytes + 1}
-	t := &table{file: file, input: input, lines: bufio.NewScanner(input)}
+	whole := bufio.NewReaderSize(input, filekind.HeadBytes)
+	head, err := whole.Peek(filekind.HeadBytes)
+	if len(head) == 0 && err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if err := refuse(head, file, headers); err != nil {
+		return nil, err
+	}
+	t := &table{file: file, input: input, lines: bufio.NewScanner(whole)}
 	t.lines.Buffer(nil, maxLineBytes)
 	if err := t.next(); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%s: is empty; the first line must be %s", file, wanted(headers))
+			return nil, fmt.Errorf("%s: the file is empty; the first line must be %s", file, wanted(headers))
 		}
 		return nil, err
 	}
@@ -68,7 +78,7 @@ func openTable(r io.Reader, file string, headers [][]string, optional ...string)
 	}
 	header, ok := t.matching(headers)
 	if !ok {
-		return nil, t.errorf("the first line must be the header %s", wanted(headers))
+		return nil, t.errorf("the first line must be the header %s (found %.100q)", wanted(headers), strings.Join(t.columns, ","))
 	}
 	for _, name := range t.columns {
 		if !slices.Contains(header, name) && !slices.Contains(optional, name) {
@@ -76,6 +86,39 @@ func openTable(r io.Reader, file string, headers [][]string, optional ...string)
 		}
 	}
 	return t, nil
+}
+
+// refuse says what a file is that is no table of the headers, or how its fields are
+// separated instead of by commas.
+func refuse(head []byte, file string, headers [][]string) error {
+	kind, what := filekind.EdgeList, "an edge list (CSV)"
+	if !slices.Contains(headers[0], "from") {
+		kind, what = filekind.Assignment, "an assignment (CSV)"
+	}
+	if err := filekind.Of(head).Refuse(file, what, kind, filekind.Empty); err != nil {
+		return err
+	}
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n")
+	first, _, _ := strings.Cut(string(text), "\n")
+	line := 1 + bytes.Count(head[:len(head)-len(text)], []byte("\n"))
+	for by, name := range map[string]string{";": "semicolons", "\t": "tabs"} {
+		if slices.ContainsFunc(headers, func(header []string) bool { return isHeader(strings.Split(first, by), header) }) {
+			return fmt.Errorf("%s:%d: fields are separated by %s instead of commas; save the file as comma-separated CSV, with a point in decimal numbers", file, line, name)
+		}
+	}
+	if strings.Contains(strings.TrimRight(first, "\r"), "\r") {
+		return fmt.Errorf("%s:%d: lines end in carriage returns instead of line feeds; save the file with line feeds", file, line)
+	}
+	return nil
+}
+
+// isHeader reports whether all columns of a header are among fields.
+func isHeader(fields, header []string) bool {
+	named := map[string]bool{}
+	for _, field := range fields {
+		named[strings.Trim(field, "\" \r")] = true
+	}
+	return !slices.ContainsFunc(header, func(name string) bool { return !named[name] })
 }
 
 // matching returns the first header of which the table has all columns.
@@ -120,14 +163,14 @@ func (t *table) next() error {
 			continue
 		}
 		if !utf8.ValidString(text) {
-			return t.errorf("is not UTF-8")
+			return t.errorf("the line is not UTF-8 (byte %d is 0x%02x); convert the file, such as with iconv -f WINDOWS-1252 -t UTF-8", notUTF8(text)+1, text[notUTF8(text)])
 		}
 		row, err := fields(text)
 		if err != nil {
 			return t.errorf("%v", err)
 		}
 		if t.columns != nil && len(row) != len(t.columns) {
-			return t.errorf("has %d fields, the header has %d", len(row), len(t.columns))
+			return t.errorf("the line has %d fields, the header has %d%s", len(row), len(t.columns), otherSeparator(row))
 		}
 		t.row = row
 		return t.size()
@@ -135,7 +178,7 @@ func (t *table) next() error {
 	switch err := t.lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
 		t.line++
-		return t.errorf("is longer than %d bytes", maxLineBytes)
+		return t.errorf("the line is longer than %d bytes", maxLineBytes)
 	case err != nil:
 		return fmt.Errorf("%s: reading after line %d: %w", t.file, t.line, err)
 	}
@@ -145,11 +188,36 @@ func (t *table) next() error {
 	return io.EOF
 }
 
+// notUTF8 returns the position of the first byte that is not UTF-8.
+func notUTF8(text string) int {
+	for i, r := range text {
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
+				return i
+			}
+		}
+	}
+	return 0
+}
+
+// otherSeparator says when a row that is one field looks separated otherwise.
+func otherSeparator(row []string) string {
+	switch {
+	case len(row) > 1:
+		return ""
+	case strings.Contains(row[0], ";"):
+		return "; it is separated by semicolons instead of commas"
+	case strings.Contains(row[0], "\t"):
+		return "; it is separated by tabs instead of commas"
+	}
+	return ""
+}
+
 // size fails when more was read than a table may have. The last line before the
 // limit may be cut, so no row is believed from there on.
 func (t *table) size() error {
 	if t.input.N <= 0 {
-		return fmt.Errorf("%s: is larger than %d bytes", t.file, maxTableBytes)
+		return fmt.Errorf("%s: the file is larger than %d bytes", t.file, maxTableBytes)
 	}
 	return nil
 }
@@ -163,7 +231,7 @@ func fields(text string) ([]string, error) {
 		var err error
 		if row, err = r.Read(); err != nil {
 			if parse := new(csv.ParseError); errors.As(err, &parse) {
-				return nil, parse.Err // its line number is that of the one line it saw
+				return nil, quoting(parse.Err) // its line number is that of the one line it saw
 			}
 			return nil, err
 		}
@@ -174,6 +242,17 @@ func fields(text string) ([]string, error) {
 		row[i] = strings.TrimSpace(row[i])
 	}
 	return row, nil
+}
+
+// quoting words what encoding/csv says of quotes.
+func quoting(err error) error {
+	switch {
+	case errors.Is(err, csv.ErrQuote):
+		return errors.New("a quoted field is not closed, or has a quote in it that is not doubled")
+	case errors.Is(err, csv.ErrBareQuote):
+		return errors.New("a field has a quote in it but does not begin with one; quote the field and double the quote")
+	}
+	return err
 }
 
 // errorf returns an error about the current line.

@@ -8,16 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
-	"time"
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox/cluster"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
-	"github.com/vicinity-sched/vicinity/internal/sandbox/metrics"
 )
 
 // Options says what a sandbox is made of.
@@ -26,23 +21,15 @@ type Options struct {
 	Cluster cluster.Options
 	// Calls is the call graph of the simulated mesh; it may be set later.
 	Calls []mesh.Call
-	// ScrapeInterval is how often Prometheus reads the mesh (default 1 s).
-	ScrapeInterval time.Duration
 }
 
 // Sandbox is a running cluster with a mesh and a Prometheus.
 type Sandbox struct {
 	Cluster *cluster.Cluster
-	Mesh    *mesh.Mesh
-	Metrics *metrics.Server
+	*Telemetry
 
-	dir    string // removed by Stop when it is ours
-	ours   bool
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	web    *http.Server
-	mu     sync.Mutex
-	errs   []error
+	dir  string // removed by Stop when it is ours
+	ours bool
 }
 
 // Start starts the parts in order and returns when pods can be scheduled. It
@@ -64,50 +51,8 @@ func Start(ctx context.Context, o Options) (_ *Sandbox, err error) {
 	if s.Cluster, err = cluster.Start(ctx, o.Cluster); err != nil {
 		return s, fmt.Errorf("starting the cluster: %w", err)
 	}
-	address, err := s.startMesh(ctx, o.Calls)
-	if err != nil {
-		return s, fmt.Errorf("starting the mesh: %w", err)
-	}
-	if o.ScrapeInterval == 0 {
-		o.ScrapeInterval = time.Second
-	}
-	s.Metrics, err = metrics.Start(metrics.Options{
-		Dir:            filepath.Join(s.dir, "prometheus"),
-		ScrapeInterval: o.ScrapeInterval,
-		Targets:        []metrics.Target{{Job: "mesh", Address: address, MetricsPath: "/metrics"}},
-	})
-	if err != nil {
-		return s, fmt.Errorf("starting Prometheus: %w", err)
-	}
-	return s, nil
-}
-
-func (s *Sandbox) startMesh(ctx context.Context, calls []mesh.Call) (address string, err error) {
-	s.Mesh = mesh.New(s.Cluster.Client(), calls, time.Now)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/metrics", s.Mesh.Handler())
-	s.web = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	ctx, s.cancel = context.WithCancel(ctx)
-	s.wg.Go(func() { s.failed(s.Mesh.Run(ctx)) })
-	s.wg.Go(func() {
-		if err := s.web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.failed(err)
-		}
-	})
-	return listener.Addr().String(), nil
-}
-
-func (s *Sandbox) failed(err error) {
-	if err == nil || errors.Is(err, context.Canceled) {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.errs = append(s.errs, err)
+	s.Telemetry, err = StartTelemetry(ctx, s.Cluster.Client(), filepath.Join(s.dir, "prometheus"), o.Calls)
+	return s, err
 }
 
 // Dir is the sandbox's directory, for the files of those who use it.
@@ -117,21 +62,15 @@ func (s *Sandbox) Dir() string { return s.dir }
 // directory unless the caller gave it. It returns what went wrong in the parts
 // since Start.
 func (s *Sandbox) Stop() error {
-	if s.cancel != nil {
-		s.cancel()
+	var errs []error
+	if s.Telemetry != nil {
+		errs = append(errs, s.Telemetry.Stop())
 	}
-	if s.Metrics != nil {
-		s.failed(s.Metrics.Stop())
-	}
-	if s.web != nil {
-		s.failed(s.web.Close())
-	}
-	s.wg.Wait()
 	if s.Cluster != nil {
-		s.failed(s.Cluster.Stop())
+		errs = append(errs, s.Cluster.Stop())
 	}
 	if s.ours {
-		s.failed(os.RemoveAll(s.dir))
+		errs = append(errs, os.RemoveAll(s.dir))
 	}
-	return errors.Join(s.errs...)
+	return errors.Join(errs...)
 }

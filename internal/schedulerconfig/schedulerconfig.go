@@ -5,11 +5,13 @@ package schedulerconfig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -19,6 +21,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/internal/decodeerror"
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
@@ -59,20 +63,23 @@ func Load(path string) (*Config, error) {
 
 // Parse reads a configuration that came from the named file.
 func Parse(file string, data []byte) (*Config, error) {
+	if err := filekind.Of(data).Refuse(file, "a KubeSchedulerConfiguration", filekind.SchedulerConfiguration); err != nil {
+		return nil, err
+	}
 	// As upstream does (cmd/kube-scheduler/app/options.LoadConfigFromFile).
 	object, kind, err := scheme.Codecs.UniversalDecoder().Decode(data, nil, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, worded(err, data))
 	}
 	scheduler, ok := object.(*config.KubeSchedulerConfiguration)
 	if !ok {
-		return nil, fmt.Errorf("%s: is a %s, want a KubeSchedulerConfiguration", file, kind.Kind)
+		return nil, fmt.Errorf("%s: the file is a %s, not a KubeSchedulerConfiguration", file, kind.Kind)
 	}
 	scheduler.APIVersion = kind.GroupVersion().String()
 	// Once more as it was written: upstream's defaults hide a weight of 0.
 	var written schedulerv1.KubeSchedulerConfiguration
 	if err := yaml.Unmarshal(data, &written); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, decodeerror.Plain(err))
 	}
 	off, err := checkWeights(&written)
 	if err != nil {
@@ -82,6 +89,41 @@ func Parse(file string, data []byte) (*Config, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return &Config{Scheduler: scheduler, LeaseName: strings.TrimSpace(written.LeaderElection.ResourceName), off: off}, nil
+}
+
+// worded says what upstream's decoder refused in the words of the file.
+func worded(err error, data []byte) error {
+	want := "must be apiVersion: " + schedulerv1.SchemeGroupVersion.String() + ", kind: KubeSchedulerConfiguration"
+	var written metav1.TypeMeta
+	_ = yaml.Unmarshal(data, &written) // what is malformed has another error
+	switch {
+	case written.APIVersion == "" || written.Kind == "":
+		yamlErr := decodeerror.Plain(yaml.Unmarshal(data, &map[string]any{}))
+		switch {
+		case yamlErr != nil && filekind.Of(data).Kind == filekind.SchedulerConfiguration:
+			return yamlErr
+		case yamlErr != nil:
+			return fmt.Errorf("the file is no KubeSchedulerConfiguration: %w", yamlErr)
+		}
+		return errors.New("the file has no apiVersion or no kind; " + want)
+	case runtime.IsStrictDecodingError(err):
+		return errors.New(strings.TrimPrefix(err.Error(), "strict decoding error: "))
+	case runtime.IsNotRegisteredError(err):
+		return fmt.Errorf("%s %s is not read by this version of kube-scheduler; %s", written.APIVersion, written.Kind, want)
+	}
+	return decodeerror.Plain(err)
+}
+
+// Warnings says what of the configuration a replay leaves out.
+func (c *Config) Warnings() []string {
+	switch n := len(c.Scheduler.Extenders); n {
+	case 0:
+		return nil
+	case 1:
+		return []string{"1 extender of the configuration is not called: a replay places pods as if it did not exist"}
+	default:
+		return []string{fmt.Sprintf("%d extenders of the configuration are not called: a replay places pods as if they did not exist", n)}
+	}
 }
 
 // Scale returns the levels that node labels tell in any profile of any of the
@@ -173,6 +215,21 @@ func checkPoints(c *schedulerv1.KubeSchedulerConfiguration) error {
 func runs(point schedulerv1.PluginSet, everywhere bool) bool {
 	disabled := slices.ContainsFunc(point.Disabled, func(p schedulerv1.Plugin) bool { return p.Name == trafficlocality.Name || p.Name == "*" })
 	return names(point.Enabled) || everywhere && !disabled
+}
+
+// Scores reports whether TrafficLocality has a say in any of the profiles.
+func (c *Config) Scores() bool {
+	for _, profile := range c.Scheduler.Profiles {
+		if profile.Plugins == nil || c.off[profile.SchedulerName] {
+			continue
+		}
+		for _, set := range [][]config.Plugin{profile.Plugins.MultiPoint.Enabled, profile.Plugins.Score.Enabled} {
+			if slices.ContainsFunc(set, func(p config.Plugin) bool { return p.Name == trafficlocality.Name }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // names reports whether TrafficLocality is one of the plugins.

@@ -73,16 +73,27 @@ func TestLoadRefuses(t *testing.T) {
 	cases := map[string]struct{ text, want string }{
 		"negative weight":          {header + "profiles: [{plugins: {score: {enabled: [{name: NodeAffinity, weight: -2}]}}}]", "profiles[0].plugins.score.enabled[0].weight: Invalid value: -2: must not be negative"},
 		"unknown field":            {header + "colour: red", `unknown field "colour"`},
-		"another kind":             {"apiVersion: v1\nkind: Pod", "no kind"},
-		"not YAML":                 {"{", "yaml"},
-		"not of the right version": {strings.Replace(header, "/v1", "/v9", 1), "v9"},
+		"unknown field below":      {header + "profiles: [{colour: red}]", `unknown field "profiles[0].colour"`},
+		"objects":                  {"apiVersion: v1\nkind: Pod", "the file is a list of Kubernetes objects, not a KubeSchedulerConfiguration; give it with --cluster"},
+		"telemetry":                {"apiVersion: config.vicinity.dev/v1\nkind: TelemetryConfiguration\n", "the file is a TelemetryConfiguration, not a KubeSchedulerConfiguration; give it with --telemetry-config"},
+		"log lines":                {"W1128 10:00:00.123456   12345 a.go:1] deprecated\n" + header, "the file begins with a message of the program that wrote it"},
+		"not YAML":                 {"{", "the file is no KubeSchedulerConfiguration: line 1: did not find expected node content"},
+		"not YAML below":           {header + "a: b: c", "line 3: mapping values are not allowed in this context"},
+		"text":                     {"hello", "the file is no KubeSchedulerConfiguration: must be a map, not a string"},
+		"no kind":                  {"apiVersion: kubescheduler.config.k8s.io/v1\n", "the file has no apiVersion or no kind; must be apiVersion: kubescheduler.config.k8s.io/v1, kind: KubeSchedulerConfiguration"},
+		"not of the right version": {strings.Replace(header, "/v1", "/v1beta3", 1), "kubescheduler.config.k8s.io/v1beta3 KubeSchedulerConfiguration is not read by this version of kube-scheduler; must be apiVersion: kubescheduler.config.k8s.io/v1,"},
+		"wrong type":               {header + "parallelism: many", "parallelism: must be an integer (int32), not a string"},
+		"wrong type of a plugin's": {
+			header + "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: 5}}]}]",
+			"decoding .profiles[0].pluginConfig[0]: decoding args for plugin NodeResourcesFit: scoringStrategy: must be a map, not a number",
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, c.text)
 			_, err := Load(path)
-			if err == nil || !strings.HasPrefix(err.Error(), path+": ") || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("error %v, want it to name the file and %q", err, c.want)
+			if err == nil || !strings.HasPrefix(err.Error(), path+":") || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v\nwant it to name the file and %q", err, c.want)
 			}
 		})
 	}
@@ -127,5 +138,23 @@ func TestLoadReadsTheLease(t *testing.T) {
 	config, err := Load("")
 	if err != nil || len(config.Scheduler.Profiles) != 1 || config.LeaseName != "" {
 		t.Errorf("the default configuration: %+v, %v", config, err)
+	}
+}
+
+// TestWarnings counts what a replay does not call.
+func TestWarnings(t *testing.T) {
+	extender := "- {urlPrefix: 'http://127.0.0.1:9/x', filterVerb: filter, prioritizeVerb: prioritize, weight: 1}\n"
+	for text, want := range map[string]string{
+		header:                             "",
+		header + "extenders:\n" + extender: "1 extender of the configuration is not called: ",
+		header + "extenders:\n" + extender + extender: "2 extenders of the configuration are not called: ",
+	} {
+		config, err := Parse("scheduler.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(config.Warnings(), "\n"); (got == "") != (want == "") || !strings.HasPrefix(got, want) {
+			t.Errorf("warned of %q, want %q", got, want)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -27,6 +28,29 @@ func ByteRate(v float64) string {
 		return fmt.Sprintf("%s%.0f %s", sign, v, units[i])
 	}
 	return fmt.Sprintf("%s%.1f %s", sign, v, units[i])
+}
+
+// Duration formats d as people write it: "5m", not "5m0s".
+func Duration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// Moment formats t to the second, in UTC.
+func Moment(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
+
+// Percent formats a share between 0 and 1.
+func Percent(share float64) string {
+	if share > 0 && share < 0.001 {
+		return "<0.1 %"
+	}
+	return fmt.Sprintf("%.1f %%", 100*share)
 }
 
 // Plural returns "1 edge" or "2 edges".

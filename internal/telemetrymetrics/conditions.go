@@ -18,7 +18,7 @@ func (o *Observer) defineConditions(source metricdef.Label) {
 	}
 	o.condition = o.set.Gauges(metricdef.Metric{
 		Name:   "vicinity_telemetry_condition",
-		Help:   "1 while a source is in a condition that makes its figures wrong or incomplete, else 0. It is looked for when the scheduler starts and once an hour, and every five minutes while there is one; missing bytes, several clusters and missing labels show at once.",
+		Help:   "1 while a source is in a condition that makes its figures wrong or incomplete, else 0. It is looked for when the scheduler starts and once an hour, and every five minutes while there is one; missing bytes, several clusters, missing labels and unmatched services show at once.",
 		Labels: []metricdef.Label{source, condition},
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityTelemetryCondition",

@@ -67,6 +67,8 @@ func meaningOfCondition(c telemetry.Condition) string {
 		return "The data do not fill the window of the rates yet, which are too low."
 	case telemetry.OnlyWaypoints:
 		return "Traffic is reported by waypoints alone, which are not read."
+	case telemetry.UnmatchedServices:
+		return "Clients and servers that do not know each other name different services, as with an ExternalName: part of what is left out may be counted twice. Edges are right."
 	case telemetry.Unchecked:
 		return "The server did not answer the checks for the other conditions."
 	}

@@ -52,8 +52,9 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 	if capacity := networks.Load().Capacity("web"); capacity != 3 {
 		t.Errorf("the network takes %v, want 3", capacity)
 	}
-	// Behind the five queries for rates come those of the checks, without a range.
-	if len(queries) < 7 || queries[len(queries)-1] != "links" || strings.Contains(queries[5], "[120s]") || !strings.Contains(queries[5], `job="a"`) || !strings.Contains(queries[0], `job="a"}[120s]`) {
+	// Behind the five queries for rates, and two for whether there are native histograms,
+	// come those of the checks, without a range.
+	if len(queries) < 9 || queries[len(queries)-1] != "links" || strings.Contains(queries[7], "[120s]") || !strings.Contains(queries[7], `job="a"`) || !strings.Contains(queries[0], `job="a"}[120s]`) {
 		t.Errorf("queries = %q", queries)
 	}
 }

@@ -4,7 +4,6 @@
 package config
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +12,14 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
+	"github.com/vicinity-sched/vicinity/internal/decodeerror"
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/config/validation"
 )
@@ -26,6 +30,9 @@ func LoadTelemetry(path string) (*v1.TelemetryConfiguration, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err // names the path
+	}
+	if err := filekind.Of(data).Refuse(path, "a TelemetryConfiguration", filekind.TelemetryConfiguration, filekind.Empty); err != nil {
+		return nil, err
 	}
 	c := &v1.TelemetryConfiguration{}
 	if err := DecodeStrict(data, c); err != nil {
@@ -56,19 +63,21 @@ func OneLine(list field.ErrorList) error {
 func DecodeStrict(data []byte, into any) error {
 	raw, err := yaml.YAMLToJSONStrict(data)
 	if err != nil {
-		return errors.New(strings.Join(strings.Fields(err.Error()), " "))
+		return decodeerror.Plain(err)
 	}
 	if errs := check(nil, raw, reflect.TypeOf(into).Elem()); len(errs) > 0 {
 		return OneLine(errs)
 	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	return decoder.Decode(into)
+	strict, err := kjson.UnmarshalStrict(raw, into)
+	if err == nil {
+		err = errors.Join(strict...)
+	}
+	return decodeerror.Plain(err)
 }
 
-// check compares one JSON value with the type it is meant for. encoding/json
-// would do the same, but says neither where an unknown field stands nor which
-// field an UnmarshalJSON method refused.
+// check compares one JSON value with the type it is meant for, before it is decoded. The
+// decoder would do the same, but does not say which field an UnmarshalJSON method
+// refused, which fields there are, and more than one wrong value at a time.
 func check(path *field.Path, raw json.RawMessage, t reflect.Type) field.ErrorList {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -171,20 +180,14 @@ func checkValue(path *field.Path, raw json.RawMessage, t reflect.Type) field.Err
 	switch {
 	case err == nil:
 		return nil
+	case t == reflect.TypeFor[metav1.Duration]():
+		return wrongKind(path, raw, "a duration such as 30s or 5m")
+	case t == reflect.TypeFor[resource.Quantity]():
+		return wrongKind(path, raw, "an amount such as 100Mi")
 	case errors.As(err, &mismatch):
-		return wrongKind(path, raw, kindName(mismatch.Type.Kind()))
+		return wrongKind(path, raw, decodeerror.Kind(mismatch.Type))
 	}
 	return field.ErrorList{field.Invalid(path, value(raw), err.Error())}
-}
-
-func kindName(k reflect.Kind) string {
-	switch k {
-	case reflect.Int, reflect.Int32, reflect.Int64:
-		return fmt.Sprintf("an integer (%v)", k)
-	case reflect.Bool:
-		return "true or false"
-	}
-	return "a " + k.String()
 }
 
 func wrongKind(path *field.Path, raw json.RawMessage, want string) field.ErrorList {

@@ -28,7 +28,7 @@ func TestArgsErrors(t *testing.T) {
 		"more than the network":    {"networkCapacity: {label: a, maxUtilization: 1.2}", []string{"networkCapacity.maxUtilization", "at most 1"}},
 		"negative significance":    {"significantRate: -1", []string{"significantRate", "not be negative"}},
 		"negative request size":    {"requestBytes: -1Ki", []string{"requestBytes", "not be negative"}},
-		"not a quantity":           {"requestBytes: much", []string{"requestBytes", "quantities"}},
+		"not a quantity":           {"requestBytes: much", []string{"requestBytes", "must be an amount such as 100Mi"}},
 		"unknown strategy":         {"strategy: Best", []string{"strategy", `"Best"`, "Gain", "NetMARKS"}},
 		"unknown routing":          {"routing: Random", []string{"routing", `"Random"`, "FairLoad", "Uniform"}},
 		"unknown setting":          {"routingPolicies: [DestinationRules, Hints]", []string{"routingPolicies[1]", `"Hints"`, "TrafficDistribution"}},

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -211,6 +211,10 @@ func TestPanicInSignPodIsARefusal(t *testing.T) {
 // TestDesiredReplicasAreFollowed: without what is given, the plugins of all profiles
 // follow the informers that the framework hands them.
 func TestDesiredReplicasAreFollowed(t *testing.T) {
+	synctest.Test(t, desiredReplicasAreFollowed)
+}
+
+func desiredReplicasAreFollowed(t *testing.T) {
 	rs := &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "db-" + templateHash},
 		Spec: appsv1.ReplicaSetSpec{
@@ -235,19 +239,14 @@ func TestDesiredReplicasAreFollowed(t *testing.T) {
 		t.Error("each profile follows the informers for itself")
 	}
 	c.informers.Start(t.Context().Done())
+	t.Cleanup(c.informers.Shutdown)
 	c.informers.WaitForCacheSync(t.Context().Done())
+	synctest.Wait() // until the events are delivered
 	c.traffic("web -> db 100B/s; web -> cart 100B/s")
 	c.assign("n1: db; n2: cart")
 	for _, p := range plugins {
 		c.plugin = p
-		got := ""
-		for range 500 { // events are delivered soon after
-			if got = c.scoreText(c.pod("web")); got == "n1=25 n2=100" {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		if got != "n1=25 n2=100" {
+		if got := c.scoreText(c.pod("web")); got != "n1=25 n2=100" {
 			t.Errorf("the scores are %s, want n1=25 n2=100", got)
 		}
 	}

@@ -35,7 +35,7 @@ const (
 	kubeHistory     = module + "/internal/kube/history"
 	replay          = module + "/internal/replay"
 	replayInput     = module + "/internal/replayinput"
-	replayReport    = module + "/internal/replayreport"
+	replayReport    = module + "/internal/report"
 	report          = module + "/internal/report"
 	recorder        = module + "/internal/recorder"
 	recordingFile   = module + "/internal/recordingfile"

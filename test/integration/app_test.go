@@ -21,7 +21,7 @@ import (
 
 // app is a namespace of a test's own with workloads in it.
 type app struct {
-	*suite
+	*scene
 	namespace string
 }
 
@@ -36,16 +36,15 @@ type workload struct {
 	memory    string // default 128Mi
 }
 
-func (s *suite) newApp(t *testing.T) *app {
+func (s *scene) newApp(t *testing.T) *app {
 	t.Helper()
 	namespace, err := s.client.CoreV1().Namespaces().Create(t.Context(),
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{suite: s, namespace: namespace.Name}
+	a := &app{scene: s, namespace: namespace.Name}
 	t.Cleanup(func() {
-		s.box.Mesh.SetCalls(nil)
 		if err := a.remove(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("removing namespace %s: %v", a.namespace, err)
 		}

@@ -12,10 +12,11 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 )
 
-// testBatching has kube-scheduler's opportunistic batching place the pods of one
+// TestBatching has kube-scheduler's opportunistic batching place the pods of one
 // workload, where the plugin signs them and where it does not. Both must fill the
 // peer's node, as far as they have room there, and then go elsewhere.
-func (s *suite) testBatching(t *testing.T) {
+func TestBatching(t *testing.T) {
+	s := newScene(t)
 	// Without the default constraints PodTopologySpread signs too.
 	spread := schedulerv1.PluginConfig{Name: "PodTopologySpread", Args: runtime.RawExtension{Raw: []byte(
 		`{"apiVersion":"kubescheduler.config.k8s.io/v1","kind":"PodTopologySpreadArgs","defaultingType":"List"}`)}}
@@ -84,7 +85,7 @@ func (s *suite) testBatching(t *testing.T) {
 }
 
 // room returns how many pods of 100m of CPU a node takes beside those that it has.
-func (s *suite) room(t *testing.T, name string) int {
+func (s *scene) room(t *testing.T, name string) int {
 	t.Helper()
 	node, err := s.client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
 	if err != nil {

@@ -13,11 +13,12 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
-// testNearlyFull has both schedulers fill the same last room at once. Ours is
+// TestNearlyFull has both schedulers fill the same last room at once. Ours is
 // slow to bind, so that it has given away room that the other one takes
 // meanwhile. The kubelets refuse what does not fit, and every pod must have its
 // place in the end.
-func (s *suite) testNearlyFull(t *testing.T) {
+func TestNearlyFull(t *testing.T) {
+	s := newScene(t)
 	o := s.options(t, "nearly-full")
 	o.config.ClientConnection.QPS, o.config.ClientConnection.Burst = 3, 1
 	s.start(t, o)
@@ -69,9 +70,10 @@ func (s *suite) testNearlyFull(t *testing.T) {
 	t.Logf("%d pods were refused by their node", refused)
 }
 
-// testFailOver kills the leader of two. The other one must take over with the
+// TestFailOver kills the leader of two. The other one must take over with the
 // graph that it has read as a standby, and nobody else's lease may move.
-func (s *suite) testFailOver(t *testing.T) {
+func TestFailOver(t *testing.T) {
+	s := newScene(t)
 	a := s.newApp(t)
 	name := "fail-over"
 	start := func(process string) *scheduler {
@@ -89,7 +91,7 @@ func (s *suite) testFailOver(t *testing.T) {
 	a.deploy(t, filler(crowdedNode))
 	a.deploy(t, workload{name: "db", node: crowdedNode})
 	a.deploy(t, workload{name: "web", node: "zone-a-1"})
-	s.box.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
+	s.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
 	standby.sees(t, a, "web", "db")
 	if n, err := standby.metric("vicinity_graph_edges"); err != nil || n == 0 {
 		t.Errorf("the standby's graph has %v edges: %v", n, err)

@@ -27,12 +27,14 @@ kind: TelemetryConfiguration
 prometheus: {url: "http://127.0.0.1:9"}
 `
 
-// testConfiguration starts the binary with files that are wrong: it must stop
+// TestConfiguration starts the binary with files that are wrong: it must stop
 // at once and say in one line which file, which field and which rule.
-func (s *suite) testConfiguration(t *testing.T) {
+func TestConfiguration(t *testing.T) {
+	r := newRunner(t)
+	kubeconfig := fakeServer(t, "1.37")
 	scheduler := func(profile string) string {
 		return "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n" +
-			"clientConnection: {kubeconfig: " + s.box.Cluster.Kubeconfig() + "}\nleaderElection: {leaderElect: false}\n" +
+			"clientConnection: {kubeconfig: " + kubeconfig + "}\nleaderElection: {leaderElect: false}\n" +
 			"profiles:\n- schedulerName: vicinity\n" + profile
 	}
 	enabled := func(weight, args string) string {
@@ -69,7 +71,7 @@ func (s *suite) testConfiguration(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			said, code := s.runScheduler(t, "--config="+filepath.Join(dir, "scheduler.yaml"), "--telemetry-config="+filepath.Join(dir, "telemetry.yaml"), "--secure-port=0")
+			said, code := r.runScheduler(t, "--config="+filepath.Join(dir, "scheduler.yaml"), "--telemetry-config="+filepath.Join(dir, "telemetry.yaml"), "--secure-port=0")
 			if code != 1 {
 				t.Errorf("exit code %d, want 1", code)
 			}
@@ -84,7 +86,7 @@ func (s *suite) testConfiguration(t *testing.T) {
 		})
 	}
 	t.Run("a file that is not there", func(t *testing.T) {
-		said, code := s.runScheduler(t, "--telemetry-config="+filepath.Join(t.TempDir(), "telemetry.yaml"), "--secure-port=0")
+		said, code := r.runScheduler(t, "--telemetry-config="+filepath.Join(t.TempDir(), "telemetry.yaml"), "--secure-port=0")
 		if code != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "telemetry.yaml: no such file") {
 			t.Errorf("exit code %d: %s", code, said)
 		}
@@ -92,12 +94,12 @@ func (s *suite) testConfiguration(t *testing.T) {
 }
 
 // runScheduler runs the binary to its end and returns what it wrote to stderr.
-func (s *suite) runScheduler(t *testing.T, args ...string) (stderr string, code int) {
+func (r *runner) runScheduler(t *testing.T, args ...string) (stderr string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, filepath.Join(s.programs, "vicinity-scheduler"), args...)
+	cmd := exec.CommandContext(ctx, r.program(t, "vicinity-scheduler"), args...)
 	cmd.Stderr = &said
 	err := cmd.Run()
 	var exit *exec.ExitError

@@ -10,16 +10,18 @@ import (
 	"testing"
 )
 
-// testDemo runs the demo to its end, with and without effect.
-func (s *suite) testDemo(t *testing.T) {
-	with := s.runDemo(t, "--settle=8s")
+// TestDemo runs the demo to its end, with and without effect.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	with := r.runDemo(t, "--settle=8s")
 	if !(with.node[1] < with.node[0]-10 && with.node[2] < with.node[1]) {
 		t.Errorf("cross-node traffic goes %v %%, want it to fall by more than 10 points, and again", with.node)
 	}
 	if !(with.zone[1] < with.zone[0] && with.zone[2] < with.zone[1]) {
 		t.Errorf("cross-zone traffic goes %v %%, want it to fall", with.zone)
 	}
-	without := s.runDemo(t, "--settle=8s", "--weight=0")
+	without := r.runDemo(t, "--settle=8s", "--weight=0")
 	if without.node[1] < with.node[1]+10 {
 		t.Errorf("with weight 0 cross-node traffic goes %v %%, want no effect as %v %% has it", without.node, with.node)
 	}
@@ -28,11 +30,12 @@ func (s *suite) testDemo(t *testing.T) {
 // demoShares are the percentages of the demo's last line.
 type demoShares struct{ node, zone [3]float64 }
 
-func (s *suite) runDemo(t *testing.T, args ...string) demoShares {
+func (r *runner) runDemo(t *testing.T, args ...string) demoShares {
 	t.Helper()
 	temp := t.TempDir()
 	var out, said bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), filepath.Join(s.programs, "vicinity-sandbox"), append([]string{"demo"}, args...)...)
+	r.program(t, "vicinity-scheduler") // the program below starts it
+	cmd := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), append([]string{"demo"}, args...)...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
@@ -55,11 +58,14 @@ func (s *suite) runDemo(t *testing.T, args ...string) demoShares {
 	return got
 }
 
-// testSandbox starts what the quickstart begins with, and compares what it says to
+// TestSandbox starts what the quickstart begins with, and compares what it says to
 // type with what is written there.
-func (s *suite) testSandbox(t *testing.T) {
+func TestSandbox(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
 	temp := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(s.programs, "vicinity-sandbox"), "demo", "--until=A", "--keep", "--settle=4s")
+	r.program(t, "vicinity-scheduler") // the program below starts it
+	cmd := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), "demo", "--until=A", "--keep", "--settle=4s")
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
@@ -85,7 +91,7 @@ func (s *suite) testSandbox(t *testing.T) {
 	}
 	typed := 0
 	for line := range strings.Lines(said) {
-		if command, ok := strings.CutPrefix(line, "  "+s.programs+"/"); ok && !strings.HasPrefix(command, "vicinity graph") {
+		if command, ok := strings.CutPrefix(line, "  "+filepath.Dir(cmd.Path)+"/"); ok && !strings.HasPrefix(command, "vicinity graph") {
 			typed++
 			if !strings.Contains(string(text), "\n    bin/"+command) {
 				t.Errorf("docs/quickstart.md does not say %s", command)

@@ -29,13 +29,15 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 )
 
-// decisionsVariable in the environment is how many decisions testFidelity
+// decisionsVariable in the environment is how many decisions TestFidelity
 // compares; "make fidelity" sets it to 10,000.
 const decisionsVariable = "VICINITY_FIDELITY_DECISIONS"
 
-// testFidelity lets the whole scheduler place pods of many kinds, one after the
+// TestFidelity lets the whole scheduler place pods of many kinds, one after the
 // other, and compares each decision with the nodes that replay calls the best.
-func (s *suite) testFidelity(t *testing.T) {
+func TestFidelity(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
 	decisions := 500
 	if text := os.Getenv(decisionsVariable); text != "" {
 		var err error
@@ -43,14 +45,13 @@ func (s *suite) testFidelity(t *testing.T) {
 			t.Fatalf("%s: %v", decisionsVariable, err)
 		}
 	}
-	client, kubeconfig, token := s.ownBox(t, "--zones=3", "--nodes-per-zone=10", "--node-pods="+strconv.Itoa(decisions/10+10), "--node-cpu=64", "--node-memory=256Gi")
+	client, kubeconfig, token := r.ownBox(t, "--zones=3", "--nodes-per-zone=10", "--node-pods="+strconv.Itoa(decisions/10+10), "--node-cpu=64", "--node-memory=256Gi")
 	rng := rand.New(rand.NewPCG(1, 2))
 	pods, edges := manyPods(rng, decisions)
 	services := makeServices(t, client)
-	o := s.options(t, "fidelity")
-	o.config.ClientConnection.Kubeconfig, o.kubeconfig = kubeconfig, kubeconfig
+	o := shippedOptions(t, "fidelity", kubeconfig)
 	o.prometheusURL, o.token = constantPrometheus(t, edges), token
-	scheduler := s.start(t, o)
+	scheduler := r.start(t, o)
 	eventually(t, "the graph is there", func() error {
 		n, err := scheduler.metric("vicinity_graph_edges")
 		if err == nil {
@@ -255,7 +256,10 @@ func schedule(t *testing.T, client kubernetes.Interface, pod *corev1.Pod) string
 	deadline := time.After(time.Minute) // only a defect takes this long
 	for {
 		select {
-		case event := <-events.ResultChan():
+		case event, open := <-events.ResultChan():
+			if !open {
+				t.Fatalf("the watch of pod %s has ended", pod.Name)
+			}
 			if changed, ok := event.Object.(*corev1.Pod); ok && changed.Spec.NodeName != "" {
 				return changed.Spec.NodeName
 			}

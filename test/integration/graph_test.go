@@ -4,23 +4,23 @@ import (
 	"bytes"
 	"encoding/json"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
-// testGraph shows the traffic of the simulated mesh with the CLI, as a user
+// TestGraph shows the traffic of the simulated mesh with the CLI, as a user
 // does before anything else.
-func (s *suite) testGraph(t *testing.T) {
+func TestGraph(t *testing.T) {
+	s := newScene(t)
 	a := s.newApp(t)
 	a.deploy(t, workload{name: "db"})
 	a.deploy(t, workload{name: "web", replicas: 2})
-	s.box.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
+	s.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
 	s.hasTraffic(t, a, "web", "db")
 	var out, said bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), filepath.Join(s.programs, "vicinity"), "graph",
-		"--prometheus", s.box.Metrics.URL(), "--window", "10s", "--namespace", a.namespace, "-o", "json")
+	cmd := exec.CommandContext(t.Context(), s.program(t, "vicinity"), "graph",
+		"--prometheus", s.Metrics.URL(), "--window", "10s", "--namespace", a.namespace, "-o", "json")
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v: %s", err, said.String())

@@ -3,11 +3,11 @@ package integration
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/component-base/cli"
 	kubescheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
@@ -24,105 +24,47 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asKubeScheduler) != "" {
 		os.Exit(cli.Run(kubescheduler.NewSchedulerCommand()))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := shared.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stopping the cluster:", err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
-// suite is what the tests share: a process can start one kube-apiserver.
-type suite struct {
-	box      *sandbox.Sandbox
-	client   kubernetes.Interface
-	programs string // directory of the binaries
+// runner runs programs for one test.
+type runner struct {
+	dir string // of their files
 }
 
-func TestIntegration(t *testing.T) {
+func newRunner(t *testing.T) *runner {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("starts a control plane, which -short leaves out")
 	}
-	s := newSuite(t)
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
-		{"configuration", s.testConfiguration},
-		{"placement by weight", s.testPlacementByWeight},
-		{"network capacity", s.testNetworkCapacity},
-		{"rolling update", s.testRollingUpdate},
-		{"scheduler names", s.testSchedulerNames},
-		{"graph", s.testGraph},
-		{"record", s.testRecord},
-		{"roundtrip", s.testRoundtrip},
-		{"telemetry absent", s.testTelemetryAbsent},
-		{"telemetry faults", s.testFaults},
-		{"telemetry expires", s.testExpiry},
-		{"node deleted", s.testNodeDeleted},
-		{"nearly full", s.testNearlyFull},
-		{"fail-over", s.testFailOver},
-		{"manifests", s.testManifests},
-		{"permissions", s.testPermissions},
-		{"roles", s.testRoles},
-		{"versions", s.testVersions},
-		{"batching", s.testBatching},
-		{"fidelity of replay", s.testFidelity},
-		{"prediction", s.testPrediction},
-		{"sandbox", s.testSandbox},
-		{"demo", s.testDemo},
-	} {
-		if !t.Run(test.name, test.run) {
-			s.logs(t)
-		}
-	}
-}
-
-// newSuite builds the binaries and starts the sandbox and the stock scheduler.
-func newSuite(t *testing.T) *suite {
-	s := &suite{programs: t.TempDir()}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.programs, "./cmd/...")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the binaries: %v\n%s", err, out)
-	}
-	log, err := os.Create(filepath.Join(t.TempDir(), "libraries.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sandbox.LogTo(log)
-	box, err := sandbox.Start(t.Context(), sandbox.Options{
-		Cluster: cluster.Options{Nodes: cluster.Zones(3, 2, "4", "16Gi")},
-	})
-	if err != nil {
-		t.Fatalf("starting the sandbox: %v", err)
-	}
+	r := &runner{dir: t.TempDir()}
 	t.Cleanup(func() {
-		if err := box.Stop(); err != nil {
-			t.Errorf("stopping the sandbox: %v", err)
-		}
-		if _, err := os.Stat(box.Dir()); !os.IsNotExist(err) {
-			t.Errorf("the sandbox has left %s behind", box.Dir())
+		if t.Failed() {
+			r.logs(t)
 		}
 	})
-	s.box, s.client = box, box.Cluster.Client()
-
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv(asKubeScheduler, "1")
-	stock, err := sandbox.StartProcess(t.Context(), "kube-scheduler", filepath.Join(box.Dir(), "kube-scheduler.log"), self,
-		"--kubeconfig="+box.Cluster.Kubeconfig(), "--leader-elect-lease-duration=2m", "--leader-elect-renew-deadline=90s", "--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=1000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stock.Stop)
-	if err := os.Unsetenv(asKubeScheduler); err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return r
 }
 
-// logs shows what the schedulers said, for a test that has failed.
-func (s *suite) logs(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(s.box.Dir(), "*.log"))
-	for _, file := range files {
+// program returns the path of a program of cmd.
+func (r *runner) program(t *testing.T, name string) string {
+	t.Helper()
+	path, err := shared.program(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// logs shows what the schedulers said.
+func (r *runner) logs(t *testing.T) {
+	files, _ := filepath.Glob(filepath.Join(r.dir, "*.log"))
+	for _, file := range append(files, shared.stockLog()) {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			continue
@@ -130,6 +72,42 @@ func (s *suite) logs(t *testing.T) {
 		const most = 4 << 10
 		t.Logf("%s:\n%s", filepath.Base(file), content[max(0, len(content)-most):])
 	}
+}
+
+// scene is what a test has to itself: a cluster without pods, with a mesh without
+// calls and a Prometheus without samples. The API server, the nodes and the stock
+// scheduler are those of all tests, which therefore run one after the other.
+type scene struct {
+	*runner
+	*sandbox.Telemetry
+	cluster *cluster.Cluster
+	client  kubernetes.Interface
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	s := &scene{runner: newRunner(t)}
+	var err error
+	if s.cluster, err = shared.start(); err != nil {
+		t.Fatal(err)
+	}
+	s.client = s.cluster.Client()
+	eventually(t, "the pods of the test before are gone", func() error {
+		pods, err := s.client.CoreV1().Pods("").List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		return want("the number of pods", len(pods.Items), 0)
+	})
+	if s.Telemetry, err = sandbox.StartTelemetry(t.Context(), s.client, filepath.Join(s.dir, "prometheus"), nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Telemetry.Stop(); err != nil {
+			t.Errorf("stopping the telemetry: %v", err)
+		}
+	})
+	return s
 }
 
 // eventually waits until condition holds. It fails the test with the last

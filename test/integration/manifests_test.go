@@ -1,12 +1,15 @@
 package integration
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"strings"
 	"testing"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,12 +24,13 @@ import (
 
 const systemNamespace = "vicinity-system"
 
-// testManifests applies manifests/base as a user would and then runs the
+// TestManifests applies manifests/base as a user would and then runs the
 // scheduler as the Deployment does: with the ConfigMap's files and with a token
 // of the ServiceAccount.
-func (s *suite) testManifests(t *testing.T) {
+func TestManifests(t *testing.T) {
+	s := newScene(t)
 	stock := s.leads(t, metav1.NamespaceSystem, "kube-scheduler")
-	s.apply(t, "../../manifests/base")
+	s.install(t)
 	eventually(t, "the Deployment's pods run", func() error {
 		d, err := s.client.AppsV1().Deployments(systemNamespace).Get(t.Context(), "vicinity-scheduler", metav1.GetOptions{})
 		if err != nil {
@@ -36,7 +40,7 @@ func (s *suite) testManifests(t *testing.T) {
 	})
 	s.checkArguments(t)
 
-	kubeconfig, err := s.box.Cluster.ServiceAccountKubeconfig(t.Context(), systemNamespace, "vicinity-scheduler")
+	kubeconfig, err := s.cluster.ServiceAccountKubeconfig(t.Context(), systemNamespace, "vicinity-scheduler")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +64,7 @@ func (s *suite) testManifests(t *testing.T) {
 }
 
 // leads waits until somebody holds a lease and returns who.
-func (s *suite) leads(t *testing.T, namespace, name string) (holder string) {
+func (s *scene) leads(t *testing.T, namespace, name string) (holder string) {
 	t.Helper()
 	eventually(t, "somebody holds lease "+name, func() error {
 		lease, err := s.client.CoordinationV1().Leases(namespace).Get(t.Context(), name, metav1.GetOptions{})
@@ -77,7 +81,7 @@ func (s *suite) leads(t *testing.T, namespace, name string) (holder string) {
 }
 
 // lease returns what a lease says.
-func (s *suite) lease(t *testing.T, namespace, name string) coordinationv1.LeaseSpec {
+func (s *scene) lease(t *testing.T, namespace, name string) coordinationv1.LeaseSpec {
 	t.Helper()
 	lease, err := s.client.CoordinationV1().Leases(namespace).Get(t.Context(), name, metav1.GetOptions{})
 	if err != nil {
@@ -87,7 +91,7 @@ func (s *suite) lease(t *testing.T, namespace, name string) coordinationv1.Lease
 }
 
 // configMap returns the one with both files.
-func (s *suite) configMap(t *testing.T) corev1.ConfigMap {
+func (s *scene) configMap(t *testing.T) corev1.ConfigMap {
 	t.Helper()
 	list, err := s.client.CoreV1().ConfigMaps(systemNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=vicinity-scheduler"})
 	if err != nil || len(list.Items) != 1 {
@@ -98,7 +102,7 @@ func (s *suite) configMap(t *testing.T) corev1.ConfigMap {
 
 // checkArguments checks that the files which the container is told to read are
 // those of the mounted ConfigMap.
-func (s *suite) checkArguments(t *testing.T) {
+func (s *scene) checkArguments(t *testing.T) {
 	t.Helper()
 	d, err := s.client.AppsV1().Deployments(systemNamespace).Get(t.Context(), "vicinity-scheduler", metav1.GetOptions{})
 	if err != nil {
@@ -118,19 +122,62 @@ func (s *suite) checkArguments(t *testing.T) {
 	}
 }
 
-// apply builds a kustomization and applies it on the server's side, as "kubectl
-// apply --server-side -k" does.
-func (s *suite) apply(t *testing.T, dir string) {
+// install applies manifests/base until the test ends.
+func (s *scene) install(t *testing.T) {
 	t.Helper()
-	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	eventually(t, "the namespace of the test before is gone", func() error {
+		_, err := s.client.CoreV1().Namespaces().Get(t.Context(), systemNamespace, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return cmp.Or(err, errors.New("it is there"))
+	})
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		a := &app{scene: s, namespace: systemNamespace}
+		errs := []error{a.remove(ctx)}
+		for _, object := range s.base(t) {
+			if err := object.into.Delete(ctx, object.GetName(), metav1.DeleteOptions{}); !apierrors.IsNotFound(err) {
+				errs = append(errs, err)
+			}
+		}
+		if err := errors.Join(errs...); err != nil {
+			t.Errorf("removing manifests/base: %v", err)
+		}
+	})
+	s.apply(t)
+}
+
+// apply applies manifests/base on the server's side, as "kubectl apply --server-side
+// -k" does.
+func (s *scene) apply(t *testing.T) {
+	t.Helper()
+	for _, object := range s.base(t) {
+		if _, err := object.into.Apply(t.Context(), object.GetName(), object.Unstructured, metav1.ApplyOptions{FieldManager: "test", Force: true}); err != nil {
+			t.Fatalf("applying %s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+}
+
+// manifest is an object of manifests/base and where it belongs.
+type manifest struct {
+	*unstructured.Unstructured
+	into dynamic.ResourceInterface
+}
+
+// base builds the kustomization manifests/base.
+func (s *scene) base(t *testing.T) []manifest {
+	t.Helper()
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../../manifests/base")
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := dynamic.NewForConfig(s.box.Cluster.RESTConfig())
+	client, err := dynamic.NewForConfig(s.cluster.RESTConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(s.client.Discovery()))
+	var all []manifest
 	for _, r := range resources.Resources() {
 		content, err := r.Map()
 		if err != nil {
@@ -145,8 +192,7 @@ func (s *suite) apply(t *testing.T, dir string) {
 		if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
 			into = client.Resource(mapping.Resource).Namespace(object.GetNamespace())
 		}
-		if _, err := into.Apply(t.Context(), object.GetName(), object, metav1.ApplyOptions{FieldManager: "test", Force: true}); err != nil {
-			t.Fatalf("applying %s %s: %v", object.GetKind(), object.GetName(), err)
-		}
+		all = append(all, manifest{object, into})
 	}
+	return all
 }

@@ -19,13 +19,14 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/sandbox"
 )
 
-// testPermissions takes away each binding of manifests/base/rbac.yaml in turn.
+// TestPermissions takes away each binding of manifests/base/rbac.yaml in turn.
 // The log must name what is missing, once, and pods must be bound: at once where
 // the scheduler can do without, and without a restart as soon as the binding is
 // back where it cannot.
-func (s *suite) testPermissions(t *testing.T) {
-	s.apply(t, "../../manifests/base")
-	kubeconfig, err := s.box.Cluster.ServiceAccountKubeconfig(t.Context(), systemNamespace, "vicinity-scheduler")
+func TestPermissions(t *testing.T) {
+	s := newScene(t)
+	s.install(t)
+	kubeconfig, err := s.cluster.ServiceAccountKubeconfig(t.Context(), systemNamespace, "vicinity-scheduler")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func (s *suite) testPermissions(t *testing.T) {
 	} {
 		t.Run(c.binding, func(t *testing.T) {
 			s.unbind(t, c.binding)
-			restore := func() { s.apply(t, "../../manifests/base") }
+			restore := func() { s.apply(t) }
 			defer restore()
 			process := s.startAs(t, kubeconfig, strings.ReplaceAll(filepath.Base(c.binding), ":", "-"))
 			log := func() string {
@@ -76,7 +77,7 @@ func (s *suite) testPermissions(t *testing.T) {
 
 // startAs runs a vicinity-scheduler with the shipped configuration and somebody's
 // kubeconfig until the test ends. It does not wait until it is ready.
-func (s *suite) startAs(t *testing.T, kubeconfig, name string) *sandbox.Process {
+func (s *scene) startAs(t *testing.T, kubeconfig, name string) *sandbox.Process {
 	t.Helper()
 	o := s.options(t, name)
 	o.config = &schedulerv1.KubeSchedulerConfiguration{}
@@ -90,8 +91,8 @@ func (s *suite) startAs(t *testing.T, kubeconfig, name string) *sandbox.Process 
 	if err != nil {
 		t.Fatal(err)
 	}
-	process, err := sandbox.StartProcess(t.Context(), name, filepath.Join(s.box.Dir(), name+".log"),
-		filepath.Join(s.programs, "vicinity-scheduler"), "--config="+config,
+	process, err := sandbox.StartProcess(t.Context(), name, filepath.Join(s.dir, name+".log"),
+		s.program(t, "vicinity-scheduler"), "--config="+config,
 		"--authentication-kubeconfig="+kubeconfig, "--authorization-kubeconfig="+kubeconfig,
 		"--bind-address=127.0.0.1", fmt.Sprint("--secure-port=", freePort(t)), "--cert-dir="+dir)
 	if err != nil {
@@ -102,7 +103,7 @@ func (s *suite) startAs(t *testing.T, kubeconfig, name string) *sandbox.Process 
 }
 
 // unbind deletes a RoleBinding or ClusterRoleBinding.
-func (s *suite) unbind(t *testing.T, binding string) {
+func (s *scene) unbind(t *testing.T, binding string) {
 	t.Helper()
 	var err error
 	if namespace, name, namespaced := strings.Cut(binding, "/"); namespaced {
@@ -115,9 +116,9 @@ func (s *suite) unbind(t *testing.T, binding string) {
 	}
 }
 
-// testRoles checks that all we may do beyond kube-scheduler is what
+// TestRoles checks that all we may do beyond kube-scheduler is what
 // docs/install.md says.
-func (s *suite) testRoles(t *testing.T) {
+func TestRoles(t *testing.T) {
 	text, err := os.ReadFile("../../manifests/base/rbac.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -22,11 +22,12 @@ func filler(node string) workload {
 	return workload{name: "filler", node: node, cpu: "3", memory: "12Gi"}
 }
 
-// testPlacementByWeight lets web talk to db, which runs on a crowded node, and
+// TestPlacementByWeight lets web talk to db, which runs on a crowded node, and
 // places web anew with TrafficLocality at several weights. The score of the
 // crowded node is 75 points lower (NodeResourcesFit); TrafficLocality gives it
 // 100 and the other node of its zone 50, times the weight.
-func (s *suite) testPlacementByWeight(t *testing.T) {
+func TestPlacementByWeight(t *testing.T) {
+	s := newScene(t)
 	o := s.options(t, "by-weight")
 	shipped := o.config.Profiles[0]
 	o.config.Profiles = nil
@@ -42,7 +43,7 @@ func (s *suite) testPlacementByWeight(t *testing.T) {
 	a.deploy(t, filler("zone-b-2"))
 	a.deploy(t, workload{name: "db", node: "zone-b-2"})
 	a.deploy(t, workload{name: "web", node: "zone-a-1"})
-	s.box.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
+	s.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
 	scheduler.sees(t, a, "web", "db")
 
 	cases := []struct {
@@ -66,9 +67,10 @@ func (s *suite) testPlacementByWeight(t *testing.T) {
 	}
 }
 
-// testNetworkCapacity places web, most of whose traffic is with db, where Prometheus
+// TestNetworkCapacity places web, most of whose traffic is with db, where Prometheus
 // says that the network of db's node takes next to nothing.
-func (s *suite) testNetworkCapacity(t *testing.T) {
+func TestNetworkCapacity(t *testing.T) {
+	s := newScene(t)
 	o := s.options(t, "network-capacity")
 	bounded := *o.config.Profiles[0].DeepCopy()
 	name := "bounded"
@@ -89,7 +91,7 @@ func (s *suite) testNetworkCapacity(t *testing.T) {
 		a.deploy(t, workload{name: peer, node: node})
 	}
 	a.deploy(t, workload{name: "web", node: "zone-c-2"})
-	s.box.Mesh.SetCalls(calls)
+	s.Mesh.SetCalls(calls)
 	scheduler.sees(t, a, "web", "db")
 	scheduler.sees(t, a, "web", "auth")
 	if n, err := scheduler.metric("vicinity_telemetry_refreshes_total", "result=success", "source="+configv1.NodeNetworksName); err != nil || n < 2 {
@@ -107,17 +109,18 @@ func (s *suite) testNetworkCapacity(t *testing.T) {
 	}
 }
 
-// testRollingUpdate moves db away while its old pod stays terminating, and then
+// TestRollingUpdate moves db away while its old pod stays terminating, and then
 // restarts web: each of its ReplicaSets must be known as web, and it must go
 // where db is, not where it was.
-func (s *suite) testRollingUpdate(t *testing.T) {
+func TestRollingUpdate(t *testing.T) {
+	s := newScene(t)
 	a := s.newApp(t)
 	o := s.options(t, "rolling-update")
 	o.byOwnRate("")
 	scheduler := s.start(t, o)
 	a.deploy(t, workload{name: "db", node: "zone-a-1"})
 	a.deploy(t, workload{name: "web", node: "zone-c-1"})
-	s.box.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
+	s.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
 	scheduler.sees(t, a, "web", "db")
 
 	old := a.pods(t, "db")[0]
@@ -153,9 +156,10 @@ func (a *app) hold(t *testing.T, pod string) {
 	})
 }
 
-// testSchedulerNames creates pods for either scheduler and for one that does
+// TestSchedulerNames creates pods for either scheduler and for one that does
 // not exist.
-func (s *suite) testSchedulerNames(t *testing.T) {
+func TestSchedulerNames(t *testing.T) {
+	s := newScene(t)
 	a := s.newApp(t)
 	s.start(t, s.options(t, "scheduler-names"))
 	pods := s.client.CoreV1().Pods(a.namespace)
@@ -193,8 +197,9 @@ func (s *suite) testSchedulerNames(t *testing.T) {
 	}
 }
 
-// testTelemetryAbsent starts a scheduler whose Prometheus was never there.
-func (s *suite) testTelemetryAbsent(t *testing.T) {
+// TestTelemetryAbsent starts a scheduler whose Prometheus was never there.
+func TestTelemetryAbsent(t *testing.T) {
+	s := newScene(t)
 	a := s.newApp(t)
 	o := s.options(t, "telemetry-absent")
 	o.prometheusURL = fmt.Sprint("http://127.0.0.1:", freePort(t))

@@ -45,11 +45,12 @@ type prediction struct {
 	live    routing.Routes // as the plugin has them
 }
 
-// testPrediction sets one routing policy after the other for all Services of an
+// TestPrediction sets one routing policy after the other for all Services of an
 // application, predicts the local share, and lets the simulated mesh follow the
 // policy. The mesh has routing of its own (internal/sandbox/mesh); what they have
 // in common is the objects of the API server.
-func (s *suite) testPrediction(t *testing.T) {
+func TestPrediction(t *testing.T) {
+	s := newScene(t)
 	p := s.newPrediction(t)
 	p.schedulerReadsRules(t)
 	const setting = `"outlierDetection": {"interval": "1s"}, "loadBalancer": {"localityLbSetting": `
@@ -105,17 +106,17 @@ func distribute(shares ...[]int) string {
 
 // newPrediction deploys an application of a front end, a fan-out behind it and
 // stores, and brings the kind DestinationRule into the cluster.
-func (s *suite) newPrediction(t *testing.T) *prediction {
+func (s *scene) newPrediction(t *testing.T) *prediction {
 	t.Helper()
 	p := &prediction{app: s.newApp(t)}
-	config, err := clientcmd.BuildConfigFromFlags("", s.box.Cluster.Kubeconfig())
+	config, err := clientcmd.BuildConfigFromFlags("", s.cluster.Kubeconfig())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}
-	client, err := api.NewClient(api.Config{Address: s.box.Metrics.URL()})
+	client, err := api.NewClient(api.Config{Address: s.Metrics.URL()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func (s *suite) newPrediction(t *testing.T) *prediction {
 		call.ResponseBytes = edge.kib * (1 << 10)
 		p.calls = append(p.calls, call)
 	}
-	p.box.Mesh.SetCalls(p.calls)
+	p.Mesh.SetCalls(p.calls)
 	return p
 }
 
@@ -158,7 +159,7 @@ func (p *prediction) installRules(t *testing.T) {
 	t.Helper()
 	kinds := p.dynamic.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
 	name := rules().Resource + "." + rules().Group
-	_, err := kinds.Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
+	kind := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": name},
 		"spec": map[string]any{
 			"group": rules().Group, "scope": "Namespaced",
@@ -168,10 +169,11 @@ func (p *prediction) installRules(t *testing.T) {
 				"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
 			}},
 		},
-	}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}}
+	eventually(t, "the kind DestinationRule is created", func() error { // it may still be on its way out
+		_, err := kinds.Create(t.Context(), kind, metav1.CreateOptions{})
+		return err
+	})
 	t.Cleanup(func() {
 		if err := kinds.Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{}); err != nil {
 			t.Errorf("removing the kind DestinationRule: %v", err)
@@ -274,7 +276,7 @@ func (p *prediction) predict(t *testing.T) map[locality.Level]float64 {
 	eventually(t, "the plugin's routing is that of replay", func() error {
 		var errs []error
 		for i, w := range c.Workloads {
-			live := p.live.Of(replayable.Templates[i], p.namespace)
+			live := p.live.ByCaller(replayable.Templates[i]).From(p.namespace)
 			errs = append(errs, want("the routing of "+w.ID.Name, live.Routing, w.RouteFrom(p.namespace).Routing))
 		}
 		return errors.Join(errs...)

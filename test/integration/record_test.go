@@ -23,14 +23,15 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
-// testRecord records while a workload is deployed, and then the same time once
+// TestRecord records while a workload is deployed, and then the same time once
 // more from the past. What the recordings say is what was deployed and what
 // Prometheus answers.
-func (s *suite) testRecord(t *testing.T) {
+func TestRecord(t *testing.T) {
+	s := newScene(t)
 	a := s.newApp(t)
 	a.deploy(t, workload{name: "db"})
 	a.deploy(t, workload{name: "web", replicas: 2})
-	s.box.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
+	s.Mesh.SetCalls([]mesh.Call{a.call("web", "db")})
 	s.hasTraffic(t, a, "web", "db")
 
 	t.Run("live", func(t *testing.T) {
@@ -63,6 +64,7 @@ func (s *suite) testRecord(t *testing.T) {
 		}
 	})
 	t.Run("past", func(t *testing.T) {
+		s.hadTraffic(t, a, "web", "db", 12*time.Second)
 		path := filepath.Join(t.TempDir(), "past.tar.zst")
 		recorder := s.record(t, "--since", "12s", path)
 		if out, err := recorder.Output(); err != nil {
@@ -85,16 +87,16 @@ func (s *suite) testRecord(t *testing.T) {
 }
 
 // record returns a recorder with steps of two seconds.
-func (s *suite) record(t *testing.T, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(t.Context(), filepath.Join(s.programs, "vicinity"), append([]string{"record",
-		"--prometheus", s.box.Metrics.URL(), "--kubeconfig", s.box.Cluster.Kubeconfig(), "--window", "10s", "--step", "2s"}, args...)...)
+func (s *scene) record(t *testing.T, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), s.program(t, "vicinity"), append([]string{"record",
+		"--prometheus", s.Metrics.URL(), "--kubeconfig", s.cluster.Kubeconfig(), "--window", "10s", "--step", "2s"}, args...)...)
 	cmd.Stderr = &strings.Builder{}
 	return cmd
 }
 
 // recorded returns the steps of a recording, and the nodes of an app's pods by
 // the beginning of their names.
-func (s *suite) recorded(t *testing.T, path string, a *app) ([]*recording.Step, map[string]string) {
+func (s *scene) recorded(t *testing.T, path string, a *app) ([]*recording.Step, map[string]string) {
 	t.Helper()
 	source, err := recordingfile.Open(path)
 	if err != nil {
@@ -135,9 +137,9 @@ func (s *suite) recorded(t *testing.T, path string, a *app) ([]*recording.Step, 
 
 // requestBytes asks Prometheus what web sent to db: the larger of what the two
 // ends reported.
-func (s *suite) requestBytes(t *testing.T, a *app, at time.Time) float64 {
+func (s *scene) requestBytes(t *testing.T, a *app, at time.Time) float64 {
 	t.Helper()
-	client, err := api.NewClient(api.Config{Address: s.box.Metrics.URL()})
+	client, err := api.NewClient(api.Config{Address: s.Metrics.URL()})
 	if err != nil {
 		t.Fatal(err)
 	}

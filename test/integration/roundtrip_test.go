@@ -30,11 +30,12 @@ const (
 	roundtripLength = 16 * time.Second
 )
 
-// testRoundtrip goes the way of docs/quickstart.md, as it is written there, and
+// TestRoundtrip goes the way of docs/quickstart.md, as it is written there, and
 // compares the traffic between nodes in the replay of what was recorded with what
 // Prometheus measured there over the same time. The mesh counts between which nodes
 // bytes go; the recording knows workloads only, and the pods, Services and nodes.
-func (s *suite) testRoundtrip(t *testing.T) {
+func TestRoundtrip(t *testing.T) {
+	s := newScene(t)
 	a := s.deployShop(t)
 	shell := s.newShell(t)
 	commands := quickstart(t, "bin/vicinity record ", "bin/vicinity replay ")
@@ -90,7 +91,7 @@ func (s *suite) testRoundtrip(t *testing.T) {
 
 // deployShop deploys a small web shop, with pods on several nodes and cart on all of
 // them, and lets traffic flow in it.
-func (s *suite) deployShop(t *testing.T) *app {
+func (s *scene) deployShop(t *testing.T) *app {
 	a := s.newApp(t)
 	all := []workload{{name: "web", replicas: 3}, {name: "cart", replicas: 6}, {name: "catalog", replicas: 2}, {name: "store", replicas: 2}}
 	for _, w := range all {
@@ -99,7 +100,7 @@ func (s *suite) deployShop(t *testing.T) *app {
 	for _, w := range all {
 		a.rolledOut(t, w)
 	}
-	s.box.Mesh.SetCalls([]mesh.Call{a.call("web", "cart"), a.call("web", "catalog"), a.call("catalog", "store"), a.call("cart", "store")})
+	s.Mesh.SetCalls([]mesh.Call{a.call("web", "cart"), a.call("web", "catalog"), a.call("catalog", "store"), a.call("cart", "store")})
 	for _, call := range [][2]string{{"web", "cart"}, {"web", "catalog"}, {"catalog", "store"}, {"cart", "store"}} {
 		s.hasTraffic(t, a, call[0], call[1])
 	}
@@ -116,7 +117,7 @@ func (a *app) prefer(t *testing.T, service, distribution string) {
 }
 
 // scrapedSince is an error until Prometheus has read the mesh after a time.
-func (s *suite) scrapedSince(t *testing.T, at time.Time) error {
+func (s *scene) scrapedSince(t *testing.T, at time.Time) error {
 	value, _, err := s.prometheus(t).Query(t.Context(), "max(timestamp(sandbox_traffic_bytes_total))", time.Now())
 	if err != nil {
 		return err
@@ -131,9 +132,9 @@ func (s *suite) scrapedSince(t *testing.T, at time.Time) error {
 	return nil
 }
 
-func (s *suite) prometheus(t *testing.T) promv1.API {
+func (s *scene) prometheus(t *testing.T) promv1.API {
 	t.Helper()
-	client, err := api.NewClient(api.Config{Address: s.box.Metrics.URL()})
+	client, err := api.NewClient(api.Config{Address: s.Metrics.URL()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,7 @@ type replayed struct {
 
 // sameAsMeasured compares a replay of what was recorded with the mesh's own count,
 // over the same time.
-func (s *suite) sameAsMeasured(t *testing.T, a *app, report replayed) {
+func (s *scene) sameAsMeasured(t *testing.T, a *app, report replayed) {
 	t.Helper()
 	if len(report.Runs) != 1 || report.Runs[0].Name != "recorded" || report.Input.Gaps > 0 {
 		t.Fatalf("the replay is %+v, want one run and no gaps", report)
@@ -190,7 +191,7 @@ func (s *suite) sameAsMeasured(t *testing.T, a *app, report replayed) {
 
 // measured is the traffic that the mesh really had on average, by the rates at the
 // end of each step, as they are recorded.
-func (s *suite) measured(t *testing.T, a *app, selector string, from, to time.Time) float64 {
+func (s *scene) measured(t *testing.T, a *app, selector string, from, to time.Time) float64 {
 	t.Helper()
 	query := fmt.Sprintf(`sum(rate(sandbox_traffic_bytes_total{source_workload_namespace=%q%s}[%s]))`, a.namespace, selector, model.Duration(roundtripWindow))
 	value, _, err := s.prometheus(t).QueryRange(t.Context(), query, promv1.Range{Start: from.Add(roundtripStep), End: to, Step: roundtripStep})
@@ -210,14 +211,14 @@ func (s *suite) measured(t *testing.T, a *app, selector string, from, to time.Ti
 
 // shell runs commands as people type them at the root of the repository.
 type shell struct {
-	*suite
+	*scene
 	dir string
 }
 
-func (s *suite) newShell(t *testing.T) shell {
+func (s *scene) newShell(t *testing.T) shell {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Symlink(s.programs, filepath.Join(dir, "bin")); err != nil {
+	if err := os.Symlink(filepath.Dir(s.program(t, "vicinity")), filepath.Join(dir, "bin")); err != nil {
 		t.Fatal(err)
 	}
 	return shell{s, dir}
@@ -226,7 +227,7 @@ func (s *suite) newShell(t *testing.T) shell {
 func (c shell) command(t *testing.T, line string) *exec.Cmd {
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", line)
 	cmd.Dir = c.dir
-	cmd.Env = append(os.Environ(), "PROMETHEUS="+c.box.Metrics.URL(), "KUBECONFIG="+c.box.Cluster.Kubeconfig())
+	cmd.Env = append(os.Environ(), "PROMETHEUS="+c.Metrics.URL(), "KUBECONFIG="+c.cluster.Kubeconfig())
 	cmd.Stderr = &strings.Builder{}
 	return cmd
 }

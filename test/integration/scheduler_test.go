@@ -44,19 +44,28 @@ type startOptions struct {
 	args          []string                               // more of them
 }
 
-// options returns those for a scheduler with the shipped configuration.
-func (s *suite) options(t *testing.T, name string) startOptions {
+// shippedOptions returns those for a scheduler with the shipped configuration.
+func shippedOptions(t *testing.T, name, kubeconfig string) startOptions {
 	t.Helper()
-	config, err := sandbox.SchedulerConfig(s.box.Cluster.Kubeconfig())
+	config, err := sandbox.SchedulerConfig(kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startOptions{name: name, kubeconfig: s.box.Cluster.Kubeconfig(), config: config, prometheusURL: s.box.Metrics.URL(), token: s.box.Cluster.RESTConfig().BearerToken}
+	return startOptions{name: name, kubeconfig: kubeconfig, config: config}
+}
+
+// options returns those for a scheduler of the shared cluster that reads the scene's
+// Prometheus.
+func (s *scene) options(t *testing.T, name string) startOptions {
+	t.Helper()
+	o := shippedOptions(t, name, s.cluster.Kubeconfig())
+	o.prometheusURL, o.token = s.Metrics.URL(), s.cluster.RESTConfig().BearerToken
+	return o
 }
 
 // start runs a vicinity-scheduler until the test ends and returns when it
 // schedules, or stands by.
-func (s *suite) start(t *testing.T, o startOptions) *scheduler {
+func (r *runner) start(t *testing.T, o startOptions) *scheduler {
 	t.Helper()
 	dir := t.TempDir()
 	config, err := sandbox.WriteConfig(dir, "scheduler.yaml", o.config)
@@ -75,8 +84,8 @@ func (s *suite) start(t *testing.T, o startOptions) *scheduler {
 		t.Fatal(err)
 	}
 	port := freePort(t)
-	process, err := sandbox.StartProcess(t.Context(), o.name, filepath.Join(s.box.Dir(), o.name+".log"),
-		filepath.Join(s.programs, "vicinity-scheduler"), append([]string{
+	process, err := sandbox.StartProcess(t.Context(), o.name, filepath.Join(r.dir, o.name+".log"),
+		r.program(t, "vicinity-scheduler"), append([]string{
 			"--config=" + config, "--telemetry-config=" + telemetry,
 			"--authentication-kubeconfig=" + o.kubeconfig, "--authorization-kubeconfig=" + o.kubeconfig,
 			"--bind-address=127.0.0.1", fmt.Sprint("--secure-port=", port), "--cert-dir=" + dir,
@@ -175,16 +184,22 @@ func hasLabels(m *dto.Metric, labels []string) bool {
 
 // hasTraffic waits until Prometheus knows the traffic from one of the app's
 // workloads to another.
-func (s *suite) hasTraffic(t *testing.T, a *app, from, to string) {
+func (s *scene) hasTraffic(t *testing.T, a *app, from, to string) {
 	t.Helper()
-	client, err := api.NewClient(api.Config{Address: s.box.Metrics.URL()})
+	s.hadTraffic(t, a, from, to, 0)
+}
+
+// hadTraffic waits until Prometheus has known it for so long.
+func (s *scene) hadTraffic(t *testing.T, a *app, from, to string, ago time.Duration) {
+	t.Helper()
+	client, err := api.NewClient(api.Config{Address: s.Metrics.URL()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	query := fmt.Sprintf(`sum(rate(istio_request_bytes_sum{reporter="source",source_workload_namespace=%q,source_workload=%q,destination_workload=%q}[10s])) > 0`,
 		a.namespace, from, to)
 	eventually(t, fmt.Sprintf("Prometheus has the traffic from %s to %s", from, to), func() error {
-		value, _, err := promv1.NewAPI(client).Query(t.Context(), query, time.Now())
+		value, _, err := promv1.NewAPI(client).Query(t.Context(), query, time.Now().Add(-ago))
 		if vector, ok := value.(model.Vector); err == nil && (!ok || len(vector) == 0) {
 			err = errors.New("there is none")
 		}

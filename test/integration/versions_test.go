@@ -22,11 +22,16 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/sandbox"
 )
 
-// testVersions binds a pod on API servers of older minors, each a sandbox of its
+// TestVersions binds a pod on API servers of older minors, each a sandbox of its
 // own, and is refused by those that are out of range.
-func (s *suite) testVersions(t *testing.T) {
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
 	for _, version := range []string{"1.34", "1.35", "1.36"} {
-		t.Run(version, func(t *testing.T) { s.bindOn(t, version) })
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			r.bindOn(t, version)
+		})
 	}
 	for version, want := range map[string]string{
 		"1.33": "of version 1.33, and vicinity-scheduler of 1.37 serves 1.34 to 1.37",
@@ -34,7 +39,7 @@ func (s *suite) testVersions(t *testing.T) {
 	} {
 		t.Run(version, func(t *testing.T) {
 			kubeconfig := fakeServer(t, version)
-			said, code := s.runScheduler(t, "--kubeconfig="+kubeconfig, "--leader-elect=false", "--secure-port=0")
+			said, code := r.runScheduler(t, "--kubeconfig="+kubeconfig, "--leader-elect=false", "--secure-port=0")
 			if code != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, want) {
 				t.Errorf("exit code %d: %s", code, said)
 			}
@@ -44,11 +49,11 @@ func (s *suite) testVersions(t *testing.T) {
 
 // ownBox starts a sandbox in a process of its own, without a scheduler, and returns
 // a client of it, and the administrator's kubeconfig and token.
-func (s *suite) ownBox(t *testing.T, args ...string) (client kubernetes.Interface, kubeconfig, token string) {
+func (r *runner) ownBox(t *testing.T, args ...string) (client kubernetes.Interface, kubeconfig, token string) {
 	t.Helper()
 	dir := t.TempDir()
 	kubeconfig = filepath.Join(dir, "kubeconfig")
-	box := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(s.programs, "vicinity-sandbox"),
+	box := exec.CommandContext(context.WithoutCancel(t.Context()), r.program(t, "vicinity-sandbox"),
 		append([]string{"run", "--scheduler=false", "--kubeconfig=" + kubeconfig}, args...)...)
 	box.Env = append(os.Environ(), "TMPDIR="+dir)
 	out, err := box.StdoutPipe()
@@ -85,8 +90,8 @@ func (s *suite) ownBox(t *testing.T, args ...string) (client kubernetes.Interfac
 
 // bindOn starts a sandbox of a version and waits until vicinity-scheduler has
 // bound a pod there.
-func (s *suite) bindOn(t *testing.T, version string) {
-	client, kubeconfig, _ := s.ownBox(t, "--kubernetes-version="+version, "--zones=1", "--nodes-per-zone=1")
+func (r *runner) bindOn(t *testing.T, version string) {
+	client, kubeconfig, _ := r.ownBox(t, "--kubernetes-version="+version, "--zones=1", "--nodes-per-zone=1")
 	if info, err := client.Discovery().ServerVersion(); err != nil || info.EmulationMajor+"."+info.EmulationMinor != version {
 		t.Fatalf("the API server is of version %+v: %v", info, err)
 	}
@@ -98,8 +103,8 @@ func (s *suite) bindOn(t *testing.T, version string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scheduler, err := sandbox.StartProcess(t.Context(), "scheduler-"+version, filepath.Join(s.box.Dir(), "scheduler-"+version+".log"),
-		filepath.Join(s.programs, "vicinity-scheduler"), "--config="+file, "--secure-port=0")
+	scheduler, err := sandbox.StartProcess(t.Context(), "scheduler-"+version, filepath.Join(r.dir, "scheduler-"+version+".log"),
+		r.program(t, "vicinity-scheduler"), "--config="+file, "--secure-port=0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ const (
 	findTCPBytes = "look for overrides that disable TCP_SENT_BYTES, TCP_RECEIVED_BYTES or ALL_METRICS (kubectl get telemetries.telemetry.istio.io -A -o yaml) " +
 		"and for metric_relabel_configs that drop the metric (in Prometheus: count by (__name__) ({__name__=~\"istio_tcp_.*_total\"}))"
 	findLabels = "look for tagOverrides with REMOVE (kubectl get telemetries.telemetry.istio.io -A -o yaml) and for labeldrop in metric_relabel_configs"
+	callByName = "look for clients that call a Service by an ExternalName or by an alias (kubectl get services -A, type ExternalName), and let them call the Service itself"
 	addZtunnel = "have Prometheus scrape ztunnel (pods with app=ztunnel in istio-system, port 15020), whose istio_tcp_* metrics are read; " +
 		"in Prometheus, count by (reporter) (istio_tcp_sent_bytes_total) then shows source and destination"
 )
@@ -70,14 +71,12 @@ func (s *Sidecar) findings(t *tally, o telemetry.Observation) []telemetry.Findin
 	found = append(found, condition.ClusterLabel(clusterLabel, values, same, s.selector)...)
 	found = append(found, condition.Bytes("requests", http.of, http.lacks, findBytes)...)
 	found = append(found, condition.Bytes("TCP traffic", tcp.of, tcp.lacks, findTCPBytes)...)
+	found = append(found, condition.Services(t.toUnknown, t.fromUnknown, total(o), callByName)...)
 	return append(found, s.missingLabels(t, o)...)
 }
 
-func (s *Sidecar) missingLabels(t *tally, o telemetry.Observation) []telemetry.Finding {
-	var labels []condition.Label
-	for i, name := range workloadLabels() {
-		labels = append(labels, condition.Label{Name: name, Series: t.absent[i]})
-	}
+// total is all traffic of an observation in bytes per second.
+func total(o telemetry.Observation) float64 {
 	all := 0.0
 	for _, f := range o.Flows {
 		all += f.BytesPerSecond()
@@ -85,13 +84,21 @@ func (s *Sidecar) missingLabels(t *tally, o telemetry.Observation) []telemetry.F
 	for _, l := range o.LeftOut {
 		all += l.BytesPerSecond
 	}
+	return all
+}
+
+func (s *Sidecar) missingLabels(t *tally, o telemetry.Observation) []telemetry.Finding {
+	var labels []condition.Label
+	for i, name := range workloadLabels() {
+		labels = append(labels, condition.Label{Name: name, Series: t.absent[i]})
+	}
 	var clusters []condition.Label
 	for i, name := range clusterLabels() {
 		clusters = append(clusters, condition.Label{Name: name, Series: t.nameless[i]})
 	}
 	missing := o.LeftOut[telemetry.MissingLabel].BytesPerSecond
 	share := 0.0
-	if all > 0 {
+	if all := total(o); all > 0 {
 		share = missing / all
 	}
 	found := condition.Labels(labels, t.series, missing, share, findLabels)

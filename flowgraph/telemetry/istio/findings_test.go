@@ -112,6 +112,30 @@ func TestFindings(t *testing.T) {
 			series: without("request_bytes") + `
 				source shop/web -> shop/api via api: istio_request_bytes{pod="web-1"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20`,
 		},
+		"ends that do not know each other name different services": {
+			series: `
+				source      shop/web -> unknown  via alias: istio_tcp_sent_bytes_total 0+300x20
+				source      shop/web -> unknown  via alias: istio_tcp_received_bytes_total 0+3x20
+				destination unknown  -> shop/api via api:   istio_tcp_sent_bytes_total 0+600x20
+				destination unknown  -> shop/api via api:   istio_tcp_received_bytes_total 0+6x20`,
+			want: []string{"unmatched-services: 10.1 B/s to unknown servers of 1 service that no server reports, and 20.2 B/s from unknown clients of other services (alias)"},
+		},
+		"hosts outside, and clients outside": {
+			series: `
+				source      shop/web -> unknown  via api.example.com: istio_request_bytes_sum 0+300x20
+				source      shop/web -> unknown  via PassthroughCluster: istio_request_bytes_sum 0+300x20
+				destination unknown  -> shop/api via api: istio_request_bytes_sum 0+600x20`,
+		},
+		"ends that name the same service": {
+			series: `
+				source      shop/web -> unknown  via api: istio_request_bytes_sum 0+300x20
+				destination unknown  -> shop/api via api: istio_request_bytes_sum 0+600x20`,
+		},
+		"little traffic of which the ends name different services": {
+			series: whole + `
+				source      shop/web -> unknown  via alias: istio_tcp_sent_bytes_total 0+6x20
+				destination unknown  -> shop/api via api:   istio_tcp_sent_bytes_total 0+6x20`,
+		},
 		"TCP bytes in one direction": {
 			series: without("tcp_sent"),
 			want: []string{

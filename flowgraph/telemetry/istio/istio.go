@@ -53,9 +53,20 @@ type Sidecar struct {
 	selector string
 	window   time.Duration
 	queries  []telemetry.Query
-	// native are the queries for what native histograms have, by the name of the
-	// query that finds nothing then.
-	native map[string]telemetry.Query
+	// native are the queries for the metrics that scrapes may keep as native
+	// histograms, by the name of the query for classic ones.
+	native map[string]nativeQueries
+}
+
+// nativeQueries ask for a metric where there are native histograms of it.
+type nativeQueries struct {
+	// exists answers nothing where there are none, as on most servers. The other
+	// query is too expensive to run for nothing, and some servers do not know its
+	// functions.
+	exists telemetry.Query
+	// both reads the classic histograms, and the native ones of series that have no
+	// classic one: a scrape that keeps both has the same bytes in both.
+	both telemetry.Query
 }
 
 var _ telemetry.Checker = (*Sidecar)(nil)
@@ -127,7 +138,7 @@ func NewSidecar(o Options) (*Sidecar, error) {
 	if o.Name == "" {
 		o.Name = "istio-sidecar"
 	}
-	s := &Sidecar{name: o.Name, cluster: o.Cluster, selector: strings.TrimSpace(o.Selector), window: o.Window, native: map[string]telemetry.Query{}}
+	s := &Sidecar{name: o.Name, cluster: o.Cluster, selector: strings.TrimSpace(o.Selector), window: o.Window, native: map[string]nativeQueries{}}
 	matchers := s.matchers(bothEnds)
 	for _, m := range metrics() {
 		rate := fmt.Sprintf("rate(%s{%s}[%ds])", m.name, matchers, o.Window/time.Second)
@@ -136,8 +147,12 @@ func NewSidecar(o Options) (*Sidecar, error) {
 		}
 		s.queries = append(s.queries, telemetry.Query{Name: m.query, PromQL: fmt.Sprintf("sum by (%s) (%s)", grouping, rate)})
 		if m.native != "" && !o.Recorded { // the rules have both
-			s.native[m.query] = telemetry.Query{Name: m.query + "-native", PromQL: fmt.Sprintf(
-				"sum by (%s) (histogram_sum(rate(%s{%s}[%ds])))", grouping, m.native, matchers, o.Window/time.Second)}
+			s.native[m.query] = nativeQueries{
+				exists: telemetry.Query{Name: m.query + "-native", PromQL: fmt.Sprintf(
+					"count(last_over_time(%s{%s}[%ds]))", m.native, matchers, o.Window/time.Second)},
+				both: telemetry.Query{Name: m.query, PromQL: fmt.Sprintf(
+					"sum by (%s) (%s or histogram_sum(rate(%s{%s}[%ds])))", grouping, rate, m.native, matchers, o.Window/time.Second)},
+			}
 		}
 	}
 	return s, nil
@@ -164,33 +179,56 @@ func RecordedName(metric string, window time.Duration) string {
 // Name returns the name of the source.
 func (s *Sidecar) Name() string { return s.name }
 
-// Queries returns one query for each metric.
-func (s *Sidecar) Queries() []telemetry.Query { return slices.Clone(s.queries) }
+// Queries returns one query for each metric, and those that ask whether there are native
+// histograms.
+func (s *Sidecar) Queries() []telemetry.Query {
+	all := slices.Clone(s.queries)
+	for _, q := range s.queries {
+		if native, ok := s.native[q.Name]; ok {
+			all = append(all, native.exists)
+		}
+	}
+	return all
+}
 
 // Collect runs the queries at the given time and returns the flows between
 // workloads. For each pair and each rate it takes the larger of what the two
-// proxies report: they see the same bytes, and either may be missing. Where no
-// histogram of a metric has a sum of its own, it asks for those of native ones.
+// proxies report: they see the same bytes, and either may be missing. Bytes of HTTP
+// are in classic histograms, in native ones, or in both: some proxies or scrapes may
+// have the one and some the other.
 func (s *Sidecar) Collect(ctx context.Context, q telemetry.Querier, at time.Time) (telemetry.Observation, error) {
 	t := newTally(s.cluster)
-	for i, m := range metrics() {
-		query := s.queries[i]
-		add := func(_ telemetry.Query, series telemetry.Series) error {
-			t.add(i, series)
-			return nil
-		}
-		if err := telemetry.RunQueries(ctx, q, []telemetry.Query{query}, at, add); err != nil {
+	for i := range s.queries {
+		query, err := s.queryFor(ctx, q, i, at)
+		if err != nil {
 			return telemetry.Observation{}, err
 		}
-		if native, ok := s.native[m.query]; ok && t.answered[i] == 0 {
-			if err := telemetry.RunQueries(ctx, q, []telemetry.Query{native}, at, add); err != nil {
-				return telemetry.Observation{}, err
-			}
+		err = telemetry.RunQueries(ctx, q, []telemetry.Query{query}, at, func(_ telemetry.Query, series telemetry.Series) error {
+			t.add(i, series)
+			return nil
+		})
+		if err != nil {
+			return telemetry.Observation{}, err
 		}
 	}
 	o := t.observation(s.name, at)
 	o.Findings = s.findings(t, o)
 	return o, nil
+}
+
+// queryFor returns the query for the metric with this index: one that reads native
+// histograms too where there are any.
+func (s *Sidecar) queryFor(ctx context.Context, q telemetry.Querier, i int, at time.Time) (telemetry.Query, error) {
+	query := s.queries[i]
+	native, ok := s.native[query.Name]
+	if !ok {
+		return query, nil
+	}
+	err := telemetry.RunQueries(ctx, q, []telemetry.Query{native.exists}, at, func(telemetry.Query, telemetry.Series) error {
+		query = native.both
+		return nil
+	})
+	return query, err
 }
 
 // addTo adds v to the rate that q measures.

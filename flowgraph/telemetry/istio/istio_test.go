@@ -263,6 +263,50 @@ func TestCollect(t *testing.T) {
 				destination unknown -> shop/api via api: istio_tcp_sent_bytes_total 0+300x20`,
 			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 2, BytesPerSecond: 20}},
 		},
+		"each end calls the service otherwise": {
+			series: `
+				source      shop/web -> shop/api via alias: istio_tcp_sent_bytes_total 0+300x20
+				destination shop/web -> shop/api via api:   istio_tcp_sent_bytes_total 0+300x20`,
+			wantFlows: []string{"shop/web -> shop/api 0 10 0"},
+		},
+		"the server does not know the client, which knows it by an alias": {
+			series: `
+				source      shop/web -> shop/api via alias: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown  -> shop/api via api:   istio_tcp_sent_bytes_total 0+300x20`,
+			wantFlows:   []string{"shop/web -> shop/api 0 10 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 1}},
+		},
+		"the client does not know the server behind an ExternalName, which knows it": {
+			series: `
+				source      shop/web -> unknown  via api.example.com: istio_request_bytes_sum 0+300x20
+				destination shop/web -> shop/api via api:             istio_request_bytes_sum 0+300x20`,
+			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 1}},
+		},
+		"the server has further clients that nobody knows": {
+			series: `
+				source      shop/web -> shop/api via alias: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown  -> shop/api via api:   istio_tcp_sent_bytes_total 0+900x20
+				destination unknown  -> shop/db  via db:    istio_tcp_sent_bytes_total 0+600x20`,
+			wantFlows:   []string{"shop/web -> shop/api 0 10 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 2, BytesPerSecond: 40}},
+		},
+		"both ends know each other: what else they do is something else": {
+			series: `
+				source      shop/web -> shop/api via api: istio_tcp_sent_bytes_total 0+330x20
+				destination shop/web -> shop/api via api: istio_tcp_sent_bytes_total 0+300x20
+				destination unknown  -> shop/api via api: istio_tcp_sent_bytes_total 0+60x20`,
+			wantFlows:   []string{"shop/web -> shop/api 0 11 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 1, BytesPerSecond: 2}},
+		},
+		"a waypoint between them": {
+			series: `
+				source      shop/web -> shop/waypoint via api: istio_tcp_sent_bytes_total 0+300x20
+				destination shop/web -> shop/waypoint via waypoint: istio_tcp_sent_bytes_total 0+300x20
+				source      shop/waypoint -> shop/api via api: istio_tcp_sent_bytes_total 0+300x20
+				destination shop/waypoint -> shop/api via api: istio_tcp_sent_bytes_total 0+300x20`,
+			wantFlows: []string{"shop/waypoint -> shop/api 0 10 0", "shop/web -> shop/waypoint 0 10 0"},
+		},
 		"native histograms, where there are no others": {
 			series: `
 				source shop/web -> shop/api via api: istio_request_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20
@@ -276,6 +320,33 @@ func TestCollect(t *testing.T) {
 				source shop/web -> shop/api via api: istio_request_bytes_sum 0+300x20
 				source shop/web -> shop/api via api: istio_response_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:600 count:4 buckets:[1 2 1]}}x20`,
 			wantFlows: []string{"shop/web -> shop/api 10 20 0"},
+		},
+		"some proxies have native histograms and others classic ones": {
+			series: `
+				source      shop/web -> shop/api via api: istio_request_bytes_sum{pod="web-1"} 0+300x20
+				source      shop/web -> shop/api via api: istio_request_bytes{pod="web-2"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:600 count:4 buckets:[1 2 1]}}x20
+				source      shop/web -> shop/db  via db:  istio_request_bytes{pod="web-2"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:90 count:4 buckets:[1 2 1]}}x20
+				destination shop/web -> shop/api via api: istio_response_bytes_sum{pod="api-1"} 0+60x20
+				source      shop/web -> shop/api via api: istio_response_bytes{pod="web-1"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:120 count:4 buckets:[1 2 1]}}x20`,
+			wantFlows: []string{"shop/web -> shop/api 30 4 0", "shop/web -> shop/db 3 0 0"},
+		},
+		"a proxy that is scraped as both beside one that is not": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes_sum{pod="web-1"} 0+300x20
+				source shop/web -> shop/api via api: istio_request_bytes{pod="web-1"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20
+				source shop/web -> shop/api via api: istio_request_bytes{pod="web-2"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:600 count:4 buckets:[1 2 1]}}x20`,
+			wantFlows: []string{"shop/web -> shop/api 30 0 0"},
+		},
+		"a proxy that is gone and was scraped as both": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes_sum 0+300x15 stale
+				source shop/web -> shop/api via api: istio_request_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x15 stale`,
+			wantFlows: []string{"shop/web -> shop/api 5.5 0 0"},
+		},
+		"a proxy that is gone and was scraped as native": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x15 stale`,
+			wantFlows: []string{"shop/web -> shop/api 5.5 0 0"},
 		},
 		"a native histogram is not a rate": {
 			series: `
@@ -359,6 +430,41 @@ func TestNoTrafficIsObserved(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNativeHistogramsAreAskedForWhereTheyExist has a server that knows classic
+// histograms only, and no function for others.
+func TestNativeHistogramsAreAskedForWhereTheyExist(t *testing.T) {
+	cases := map[string]struct{ series, want string }{
+		"classic ones": {"source shop/web -> shop/api via api: istio_request_bytes_sum 0+300x20", "shop/web -> shop/api 10 0 0"},
+		"none":         {"source shop/web -> shop/api via api: istio_requests_total 0+30x20", "shop/web -> shop/api 0 0 1"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			source, err := NewSidecar(Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			q := classic{promtest.New(t, fixture(t, tc.series))}
+			got, err := source.Collect(context.Background(), q, time.Unix(600, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{tc.want}, flowLines(got.Flows)); diff != "" {
+				t.Errorf("flows (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// classic is a server that does not know functions of native histograms.
+type classic struct{ telemetry.Querier }
+
+func (c classic) Query(ctx context.Context, query string, at time.Time, yield func(telemetry.Series) error) error {
+	if strings.Contains(query, "histogram_") {
+		return errors.New("unknown function")
+	}
+	return c.Querier.Query(ctx, query, at, yield)
 }
 
 func TestCollectFailsAsAWhole(t *testing.T) {

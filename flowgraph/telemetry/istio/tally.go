@@ -8,6 +8,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/condition"
 )
 
 // unknown is what a proxy writes for a workload, namespace or cluster it does
@@ -32,6 +33,10 @@ type tally struct {
 	named     map[string]bool   // clusters that included pairs name
 	nameless  [2]int            // series that lack the name of a cluster, by end
 	labelled  map[string]uint16 // values of the label cluster in included pairs
+
+	// toUnknown and fromUnknown are services that only clients or only servers report, of
+	// those with an end that is not known.
+	toUnknown, fromUnknown condition.Unmatched
 }
 
 // key is a pair of workloads and whether their traffic becomes a flow. Clusters
@@ -250,7 +255,7 @@ func (t *tally) observation(source string, at time.Time) telemetry.Observation {
 	if flows > 0 {
 		o.Flows = make([]flowgraph.Flow, 0, flows)
 	}
-	open := map[uint32]*unresolved{}
+	open, known := map[uint32]*unresolved{}, t.reportedByOneEnd(keys)
 	for _, k := range keys {
 		r := t.reports.at(t.sums[k])
 		rates := r.bySource.Max(r.byDestination)
@@ -265,9 +270,10 @@ func (t *tally) observation(source string, at time.Time) telemetry.Observation {
 			if open[k.service] == nil {
 				open[k.service] = &unresolved{}
 			}
-			open[k.service].add(k, rates)
+			open[k.service].add(k, known.take(k, rates))
 		}
 	}
+	t.findUnmatched(open)
 	for _, service := range slices.Sorted(maps.Keys(open)) {
 		for reason, bytes := range open[service].bytes() {
 			t.leaveOut(reason, 0, bytes)

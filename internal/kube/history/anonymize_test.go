@@ -112,7 +112,7 @@ func anonymized(t *testing.T, a *objects.Anonymizer, o *objects.Objects) []byte 
 	t.Helper()
 	b := &bytes.Buffer{}
 	for _, object := range o.All(func(*objects.Kind) bool { return true }) {
-		renamed, err := a.Object(objects.Recorded(object))
+		renamed, err := a.Object(object)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -17,8 +18,8 @@ import (
 type controllers struct {
 	table    *objects.Table
 	replicas kube.Replicas
-	// owners has the controller of each controller, nil where it has none.
-	owners map[objectKey]*metav1.OwnerReference
+	// all has each controller. Of two that share a name the last one counts.
+	all map[objectKey]metav1.Object
 	// wants is how many pods Deployments and the like want, by kind and name.
 	wants map[objectKey]int32
 	// idle are those that want pods, have no controller themselves, and own
@@ -33,7 +34,7 @@ func newControllers(table *objects.Table, o *objects.Objects, stores *objects.St
 	c := &controllers{
 		table:    table,
 		replicas: kube.Replicas{ReplicaSets: apps.ReplicaSets().Lister(), StatefulSets: apps.StatefulSets().Lister()},
-		owners:   map[objectKey]*metav1.OwnerReference{},
+		all:      map[objectKey]metav1.Object{},
 		wants:    map[objectKey]int32{},
 		idle:     map[objectKey]bool{},
 	}
@@ -46,14 +47,13 @@ func newControllers(table *objects.Table, o *objects.Objects, stores *objects.St
 func (c *controllers) add(kind *objects.Kind, controller runtime.Object) {
 	meta, _ := controller.(metav1.Object) // all kinds of objects have it
 	key := objectKey{kind.Kind, meta.GetNamespace(), meta.GetName()}
-	owner := metav1.GetControllerOf(meta)
-	c.owners[key] = owner
+	c.all[key] = meta
 	replicas, says := kind.Wants(controller)
 	if !says {
 		return
 	}
 	c.wants[key] = ptr.Deref(replicas, 1)
-	if owner == nil && c.wants[key] > 0 {
+	if metav1.GetControllerOfNoCopy(meta) == nil && c.wants[key] > 0 {
 		c.idle[key] = true
 	}
 }
@@ -61,12 +61,16 @@ func (c *controllers) add(kind *objects.Kind, controller runtime.Object) {
 // desired returns how many pods a workload wants: the sum of what its
 // controllers want, of which there are several when they share a name.
 func (c *controllers) desired(id flowgraph.WorkloadID, pods []*corev1.Pod) (int32, error) {
-	index := map[objectKey]int{}
+	type controller struct {
+		objectKey
+		former types.UID // of one that is gone, see former
+	}
+	index := map[controller]int{}
 	var byController [][]*corev1.Pod // in the order of the pods
 	for _, pod := range pods {
-		key := objectKey{namespace: id.Namespace, name: kube.ControllerOf(pod)}
+		key := controller{objectKey: objectKey{namespace: id.Namespace, name: kube.ControllerOf(pod)}}
 		if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
-			key.kind = owner.Kind
+			key.kind, key.former = owner.Kind, c.former(pod)
 		}
 		i, known := index[key]
 		if !known {
@@ -91,11 +95,11 @@ func (c *controllers) desired(id flowgraph.WorkloadID, pods []*corev1.Pod) (int3
 }
 
 // desiredOf returns how many pods the controller of some pods wants. Where
-// nothing says it, it wants those that it has.
+// nothing says it, or the controller is gone, it wants those that it has.
 func (c *controllers) desiredOf(pods []*corev1.Pod) int32 {
 	for _, pod := range pods {
 		owner := metav1.GetControllerOfNoCopy(pod)
-		if owner == nil {
+		if owner == nil || c.former(pod) != "" {
 			continue
 		}
 		// The name is that of the controller, whatever a label calls the workload.
@@ -111,22 +115,48 @@ func (c *controllers) desiredOf(pods []*corev1.Pod) int32 {
 	return int32(min(len(pods), maxReplicas))
 }
 
+// deepest is how many owners a pod may have above each other: ReplicaSet, Deployment, and
+// what an operator may add.
+const deepest = 8
+
+// former returns the UID of the controller of a pod, at whatever depth, that is gone and
+// whose name another one has; "" where there is none. Its pods are not the other's.
+func (c *controllers) former(pod *corev1.Pod) types.UID {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	for range deepest {
+		if owner == nil {
+			break
+		}
+		object, known := c.all[objectKey{owner.Kind, pod.Namespace, owner.Name}]
+		switch {
+		case !known:
+			return ""
+		case !kube.OwnedBy(owner, object):
+			return owner.UID
+		}
+		owner = metav1.GetControllerOfNoCopy(object)
+	}
+	return ""
+}
+
 // problem says what is odd about the owners of a pod, "" when nothing is. Only
 // owners of the kinds that are read can be missed.
 func (c *controllers) problem(pod *corev1.Pod) string {
-	const deepest = 8 // ReplicaSet, Deployment, and what an operator may add
 	owner := metav1.GetControllerOfNoCopy(pod)
 	for range deepest {
 		if owner == nil || c.table.Controller(owner) == nil {
 			return ""
 		}
 		key := objectKey{owner.Kind, pod.Namespace, owner.Name}
-		delete(c.idle, key)
-		next, known := c.owners[key]
-		if !known {
+		object, known := c.all[key]
+		switch {
+		case !known:
 			return "the " + owner.Kind + " that owns a pod is not in the input"
+		case !kube.OwnedBy(owner, object):
+			return "the " + owner.Kind + " that owns a pod is gone, and another one has its name; the pod counts beside those that the other one wants"
 		}
-		owner = next
+		delete(c.idle, key)
+		owner = metav1.GetControllerOfNoCopy(object)
 	}
 	return "the owners of a pod own each other"
 }

@@ -20,6 +20,9 @@ func describe(r *Replayable) []string {
 		if w.Fixed {
 			line += " fixed"
 		}
+		if w.Bare {
+			line += " bare"
+		}
 		if r.Cluster.Assigned != nil {
 			for _, n := range r.Cluster.Assigned[i] {
 				line += " " + r.Cluster.Nodes[n].Node

@@ -105,7 +105,7 @@ func (h *History) Begin(o *objects.Objects, at time.Time) (Happened, error) {
 	h.at = at
 	for _, object := range o.All(func(*objects.Kind) bool { return true }) {
 		meta, _ := object.(metav1.Object) // all kinds of objects have it
-		h.where = fmt.Sprintf("%T %s", object, kube.FullName(meta.GetNamespace(), meta.GetName()))
+		h.where = fmt.Sprintf("%s %s", h.table.KindOf(object).Kind, kube.FullName(meta.GetNamespace(), meta.GetName()))
 		if err := h.take(object, recording.Added); err != nil {
 			return Happened{}, fmt.Errorf("%s: %w", h.where, err)
 		}
@@ -157,6 +157,17 @@ func (h *History) missed(known bool, change recording.ChangeType) {
 	}
 }
 
+// replaced reports whether the object that is deleted is not the one that is there, but an
+// earlier one of the same name. Its deletion comes too late to mean anything.
+func (h *History) replaced(is runtime.Object, deleted metav1.Object) bool {
+	there, ok := is.(metav1.Object)
+	if !ok || !kube.IsAnother(there, deleted) {
+		return false
+	}
+	h.note("an object is deleted of whose name there is another one already, which stays")
+	return true
+}
+
 func (h *History) event(e sim.Event) {
 	e.At = h.at
 	h.happened.Events = append(h.happened.Events, e)
@@ -183,6 +194,9 @@ func (h *History) nodeAt(name string) int32 {
 func (h *History) node(node *corev1.Node, change recording.ChangeType) error {
 	key := objectKey{kind: "Node", name: node.Name}
 	was, known := h.current[key]
+	if change == recording.Deleted && known && h.replaced(was, node) {
+		return nil
+	}
 	h.missed(known, change)
 	i := h.nodeAt(node.Name)
 	if change == recording.Deleted {
@@ -247,9 +261,12 @@ func (h *History) other(object runtime.Object, change recording.ChangeType) erro
 	meta, _ := object.(metav1.Object) // all kinds of objects have it
 	kind := h.table.KindOf(object)
 	key := objectKey{kind.Kind, meta.GetNamespace(), meta.GetName()}
-	_, known := h.current[key]
-	h.missed(known, change)
+	was, known := h.current[key]
 	gone := change == recording.Deleted
+	if gone && known && h.replaced(was, meta) {
+		return nil
+	}
+	h.missed(known, change)
 	if gone {
 		delete(h.current, key)
 	} else {

@@ -136,6 +136,21 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// TestHistoryOfBarePods tells pods without a controller from the others.
+func TestHistoryOfBarePods(t *testing.T) {
+	h, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := `+{"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"x","name":"bare"},"spec":{"containers":[{"name":"c"}]}}`
+	if _, err := h.Apply([]recording.Change{change(1, bare), change(2, "+"+recordedPodText("web", "web-1-a", "", ""))}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"x/bare x1 0m 0 fixed bare", "x/web x1 100m 0"}, describe(h.Replayable())); diff != "" {
+		t.Errorf("workloads (-want +got):\n%s", diff)
+	}
+}
+
 // TestHistoryErrors name the line.
 func TestHistoryErrors(t *testing.T) {
 	for name, text := range map[string]string{
@@ -334,10 +349,10 @@ func randomObject(rng *rand.Rand) (key, text string) {
 func FuzzHistory(f *testing.F) {
 	f.Add([]byte(recordedPodText("web", "web-1-a", "n0", "")), []byte(recordedNodeText("n0", "a", "4")))
 	f.Add([]byte(serviceText("web", "PreferSameZone")), []byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}}`))
-	f.Fuzz(func(_ *testing.T, a, b []byte) {
+	f.Fuzz(func(t *testing.T, a, b []byte) {
 		h, err := New(nil)
 		if err != nil {
-			panic(err)
+			t.Fatal(err)
 		}
 		for i, text := range [][]byte{a, b, a} {
 			kind := []recording.ChangeType{recording.Added, recording.Modified, recording.Deleted}[i]

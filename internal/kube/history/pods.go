@@ -21,6 +21,9 @@ import (
 func (h *History) pod(pod *corev1.Pod, change recording.ChangeType) error {
 	key := objectKey{"Pod", pod.Namespace, pod.Name}
 	t, known := h.pods[key]
+	if change == recording.Deleted && known && h.replaced(t.object, pod) {
+		return nil
+	}
 	h.missed(known, change)
 	if change == recording.Deleted {
 		if known {
@@ -41,7 +44,7 @@ func (h *History) pod(pod *corev1.Pod, change recording.ChangeType) error {
 		return nil
 	case !t.there:
 		return h.arrive(t)
-	case isAnother(old, pod) || kube.WorkloadOf(old) != kube.WorkloadOf(pod):
+	case kube.IsAnother(old, pod) || kube.WorkloadOf(old) != kube.WorkloadOf(pod):
 		h.note("a pod takes the place of one of the same name that was not deleted")
 		h.leave(t)
 		return h.arrive(t)
@@ -73,12 +76,6 @@ func (h *History) ready(t *tracked) {
 	h.event(sim.Event{Kind: kind, Pod: t.as})
 }
 
-// isAnother reports whether two states are of two pods of the same name.
-func isAnother(a, b *corev1.Pod) bool {
-	return a.UID != "" && b.UID != "" && a.UID != b.UID ||
-		!a.CreationTimestamp.IsZero() && !b.CreationTimestamp.IsZero() && !a.CreationTimestamp.Equal(&b.CreationTimestamp)
-}
-
 func (h *History) leave(t *tracked) {
 	if t.there {
 		t.there = false
@@ -98,10 +95,13 @@ func (h *History) arrive(t *tracked) error {
 		w = int32(len(h.next))
 		h.workloads[id] = w
 		h.next = append(h.next, 0)
-		h.all.Cluster.Workloads = append(h.all.Cluster.Workloads, cluster.Workload{ID: id, Replicas: 1, Fixed: stays(t.object)})
+		h.all.Cluster.Workloads = append(h.all.Cluster.Workloads, cluster.Workload{ID: id, Replicas: 1, Fixed: stays(t.object), Bare: isBare(t.object)})
 		h.all.Templates = append(h.all.Templates, nil)
 	}
 	workload := &h.all.Cluster.Workloads[w]
+	if workload.Fixed != stays(t.object) {
+		h.warnings.Add("a workload is of another kind than before (a DaemonSet, or none any more); the replay treats its pods as those of the first", nameOf(t.object))
+	}
 	workload.Requests = requests
 	if old := h.all.Templates[w]; old == nil || !reflect.DeepEqual(old.Labels, template.Labels) {
 		h.relabeled = append(h.relabeled, w)
@@ -124,7 +124,7 @@ func (h *History) arrive(t *tracked) error {
 
 // stays reports whether a pod is Fixed throughout a recording.
 func stays(pod *corev1.Pod) bool {
-	return isFixed(pod) || metav1.GetControllerOfNoCopy(pod) == nil
+	return isFixed(pod) || isBare(pod)
 }
 
 // end completes what a step means.

@@ -51,7 +51,7 @@ status: {phase: Running, hostIP: 1.2.3.4}
 		t.Fatal(err)
 	}
 	want := `{"kind":"Pod","apiVersion":"v1","metadata":{"name":"db","generateName":"db-","namespace":"shop","labels":{"app":"db"},"annotations":{"deployment.kubernetes.io/desired-replicas":"3"},` +
-		`"ownerReferences":[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"db","uid":"","controller":true}]},` +
+		`"ownerReferences":[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"db","uid":"w","controller":true}]},` +
 		`"spec":{"containers":[{"name":"a","resources":{"requests":{"cpu":"1m"}}}],` +
 		`"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"disk","operator":"Exists"}]}]}}},` +
 		`"tolerations":[{"key":"k","operator":"Exists"}],"priority":5},"status":{"phase":"Pending"}}`

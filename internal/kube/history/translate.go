@@ -131,7 +131,17 @@ func nodeOf(node *corev1.Node) (cluster.Node, error) {
 	if !kube.Within(pods, math.MaxInt32) {
 		return cluster.Node{}, fmt.Errorf("node %s: allocatable pods %s: %w", kube.Printable(node.Name), pods, kube.ErrAmount)
 	}
-	return cluster.Node{Locality: kube.LocalityOf(node), Allocatable: has, MaxPods: int32(pods.Value())}, nil
+	return cluster.Node{
+		Locality: kube.LocalityOf(node), Allocatable: has, MaxPods: int32(pods.Value()), ControlPlane: isControlPlane(node),
+	}, nil
+}
+
+// isControlPlane reports whether a node has the label that kubeadm and others give to
+// nodes of the control plane, or the one that they gave before Kubernetes 1.24.
+func isControlPlane(node *corev1.Node) bool {
+	_, is := node.Labels["node-role.kubernetes.io/control-plane"]
+	_, was := node.Labels["node-role.kubernetes.io/master"]
+	return is || was
 }
 
 // group returns the pods that count, in the order of their names, shorter names
@@ -162,7 +172,7 @@ func (t *translation) group(pods []*corev1.Pod) map[flowgraph.WorkloadID][]*core
 // workload adds one, with at least one pod.
 func (t *translation) workload(id flowgraph.WorkloadID, pods []*corev1.Pod) error {
 	template, variants := templateOf(id, pods)
-	w := cluster.Workload{ID: id, Fixed: isFixed(pods[0])}
+	w := cluster.Workload{ID: id, Fixed: isFixed(pods[0]), Bare: isBare(pods[0])}
 	if differ := t.routes.Fill(&w, template); differ {
 		t.warnings.Add("the Services of a workload differ in how calls to them are divided; that which keeps less is assumed", w.ID.String())
 	}
@@ -252,11 +262,15 @@ func isFixed(pod *corev1.Pod) bool {
 	if isStatic(pod) {
 		return true
 	}
-	owner := metav1.GetControllerOfNoCopy(pod)
-	if owner == nil {
+	if isBare(pod) {
 		return pod.Spec.NodeName != ""
 	}
-	return owner.Kind == "DaemonSet"
+	return metav1.GetControllerOfNoCopy(pod).Kind == "DaemonSet"
+}
+
+// isBare reports whether nothing makes a pod anew when it is gone.
+func isBare(pod *corev1.Pod) bool {
+	return metav1.GetControllerOfNoCopy(pod) == nil && !isStatic(pod)
 }
 
 // isStatic reports whether a pod stands for one that a kubelet runs from a file.

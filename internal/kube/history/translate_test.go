@@ -86,7 +86,7 @@ func TestCluster(t *testing.T) {
 				"---\n{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: old-static, annotations: {kubernetes.io/config.mirror: x}}}\n" +
 				kubetest.Pod("bare", "", "n1", "") + kubetest.Pod("bare-pending", "", `""`, ""),
 			want: []string{
-				"shop/agent x3 100m 1048576 fixed n1 n2 n2", "shop/bare x1 100m 1048576 fixed n1", "shop/bare-pending x1 100m 1048576",
+				"shop/agent x3 100m 1048576 fixed n1 n2 n2", "shop/bare x1 100m 1048576 fixed bare n1", "shop/bare-pending x1 100m 1048576 bare",
 				"shop/etcd-n1 x1 100m 1048576 fixed n1", "shop/old-static x1 0m 0 fixed", "shop/proxy-n1 x1 100m 1048576 fixed n1",
 			},
 		},
@@ -233,7 +233,7 @@ func TestClusterErrors(t *testing.T) {
 		return fmt.Sprintf("---\n{apiVersion: v1, kind: Node, metadata: {name: %s}, status: {allocatable: {%s}}}\n", name, allocatable)
 	}
 	cases := map[string]struct{ input, want string }{
-		"no nodes":               {"---" + kubetest.Pod("web-1", "", "n1", ""), "the objects make no cluster: the cluster has no nodes"},
+		"no nodes":               {kubetest.Pod("web-1", "", "n1", ""), "the objects make no cluster: the cluster has no nodes"},
 		"node that owes":         {node("n1", "cpu: -1, memory: 1Gi, pods: 10"), "node n1: allocatable cpu -1: no such amount"},
 		"node beyond all bounds": {node("n1", "cpu: 1, memory: 1e30, pods: 10"), "node n1: allocatable memory 1e+30: no such amount"},
 		"node with many pods":    {node("n1", "cpu: 1, memory: 1Gi, pods: 2147483648"), "node n1: allocatable pods 2147483648: no such amount"},
@@ -263,16 +263,33 @@ func TestClusterErrors(t *testing.T) {
 }
 
 // The order of the input makes no difference.
+// TestControlPlane reads the labels of kubeadm, and those of other roles not.
+func TestControlPlane(t *testing.T) {
+	var input string
+	for name, label := range map[string]string{"n1": "control-plane", "n2": "master", "n3": "worker"} {
+		input += "---\n{apiVersion: v1, kind: Node, metadata: {name: " + name + `, labels: {node-role.kubernetes.io/` + label + `: ""}}}` + "\n"
+	}
+	r, _, err := translate(t, input+kubetest.Pod("bare", "", "n1", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, true, false} {
+		if got := r.Cluster.Nodes[i].ControlPlane; got != want {
+			t.Errorf("node %s runs the control plane: %v, want %v", r.Cluster.Nodes[i].Node, got, want)
+		}
+	}
+}
+
 func TestClusterOrder(t *testing.T) {
 	input := strings.Split(kubetest.TwoNodes+kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 2")+kubetest.Object("apps/v1", "StatefulSet", "a", "")+
 		kubetest.Object("v1", "Service", "b", "selector: {app: a}")+kubetest.Object("v1", "Service", "a", "selector: {app: a}")+
 		kubetest.Pod("db-1", "StatefulSet/db", "n2", "app: db")+kubetest.Pod("db-0", "StatefulSet/db", "n1", "app: db")+kubetest.Pod("a-0", "StatefulSet/a", "n1", "app: a"), "---")
-	first, _, err := translate(t, "---"+strings.Join(input, "---"))
+	first, _, err := translate(t, "---\n"+strings.Join(input, "---"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	slices.Reverse(input)
-	second, _, err := translate(t, "---"+strings.Join(input, "---"))
+	second, _, err := translate(t, "---\n"+strings.Join(input, "---"))
 	if err != nil {
 		t.Fatal(err)
 	}

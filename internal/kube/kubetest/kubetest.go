@@ -57,3 +57,14 @@ func Owned(object, owner string) string {
 func Created(object string, day int) string {
 	return strings.Replace(object, "namespace: shop", fmt.Sprintf("creationTimestamp: 2026-01-%02dT00:00:00Z, namespace: shop", day), 1)
 }
+
+// Identified adds a UID to the metadata of an object, and to its owner; "" is none.
+func Identified(object, uid, owner string) string {
+	if uid != "" {
+		object = strings.Replace(object, "namespace: shop", "uid: "+uid+", namespace: shop", 1)
+	}
+	if owner != "" {
+		object = strings.Replace(object, "controller: true", "controller: true, uid: "+owner, 1)
+	}
+	return object
+}

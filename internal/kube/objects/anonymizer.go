@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/kube"
@@ -33,7 +34,7 @@ func NewAnonymizer(key []byte) *Anonymizer {
 	return &Anonymizer{key: slices.Clone(key), table: NewTable()}
 }
 
-// Object returns a renamed copy of what Recorded has returned.
+// Object returns a renamed copy of an object that has been recorded or read.
 func (a *Anonymizer) Object(object runtime.Object) (runtime.Object, error) {
 	k := a.table.KindOf(object)
 	if k == nil {
@@ -64,6 +65,8 @@ func (a *Anonymizer) hash(prefix, name string) string {
 
 // name renames workloads, Services and what else is in a namespace.
 func (a *Anonymizer) name(name string) string { return a.hash("w", name) }
+
+func (a *Anonymizer) uid(uid types.UID) types.UID { return types.UID(a.hash("uid", string(uid))) }
 
 func (a *Anonymizer) node(name string) string { return a.hash("node", name) }
 
@@ -207,7 +210,7 @@ func (a *Anonymizer) controllerName(kind, name string, labels map[string]string)
 func (a *Anonymizer) owners(m *metav1.ObjectMeta) {
 	for i := range m.OwnerReferences {
 		o := &m.OwnerReferences[i]
-		o.Name = a.controllerName(o.Kind, o.Name, m.Labels)
+		o.Name, o.UID = a.controllerName(o.Kind, o.Name, m.Labels), a.uid(o.UID)
 		group, _, _ := strings.Cut(o.APIVersion, "/")
 		switch group {
 		case "v1", appsv1.GroupName, batchv1.GroupName, "argoproj.io":
@@ -220,7 +223,7 @@ func (a *Anonymizer) owners(m *metav1.ObjectMeta) {
 // meta renames what the metadata of all kinds has; name is the new name.
 func (a *Anonymizer) meta(m *metav1.ObjectMeta, name string) {
 	a.owners(m)
-	m.Namespace, m.Name, m.Labels = a.namespace(m.Namespace), name, a.labels(m.Labels)
+	m.Namespace, m.Name, m.UID, m.Labels = a.namespace(m.Namespace), name, a.uid(m.UID), a.labels(m.Labels)
 	if m.GenerateName != "" {
 		m.GenerateName = name + "-"
 	}

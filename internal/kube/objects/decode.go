@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
+	"github.com/vicinity-sched/vicinity/internal/decodeerror"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
@@ -63,7 +65,7 @@ func (d *Decoder) read(k *Kind, raw []byte) (runtime.Object, error) {
 	object, err := k.read(raw, func(text string) { d.warnings.Add(text, nameOf(raw)) })
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s %s: %w", k.Kind, nameOf(raw), err)
+		return nil, fmt.Errorf("%s %s: %w", k.Kind, nameOf(raw), worded(err))
 	case object.GetName() == "":
 		return nil, fmt.Errorf("a %s without a name", k.Kind)
 	case object.GetNamespace() == "" && !k.clusterScoped:
@@ -80,6 +82,14 @@ func (d *Decoder) read(k *Kind, raw []byte) (runtime.Object, error) {
 		d.earlier[key] = object
 	}
 	return object, nil
+}
+
+// worded says what a decoder refused in the words of the file.
+func worded(err error) error {
+	if errors.Is(err, resource.ErrFormatWrong) || errors.Is(err, resource.ErrNumeric) || errors.Is(err, resource.ErrSuffix) {
+		return errors.New("an amount is no number with a unit of Kubernetes, such as 500m or 2Gi")
+	}
+	return decodeerror.Plain(err)
 }
 
 // nameOf is "namespace/name" of any object, as far as it has them.

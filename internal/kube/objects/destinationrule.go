@@ -1,193 +1,128 @@
 package objects
 
 import (
-	"fmt"
-	"reflect"
 	"strings"
 
+	networking "istio.io/api/networking/v1alpha3"
+	typev1beta1 "istio.io/api/type/v1beta1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
-// destinationRuleKind is Istio's. A rule is recorded as JSON with some of its fields, and
-// held as the routing reads it.
+// destinationRuleKind is Istio's. A rule is read as the routing reads it: one that cannot
+// be decoded is held as one that has nothing but its name, and covers no Service.
 func destinationRuleKind() Kind {
-	return Kind{
-		GroupVersionKind: schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "DestinationRule"},
-		DecidesRouting:   true,
-		versions:         []string{"v1beta1", "v1alpha3"},
-		resource:         "destinationrules",
-		types:            []reflect.Type{reflect.TypeFor[*routing.DestinationRule]()},
-
-		convert: func(u *unstructured.Unstructured) (runtime.Object, error) {
-			if u.GetKind() != "DestinationRule" {
-				return nil, fmt.Errorf("is a %s", u.GetKind())
-			}
-			return u, nil
-		},
-		keep: func(object runtime.Object) runtime.Object {
-			rule, ok := object.(*unstructured.Unstructured)
-			if !ok {
-				return object // what has been read has no more than what is kept
-			}
-			return recordedRule(rule)
-		},
-		anonymize: func(a *Anonymizer, object runtime.Object) {
-			if rule, ok := object.(*unstructured.Unstructured); ok {
-				a.destinationRule(rule)
-			}
-		},
-		read:  readRule,
-		store: func(s *Stores, c kube.ObjectChange) error { return c.Into(s.Rules.Store()) },
+	k := typed[routing.DestinationRule, *routing.DestinationRule]{
+		group: "networking.istio.io", version: "v1", resource: "destinationrules", decidesRouting: true,
+		keep: keepRule, anonymize: (*Anonymizer).destinationRule,
+	}.kind()
+	k.versions = []string{"v1beta1", "v1alpha3"}
+	k.convert = func(u *unstructured.Unstructured) (runtime.Object, error) {
+		// It is noted when the recording is read.
+		rule, _ := routing.ReadRule(u)
+		return rule, nil
 	}
-}
-
-// readRule reads a rule as a scheduler does. One that cannot be decoded is held as one
-// that covers no Service.
-func readRule(raw []byte, note func(string)) (heldObject, error) {
-	u := &unstructured.Unstructured{}
-	if err := utiljson.Unmarshal(raw, &u.Object); err != nil {
-		return nil, err
-	}
-	rule, err := routing.ReadRule(recordedRule(u))
-	if err != nil {
-		note("a DestinationRule cannot be decoded, and is skipped")
-	}
-	return rule, nil
-}
-
-// field is a field of an object of which Go knows no type: the fields below it that are
-// kept, or how its value is renamed. A field with neither is kept as it is.
-type field struct {
-	below  fields
-	rename func(*Anonymizer, any) any
-}
-
-type fields map[string]field
-
-// ruleFields returns the fields of a DestinationRule's spec that are kept: those that say
-// where calls go, not those that name a cookie, a header or a Secret. Without
-// outlierDetection Istio's locality settings have no effect.
-func ruleFields() fields {
-	balancer := fields{
-		"simple":             {},
-		"warmup":             {},
-		"localityLbSetting":  {below: localityFields()},
-		"zoneAwareLbSetting": {below: localityFields()},
-	}
-	port := fields{"port": {below: fields{"number": {}}}, "loadBalancer": {below: balancer}, "outlierDetection": {}}
-	policy := fields{"loadBalancer": {below: balancer}, "outlierDetection": {}, "portLevelSettings": {below: port}}
-	return fields{
-		"host":             {rename: eachText((*Anonymizer).host)},
-		"exportTo":         {rename: eachText((*Anonymizer).exportTo)},
-		"workloadSelector": {below: fields{"matchLabels": {rename: (*Anonymizer).labelMap}}},
-		"subsets":          {below: fields{"name": {rename: eachText((*Anonymizer).name)}, "trafficPolicy": {below: policy}}},
-		"trafficPolicy":    {below: policy},
-	}
-}
-
-// localityFields are the fields of both settings that name localities.
-func localityFields() fields {
-	return fields{
-		"enabled":          {},
-		"distribute":       {below: fields{"from": {rename: eachText((*Anonymizer).place)}, "to": {rename: (*Anonymizer).placeMap}}},
-		"failover":         {below: fields{"from": {rename: eachText((*Anonymizer).place)}, "to": {rename: eachText((*Anonymizer).place)}}},
-		"failoverPriority": {rename: eachText((*Anonymizer).priorityLabel)},
-		"minClusterSize":   {},
-	}
-}
-
-// keep returns the fields of a value, which is an object or a list of objects.
-func (f fields) keep(value any) any {
-	return f.each(value, func(f field, value any) any { return value })
-}
-
-// anonymize returns a value with its texts renamed.
-func (f fields) anonymize(a *Anonymizer, value any) any {
-	return f.each(value, func(f field, value any) any {
-		if f.rename == nil {
-			return value
+	k.read = func(raw []byte, note func(string)) (heldObject, error) {
+		rule, err := routing.DecodeRule(raw)
+		if err != nil {
+			note("a DestinationRule cannot be decoded, and is skipped")
 		}
-		return f.rename(a, value)
+		kept, _ := k.keep(rule).(*routing.DestinationRule)
+		return kept, nil
+	}
+	k.store = func(s *Stores, c kube.ObjectChange) error { return c.Into(s.Rules.Store()) }
+	return k
+}
+
+// keepRule keeps what says where calls go, not what names a cookie, a header or a Secret.
+// Without outlierDetection Istio's locality settings have no effect.
+func keepRule(to, from *routing.DestinationRule) {
+	to.Spec.Host, to.Spec.ExportTo = from.Spec.Host, from.Spec.ExportTo
+	if s := from.Spec.WorkloadSelector; s != nil {
+		to.Spec.WorkloadSelector = &typev1beta1.WorkloadSelector{MatchLabels: s.MatchLabels}
+	}
+	to.Spec.Subsets = keepEach(from.Spec.Subsets, func(s *networking.Subset) *networking.Subset {
+		return &networking.Subset{Name: s.GetName(), TrafficPolicy: recordedPolicy(s.GetTrafficPolicy())}
 	})
+	to.Spec.TrafficPolicy = recordedPolicy(from.Spec.TrafficPolicy)
 }
 
-// each returns a value with what leaf makes of the fields that have none below. A value
-// that should be an object and is none has no fields, and is dropped.
-func (f fields) each(value any, leaf func(field, any) any) any {
-	switch value := value.(type) {
-	case []any:
-		var all []any
-		for _, element := range value {
-			all = append(all, f.each(element, leaf))
-		}
-		return all
-	case map[string]any:
-		kept := map[string]any{}
-		for name, of := range f {
-			switch inner, there := value[name]; {
-			case !there:
-			case of.below != nil:
-				kept[name] = of.below.each(inner, leaf)
-			default:
-				kept[name] = leaf(of, inner)
-			}
-		}
-		return kept
-	}
-	return nil
-}
-
-func recordedRule(o *unstructured.Unstructured) *unstructured.Unstructured {
-	r := &unstructured.Unstructured{Object: map[string]any{"apiVersion": o.GetAPIVersion(), "kind": o.GetKind()}}
-	m := recordedMeta(o)
-	if meta, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&m); err == nil {
-		r.Object["metadata"] = meta
-	}
-	if spec, ok := o.Object["spec"].(map[string]any); ok {
-		r.Object["spec"] = ruleFields().keep(spec)
-	}
-	r.Object = runtime.DeepCopyJSON(r.Object)
-	return r
-}
-
-func (a *Anonymizer) destinationRule(o *unstructured.Unstructured) {
-	namespace := o.GetNamespace()
-	o.SetOwnerReferences(nil)
-	o.SetNamespace(a.namespace(namespace))
-	o.SetName(a.name(o.GetName()))
-	o.SetGenerateName("")
-	if labels := o.GetLabels(); labels != nil {
-		o.SetLabels(a.labels(labels))
-	}
-	if spec, ok := o.Object["spec"]; ok {
-		o.Object["spec"] = ruleFields().anonymize(a, spec)
-	}
-}
-
-// eachText returns how a text, or each text of a list, is renamed. Whatever is no text is
-// dropped.
-func eachText(rename func(*Anonymizer, string) string) func(*Anonymizer, any) any {
-	return func(a *Anonymizer, value any) any {
-		switch value := value.(type) {
-		case string:
-			return rename(a, value)
-		case []any:
-			var renamed []any
-			for _, element := range value {
-				if text, ok := element.(string); ok {
-					renamed = append(renamed, rename(a, text))
-				}
-			}
-			return renamed
-		}
+func recordedPolicy(p *networking.TrafficPolicy) *networking.TrafficPolicy {
+	if p == nil {
 		return nil
+	}
+	return &networking.TrafficPolicy{
+		LoadBalancer: recordedBalancer(p.LoadBalancer), OutlierDetection: p.OutlierDetection,
+		PortLevelSettings: keepEach(p.PortLevelSettings, func(own *networking.TrafficPolicy_PortTrafficPolicy) *networking.TrafficPolicy_PortTrafficPolicy {
+			return &networking.TrafficPolicy_PortTrafficPolicy{
+				Port: own.GetPort(), LoadBalancer: recordedBalancer(own.GetLoadBalancer()), OutlierDetection: own.GetOutlierDetection(),
+			}
+		}),
+	}
+}
+
+func recordedBalancer(b *networking.LoadBalancerSettings) *networking.LoadBalancerSettings {
+	if b == nil {
+		return nil
+	}
+	kept := &networking.LoadBalancerSettings{
+		LocalityLbSetting: b.LocalityLbSetting, ZoneAwareLbSetting: b.ZoneAwareLbSetting, Warmup: b.Warmup,
+	}
+	if simple, ok := b.LbPolicy.(*networking.LoadBalancerSettings_Simple); ok {
+		kept.LbPolicy = simple
+	}
+	return kept
+}
+
+func (a *Anonymizer) destinationRule(r *routing.DestinationRule) {
+	a.meta(&r.ObjectMeta, a.name(r.Name))
+	spec := &r.Spec
+	spec.Host = a.host(spec.Host)
+	renameEach(spec.ExportTo, a.exportTo)
+	if s := spec.WorkloadSelector; s != nil {
+		s.MatchLabels = a.labels(s.MatchLabels)
+	}
+	for _, subset := range spec.Subsets {
+		subset.Name = a.name(subset.Name)
+		a.trafficPolicy(subset.TrafficPolicy)
+	}
+	a.trafficPolicy(spec.TrafficPolicy)
+}
+
+func (a *Anonymizer) trafficPolicy(p *networking.TrafficPolicy) {
+	a.balancer(p.GetLoadBalancer())
+	for _, own := range p.GetPortLevelSettings() {
+		a.balancer(own.GetLoadBalancer())
+	}
+}
+
+func (a *Anonymizer) balancer(b *networking.LoadBalancerSettings) {
+	locality, zoneAware := b.GetLocalityLbSetting(), b.GetZoneAwareLbSetting()
+	for _, d := range locality.GetDistribute() {
+		to := map[string]uint32{}
+		for place, percent := range d.To {
+			to[a.place(place)] = percent
+		}
+		d.From, d.To = a.place(d.From), to
+	}
+	for _, f := range locality.GetFailover() {
+		f.From, f.To = a.place(f.From), a.place(f.To)
+	}
+	for _, f := range zoneAware.GetFailover() {
+		f.From, f.To = a.place(f.From), a.place(f.To)
+	}
+	renameEach(locality.GetFailoverPriority(), a.priorityLabel)
+	renameEach(zoneAware.GetFailoverPriority(), a.priorityLabel)
+}
+
+// renameEach renames texts in place.
+func renameEach(texts []string, rename func(string) string) {
+	for i := range texts {
+		texts[i] = rename(texts[i])
 	}
 }
 
@@ -196,27 +131,6 @@ func (a *Anonymizer) exportTo(namespace string) string {
 		return namespace
 	}
 	return a.namespace(namespace)
-}
-
-func (a *Anonymizer) labelMap(value any) any {
-	match, _ := value.(map[string]any)
-	renamed := map[string]any{}
-	for key, value := range match {
-		if text, ok := value.(string); ok {
-			renamed[a.labelKey(key)] = a.labelValue(key, text)
-		}
-	}
-	return renamed
-}
-
-// placeMap renames the keys, which are places; the values are percentages.
-func (a *Anonymizer) placeMap(value any) any {
-	to, _ := value.(map[string]any)
-	renamed := map[string]any{}
-	for place, percent := range to {
-		renamed[a.place(place)] = percent
-	}
-	return renamed
 }
 
 // place renames "region/zone/subzone", of which each may be missing or *.

@@ -41,11 +41,8 @@ func Of[T runtime.Object](o *Objects) []T {
 func (o *Objects) All(wanted func(*Kind) bool) []runtime.Object {
 	var all []runtime.Object
 	for _, k := range kinds() {
-		if !wanted(&k) {
-			continue
-		}
-		for _, of := range k.types {
-			all = append(all, o.byType[of]...)
+		if wanted(&k) {
+			all = append(all, o.byType[k.of]...)
 		}
 	}
 	return all

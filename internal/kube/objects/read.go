@@ -7,7 +7,11 @@ import (
 	"fmt"
 	"io"
 
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
+
+	"github.com/vicinity-sched/vicinity/internal/decodeerror"
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 )
 
 const (
@@ -50,13 +54,11 @@ func (c *collector) add(h header, raw []byte) error {
 // kinds that recordings have.
 func ReadObjects(r io.Reader, file string) (*Objects, []Warning, error) {
 	c := &collector{Decoder: NewDecoder(), file: file}
-	in := bufio.NewReaderSize(r, 64<<10)
-	first, line, err := begin(in)
+	in := bufio.NewReaderSize(r, filekind.HeadBytes)
+	first, line, err := begin(in, file)
 	switch {
-	case errors.Is(err, io.EOF):
-		return nil, nil, fmt.Errorf("%s: the file is empty", file)
 	case err != nil:
-		return nil, nil, fmt.Errorf("%s:%d: %w", file, line, err)
+		return nil, nil, err
 	case first == '{':
 		err = c.stream(in, line)
 	case first == '[':
@@ -70,22 +72,23 @@ func ReadObjects(r io.Reader, file string) (*Objects, []Warning, error) {
 	return &c.objects, c.Warnings(), nil
 }
 
-// begin skips space at the beginning of a file, and returns what comes then.
-func begin(in *bufio.Reader) (first byte, line int, err error) {
-	line = 1
-	head, _ := in.Peek(4) // fewer are no error yet
-	switch {
-	case bytes.HasPrefix(head, []byte("\x1f\x8b")), bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
-		return 0, line, errors.New("the file is compressed; decompress it first")
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return 0, line, errors.New("the file is UTF-16 (PowerShell's > writes it); must be UTF-8")
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+// begin refuses what is no file of objects, skips space at the beginning, and returns
+// what comes then.
+func begin(in *bufio.Reader, file string) (first byte, line int, err error) {
+	head, err := in.Peek(filekind.HeadBytes)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, 0, fmt.Errorf("%s: %w", file, err)
+	}
+	if err := filekind.Of(head).Refuse(file, "a list of Kubernetes objects as kubectl get -A -o json prints it", filekind.KubernetesObjects); err != nil {
+		return 0, 0, err
+	}
+	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
 		_, _ = in.Discard(3) // they have been peeked at
 	}
-	for {
+	for line = 1; ; {
 		b, err := in.ReadByte()
 		if err != nil {
-			return 0, line, err
+			return 0, line, fmt.Errorf("%s: %w", file, err)
 		}
 		switch b {
 		case '\n':
@@ -98,52 +101,57 @@ func begin(in *bufio.Reader) (first byte, line int, err error) {
 }
 
 // yaml reads documents that stand between lines of three dashes.
-func (c *collector) yaml(in *bufio.Reader, line int) error {
-	var document []byte
-	begins, read := line, false
+func (c *collector) yaml(in io.Reader, line int) error {
+	bounded := &documentLimit{reader: in}
+	documents := utilyaml.NewYAMLReader(bufio.NewReaderSize(bounded, 4<<10))
+	read := false
 	for {
-		text, err := in.ReadSlice('\n')
-		end := errors.Is(err, io.EOF)
-		if err != nil && !end && !errors.Is(err, bufio.ErrBufferFull) {
-			return fmt.Errorf("%s:%d: %w", c.file, line, err)
+		document, err := documents.Read()
+		switch {
+		case errors.Is(err, io.EOF) && !read:
+			return fmt.Errorf("%s: no Kubernetes object in it", c.file)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("%s: in the document that begins at line %d: %w", c.file, line, decodeerror.Plain(err))
 		}
-		separator := bytes.HasPrefix(text, []byte("---")) && (len(document) == 0 || document[len(document)-1] == '\n')
-		if !separator {
-			document = append(document, text...)
+		bounded.read = 0
+		// The line of dashes that begins a document is part of it, the one that ends it is not.
+		begins := line
+		if bytes.HasPrefix(document, []byte("---")) {
+			begins++
 		}
-		if len(document) > maxYAML {
-			return fmt.Errorf("%s:%d: a YAML document of more than %d MiB; write JSON, which is read bit by bit", c.file, begins, maxYAML>>20)
+		found, err := c.yamlDocument(document, begins)
+		if err != nil {
+			return err
 		}
-		if separator || end {
-			found, err := c.yamlDocument(document, begins)
-			if err != nil {
-				return err
-			}
-			read = read || found
-			document, begins = document[:0], line+1
-		}
-		if end {
-			break
-		}
-		if bytes.HasSuffix(text, []byte("\n")) {
-			line++
-		}
+		read = read || found
+		line += bytes.Count(document, []byte("\n")) + 1
 	}
-	if !read {
-		return fmt.Errorf("%s: no Kubernetes object in it", c.file)
+}
+
+// documentLimit bounds what is read between two documents.
+type documentLimit struct {
+	reader io.Reader
+	read   int
+}
+
+// Read implements io.Reader.
+func (l *documentLimit) Read(p []byte) (int, error) {
+	if l.read > maxYAML {
+		return 0, fmt.Errorf("a YAML document of more than %d MiB; write JSON, which is read bit by bit", maxYAML>>20)
 	}
-	return nil
+	n, err := l.reader.Read(p)
+	l.read += n
+	return n, err
 }
 
 // yamlDocument reads one document; found is false when it has nothing but
 // comments. Errors have the line at which it begins.
 func (c *collector) yamlDocument(document []byte, begins int) (found bool, err error) {
-	if len(bytes.TrimSpace(document)) == 0 {
-		return false, nil
-	}
 	text, err := yaml.YAMLToJSONStrict(document)
 	if err != nil {
-		return false, fmt.Errorf("%s: in the document that begins at line %d: %w", c.file, begins, err)
+		return false, fmt.Errorf("%s: in the document that begins at line %d: %w", c.file, begins, decodeerror.Plain(err))
 	}
 	if bytes.Equal(bytes.TrimSpace(text), []byte("null")) {
 		return false, nil

@@ -38,6 +38,7 @@ func lines(warnings []Warning) []string {
 }
 
 const (
+	klogLine = "E1128 10:00:00.123456   12345 memcache.go:287] couldn't get resource list"
 	jsonNode = `{"apiVersion":"v1","kind":"Node","metadata":{"name":"n1"}}`
 	jsonPod  = `{"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"shop","name":"web-1"}}`
 )
@@ -134,14 +135,23 @@ items:
 func TestReadObjectsErrors(t *testing.T) {
 	long := strings.Repeat("x", maxObject)
 	cases := map[string]struct{ input, want string }{
-		"empty":                       {"", "f: the file is empty"},
+		"empty":                       {"", "f: the file is empty, want a list of Kubernetes objects as kubectl get -A -o json prints it"},
 		"space only":                  {" \n\n", "f: the file is empty"},
 		"comments only":               {"# nothing\n---\n", "f: no Kubernetes object in it"},
-		"compressed":                  {"\x1f\x8b\x08\x00", "f:1: the file is compressed"},
+		"compressed":                  {"\x1f\x8b\x08\x00", "f: the file is compressed with gzip, not a list of Kubernetes objects as kubectl get -A -o json prints it; decompress it first: gunzip f"},
+		"an edge list":                {"from,to,bytes_per_second\n", "f: the file is an edge list (CSV), not a list of Kubernetes objects"},
+		"graph":                       {`{"schema": "vicinity.graph/v1"}`, "f: the file is the JSON output of vicinity graph, not a list"},
+		"scheduler configuration":     {"kind: KubeSchedulerConfiguration\n", "f: the file is a KubeSchedulerConfiguration, not a list"},
+		"a page":                      {"<html>", "f: the file is an HTML page, not a list"},
+		"a table":                     {"NAME STATUS\nn1 Ready\n", "f: the file is a table that kubectl printed, not a list of Kubernetes objects as kubectl get -A -o json prints it; run kubectl again with -o json"},
+		"klog's line":                 {klogLine + "\n" + jsonNode, `f:1: the file begins with a message of the program that wrote it, "E1128 10:00:00.123456   12345 memcache.go:287] couldn't get resource list"; delete this line, or write the file again without 2>&1`},
+		"warning of kubectl":          {"Warning: v1 ComponentStatus is deprecated in v1.19+\n" + jsonNode, `f:1: the file begins with a message of the program that wrote it, "Warning: v1 ComponentStatus`},
+		"klog's line at the end":      {jsonNode + "\n" + klogLine + "\n", `f:2: the line is a message of the program that wrote the file, "E1128 10:00`},
+		"warning between":             {jsonNode + "\nWarning: deprecated\n" + jsonNode, `f:2: the line is a message of the program that wrote the file, "Warning: deprecated"; delete it, or write the file again without 2>&1`},
 		"UTF-16":                      {"\xff\xfe{\x00", "f:1: the file is UTF-16"},
 		"array":                       {"\n[" + jsonNode + "]", "f:2: an array; must be a List"},
 		"not JSON":                    {"{\n nodes}", "f:2: byte 3: invalid character 'n'"},
-		"plain text":                  {"No resources found\n", "f:1: begins with No resources found; must be a List"},
+		"plain text":                  {"No resources found\n", `f:1: the file begins with a message of the program that wrote it, "No resources found"`},
 		"object without kind":         {"{}", "f:1: an object without kind and apiVersion"},
 		"item without kind":           {`{"kind":"List","items":[{"metadata":{"name":"n1"}}]}`, "f:1: an object without kind"},
 		"items, but no List":          {`{"items":[],"kind":"Table"}`, `f:1: has items, but its kind is "Table"`},
@@ -159,23 +169,26 @@ func TestReadObjectsErrors(t *testing.T) {
 		"comma missing between items": {"{\"kind\":\"List\",\"items\":[\n" + jsonNode + "\n" + jsonNode + "]}", "f:3: byte "},
 		"field of a wrong type": {
 			"{\"kind\":\"List\",\"items\":[\n" + jsonNode + ",\n\n" + strings.Replace(jsonPod, `"web-1"`, `"web-1","labels":3`, 1) + "]}",
-			"f:4: Pod shop/web-1: json: cannot unmarshal number",
+			"f:4: Pod shop/web-1: metadata.labels: must be a map, not a number",
 		},
 		"field of a wrong type in an item of many lines": {
-			"{\"kind\":\"List\",\"items\":[\n" + jsonNode + ",\n\n" + strings.Replace(jsonNode, ",", "\n,\n\"spec\":3,", 1) + "\n\n]}", "f:4: Node n1: json: cannot unmarshal number",
+			"{\"kind\":\"List\",\"items\":[\n" + jsonNode + ",\n\n" + strings.Replace(jsonNode, ",", "\n,\n\"spec\":3,", 1) + "\n\n]}", "f:4: Node n1: spec: must be a map, not a number",
 		},
-		"amount that is none":    {nodeWith("4 cores"), "f:1: Node n1: quantities must match"},
+		"amount that is none":    {nodeWith("4 cores"), "f:1: Node n1: an amount is no number with a unit of Kubernetes, such as 500m or 2Gi"},
 		"amount of many digits":  {nodeWith("1e-100000000"), `f:1: Node n1: cpu is "1e-100000000": no such amount`},
 		"object without a name":  {`{"apiVersion":"v1","kind":"Node"}`, "f:1: a Node without a name"},
 		"large single object":    {`{"kind":"Node","x":"` + long + `"}`, "f:1: byte 8388629: an object of more than 8 MiB"},
 		"large object in fields": {`{"kind":"Node","x":"` + long[:maxObject/2] + `","y":"` + long[:maxObject/2] + `"}`, "f:1: an object of more than 8 MiB"},
 		"large item":             {"{\"kind\":\"List\",\"items\":[\n{\"x\":\"" + long + `"}]}`, "f:2: byte 8388641: an object of more than 8 MiB"},
 		"endless space":          {jsonNode + strings.Repeat(" ", 2*maxObject), "an object of more than 8 MiB"},
-		"large YAML document":    {"\n---\nx: " + strings.Repeat("x", maxYAML), "f:3: a YAML document of more than 32 MiB"},
+		"large line of YAML":     {"x: " + strings.Repeat("x", maxYAML+1<<20) + "\n---\n", "f: in the document that begins at line 1: a YAML document of more than 32 MiB; write JSON"},
+		"large YAML document":    {"\n---\nx: " + strings.Repeat("x", maxYAML), "f: in the document that begins at line 2: a YAML document of more than 32 MiB"},
 		"YAML that is none":      {"# b\n---\nx: {", "f: in the document that begins at line 3: "},
 		"YAML with a field twice": {
 			"kind: Node\nkind: Pod\n", "f: in the document that begins at line 1: ",
 		},
+		"third document":                {"apiVersion: v1\nkind: Node\nmetadata: {name: n1}\n---\n# nothing\n---\n---\n\nkind: Node\napiVersion: v1\n", "f:8: a Node without a name"},
+		"text after the dashes":         {"kind: Node\n--- {}\n", "f: in the document that begins at line 1: invalid Yaml document separator: {}"},
 		"object in YAML without a name": {"---\napiVersion: v1\nkind: Node\n---\n", "f:2: a Node without a name"},
 	}
 	for name, tc := range cases {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 )
 
 var errTooLarge = fmt.Errorf("an object of more than %d MiB", maxObject>>20)
@@ -20,6 +22,9 @@ func (c *collector) stream(r io.Reader, line int) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
+			if message, ok := filekind.Message(s.rest()); ok {
+				return fmt.Errorf("%s: the line is a message of the program that wrote the file, %s; delete it, or write the file again without 2>&1 or &>", s.at(-1), message)
+			}
 			return s.wrap(err)
 		case token != json.Delim('{'):
 			return fmt.Errorf("%s: begins with %v; must be a List or an object of Kubernetes", s.at(0), token)
@@ -221,13 +226,19 @@ func (s *stream) wrong(err error, offset int64) error {
 	return fmt.Errorf("%s:%d: byte %d: %w", s.file, s.meter.lineAt(offset), offset, err)
 }
 
+// rest is what has been read of the file and not been decoded.
+func (s *stream) rest() []byte {
+	rest, err := io.ReadAll(s.decoder.Buffered())
+	if err != nil {
+		return nil
+	}
+	return rest
+}
+
 // wrongAt is how far what is wrong in a value is from the end of what has been
 // read well: the decoder itself does not tell.
 func (s *stream) wrongAt() int64 {
-	rest, err := io.ReadAll(s.decoder.Buffered())
-	if err != nil {
-		return 0
-	}
+	rest := s.rest()
 	value := bytes.TrimLeft(rest, " \t\r\n,:")
 	at := int64(len(rest) - len(value))
 	var ignored json.RawMessage

@@ -43,9 +43,10 @@ type Kind struct {
 	versions      []string // that are read, of the same fields
 	resource      string
 	clusterScoped bool
-	types         []reflect.Type // of objects of the kind in memory
+	of            reflect.Type // of objects of the kind in memory
 
-	// keep returns an object with the fields that are kept, and no others.
+	// keep returns a new object with the fields that are kept, and no others: a field
+	// that the table does not name is not in it, whatever a later Kubernetes adds.
 	keep func(runtime.Object) runtime.Object
 	// convert returns an object of which keep takes the fields.
 	convert func(*unstructured.Unstructured) (runtime.Object, error)
@@ -90,8 +91,8 @@ func (k *Kind) Wants(controller runtime.Object) (replicas *int32, says bool) {
 	return k.wants(controller)
 }
 
-// Record returns what is recorded of an object that the API server has sent. The
-// resourceVersion is kept, for the caller who watches.
+// Record returns what is recorded of an object that the API server has sent. It shares no
+// memory with that object. The resourceVersion is kept, for the caller who watches.
 func (k *Kind) Record(u *unstructured.Unstructured) (runtime.Object, error) {
 	object, err := k.convert(u)
 	if err != nil {
@@ -124,9 +125,7 @@ func NewTable() *Table {
 		for _, version := range append(k.versions, k.Version) {
 			t.byHeader[header{schema.GroupVersion{Group: k.Group, Version: version}.String(), k.Kind}] = i
 		}
-		for _, of := range k.types {
-			t.byType[of] = i
-		}
+		t.byType[k.of] = i
 	}
 	return t
 }
@@ -139,11 +138,7 @@ func (t *Table) KindOf(object runtime.Object) *Kind {
 	if i, known := t.byType[reflect.TypeOf(object)]; known {
 		return &t.kinds[i]
 	}
-	if _, ok := object.(*unstructured.Unstructured); !ok {
-		return nil
-	}
-	apiVersion, kind := object.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
-	return t.kindNamed(header{apiVersion, kind})
+	return nil
 }
 
 // Controller returns the kind of a controller of pods, nil for an owner of any other.
@@ -159,15 +154,4 @@ func (t *Table) kindNamed(h header) *Kind {
 		return &t.kinds[i]
 	}
 	return nil
-}
-
-// Recorded returns the part of an object that is kept, as a new object: a field that the
-// table does not name is not in it, whatever a later Kubernetes adds. It returns nil for
-// kinds that are not in the table.
-func Recorded(object runtime.Object) runtime.Object {
-	k := NewTable().KindOf(object)
-	if k == nil {
-		return nil
-	}
-	return k.keep(object)
 }

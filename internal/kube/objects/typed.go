@@ -58,7 +58,7 @@ func (e typed[T, P]) kind() Kind {
 	}
 	k := Kind{
 		GroupVersionKind: gvk, Required: e.required, DecidesRouting: e.decidesRouting,
-		resource: e.resource, clusterScoped: e.clusterScoped, types: []reflect.Type{of},
+		resource: e.resource, clusterScoped: e.clusterScoped, of: of,
 		keep: func(object runtime.Object) runtime.Object { return keep(object.(P)) },
 		convert: func(u *unstructured.Unstructured) (runtime.Object, error) {
 			object := P(new(T))
@@ -100,10 +100,11 @@ func recordedAnnotations() []string {
 	)
 }
 
-// recordedMeta is what is kept of the metadata of every kind.
+// recordedMeta is what is kept of the metadata of every kind. The UIDs tell an object from
+// a later one of the same name.
 func recordedMeta(o metav1.Object) metav1.ObjectMeta {
 	m := metav1.ObjectMeta{
-		Namespace: o.GetNamespace(), Name: o.GetName(), GenerateName: o.GetGenerateName(), ResourceVersion: o.GetResourceVersion(),
+		Namespace: o.GetNamespace(), Name: o.GetName(), GenerateName: o.GetGenerateName(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),
 		Labels: o.GetLabels(), CreationTimestamp: o.GetCreationTimestamp(), DeletionTimestamp: o.GetDeletionTimestamp(),
 	}
 	if annotations := o.GetAnnotations(); annotations != nil {
@@ -115,7 +116,7 @@ func recordedMeta(o metav1.Object) metav1.ObjectMeta {
 	}
 	for _, owner := range o.GetOwnerReferences() {
 		m.OwnerReferences = append(m.OwnerReferences, metav1.OwnerReference{
-			APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name, Controller: owner.Controller,
+			APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name, UID: owner.UID, Controller: owner.Controller,
 		})
 	}
 	return m

@@ -80,37 +80,43 @@ func byShares(entries []*networking.LocalityLoadBalancerSetting_Distribute) affi
 
 // byEntry returns what the callers of a zone keep there, and Uniform for an entry that
 // is about a region or a subzone, or has a part of the zone or all of its region among
-// its destinations: what it keeps in the zone depends on where endpoints are. Istio
-// rejects shares of 0, and those that do not add up to 100.
+// its destinations: what it keeps in the zone depends on where endpoints are.
 func byEntry(e *networking.LocalityLoadBalancerSetting_Distribute) affinity.Routing {
 	from := readPlace(e.GetFrom())
-	if _, ok := from.zoneName(); !ok {
+	if _, ok := from.zoneName(); !ok || !addUp(e) {
 		return affinity.Uniform
 	}
-	kept, sum := uint32(0), uint32(0)
+	kept := uint32(0)
 	for name, percent := range e.GetTo() {
-		to := readPlace(name)
-		switch {
-		case percent < 1 || percent > 100:
-			return affinity.Uniform
+		switch to := readPlace(name); {
 		case to == from:
 			kept += percent
 		case to.meets(from):
 			return affinity.Uniform
 		}
-		sum += percent
-	}
-	if sum != 100 {
-		return affinity.Uniform
 	}
 	return affinity.ZoneShare(int(kept))
+}
+
+// addUp reports whether the shares of an entry are percentages of all calls. Istio rejects
+// shares of 0, and those that do not add up to 100.
+func addUp(e *networking.LocalityLoadBalancerSetting_Distribute) bool {
+	sum := uint32(0)
+	for _, percent := range e.GetTo() {
+		if percent < 1 || percent > 100 {
+			return false
+		}
+		sum += percent
+	}
+	return sum == 100
 }
 
 func equalEntries(a, b *networking.LocalityLoadBalancerSetting_Distribute) bool {
 	return a.GetFrom() == b.GetFrom() && maps.Equal(a.GetTo(), b.GetTo())
 }
 
-// zoneShares is what the entries say where all of them are about zones alone; nil else.
+// zoneShares is what the entries say where all of them are about zones alone and valid; nil
+// else.
 func zoneShares(entries []*networking.LocalityLoadBalancerSetting_Distribute) cluster.Shares {
 	if len(entries) == 0 {
 		return nil
@@ -118,7 +124,7 @@ func zoneShares(entries []*networking.LocalityLoadBalancerSetting_Distribute) cl
 	shares := cluster.Shares{}
 	for _, e := range entries {
 		from, ok := readPlace(e.GetFrom()).zoneName()
-		if !ok {
+		if !ok || !addUp(e) {
 			return nil
 		}
 		to := map[string]uint32{}

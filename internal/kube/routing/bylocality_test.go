@@ -41,7 +41,7 @@ func TestLocalityShares(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			routes := among(t, service(t, "web", ""), rule(t, "shop", "web", 1, locally("{distribute: "+c.distribute+"}")))
-			if got := routes.Of(web(), "shop").Routing; got != c.want {
+			if got := routes.ByCaller(web()).From("shop").Routing; got != c.want {
 				t.Errorf("calls are divided by %v, want %v", got, c.want)
 			}
 		})
@@ -70,6 +70,8 @@ func TestShares(t *testing.T) {
 		"every subset alike":        {one, "host: web, subsets: [{name: v1, trafficPolicy: {" + outliers + "}}], trafficPolicy: {" + balancer + "}", want},
 		"a subset of its own":       {one, "host: web, subsets: [{name: v1, trafficPolicy: {" + balancer + "}}], trafficPolicy: {" + outliers + "}", nil},
 		"a subset without":          {one, "host: web, trafficPolicy: {" + balancer + "}, subsets: [{name: v1, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true}}}}]", nil},
+		"90 % in all":               {one, "host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: 70, r/b: 20}}]}}}", nil},
+		"a share beyond all":        {one, "host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: 4294967295, r/b: 101}}]}}}", nil},
 		"for some callers":          {one, "host: web, workloadSelector: {matchLabels: {app: x}}, trafficPolicy: {" + balancer + "}", nil},
 		"one is about a region":     {one, "host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: r/a, to: {r/a: 80, s: 20}}]}}}", nil},
 		"the callers are of all":    {one, "host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: \"*\", to: {r/a: 80, r/b: 20}}]}}}", nil},

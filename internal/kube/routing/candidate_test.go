@@ -86,7 +86,7 @@ func TestDestinationRule(t *testing.T) {
 	for name, c := range ruleCases() {
 		t.Run(name, func(t *testing.T) {
 			routes := among(t, service(t, "web", c.service), rule(t, "shop", "web", 1, c.rule))
-			if got := routes.Of(web(), "shop").Routing; got != c.want {
+			if got := routes.ByCaller(web()).From("shop").Routing; got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
@@ -134,11 +134,8 @@ func TestPolicies(t *testing.T) {
 	s.Annotations = map[string]string{TrafficDistributionAnnotation: "PreferSameZone"}
 	r := rule(t, "shop", "web", 1, locally("{failoverPriority: [kubernetes.io/hostname]}"))
 	of := func(policies Policies, s *corev1.Service) affinity.Routing {
-		routes, err := Among([]runtime.Object{s, r}, policies)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return routes.Of(web(), "shop").Routing
+		routes := under(t, policies, s, r)
+		return routes.ByCaller(web()).From("shop").Routing
 	}
 	for _, c := range []struct {
 		policies Policies
@@ -160,8 +157,8 @@ func TestPolicies(t *testing.T) {
 		t.Errorf("with the rules ignored: got %v, want SameNode", got)
 	}
 	routes := among(t, s, r)
-	routes.rules.Publish(nil)
-	if got := routes.Of(web(), "shop").Routing; got != affinity.SameNode {
+	routes.rules.publish(nil)
+	if got := routes.ByCaller(web()).From("shop").Routing; got != affinity.SameNode {
 		t.Errorf("with no rules published: got %v, want SameNode", got)
 	}
 }
@@ -199,11 +196,8 @@ func TestZoneAwareMesh(t *testing.T) {
 				{TrafficDistribution: true, DestinationRules: true, Mesh: Mesh{ZoneAware: c.mesh}}: c.want,
 				{TrafficDistribution: true, Mesh: Mesh{ZoneAware: c.mesh}}:                         Of(s),
 			} {
-				routes, err := Among(objects, *policies)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got := routes.Of(web(), "shop").Routing; got != want {
+				routes := under(t, *policies, objects...)
+				if got := routes.ByCaller(web()).From("shop").Routing; got != want {
 					t.Errorf("%+v: got %v, want %v", policies, got, want)
 				}
 			}
@@ -248,7 +242,7 @@ func FuzzDecodeRule(f *testing.F) {
 		}
 		for _, caller := range append(r.Spec.GetExportTo(), "shop", "istio-system", namespace, "elsewhere") {
 			got := by.From(caller)
-			if direct := routes.Of(web(), caller); !direct.Equal(got) {
+			if direct := asked(routes, caller); !direct.Equal(got) {
 				t.Errorf("calls from %q are divided by %+v or %+v", caller, direct, got)
 			}
 			if got.Routing.Prefers(locality.Node) && !bytes.Contains(spec, []byte(`"kubernetes.io`)) && !bytes.Contains(spec, []byte(`\`)) {

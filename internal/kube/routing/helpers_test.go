@@ -7,7 +7,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/informers"
 	"sigs.k8s.io/yaml"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
 // Parts of traffic policies, and rules for the host web.
@@ -63,12 +66,41 @@ func web() *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web", "tier": "front"}}}
 }
 
-// among are the Routes by objects and all policies.
+// among are the Routes that a scheduler makes, by objects and all policies.
 func among(t testing.TB, objects ...runtime.Object) Routes {
 	t.Helper()
-	routes, err := Among(objects, AllPolicies())
+	return under(t, AllPolicies(), objects...)
+}
+
+// under are the Routes that a scheduler makes, by objects and some policies.
+func under(t testing.TB, policies Policies, objects ...runtime.Object) Routes {
+	t.Helper()
+	core := informers.NewSharedInformerFactory(nil, 0).Core().V1()
+	rules, err := RulesAmong(objects)
 	if err != nil {
 		t.Fatal(err)
 	}
+	routes, err := NewRoutes(core, rules, policies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects {
+		switch object.(type) {
+		case *corev1.Service:
+			err = core.Services().Informer().GetIndexer().Add(object)
+		case *corev1.Namespace:
+			err = core.Namespaces().Informer().GetIndexer().Add(object)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	return routes
+}
+
+// asked is how calls from a namespace are divided, found for these callers alone and not
+// among the exceptions of a workload.
+func asked(routes Routes, caller string) cluster.Route {
+	route, _ := routes.route(routes.calls(web()), caller)
+	return route
 }

@@ -136,10 +136,14 @@ func routeFromRecording(t *testing.T, all []*unstructured.Unstructured, a *objec
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := objects.NewTable()
+	byName := map[string]objects.Kind{}
+	for _, k := range objects.NewTable().Kinds() {
+		byName[k.Kind] = k
+	}
 	var changes []recording.Change
 	for _, u := range all {
-		recorded, err := table.KindOf(u).Record(u)
+		k := byName[u.GetKind()]
+		recorded, err := k.Record(u)
 		if err == nil && a != nil {
 			recorded, err = a.Object(recorded)
 		}

@@ -4,8 +4,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
@@ -155,7 +153,7 @@ func TestRuleOfTheCaller(t *testing.T) {
 			routes := among(t, objects...)
 			got, by, direct := byCaller{}, byCaller{}, routes.ByCaller(web())
 			for caller := range c.want {
-				got[caller] = routes.Of(web(), caller).Routing
+				got[caller] = asked(routes, caller).Routing
 				by[caller] = direct.From(caller).Routing
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
@@ -173,10 +171,7 @@ func TestRootNamespace(t *testing.T) {
 	objects := []runtime.Object{service(t, "web", ""), rule(t, "mesh-config", "a", 1, everyHost(outliers, "")), rule(t, "istio-system", "a", 1, everyHost(off, ""))}
 	policies := AllPolicies()
 	policies.Mesh.RootNamespace = "mesh-config"
-	routes, err := Among(objects, policies)
-	if err != nil {
-		t.Fatal(err)
-	}
+	routes := under(t, policies, objects...)
 	want := ByCaller{
 		Route:      cluster.Route{Routing: affinity.SameZone},
 		Exceptions: map[string]cluster.Route{"istio-system": {Routing: affinity.Uniform}},
@@ -208,15 +203,5 @@ func TestSeveralServices(t *testing.T) {
 	}
 	if (among(t, service(t, "web", "")).Fill(&w, web())) || w.Exceptions != nil {
 		t.Errorf("one Service differs, or leaves %+v", w)
-	}
-}
-
-// TestNamespaceAnnotation has one among objects.
-func TestNamespaceAnnotation(t *testing.T) {
-	routes := among(t, service(t, "web", ""), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: "shop", Annotations: map[string]string{TrafficDistributionAnnotation: "PreferSameNode"},
-	}})
-	if got := routes.Of(web(), "front").Routing; got != affinity.SameNode {
-		t.Errorf("calls are divided by %v, want SameNode", got)
 	}
 }

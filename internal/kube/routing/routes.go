@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/tools/cache"
 
@@ -59,35 +58,6 @@ func NewRoutes(core coreinformers.Interface, rules *DestinationRules, policies P
 		return Routes{}, fmt.Errorf("indexing Services by their selectors: %w", err)
 	}
 	return routes, nil
-}
-
-// Among returns Routes by the Services, Namespaces and DestinationRules among
-// objects.
-func Among(objects []runtime.Object, policies Policies) (Routes, error) {
-	rules, err := RulesAmong(objects)
-	if err != nil {
-		return Routes{}, err
-	}
-	services := cache.NewIndexer(cache.MetaNamespaceKeyFunc, serviceIndexers())
-	annotations := map[string]string{}
-	for _, object := range objects {
-		switch o := object.(type) {
-		case *corev1.Service:
-			if err := services.Add(o); err != nil {
-				return Routes{}, fmt.Errorf("indexing Service %s/%s: %w", o.Namespace, o.Name, err)
-			}
-		case *corev1.Namespace:
-			annotations[o.Name] = o.Annotations[TrafficDistributionAnnotation]
-		}
-	}
-	return Routes{services, routingContext{policies, rules, func(name string) string { return annotations[name] }}}, nil
-}
-
-// Of returns how calls from workloads of a namespace to the workload of a pod are
-// divided.
-func (r Routes) Of(callee *corev1.Pod, callerNamespace string) cluster.Route {
-	route, _ := r.route(r.calls(callee), callerNamespace)
-	return route
 }
 
 // ByCaller returns how calls to the workload of a pod are divided, for all callers.

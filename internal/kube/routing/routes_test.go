@@ -64,7 +64,7 @@ func TestRoutes(t *testing.T) {
 			}
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web", "tier": "front"}}}
 			for _, r := range []Routes{routes, again} {
-				if got := r.Of(pod, "shop").Routing; got != c.want {
+				if got := r.ByCaller(pod).From("shop").Routing; got != c.want {
 					t.Errorf("got %v, want %v", got, c.want)
 				}
 			}
@@ -88,7 +88,7 @@ func TestRoutesOfAFilledStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web"}}}
-	if got := routes.Of(pod, "shop").Routing; got != affinity.SameNode {
+	if got := routes.ByCaller(pod).From("shop").Routing; got != affinity.SameNode {
 		t.Errorf("got %v, want SameNode", got)
 	}
 }
@@ -126,7 +126,7 @@ func TestRoutesOfAnAnnotatedNamespace(t *testing.T) {
 			t.Fatal(err)
 		}
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: map[string]string{"app": "web"}}}
-		if got := routes.Of(pod, "shop").Routing; got != c.want {
+		if got := routes.ByCaller(pod).From("shop").Routing; got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}

@@ -26,7 +26,7 @@ func DecodeRule(text []byte) (*DestinationRule, error) {
 		err = errors.New("spec.host is missing")
 	}
 	meta := metav1.ObjectMeta{
-		Namespace: r.Namespace, Name: r.Name, ResourceVersion: r.ResourceVersion, CreationTimestamp: r.CreationTimestamp,
+		Namespace: r.Namespace, Name: r.Name, UID: r.UID, ResourceVersion: r.ResourceVersion, CreationTimestamp: r.CreationTimestamp,
 	}
 	if err != nil {
 		named := &metav1.PartialObjectMetadata{}

@@ -9,15 +9,15 @@ import (
 )
 
 // DestinationRules are those of a cluster. Without any, also where it is nil, the
-// Services and the mesh alone decide. Reading is cheap, and safe beside Publish.
+// Services and the mesh alone decide. Reading is cheap, and safe beside publish.
 type DestinationRules struct{ byHost atomic.Pointer[cache.Indexer] }
 
 // rulesByHost is the index of DestinationRules by the host that they are about. Those
 // that could not be decoded are about "".
 const rulesByHost = "vicinity.dev/host"
 
-// RuleIndexers is what the store handed to Publish must be indexed by.
-func RuleIndexers() cache.Indexers {
+// ruleIndexers is what the store handed to publish must be indexed by.
+func ruleIndexers() cache.Indexers {
 	return cache.Indexers{rulesByHost: func(object any) ([]string, error) {
 		if r, ok := object.(*DestinationRule); ok {
 			return []string{hostOf(r)}, nil
@@ -26,8 +26,8 @@ func RuleIndexers() cache.Indexers {
 	}}
 }
 
-// Publish makes the *DestinationRules of a store those that count; nil is none.
-func (d *DestinationRules) Publish(store cache.Indexer) {
+// publish makes the *DestinationRules of a store those that count; nil is none.
+func (d *DestinationRules) publish(store cache.Indexer) {
 	if store == nil {
 		d.byHost.Store(nil)
 		return
@@ -56,7 +56,7 @@ func (d *DestinationRules) Skipped() int {
 
 // RulesAmong returns the DestinationRules among objects.
 func RulesAmong(objects []runtime.Object) (*DestinationRules, error) {
-	store := cache.NewIndexer(cache.MetaNamespaceKeyFunc, RuleIndexers())
+	store := cache.NewIndexer(cache.MetaNamespaceKeyFunc, ruleIndexers())
 	for _, object := range objects {
 		r, ok := object.(*DestinationRule)
 		if !ok {
@@ -67,7 +67,7 @@ func RulesAmong(objects []runtime.Object) (*DestinationRules, error) {
 		}
 	}
 	d := &DestinationRules{}
-	d.Publish(store)
+	d.publish(store)
 	return d, nil
 }
 

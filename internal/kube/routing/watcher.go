@@ -144,7 +144,7 @@ func (w *Watcher) find(ctx context.Context) (state, error) {
 func (w *Watcher) start(ctx context.Context) error {
 	informer := dynamicinformer.NewFilteredDynamicInformer(w.client,
 		schema.GroupVersionResource{Group: group, Version: w.state.version, Resource: resource},
-		metav1.NamespaceAll, 0, RuleIndexers(), nil).Informer()
+		metav1.NamespaceAll, 0, ruleIndexers(), nil).Informer()
 	if err := informer.SetTransform(w.read); err != nil {
 		return fmt.Errorf("reading DestinationRules: %w", err)
 	}
@@ -152,7 +152,7 @@ func (w *Watcher) start(ctx context.Context) error {
 	w.running.Go(func() { informer.RunWithContext(ctx) })
 	w.running.Go(func() {
 		if cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
-			w.rules.Publish(informer.GetIndexer())
+			w.rules.publish(informer.GetIndexer())
 		}
 	})
 	return nil
@@ -162,7 +162,7 @@ func (w *Watcher) start(ctx context.Context) error {
 func (w *Watcher) stop() {
 	w.cancel()
 	w.running.Wait()
-	w.rules.Publish(nil)
+	w.rules.publish(nil)
 }
 
 // read translates what the informer is handed.

@@ -152,5 +152,5 @@ func watched(t *testing.T, rules *DestinationRules) affinity.Routing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return routes.Of(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: labels}}, "shop").Routing
+	return routes.ByCaller(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Labels: labels}}).From("shop").Routing
 }

@@ -1,16 +1,18 @@
 package mesh
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strings"
 
+	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/decodeerror"
 )
 
 // External stands in Call.From for a client outside the mesh; with ":host"
@@ -58,9 +60,11 @@ func ParseCalls(r io.Reader) ([]Call, error) {
 }
 
 func (c *Call) decode(item []byte) error {
-	d := json.NewDecoder(bytes.NewReader(item))
-	d.DisallowUnknownFields()
-	return d.Decode(c)
+	strict, err := kjson.UnmarshalStrict(item, c)
+	if err == nil {
+		err = errors.Join(strict...)
+	}
+	return decodeerror.Plain(err)
 }
 
 // complete sets defaults and checks the rules.

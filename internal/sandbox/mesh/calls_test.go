@@ -76,7 +76,7 @@ func TestParseCallsRefuses(t *testing.T) {
 		"not a call":          {good + "- 5", []string{"call 1:", "number"}},
 		"nothing in an item":  {good + "-", []string{"call 1:", `from: ""`, "namespace/name"}},
 		"unknown field":       {good + "- {from: a/b, to: c/d, rate: 3}", []string{"call 1:", `unknown field "rate"`}},
-		"wrong type":          {good + "- {from: a/b, to: c/d, requestBytes: many}", []string{"call 1:", "requestBytes", "float64"}},
+		"wrong type":          {good + "- {from: a/b, to: c/d, requestBytes: many}", []string{"call 1:", "requestBytes", "must be a number"}},
 		"unknown protocol":    {good + "- {from: a/b, to: c/d, protocol: udp}", []string{"call 1:", `protocol: "udp"`, "http, grpc, tcp"}},
 		"no from":             {"- {to: c/d}", []string{"call 0:", `from: ""`, "namespace/name", `"external"`}},
 		"from a bare name":    {good + "- {from: web, to: c/d}", []string{"call 1:", `from: "web"`, "namespace/name"}},

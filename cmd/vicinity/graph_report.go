@@ -1,0 +1,174 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+// graphReport is the graph and where it comes from. Renderers get a viewed report.
+type graphReport struct {
+	// madeAt is after dataAt, the evaluation time of the queries.
+	madeAt, dataAt time.Time
+	// edges are in the order of the snapshot.
+	edges []flowgraph.Edge
+	total totals
+	// invalidFlows is how many flows the graph refused.
+	invalidFlows int
+	sources      []sourceReport
+}
+
+// totals are sums over edges. Self-flows are part of every field.
+type totals struct {
+	workloads, edges int
+	rates            flowgraph.Rates
+	// self is the part of rates that is self-flow.
+	self flowgraph.Rates
+}
+
+// sourceReport is what became of one source.
+type sourceReport struct {
+	telemetry.SourceStatus
+	sourceType v1.SourceType
+	window     time.Duration
+	// selector and cluster narrow the source's view; either may be "".
+	selector, cluster string
+	recorded          bool // reads recording rules
+	// firstQuery is one that people can try by hand.
+	firstQuery telemetry.Query
+	// next are the next steps of the findings, in their order.
+	next []string
+}
+
+// newReport describes the graph of snap. The sources of cfg, status and sources
+// are the same, in the same order.
+func newReport(snap *flowgraph.Snapshot, status telemetry.Status, cfg *v1.TelemetryConfiguration, sources []telemetry.Source, now time.Time, next func(string, telemetry.Finding) string) *graphReport {
+	r := &graphReport{madeAt: now, dataAt: snap.At(), invalidFlows: status.InvalidFlows}
+	r.edges = slices.AppendSeq(make([]flowgraph.Edge, 0, snap.EdgeCount()), snap.Edges())
+	r.total = sum(r.edges)
+	for i, s := range status.Sources {
+		c := cfg.Sources[i]
+		source := sourceReport{
+			SourceStatus: s, sourceType: c.Type, window: c.Window.Duration,
+			selector: c.Selector, cluster: c.Cluster, recorded: c.Recorded, firstQuery: sources[i].Queries()[0],
+		}
+		for _, f := range s.Findings {
+			source.next = append(source.next, next(s.Name, f))
+		}
+		r.sources = append(r.sources, source)
+	}
+	return r
+}
+
+// conditions are the names of what the sources were found in, each once.
+func (r *graphReport) conditions() []string {
+	var all []string
+	for _, s := range r.sources {
+		for _, f := range s.Findings {
+			if name := f.Condition.String(); !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
+
+// leftOut is the traffic that the sources left out, as bytes per second in both
+// directions, and how many series it comes from.
+func (r *graphReport) leftOut() telemetry.LeftOut {
+	var all telemetry.LeftOut
+	for _, s := range r.sources {
+		for _, l := range s.LeftOut {
+			all.Series += l.Series
+			all.BytesPerSecond += l.BytesPerSecond
+		}
+	}
+	return all
+}
+
+func sum(edges []flowgraph.Edge) totals {
+	t := totals{edges: len(edges)}
+	workloads := map[flowgraph.WorkloadID]struct{}{}
+	for _, e := range edges {
+		workloads[e.From], workloads[e.To] = struct{}{}, struct{}{}
+		t.rates = plus(t.rates, e.Rates)
+		if e.IsSelf() {
+			t.self = plus(t.self, e.Rates)
+		}
+	}
+	t.workloads = len(workloads)
+	return t
+}
+
+func plus(a, b flowgraph.Rates) flowgraph.Rates {
+	return flowgraph.Rates{
+		SentBytesPerSecond:     a.SentBytesPerSecond + b.SentBytesPerSecond,
+		ReceivedBytesPerSecond: a.ReceivedBytesPerSecond + b.ReceivedBytesPerSecond,
+		RequestsPerSecond:      a.RequestsPerSecond + b.RequestsPerSecond,
+	}
+}
+
+// view is what the user wants to see of a report.
+type view struct {
+	// namespace keeps the edges that begin or end in it; "" keeps all.
+	namespace string
+	// limit is the largest number of edges; 0 is no limit.
+	limit        int
+	requestBytes float64
+}
+
+// viewed is a report as it is shown.
+type viewed struct {
+	*graphReport
+	view
+	// matching are the totals of the edges in view.namespace, shown or not.
+	matching totals
+	// shown are the largest of these edges, the largest first.
+	shown []flowgraph.Edge
+	// notShown are the totals of the others.
+	notShown totals
+}
+
+// viewedBy selects and orders the edges: by rate, where a request is worth
+// requestBytes, then by name.
+func (r *graphReport) viewedBy(v view) viewed {
+	edges := slices.Clone(r.edges)
+	if v.namespace != "" {
+		edges = slices.DeleteFunc(edges, func(e flowgraph.Edge) bool {
+			return e.From.Namespace != v.namespace && e.To.Namespace != v.namespace
+		})
+	}
+	slices.SortFunc(edges, func(a, b flowgraph.Edge) int {
+		return cmp.Or(cmp.Compare(b.Weight(v.requestBytes), a.Weight(v.requestBytes)), a.From.Compare(b.From), a.To.Compare(b.To))
+	})
+	out := viewed{graphReport: r, view: v, matching: sum(edges), shown: edges}
+	if v.limit > 0 && v.limit < len(edges) {
+		out.shown, out.notShown = edges[:v.limit], sum(edges[v.limit:])
+	}
+	return out
+}
+
+// share returns the part that r has in all bytes of the graph, 0 when there are
+// none.
+func (r *graphReport) share(rates flowgraph.Rates) float64 {
+	all := r.total.rates.BytesPerSecond()
+	if all == 0 {
+		return 0
+	}
+	return rates.BytesPerSecond() / all
+}
+
+// windows returns the different windows of the sources' rates, in their order.
+func (r *graphReport) windows() []time.Duration {
+	var all []time.Duration
+	for _, s := range r.sources {
+		if !slices.Contains(all, s.window) {
+			all = append(all, s.window)
+		}
+	}
+	return all
+}

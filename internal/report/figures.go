@@ -1,0 +1,299 @@
+package report
+
+import (
+	"strconv"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/price"
+)
+
+// Figures is what an assignment does: T is float64 for one assignment, and
+// [sim.Estimate] for the mean over several or for a difference.
+type Figures[T any] struct {
+	// Node, Zone and Region are the traffic at each level; null when no node has
+	// a domain there.
+	Node   *Level[T] `json:"node"`
+	Zone   *Level[T] `json:"zone"`
+	Region *Level[T] `json:"region"`
+	// Labelled is the traffic at the levels that node labels tell, the nearest
+	// first: those that a run's configuration names and any node has.
+	Labelled []Labelled[T] `json:"labelled,omitempty"`
+	// BusiestEndpoint is what the busiest pod gets when every caller calls the
+	// endpoints on its own node first, relative to its fair share: 1 is even.
+	BusiestEndpoint T `json:"busiestEndpoint"`
+	// CPUDeviation and MemoryDeviation are standard deviations of the nodes'
+	// used shares, in percentage points.
+	CPUDeviation    T `json:"cpuDeviation"`
+	MemoryDeviation T `json:"memoryDeviation"`
+	// Headroom is how many more pods fit that ask for the 95th percentile of CPU
+	// and of memory over all pods.
+	Headroom T `json:"headroom"`
+	// Concentrated is how many workloads have two or more pods placed, and all of
+	// them on one node; Concentration is their share of those with two or more.
+	Concentrated  T `json:"concentrated"`
+	Concentration T `json:"concentration"`
+	// NodesOverSkew and ZonesOverSkew count where workloads are less even than
+	// kube-scheduler's system default constraints prefer: pairs of a workload and
+	// a node (maxSkew 3) or a zone (maxSkew 5) with too many of its pods.
+	NodesOverSkew T `json:"nodesOverSkew"`
+	ZonesOverSkew T `json:"zonesOverSkew"`
+	// BusiestLink is the largest part of a node's network capacity that is used in
+	// either direction, as the Services are routed. It is missing where no run's
+	// configuration says which label has the capacity, and no node has that.
+	BusiestLink *T `json:"busiestLink,omitempty"`
+	// AfterNodeLoss and AfterZoneLoss are what is left after the loss of the worst
+	// node and of the worst zone; missing without traffic, and without zones.
+	AfterNodeLoss *Loss[T] `json:"afterNodeLoss,omitempty"`
+	AfterZoneLoss *Loss[T] `json:"afterZoneLoss,omitempty"`
+	// Completes is the share of all requests that completes without any loss, less than
+	// 1 where a workload that is called has no pod that serves; missing without traffic.
+	Completes *T `json:"completeShare,omitempty"`
+	// Unserved is the traffic, in bytes per second, of edges of which an end in the
+	// cluster has no pod that serves. It counts as crossing, and is in no price.
+	Unserved T `json:"unservedBytesPerSecond"`
+	// Nodes is the number of nodes at the end, 0 when the sample had no cluster: a
+	// consolidation drains some.
+	Nodes T `json:"nodes"`
+	// Placed is the number of pods with a node at the end, Idle how many of them do
+	// not serve (they are not ready, for example), Missing how many more pods were
+	// wanted, and Unschedulable how many fitted nowhere when they arrived: in a
+	// rollout their predecessor stays.
+	Placed        T `json:"placed"`
+	Idle          T `json:"idle"`
+	Missing       T `json:"missing"`
+	Unschedulable T `json:"unschedulable"`
+	// CrossZonePerMonth is the price of the traffic between zones in 30 days, as
+	// the Services are routed: between nodes of known, different zones, traffic with
+	// the outside left out. It is missing without a price or without zones.
+	CrossZonePerMonth *T `json:"crossZonePerMonth,omitempty"`
+	// UnknownZonePerMonth is what the traffic of nodes without a zone would cost
+	// beside that if all of it left their zones. It is missing where every node has
+	// a zone.
+	UnknownZonePerMonth *T `json:"unknownZonePerMonth,omitempty"`
+}
+
+// Loss is what the loss of one node or one zone leaves, where that is least.
+type Loss[T any] struct {
+	// Complete is the share of all requests that still complete, end to end: a call
+	// does if its callee has a pod left that serves, and all calls that the callee
+	// makes in turn complete. It is a share of all bytes where no edge has requests.
+	Complete T `json:"completeShare"`
+	// Load is what each pod gets, relative to before, of the workload of those with
+	// pods left that gains most.
+	Load T `json:"largestLoad"`
+}
+
+// Level is the traffic at the boundaries of one level, by the way in which calls
+// are divided over endpoints (package affinity).
+type Level[T any] struct {
+	// Configured is as each called workload's Service says.
+	Configured Traffic[T] `json:"configured"`
+	Uniform    Traffic[T] `json:"uniform"`
+	FairLoad   Traffic[T] `json:"fairLoad"`
+	SameNode   Traffic[T] `json:"sameNode"`
+	// Unknown is the part of Configured.Crossing, in bytes per second, of which it
+	// is not known whether it crosses: one end is on a node whose domain is not
+	// known. It is missing where all are known.
+	Unknown *T `json:"unknownBytesPerSecond,omitempty"`
+}
+
+// Labelled is the traffic at the boundaries of a level that a node label tells.
+type Labelled[T any] struct {
+	// Label is the label's key.
+	Label string `json:"label"`
+	*Level[T]
+
+	level locality.Level
+}
+
+// Traffic is what stays within the domains of a level, and what crosses their
+// boundaries: together all traffic. What has an end outside the cluster crosses.
+type Traffic[T any] struct {
+	Local      T `json:"localBytesPerSecond"`
+	LocalShare T `json:"localShare"`
+	Crossing   T `json:"crossingBytesPerSecond"`
+}
+
+// model returns the traffic under a model of package sim.
+func (l *Level[T]) model(m cut.Model) *Traffic[T] {
+	switch m {
+	case cut.Uniform:
+		return &l.Uniform
+	case cut.FairLoad:
+		return &l.FairLoad
+	case cut.SameNode:
+		return &l.SameNode
+	default:
+		return &l.Configured
+	}
+}
+
+// level returns the place of a level, which may hold nil.
+func (f *Figures[T]) level(l locality.Level) **Level[T] {
+	switch l {
+	case locality.Node:
+		return &f.Node
+	case locality.Zone:
+		return &f.Zone
+	case locality.Region:
+		return &f.Region
+	default:
+		for i := range f.Labelled {
+			if f.Labelled[i].level == l {
+				return &f.Labelled[i].Level
+			}
+		}
+		none := (*Level[T])(nil)
+		return &none
+	}
+}
+
+// scale has the levels that node labels tell.
+func (f *Figures[T]) scale() locality.Scale {
+	var scale locality.Scale
+	for _, l := range f.Labelled {
+		scale = append(scale, locality.Label{Level: l.level, Key: l.Label})
+	}
+	return scale
+}
+
+// cells returns all figures that are there, in an order that depends on nothing
+// but which these are.
+func (f *Figures[T]) cells() []*T {
+	var cells []*T
+	for _, l := range f.scale().Levels() {
+		level := *f.level(l)
+		if level == nil {
+			continue
+		}
+		for _, m := range cut.Models() {
+			t := level.model(m)
+			cells = append(cells, &t.Local, &t.LocalShare, &t.Crossing)
+		}
+		if level.Unknown != nil {
+			cells = append(cells, level.Unknown)
+		}
+	}
+	cells = append(cells,
+		&f.BusiestEndpoint, &f.CPUDeviation, &f.MemoryDeviation, &f.Headroom,
+		&f.Concentrated, &f.Concentration, &f.NodesOverSkew, &f.ZonesOverSkew,
+		&f.Unserved, &f.Nodes, &f.Placed, &f.Idle, &f.Missing, &f.Unschedulable)
+	for _, loss := range []*Loss[T]{f.AfterNodeLoss, f.AfterZoneLoss} {
+		if loss != nil {
+			cells = append(cells, &loss.Complete, &loss.Load)
+		}
+	}
+	for _, optional := range []*T{f.Completes, f.CrossZonePerMonth, f.UnknownZonePerMonth, f.BusiestLink} {
+		if optional != nil {
+			cells = append(cells, optional)
+		}
+	}
+	return cells
+}
+
+// estimateEach returns an estimate for each figure that like has; figures are
+// numbered as cells are.
+func estimateEach(like *Figures[float64], estimate func(cell int) sim.Estimate) Figures[sim.Estimate] {
+	var f Figures[sim.Estimate]
+	for _, label := range like.scale() {
+		f.Labelled = append(f.Labelled, Labelled[sim.Estimate]{Label: label.Key, level: label.Level})
+	}
+	for _, l := range like.scale().Levels() {
+		if of := *like.level(l); of != nil {
+			*f.level(l) = &Level[sim.Estimate]{Unknown: zeroIf(of.Unknown != nil)}
+		}
+	}
+	f.CrossZonePerMonth, f.UnknownZonePerMonth = zeroIf(like.CrossZonePerMonth != nil), zeroIf(like.UnknownZonePerMonth != nil)
+	f.BusiestLink, f.Completes = zeroIf(like.BusiestLink != nil), zeroIf(like.Completes != nil)
+	if like.AfterNodeLoss != nil {
+		f.AfterNodeLoss = &Loss[sim.Estimate]{}
+	}
+	if like.AfterZoneLoss != nil {
+		f.AfterZoneLoss = &Loss[sim.Estimate]{}
+	}
+	for i, cell := range f.cells() {
+		e := estimate(i)
+		*cell = sim.Estimate{Mean: rounded(e.Mean), Interval: rounded(e.Interval), Runs: e.Runs}
+	}
+	return f
+}
+
+// zeroIf returns a place for an estimate that is there.
+func zeroIf(there bool) *sim.Estimate {
+	if !there {
+		return nil
+	}
+	return &sim.Estimate{}
+}
+
+// rounded keeps nine significant digits: more than any telemetry has, and fewer
+// than processors that multiply and add in one step disagree on.
+func rounded(v float64) float64 {
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 9, 64), 64)
+	if err != nil {
+		return v
+	}
+	return r
+}
+
+// column returns one figure of all seeds.
+func column(seeds []Seed, cell int) []float64 {
+	values := make([]float64, len(seeds))
+	for i := range seeds {
+		values[i] = *seeds[i].cells()[cell]
+	}
+	return values
+}
+
+// figuresOf puts an outcome into the form of a report. The scale has the names of
+// its levels.
+func figuresOf(o *cut.Outcome, scale locality.Scale, unschedulable int, prices *price.List) Figures[float64] {
+	f := Figures[float64]{
+		BusiestEndpoint: o.Hotspot.Load,
+		CPUDeviation:    o.CPUDeviation, MemoryDeviation: o.MemoryDeviation, Headroom: float64(o.Headroom),
+		Concentrated: float64(o.Concentrated), Concentration: float64(o.Concentrated) / float64(max(o.MultiReplica, 1)),
+		NodesOverSkew: float64(o.NodesOverSkew), ZonesOverSkew: float64(o.ZonesOverSkew),
+		Unserved: o.Unserved, Placed: float64(o.Placed), Idle: float64(o.Idle), Missing: float64(o.Missing), Unschedulable: float64(unschedulable),
+	}
+	for _, label := range scale {
+		if _, known := o.Level(label.Level); known {
+			f.Labelled = append(f.Labelled, Labelled[float64]{Label: label.Key, level: label.Level})
+		}
+	}
+	for _, l := range o.Levels {
+		level := &Level[float64]{}
+		for _, m := range cut.Models() {
+			*level.model(m) = Traffic[float64]{l.Local[m], o.LocalShare(l.Level, m), o.Crossing(l.Level, m)}
+		}
+		if l.Incomplete {
+			level.Unknown = &l.Unknown
+		}
+		*f.level(l.Level) = level
+	}
+	if o.Links.Known > 0 {
+		f.BusiestLink = &o.Links.Busiest
+	}
+	if o.Survival.Node.Domain != "" {
+		f.Completes = &o.Survival.Before
+	}
+	f.AfterNodeLoss, f.AfterZoneLoss = lossOf(o.Survival.Node), lossOf(o.Survival.Zone)
+	if f.Zone != nil && prices != nil {
+		f.CrossZonePerMonth = new(prices.PerMonth(o.CrossingBetween(locality.Zone)))
+		if f.Zone.Unknown != nil {
+			f.UnknownZonePerMonth = new(prices.PerMonth(*f.Zone.Unknown))
+		}
+	}
+	for _, cell := range f.cells() {
+		*cell = rounded(*cell)
+	}
+	return f
+}
+
+func lossOf(l cut.Loss) *Loss[float64] {
+	if l.Domain == "" {
+		return nil
+	}
+	return &Loss[float64]{l.Complete, l.Load}
+}
