@@ -35,7 +35,7 @@ var files embed.FS
 func scripts() []string {
 	return []string{
 		"format", "dom", "theme", "table", "bars", "timeline", "heatmap", "layout", "picture", "layers", "layered",
-		"inspector", "sections", "changes", "scene", "pictures", "replay", "graph", "main",
+		"inspector", "sections", "summary", "changes", "scene", "pictures", "replay", "graph", "main",
 	}
 }
 

@@ -71,7 +71,7 @@ func TestFiguresOfAReplay(t *testing.T) {
 		"generated":           {args: boutique},
 		"recorded":            {args: clusterIn(t, true)},
 		"node without a zone": {args: clusterIn(t, false), unpriced: true},
-		"assumed routing":     {args: append(clusterIn(t, true), "--route", "all=PreferSameZone", "--run", "recorded,gain"), assumed: true},
+		"assumed routing":     {args: append(clusterIn(t, true), "--route", "all=PreferSameZone", "--run", "recorded,latency"), assumed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := decode[report](t, vicinity(t, append(c.args, "-o", "json")...))
@@ -120,7 +120,7 @@ func (c combination) share(r *run, model string) string {
 
 // today reports whether the cluster has this assignment and this routing now.
 func (c combination) today(r *run, model string) bool {
-	return r.Name == "recorded" && model == "configured" && !c.assumed
+	return r.Name == "recorded" && model == "configured" && r.Routing == "today"
 }
 
 func (c combination) check() {
@@ -187,7 +187,7 @@ func (c combination) saved() string {
 	if !c.priced {
 		return fmt.Sprintf("Compared with %s: %s and %s.", c.base.Name, nodes, zones)
 	}
-	cost := part(c.r.price(d, c.model), money, "a month", fmt.Sprintf("at %v per GB between zones", c.r.PricePerGB))
+	cost := part(c.r.price(d, c.model), money, "a month", fmt.Sprintf("at %v per GB between zones", c.r.Price.BetweenZones))
 	return fmt.Sprintf("Compared with %s: %s, %s and %s.", c.base.Name, nodes, zones, cost)
 }
 
@@ -208,14 +208,14 @@ func (c combination) tile(key string, is, was, change float64, format func(float
 // TestPriceOfOtherRouting compares the price that the page works out for a routing with
 // that of a replay in which all Services have it.
 func TestPriceOfOtherRouting(t *testing.T) {
-	args := append(clusterIn(t, true), "--run", "recorded,gain")
+	args := append(clusterIn(t, true), "--run", "recorded,latency")
 	p := show(t, vicinity(t, append(args, "-o", "html")...), desktop)
 	p.choose("Run", "recorded")
 	prices := map[string]bool{}
 	for model, policy := range map[string]string{"sameNode": "PreferSameNode", "uniform": "Any"} {
 		r := decode[report](t, vicinity(t, append(args, "--route", "all="+policy, "-o", "json")...))
 		p.choose("Routing", model)
-		want := money(r.run("recorded").Summary.CrossZonePerMonth.Mean)
+		want := money(r.run("recorded+routing").Summary.CrossZonePerMonth.Mean)
 		if got := p.text(`[data-figure="price"] .now`); got != want {
 			t.Errorf("%s: the price is %s, want %s", model, got, want)
 		}
@@ -224,4 +224,28 @@ func TestPriceOfOtherRouting(t *testing.T) {
 	if len(prices) != 2 {
 		t.Errorf("both routings cost %v: the test shows nothing", prices)
 	}
+}
+
+// TestSummary compares the answer in short with the JSON.
+func TestSummary(t *testing.T) {
+	args := clusterIn(t, true)
+	r := decode[report](t, vicinity(t, append(args, "-o", "json")...))
+	p := show(t, vicinity(t, append(args, "-o", "html")...), desktop)
+	if len(r.Summary) != 4 {
+		t.Fatalf("%d columns, want 4", len(r.Summary))
+	}
+	for _, c := range r.Summary {
+		f := &r.run(c.Run).Summary
+		got := p.text(`[data-column="` + c.Name + `"]`)
+		for _, want := range []string{
+			"(run " + c.Run + ")", "Price between zones, a month " + money(f.CrossZonePerMonth.Mean) + " ",
+			"Between zones " + binary(f.Zone["configured"].Crossing.Mean) + " (" + percent(1-f.Zone["configured"].LocalShare.Mean) + ")",
+			"Between nodes " + binary(f.Node["configured"].Crossing.Mean) + " (" + percent(1-f.Node["configured"].LocalShare.Mean) + ")",
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s is %q, want %q", c.Name, got, want)
+			}
+		}
+	}
+	p.quiet()
 }

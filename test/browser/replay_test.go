@@ -75,7 +75,7 @@ func TestHighlight(t *testing.T) {
 	want := evaluate[found](p, `(() => {
 		const { report, cluster, pictures } = JSON.parse(document.getElementById("data").textContent);
 		const w = cluster.workloads.findIndex((w) => w.name === "redis-cart");
-		const run = report.runs.findIndex((run) => run.name === "gain");
+		const run = report.runs.findIndex((run) => run.name === document.querySelector("#bar select").value);
 		return { total: cluster.workloads[w].bytesPerSecond, local: pictures[run].workloadLocal.zone[w] };
 	})()`)
 	if got := p.text(".panel"); !strings.Contains(got, "online-boutique/redis-cart") || !strings.Contains(got, percent(want.Local/want.Total)) {
@@ -111,7 +111,7 @@ func TestHeatMapLabels(t *testing.T) {
 		want string
 	}{
 		"few nodes":  {boutique, "node-0001 node-0004 node-0002 node-0005 node-0003 node-0006 elsewhere"},
-		"many nodes": {[]string{"replay", "mesh:heavy-tailed,size=650", "--seeds", "1", "--run", "default,gain"}, "region-1a region-1b region-1c elsewhere"},
+		"many nodes": {[]string{"replay", "mesh:heavy-tailed,size=650", "--seeds", "1", "--run", "default,latency"}, "region-1a region-1b region-1c elsewhere"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := show(t, vicinity(t, append(c.args, "-o", "html")...), desktop)
@@ -141,8 +141,8 @@ func TestOnAPhone(t *testing.T) {
 		}
 	}
 	for _, run := range r.Runs {
-		if got := p.text(`[data-run="` + run.Name + `"] .about`); got != run.Config {
-			t.Errorf("%s is described as %q, want %q", run.Name, got, run.Config)
+		if got := p.text(`[data-run="` + run.Name + `"] .about`); got != run.Title+"; "+run.Config {
+			t.Errorf("%s is described as %q, want %q and %q", run.Name, got, run.Title, run.Config)
 		}
 	}
 	p.quiet()
@@ -199,7 +199,7 @@ func TestKeyboard(t *testing.T) {
 	seen := p.tabbed()
 	at := 0
 	for _, want := range []string{
-		"a: Skip", "select: Run", "input: Zone", "select: Routing", "button: Use dark", "button: default", "button: gain", "summary: All figures",
+		"a: Skip", "select: Run", "input: Zone", "select: Routing", "button: Use dark", "button: default", "button: latency", "summary: All figures",
 		"input: Number of lines", "input: Find a workload", "button: Next workload", "canvas: Before", "canvas: After", "summary: The largest",
 		"input: Search options", "input: Search workloads",
 	} {
@@ -265,7 +265,7 @@ func contrast(selector string) string {
 // TestLargeCluster times the page of a mesh with more than 500 workloads on more
 // than 100 nodes.
 func TestLargeCluster(t *testing.T) {
-	content := vicinity(t, "replay", "mesh:heavy-tailed,size=650", "--seeds", "2", "--run", "default,gain", "-o", "html")
+	content := vicinity(t, "replay", "mesh:heavy-tailed,size=650", "--seeds", "2", "--run", "default,latency", "-o", "html")
 	p := show(t, content, desktop)
 	size := evaluate[[]int](p, `(() => { const { report } = JSON.parse(document.getElementById("data").textContent); return [report.input.workloads, report.input.nodes]; })()`)
 	if size[0] < 500 || size[1] < 100 || len(content) > 5<<20 {
@@ -328,10 +328,10 @@ func TestTimeline(t *testing.T) {
 
 // TestOneRun has nothing to compare with, and says nothing of it.
 func TestOneRun(t *testing.T) {
-	args := []string{"replay", "mesh:online-boutique", "--seeds", "1", "--run", "gain", "-o"}
+	args := []string{"replay", "mesh:online-boutique", "--seeds", "1", "--run", "latency", "-o"}
 	r := decode[report](t, vicinity(t, append(args, "json")...))
 	p := show(t, vicinity(t, append(args, "html")...), desktop)
-	if got, want := p.text("h1"), "With gain, "+percent(r.Runs[0].Summary.Node["configured"].LocalShare.Mean)+" of the traffic would stay on its node."; got != want {
+	if got, want := p.text("h1"), "With latency, "+percent(r.Runs[0].Summary.Node["configured"].LocalShare.Mean)+" of the traffic would stay on its node."; got != want {
 		t.Errorf("the headline is %q, want %q", got, want)
 	}
 	for _, word := range []string{"before", "compare", "After"} {

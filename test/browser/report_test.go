@@ -9,7 +9,8 @@ import (
 // report is the part of vicinity.replay/v1 that is read back.
 type report struct {
 	Baseline      string
-	PricePerGB    float64
+	Price         struct{ BetweenZones float64 }
+	Summary       []struct{ Name, Run string }
 	Runs          []run
 	RoutingAdvice []struct {
 		Workload workload
@@ -20,7 +21,8 @@ type report struct {
 }
 
 type run struct {
-	Name, Config        string
+	Name, Title         string
+	Routing, Config     string
 	Summary, Difference figures
 	WorkloadChanges     []struct {
 		From          workload
@@ -93,7 +95,7 @@ func money(v float64) string {
 }
 
 // monthly is what a rate between zones costs in 30 days.
-func (r *report) monthly(rate float64) float64 { return rate * 30 * 86400 / 1e9 * r.PricePerGB }
+func (r *report) monthly(rate float64) float64 { return rate * 30 * 86400 / 1e9 * r.Price.BetweenZones }
 
 // price is that of the traffic between zones under a routing, of a summary or a
 // difference of which no part has a node of unknown zone.

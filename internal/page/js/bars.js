@@ -9,7 +9,7 @@ function bars(report, base, state, chooseRun) {
 }
 
 // describedRun says what a run is.
-const describedRun = (run) => (run.replayed ? run.config : `the assignment in ${run.config}, as it is`);
+const describedRun = (run) => `${run.title}; ${run.replayed ? run.config : `the assignment in ${run.config}, as it is`}`;
 
 const shareOf = (figures, state) => figures[state.level][state.model].localShare;
 

@@ -6,7 +6,7 @@ function replayPage(data, page) {
   if (!report.runs.length) return replace(page.main, el("h1", {}, "Nothing was replayed."), basis(data));
   adoptLabels(report);
   const levels = levelsOf(data);
-  const level = report.pricePerGB > 0 && levels.includes("zone") ? "zone" : levels[0];
+  const level = report.price && levels.includes("zone") ? "zone" : levels[0];
   const state = { run: chosenRun(report, base, level).name, level, model: "configured" };
   const run = () => report.runs.find((r) => r.name === state.run);
   const listeners = [];
@@ -29,6 +29,7 @@ function replayPage(data, page) {
       live({ class: "headline", "aria-live": "polite" }, () => headline(report, run(), base, state)),
       live({ class: "hint described" }, () => describedRuns(run(), base), ["run"]),
       live({}, () => tiles(report, levels, run(), base, state), ["run", "model"])),
+    summary(report),
     section("Every run", null, live({ class: "lead" }, () => `The share of the traffic that stays ${levelWords[state.level].local} when calls are divided ${modelWords[state.model]}.` + (base ? ` Choose a run to compare it with ${base.name}.` : "")), chart.node,
       asText("All figures as a table", () => figureTable(report))),
     data.cluster ? pictures(data, state, live, listeners, base) : null,
@@ -37,7 +38,7 @@ function replayPage(data, page) {
     advice(report),
     data.cluster ? explorer(data, state, listeners, base) : null,
     basis(data));
-  replace(page.foot, `${report.schema} \u00b7 made by vicinity replay; this file needs no network.`);
+  replace(page.foot, `${report.apiVersion} ${report.kind} \u00b7 made by vicinity replay; this file needs no network.`);
 }
 
 // levelsOf are the levels at which there is more than one domain.
@@ -47,11 +48,11 @@ function levelsOf({ report, cluster }) {
   return levelNames(report).filter((level) => report.runs.some((run) => run.summary[level]) && several(level));
 }
 
-// chosenRun is that of the shipped profile, or else the one that keeps most within the
+// chosenRun is that of Vicinity in the summary, or else the one that keeps most within the
 // level, of those that are not the baseline.
 function chosenRun(report, base, level) {
-  const shipped = report.runs.find((run) => run.name === "gain" && run !== base);
-  if (shipped) return shipped;
+  const vicinity = report.summary?.find((column) => column.name === "Vicinity only");
+  if (vicinity) return report.runs.find((run) => run.name === vicinity.run);
   const share = (run) => run.summary[level]?.configured.localShare.mean ?? 0;
   const others = report.runs.filter((run) => run !== base);
   return others.reduce((best, run) => (share(run) > share(best) ? run : best), others[0] ?? report.runs[0]);

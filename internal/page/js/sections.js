@@ -29,19 +29,19 @@ const figureTable = (report) =>
     figureRows(report).map((row) => [row.name, ...report.runs.map((run) => (row.of(run.summary) ? estimate(row.of(run.summary), row.format) : "\u2013"))]), "figures");
 
 // isToday reports whether a run under a routing is what the cluster does now; nothing is
-// known of that where the routing was assumed for the whole replay.
-const isToday = (report, run, model) => !run.replayed && run.name === "recorded" && model === "configured" && !report.assumed?.length;
+// known of that in runs whose routing is assumed.
+const isToday = (run, model) => !run.replayed && run.name === "recorded" && model === "configured" && run.routing === "today";
 
 // headline says the result in one sentence, and what it saves in a second one.
 function headline(report, run, base, { level, model }) {
   const words = levelWords[level];
   const value = (kind, text) => el("strong", { class: kind }, text);
   const share = (r, m) => percent(r.summary[level][m].localShare.mean);
-  const stays = isToday(report, run, model) ? "stays" : "would stay";
+  const stays = isToday(run, model) ? "stays" : "would stay";
   const first = ["With ", value("name", run.name), model === "configured" ? "" : " and " + routingWords[model], ", ", value("local", share(run, model)), ` of the traffic ${stays} ${words.local}`];
-  const today = base && !isToday(report, base, model) && isToday(report, base, "configured") ? `Today, with the configured routing, ${share(base, "configured")} of the traffic stays ${words.local}.` : null;
+  const today = base && !isToday(base, model) && isToday(base, "configured") ? `Today, with the configured routing, ${share(base, "configured")} of the traffic stays ${words.local}.` : null;
   if (!base || base === run) return [el("h1", {}, first, "."), today && el("p", { class: "saves" }, today)];
-  first.push(isToday(report, base, model) ? "; today it is " : `; with ${base.name} it would be `, value("before", share(base, model)), ".");
+  first.push(isToday(base, model) ? "; today it is " : `; with ${base.name} it would be `, value("before", share(base, model)), ".");
   return [el("h1", {}, first), el("p", { class: "saves" }, saved(report, run, base, model), today && " " + today)];
 }
 
@@ -49,6 +49,10 @@ function headline(report, run, base, { level, model }) {
 const describedRuns = (run, base) => [run, base].filter((r, i, all) => r && all.indexOf(r) === i).map((r) => el("p", {}, el("strong", {}, r.name), ": ", describedRun(r), "."));
 
 const secondsPerMonth = 30 * 86400;
+const bytesOfUnit = { GB: 1e9, GiB: 2 ** 30 };
+
+// priceWords are such as "0.01 USD per GiB between zones".
+const priceWords = ({ betweenZones, currency, unit }) => [betweenZones, currency, `per ${unit} between zones`].filter((word) => word !== "").join(" ");
 
 // priceOf is the price of the traffic between zones in 30 days under a routing. The
 // report has that of the configured one. Another routing changes it by the price of
@@ -60,7 +64,7 @@ function priceOf(report, figures, model, complete = figures) {
   if (!price || model === "configured") return price;
   if (complete.zone.unknownBytesPerSecond) return undefined;
   const more = figures.zone[model].crossingBytesPerSecond.mean - figures.zone.configured.crossingBytesPerSecond.mean;
-  return { mean: price.mean + (more * secondsPerMonth * report.pricePerGB) / 1e9, interval: 0, runs: price.runs };
+  return { mean: price.mean + (more * secondsPerMonth * report.price.betweenZones) / bytesOfUnit[report.price.unit], interval: 0, runs: price.runs };
 }
 
 // saved says how much less, or more, a run has between nodes and zones than the baseline.
@@ -72,7 +76,7 @@ function saved(report, run, base, model) {
     return part(perDay(Math.abs(crossing)), crossing, [" a day", " " + levelWords[level].crossing]);
   });
   const cost = priceOf(report, d, model, run.summary);
-  if (cost) parts.push(part(money(Math.abs(cost.mean)), cost.mean, [" a month", ` at ${report.pricePerGB} per GB between zones`]));
+  if (cost) parts.push(part(money(Math.abs(cost.mean)), cost.mean, [" a month", ` at ${priceWords(report.price)}`]));
   return [`Compared with ${base.name}: `, parts.flatMap((each, i) => [i === 0 ? "" : i === parts.length - 1 ? " and " : ", ", each]), "."];
 }
 
@@ -127,8 +131,8 @@ function basis(data) {
     replayed.length && report.seeds > 1 ? `Each of these runs was done with ${report.seeds} seeds, from ${report.firstSeed} on; figures are means, \u00b1 is half the 95 % confidence interval.` : null,
     "The traffic stays the same wherever pods run.",
     "Pictures, maps, changes and the table of workloads and edges show the first seed with the configured routing. Bars, the sentences at the top and the figures below them follow the routing chosen above.",
-    ...(report.assumed ?? []).map((route) => `The Services of ${route.service} were assumed to say ${route.trafficDistribution} (${plural(route.services, "Service")}).`),
-    report.pricePerGB ? `1e9 bytes between zones cost ${report.pricePerGB}, in whatever currency that is; a month has 30 days. Traffic with the outside is not in the price.` : "No price was given, so nothing is said of money (--price-per-gb).",
+    ...(report.assumed ?? []).map((route) => `In the runs whose titles end in \u201crouting assumed\u201d, the Services of ${route.service} were assumed to say ${route.trafficDistribution} (${plural(route.services, "Service")}).`),
+    report.price ? `Traffic between zones costs ${priceWords(report.price)}${report.price.currency ? "" : ", in a currency that was not named"}; a month has 30 days. Traffic with the outside is not in the price.` : "No price was given, so the page shows no money.",
     "Rates have binary units (1 MiB is 1,048,576 bytes); volumes and prices have decimal ones (1 GB is 1e9 bytes), as bills.",
   ];
   const left = [
