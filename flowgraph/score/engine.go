@@ -124,6 +124,24 @@ func (e *Engine) Evaluate(r *Request) *Result {
 	return result
 }
 
+// Prepare does beforehand what the first Evaluate of a snapshot does for all pods alike,
+// without a bound of work: it numbers workloads and makes all promises.
+func (e *Engine) Prepare(snap *flowgraph.Snapshot) {
+	e.begin(&Request{Snapshot: snap})
+	for i := range e.levels {
+		e.levels[i].start(nil)
+	}
+	if e.options.MaxUtilization > 0 {
+		e.networks.start(nil, true)
+		e.networks.begin(e.board, snap)
+	}
+	for e.options.ReserveRoom {
+		if e.updatePromises(snap); e.Waiting() == 0 {
+			break
+		}
+	}
+}
+
 // begin makes the engine ready for a pod.
 func (e *Engine) begin(r *Request) {
 	e.board.look(r.Snapshot)

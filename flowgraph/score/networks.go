@@ -117,10 +117,7 @@ type budget struct{ unknown, changed int }
 // it adds is welcome everywhere.
 func (e *Engine) vetoSaturatedNodes(r *Result) {
 	w := &e.networks
-	w.look(r.request.Snapshot.Len(), e.board.view.serial)
-	for len(w.byNode) < e.board.Len() {
-		w.byNode = append(w.byNode, network{})
-	}
+	w.begin(e.board, r.request.Snapshot)
 	w.drawn = w.drawn[:0]
 	for _, n := range r.request.Candidates {
 		if n != Absent && e.board.nodes[n].bandwidth > 0 && e.gainOn(n) > 0 {
@@ -229,12 +226,16 @@ func (e *Engine) selfLocal(namespace string, i int, own affinity.Replicas) float
 	return (1-part)*own.Share() + affinity.SelfLocal(part, own)
 }
 
-// look begins with another snapshot, of so many workloads.
-func (w *networks) look(size int, serial uint64) {
-	if w.serial == serial {
+// begin makes the networks ready for a snapshot.
+func (w *networks) begin(b *Board, snap *flowgraph.Snapshot) {
+	for len(w.byNode) < b.Len() {
+		w.byNode = append(w.byNode, network{})
+	}
+	if w.serial == b.view.serial {
 		return
 	}
-	w.serial = serial
+	w.serial = b.view.serial
+	size := snap.Len()
 	w.totals = slices.Grow(w.totals[:0], size)[:size]
 	w.summed = slices.Grow(w.summed[:0], size)[:size]
 	clear(w.summed)

@@ -70,7 +70,7 @@ func newPromises(b *Board) promises {
 
 // mostPromises is how many workloads are looked at again in one cycle, and mostWork after
 // how much work no other is begun: in places of peers that are visited, an edge being
-// worth edgeWork of them. A cluster of thousands of workloads that all wait takes some
+// worth edgeWork of them, and a workload that is put into the queue one. A cluster of thousands of workloads that all wait takes some
 // cycles after each snapshot.
 const (
 	mostPromises = 128
@@ -90,8 +90,10 @@ func (e *Engine) updatePromises(snap *flowgraph.Snapshot) {
 		p.byNode[n] = p.byNode[n][:0]
 	}
 	b.gone = b.gone[:0]
+	p.work = 0
 	all := p.serial != b.view.serial
 	if all {
+		p.work = len(b.short)
 		p.serial = b.view.serial
 		// A workload that wants no more than it has, but is still promised room, waits
 		// for its turn already.
@@ -101,7 +103,7 @@ func (e *Engine) updatePromises(snap *flowgraph.Snapshot) {
 	}
 	e.followTouched(snap, all)
 	promised := 0
-	for p.work = 0; len(p.queue) > 0 && promised < mostPromises && p.work < mostWork; {
+	for len(p.queue) > 0 && promised < mostPromises && p.work < mostWork {
 		last := len(p.queue) - 1
 		w := p.queue[last]
 		p.queue, p.waits[w] = p.queue[:last], false

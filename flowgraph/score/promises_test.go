@@ -261,3 +261,19 @@ func TestPromisesTakeBoundedWork(t *testing.T) {
 		t.Errorf("only %d promises", got)
 	}
 }
+
+// TestPrepare: what is prepared is what cycles would have come to, and leaves them nothing.
+func TestPrepare(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	s := randomDescription(random).build(t, random, affinity.FairLoad)
+	want := s.promises()
+	s.engine = NewEngine(s.engine.options, s.board, s)
+	s.board.view = view{}
+	s.engine.Prepare(s.snap)
+	if diff := gocmp.Diff(want, s.promises()); diff != "" {
+		t.Errorf("promises (-by cycles +prepared):\n%s", diff)
+	}
+	if s.engine.Evaluate(s.request("w0", 1)); s.engine.promises.work > 0 {
+		t.Errorf("the first cycle still visits %d places", s.engine.promises.work)
+	}
+}

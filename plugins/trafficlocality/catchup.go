@@ -19,7 +19,7 @@ type catchUp struct {
 // milliseconds.
 const (
 	mostTakes   = 1_000
-	mostCosts   = 4_000
+	mostCosts   = 2_000
 	lookCost    = 8  // of a node
 	podsPerCost = 2  // that are where they were
 	podCost     = 16 // of one that is not
