@@ -64,6 +64,7 @@ func TestOf(t *testing.T) {
 		"misspelt config":         {"apiVersion: config.vicinity.dev/v1\nkind: TelemtryConfiguration\n", Unknown, nil},
 		"graph":                   {"{\n  \"schema\": \"vicinity.graph/v1\",\n  \"edges\": [", GraphJSON, []string{"edge list", "docs/replay.md"}},
 		"report":                  {`{"schema": "vicinity.replay/v1"}`, ReplayJSON, nil},
+		"report of version 2":     {`{"apiVersion": "report.vicinity.dev/v2", "kind": "Replay"}`, ReplayJSON, []string{"the input that the report was made from"}},
 		"manifest":                {`{"format": "vicinity.recording/v1"}`, RecordingPart, []string{"vicinity replay DIR"}},
 		"events":                  {`{"type":"BOOKMARK","time":"2026-11-23T21:00:00Z"}` + "\n", RecordingPart, nil},
 		"edges of a recording":    {"# TYPE vicinity_edge_sent_bytes counter\n", RecordingPart, nil},

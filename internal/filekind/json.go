@@ -31,7 +31,7 @@ func ofJSON(text []byte) File {
 			GraphJSON, "the JSON output of vicinity graph",
 			"convert it to an edge list with the jq command in docs/replay.md, then: vicinity replay EDGES.csv --cluster CLUSTER.json",
 		}
-	case strings.HasPrefix(o["schema"], "vicinity.replay/"):
+	case strings.HasPrefix(o["schema"], "vicinity.replay/"), strings.HasPrefix(o["apiVersion"], "report.vicinity.dev/"):
 		return File{ReplayJSON, "a report of vicinity replay", "give the input that the report was made from"}
 	case strings.HasPrefix(o["format"], "vicinity.recording/"):
 		return recordingPart("the manifest of a recording")
