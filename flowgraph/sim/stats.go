@@ -4,12 +4,13 @@ import "math"
 
 // Estimate is the mean of a measure over independent runs.
 type Estimate struct {
+	// Mean is the mean.
 	Mean float64 `json:"mean"`
-	// Interval is half the width of the mean's 95 % confidence interval: the true
-	// mean is within Mean ± Interval. It is 0 when all runs agree, and means
-	// nothing when there is one run only: see HasInterval.
+	// Interval is half the width of the mean's 95 % confidence interval: the true mean is
+	// within mean ± interval. It is 0 when all runs agree, and says nothing when there is
+	// only one.
 	Interval float64 `json:"interval"`
-	// Runs is how many runs the mean is of.
+	// Runs is how many runs the mean is of: one for each seed.
 	Runs int `json:"runs"`
 }
 

@@ -13,19 +13,20 @@ const (
 
 // List is what a provider charges for traffic between zones of one region.
 type List struct {
-	// Name is that of a preset or of a file.
+	// Name is the name of a preset or of a price file, or --price-per-gb.
 	Name string `json:"name"`
-	// BetweenZones is the price of one Unit of bytes that crosses from one zone
-	// to another: the charges of both ends, added up. 0 is a price like others.
+	// BetweenZones is the price of one unit of bytes that crosses from one zone to another:
+	// the charges of both ends, added up. It can be 0.
 	BetweenZones float64 `json:"betweenZones"`
-	// Unit is GB (1e9 bytes) or GiB (2^30 bytes).
+	// Unit is "GB" (1e9 bytes) or "GiB" (2^30 bytes).
 	Unit string `json:"unit"`
 	// Currency is an ISO 4217 code, or empty if it is unknown.
 	Currency string `json:"currency"`
-	// Source says where the price is from, and Date (YYYY-MM-DD or YYYY-MM) when
-	// the source said so.
+	// Source is where the price is from. Missing when that is not known.
 	Source string `json:"source,omitempty"`
-	Date   string `json:"date,omitempty"`
+	// Date is when the source said so, as YYYY-MM-DD or YYYY-MM. Missing when that is not
+	// known.
+	Date string `json:"date,omitempty"`
 }
 
 // presets returns public list prices. They change, and differ by region and

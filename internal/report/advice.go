@@ -14,37 +14,43 @@ import (
 
 // Advice is what another trafficDistribution of a workload's Services would save.
 type Advice struct {
-	// Workload is called through these Services.
+	// Workload is the workload that is called through these Services.
 	Workload Workload `json:"workload"`
-	// BytesPerSecond is all calls to it.
+	// BytesPerSecond is the traffic of all calls to it.
 	BytesPerSecond float64 `json:"bytesPerSecond"`
-	// TrafficDistribution is how its Services are routed; "Any" stands for evenly.
+	// TrafficDistribution is how its Services are routed today, or "Any" when calls are
+	// divided evenly.
 	TrafficDistribution string `json:"trafficDistribution"`
 	// Options are PreferSameNode and PreferSameZone, as far as they save anything.
 	Options []Option `json:"options"`
 }
 
-// Option is a trafficDistribution that the Services of a workload do not have.
+// Option is a trafficDistribution that Services do not have today.
 type Option struct {
+	// TrafficDistribution is the value as Kubernetes spells it.
 	TrafficDistribution string `json:"trafficDistribution"`
-	// Runs are those that were asked for.
+	// Runs are the savings with the assignment of today's run and with that of Vicinity's:
+	// those of the columns "today" and "Vicinity only" of the summary.
 	Runs []Saving `json:"runs"`
 }
 
-// Saving is what an option saves with the assignment of a run, all pods staying
-// where they are: the mean over its seeds.
+// Saving is what an option saves with the assignment of a run, all pods staying where they
+// are. It is the mean over the run's seeds.
 type Saving struct {
+	// Run is the name of the run.
 	Run string `json:"run"`
-	// CrossNode and CrossZone are how much less traffic crosses; CrossZone is null
-	// when no node has a zone.
-	CrossNode float64  `json:"crossNodeSavedBytesPerSecond"`
+	// CrossNode is how much less traffic leaves its node. A negative number means more.
+	CrossNode float64 `json:"crossNodeSavedBytesPerSecond"`
+	// CrossZone is how much less traffic leaves its zone. Null when no node has a zone.
 	CrossZone *float64 `json:"crossZoneSavedBytesPerSecond"`
-	// PerMonth is what the traffic between known, different zones costs less in 30 days;
-	// missing without a price or without zones.
+	// PerMonth is how much less the traffic between known, different zones costs in 30 days.
+	// Missing without a price or without zones.
 	PerMonth *float64 `json:"savedPerMonth,omitempty"`
-	// BusiestEndpoint is the load of the workload's busiest pod then, relative to
-	// its fair share, and BusiestEndpointNow as its Services are routed.
-	BusiestEndpoint    float64 `json:"busiestEndpoint"`
+	// BusiestEndpoint is the load of the workload's busiest pod with the option, relative to
+	// its fair share: 1 is even.
+	BusiestEndpoint float64 `json:"busiestEndpoint"`
+	// BusiestEndpointNow is the load of the workload's busiest pod as its Services are routed
+	// today.
 	BusiestEndpointNow float64 `json:"busiestEndpointNow"`
 }
 

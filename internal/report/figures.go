@@ -9,111 +9,134 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/price"
 )
 
-// Figures is what an assignment does: T is float64 for one assignment, and
-// [sim.Estimate] for the mean over several or for a difference.
+// Figures are the measures of an assignment. Each value is a number in the field perSeed of
+// a run, and an Estimate in its fields summary and difference.
 type Figures[T any] struct {
-	// Node, Zone and Region are the traffic at each level; null when no node has
-	// a domain there.
-	Node   *Level[T] `json:"node"`
-	Zone   *Level[T] `json:"zone"`
+	// Node is the traffic at the boundaries of nodes. Null when there are no nodes.
+	Node *Level[T] `json:"node"`
+	// Zone is the traffic at the boundaries of zones. Null when no node has a zone.
+	Zone *Level[T] `json:"zone"`
+	// Region is the traffic at the boundaries of regions. Null when no node has a region.
 	Region *Level[T] `json:"region"`
-	// Labelled is the traffic at the levels that node labels tell, the nearest
-	// first: those that a run's configuration names and any node has.
+	// Labelled are the levels that node labels tell, such as racks, the nearest first: those
+	// that the configuration of any run names and any node has. Missing when there are none.
 	Labelled []Labelled[T] `json:"labelled,omitempty"`
-	// BusiestEndpoint is what the busiest pod gets when every caller calls the
-	// endpoints on its own node first, relative to its fair share: 1 is even.
+	// BusiestEndpoint is the load of the busiest pod if every caller calls the endpoints on
+	// its own node first, relative to its fair share: 1 is even, 0 means that nothing is
+	// called.
 	BusiestEndpoint T `json:"busiestEndpoint"`
-	// CPUDeviation and MemoryDeviation are standard deviations of the nodes'
-	// used shares, in percentage points.
-	CPUDeviation    T `json:"cpuDeviation"`
+	// CPUDeviation is the standard deviation, over the nodes, of the share of CPU that is
+	// requested, in percentage points.
+	CPUDeviation T `json:"cpuDeviation"`
+	// MemoryDeviation is the standard deviation, over the nodes, of the share of memory that
+	// is requested, in percentage points.
 	MemoryDeviation T `json:"memoryDeviation"`
-	// Headroom is how many more pods fit that ask for the 95th percentile of CPU
-	// and of memory over all pods.
+	// Headroom is how many more pods fit that request the 95th percentile of CPU and of
+	// memory over all pods.
 	Headroom T `json:"headroom"`
-	// Concentrated is how many workloads have two or more pods placed, and all of
-	// them on one node; Concentration is their share of those with two or more.
-	Concentrated  T `json:"concentrated"`
+	// Concentrated is the number of workloads with two or more pods that have all of them on
+	// one node.
+	Concentrated T `json:"concentrated"`
+	// Concentration is the share of the workloads with two or more pods that have all of
+	// them on one node.
 	Concentration T `json:"concentration"`
-	// NodesOverSkew and ZonesOverSkew count where workloads are less even than
-	// kube-scheduler's system default constraints prefer: pairs of a workload and
-	// a node (maxSkew 3) or a zone (maxSkew 5) with too many of its pods.
+	// NodesOverSkew is the number of pairs of a workload and a node on which it has over 3
+	// pods more than on the node with the fewest: more than kube-scheduler's system default
+	// constraints prefer.
 	NodesOverSkew T `json:"nodesOverSkew"`
+	// ZonesOverSkew is the number of pairs of a workload and a zone in which it has over 5
+	// pods more than in the zone with the fewest.
 	ZonesOverSkew T `json:"zonesOverSkew"`
-	// BusiestLink is the largest part of a node's network capacity that is used in
-	// either direction, as the Services are routed. It is missing where no run's
-	// configuration says which label has the capacity, and no node has that.
+	// BusiestLink is the largest part of a node's network capacity that is used in either
+	// direction, with calls divided as configured. It is above 1 when the traffic exceeds
+	// the capacity. Missing for recordings, and unless a run's configuration names the label
+	// of the capacity and a node has it.
 	BusiestLink *T `json:"busiestLink,omitempty"`
-	// AfterNodeLoss and AfterZoneLoss are what is left after the loss of the worst
-	// node and of the worst zone; missing without traffic, and without zones.
+	// AfterNodeLoss is what remains after the loss of the worst node. Missing without
+	// traffic.
 	AfterNodeLoss *Loss[T] `json:"afterNodeLoss,omitempty"`
+	// AfterZoneLoss is what remains after the loss of the worst zone. Missing without traffic
+	// or without zones.
 	AfterZoneLoss *Loss[T] `json:"afterZoneLoss,omitempty"`
-	// Completes is the share of all requests that completes without any loss, less than
-	// 1 where a workload that is called has no pod that serves; missing without traffic.
+	// Completes is the share of all requests that completes without any loss. It is below 1
+	// when a workload that is called has no pod that serves. Missing without traffic.
 	Completes *T `json:"completeShare,omitempty"`
-	// Unserved is the traffic, in bytes per second, of edges of which an end in the
-	// cluster has no pod that serves. It counts as crossing, and is in no price.
+	// Unserved is the traffic of edges of which an end in the cluster has no pod that
+	// serves. It counts as crossing, and is in no price.
 	Unserved T `json:"unservedBytesPerSecond"`
-	// Nodes is the number of nodes at the end, 0 when the sample had no cluster: a
-	// consolidation drains some.
+	// Nodes is the number of nodes at the end. A consolidation drains some.
 	Nodes T `json:"nodes"`
-	// Placed is the number of pods with a node at the end, Idle how many of them do
-	// not serve (they are not ready, for example), Missing how many more pods were
-	// wanted, and Unschedulable how many fitted nowhere when they arrived: in a
-	// rollout their predecessor stays.
-	Placed        T `json:"placed"`
-	Idle          T `json:"idle"`
-	Missing       T `json:"missing"`
+	// Placed is the number of pods with a node at the end.
+	Placed T `json:"placed"`
+	// Idle is the number of pods with a node that do not serve, for example because they are
+	// not ready.
+	Idle T `json:"idle"`
+	// Missing is how many more pods the workloads want.
+	Missing T `json:"missing"`
+	// Unschedulable is how many pods fitted nowhere when they arrived. In a rollout, the pod
+	// that such a pod should replace stays.
 	Unschedulable T `json:"unschedulable"`
-	// CrossZonePerMonth is the price of the traffic between zones in 30 days, as
-	// the Services are routed: between nodes of known, different zones, traffic with
-	// the outside left out. It is missing without a price or without zones.
+	// CrossZonePerMonth is the price of the traffic between zones in 30 days, with calls
+	// divided as configured. Only traffic between nodes of known, different zones counts,
+	// and none with the outside. Missing without a price or without zones.
 	CrossZonePerMonth *T `json:"crossZonePerMonth,omitempty"`
-	// UnknownZonePerMonth is what the traffic of nodes without a zone would cost
-	// beside that if all of it left their zones. It is missing where every node has
-	// a zone.
+	// UnknownZonePerMonth is what the traffic of nodes without a zone would cost in addition
+	// to crossZonePerMonth if all of it left its zone. Missing without a price or without zones, and when every
+	// node has a zone.
 	UnknownZonePerMonth *T `json:"unknownZonePerMonth,omitempty"`
 }
 
-// Loss is what the loss of one node or one zone leaves, where that is least.
+// Loss is what remains after the loss of one node or one zone: the one whose loss leaves
+// the least.
 type Loss[T any] struct {
 	// Complete is the share of all requests that still complete, end to end: a call
-	// does if its callee has a pod left that serves, and all calls that the callee
-	// makes in turn complete. It is a share of all bytes where no edge has requests.
+	// completes if its callee has a pod left that serves, and all calls that the callee
+	// makes in turn complete. It is a share of all bytes when lossUnit is "bytes".
 	Complete T `json:"completeShare"`
-	// Load is what each pod gets, relative to before, of the workload of those with
-	// pods left that gains most.
+	// Load is the traffic of each remaining pod relative to before, of the workload where it
+	// grows most: 2 means twice as much. Workloads without a remaining pod do not count.
 	Load T `json:"largestLoad"`
 }
 
-// Level is the traffic at the boundaries of one level, by the way in which calls
-// are divided over endpoints (package affinity).
+// Level is the traffic at the boundaries of one level, such as node or zone, for four ways
+// to divide calls over endpoints.
 type Level[T any] struct {
-	// Configured is as each called workload's Service says.
+	// Configured is the traffic if calls are divided as the Service of each called workload
+	// says. In runs whose routing is "assumed", Services say what is assumed.
 	Configured Traffic[T] `json:"configured"`
-	Uniform    Traffic[T] `json:"uniform"`
-	FairLoad   Traffic[T] `json:"fairLoad"`
-	SameNode   Traffic[T] `json:"sameNode"`
-	// Unknown is the part of Configured.Crossing, in bytes per second, of which it
-	// is not known whether it crosses: one end is on a node whose domain is not
-	// known. It is missing where all are known.
+	// Uniform is the traffic if calls are divided evenly over all endpoints.
+	Uniform Traffic[T] `json:"uniform"`
+	// FairLoad is the traffic if calls prefer endpoints close by, as far as their fair share
+	// of the load reaches.
+	FairLoad Traffic[T] `json:"fairLoad"`
+	// SameNode is the traffic if calls go to endpoints close by whenever there is one,
+	// whatever its load.
+	SameNode Traffic[T] `json:"sameNode"`
+	// Unknown is the part of crossingBytesPerSecond of configured of which it is not known
+	// whether it crosses: one end is on a node whose domain is not known. Missing when the
+	// domain of every node is known.
 	Unknown *T `json:"unknownBytesPerSecond,omitempty"`
 }
 
 // Labelled is the traffic at the boundaries of a level that a node label tells.
 type Labelled[T any] struct {
-	// Label is the label's key.
+	// Label is the key of the label.
 	Label string `json:"label"`
 	*Level[T]
 
 	level locality.Level
 }
 
-// Traffic is what stays within the domains of a level, and what crosses their
-// boundaries: together all traffic. What has an end outside the cluster crosses.
+// Traffic is all traffic, in two parts: what stays within the domains of a level (on one
+// node, in one zone), and what crosses their boundaries.
 type Traffic[T any] struct {
-	Local      T `json:"localBytesPerSecond"`
+	// Local is the traffic that stays.
+	Local T `json:"localBytesPerSecond"`
+	// LocalShare is the part of all traffic that stays.
 	LocalShare T `json:"localShare"`
-	Crossing   T `json:"crossingBytesPerSecond"`
+	// Crossing is the traffic that crosses. All traffic with an end outside the cluster
+	// does.
+	Crossing T `json:"crossingBytesPerSecond"`
 }
 
 // model returns the traffic under a model of package sim.

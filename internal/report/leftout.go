@@ -8,17 +8,19 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
-// LeftOut is traffic that the telemetry reported but that belongs to no pair of
-// workloads, so that no figure has it.
+// LeftOut is traffic that the telemetry reported but that belongs to no pair of workloads.
+// No figure includes it.
 type LeftOut struct {
 	// Source is the name of the telemetry source that reported it.
 	Source string `json:"source"`
-	// Reason is one of the telemetry's, such as "external".
+	// Reason is why it was left out, such as "external" (docs/metrics.md, label reason).
 	Reason string `json:"reason"`
-	// Bytes is all of it in both directions from From to To, the warm-up included;
-	// BytesPerSecond is its mean over the steps in which the source answered. Both are
-	// 0 for invalid series, whose traffic is not known.
-	Bytes          float64 `json:"bytes"`
+	// Bytes is all of it in both directions, from the beginning of the recording to its
+	// end, the warm-up included. It is 0 for the reason "invalid", whose traffic is not
+	// known.
+	Bytes float64 `json:"bytes"`
+	// BytesPerSecond is the mean rate over the steps in which the source answered. It is 0 for
+	// the reason "invalid" too.
 	BytesPerSecond float64 `json:"bytesPerSecond"`
 }
 

@@ -60,51 +60,61 @@ type Draft struct {
 // Report is the result of a replay.
 type Report struct{ document }
 
-// document is the JSON output. Rates are bytes per second in both directions, shares
-// are between 0 and 1; numbers have nine significant digits. It holds no time of day
-// and, unless asked for, no duration: the same input, configuration and seeds give the
-// same JSON.
+// document is the output of vicinity replay -o json. Rates are bytes per second in both
+// directions, shares are between 0 and 1, and numbers have nine significant digits. The
+// same input, configuration and seeds give the same document, except for the field
+// timing, which is there only when --timing asks for it.
 type document struct {
+	// APIVersion is the version of the format. A change that could break a reader gets
+	// another version; new fields do not.
 	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Input      Input  `json:"input"`
-	// Order is the order in which the pods of the replayed runs arrived (package
-	// sim).
+	// Kind is the kind of the document.
+	Kind string `json:"kind"`
+	// Input is what was replayed.
+	Input Input `json:"input"`
+	// Order is what happened to the pods of the replayed runs: "rollout", "random",
+	// "by-workload", "recorded" or "consolidation" (docs/replay.md).
 	Order string `json:"order"`
-	// Rollouts is how many rollouts followed one another; missing for one, and for other
-	// orders.
+	// Rollouts is how many rollouts followed one another. Missing unless there were several.
 	Rollouts int `json:"rollouts,omitempty"`
-	// Seeds is how many times each run with chance in it was done, with the
-	// seeds FirstSeed, FirstSeed+1, ... Runs are paired by seed.
-	Seeds     int    `json:"seeds"`
+	// Seeds is how many times each run with chance in it was replayed, each time with
+	// another seed. Runs are paired by seed.
+	Seeds int `json:"seeds"`
+	// FirstSeed is the first of these seeds. The others follow it one by one.
 	FirstSeed uint64 `json:"firstSeed"`
-	// Price is what traffic between zones costs; missing when nobody asked.
+	// Price is what traffic between zones costs. Missing when no price was given.
 	Price *price.List `json:"price,omitempty"`
-	// Baseline is the name of the run that the differences and changes of all
-	// others are against; empty: there are none.
+	// Baseline is the name of the run that all others are compared with. Missing when they
+	// are compared with none.
 	Baseline string `json:"baseline,omitempty"`
-	// Levels names all levels, the nearest first, where there are others than node,
-	// zone and region.
+	// Levels are the names of all levels, the nearest first. Missing when there are only
+	// node, zone and region.
 	Levels []string `json:"levels,omitempty"`
-	// LossUnit is what Figures.AfterNodeLoss and AfterZoneLoss count: "requests", or
-	// "bytes" where no edge has requests; missing without traffic.
+	// LossUnit is what completeShare is a share of: "requests", or "bytes" when no edge has
+	// requests. Missing without traffic.
 	LossUnit string `json:"lossUnit,omitempty"`
-	// Assumed is the routing of the runs whose routing is "assumed"; missing without any.
+	// Assumed is the routing of the runs whose routing is "assumed". Missing when there are
+	// no such runs.
 	Assumed []Route `json:"assumed,omitempty"`
-	// Summary is the answer in short: today, another routing, Vicinity, and both.
+	// Summary is the answer in short, in up to four columns: today, another routing,
+	// Vicinity, and both. It is empty when neither the run recorded nor the run default is
+	// there.
 	Summary []Column `json:"summary"`
-	// Runs are in the order in which they were asked for, those with the assumed routing
-	// last.
+	// Runs are all runs, in the order in which they were asked for. Those with the assumed
+	// routing are last.
 	Runs []Run `json:"runs"`
-	// RoutingAdvice ranks the workloads whose Services would save something with
-	// another trafficDistribution, the most first; missing when there are none.
+	// RoutingAdvice is the ranking of the workloads whose Services would save something with
+	// another trafficDistribution, the largest saving first. It is relative to today's
+	// routing. Missing when nothing would be saved, and when there is no run to measure it
+	// with.
 	RoutingAdvice []Advice `json:"routingAdvice,omitempty"`
-	// RoutingTotals has what each option of the advice saves for all of these workloads
-	// together.
+	// RoutingTotals are what each trafficDistribution of routingAdvice saves for all of its
+	// workloads together. The loads in it are those of the busiest pod of all of them.
+	// Missing without routingAdvice.
 	RoutingTotals []Option `json:"routingTotals,omitempty"`
-	// Warnings say what a reader of the figures must know; never null.
+	// Warnings are what a reader of the figures must know.
 	Warnings []string `json:"warnings"`
-	// Notes say what was decided for the reader; missing without any.
+	// Notes are what was decided for the reader. Missing when there are none.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -137,37 +147,45 @@ func New(d Draft) *Report {
 	return r
 }
 
-// Input says what was replayed.
+// Input is what was replayed.
 type Input struct {
-	Name      string `json:"name"`
-	Nodes     int    `json:"nodes"`
-	Workloads int    `json:"workloads"`
+	// Name is the name of the input's file, or of a generated mesh.
+	Name string `json:"name"`
+	// Nodes is the number of nodes, at the end of a recording.
+	Nodes int `json:"nodes"`
+	// Workloads is the number of workloads, at the end of a recording.
+	Workloads int `json:"workloads"`
 	// Pods is how many pods the workloads want.
-	Pods  int `json:"pods"`
+	Pods int `json:"pods"`
+	// Edges is the number of edges: pairs of a caller and a callee.
 	Edges int `json:"edges"`
-	// BytesPerSecond is all traffic; ExternalBytesPerSecond the part that has an
-	// end outside the cluster, which no assignment can keep local.
-	BytesPerSecond         float64 `json:"bytesPerSecond"`
+	// BytesPerSecond is all traffic.
+	BytesPerSecond float64 `json:"bytesPerSecond"`
+	// ExternalBytesPerSecond is the part of bytesPerSecond with an end outside the cluster.
+	// No assignment can keep it local.
 	ExternalBytesPerSecond float64 `json:"externalBytesPerSecond"`
-	// From and To are there for recordings over time. All rates are means from
-	// WarmUpUntil to To, and what has no rate is as it is at the end.
-	From        *time.Time `json:"from,omitempty"`
-	To          *time.Time `json:"to,omitempty"`
+	// From is when the recording begins. Missing for a cluster at one moment.
+	From *time.Time `json:"from,omitempty"`
+	// To is when the recording ends. Missing for a cluster at one moment.
+	To *time.Time `json:"to,omitempty"`
+	// WarmUpUntil is when the warm-up ends and the measurement begins. Rates are means over
+	// the time from then to the end; other figures describe the end. Missing for a cluster at
+	// one moment.
 	WarmUpUntil *time.Time `json:"warmUpUntil,omitempty"`
-	// Gaps is how many steps of the recording have no traffic because nothing was
-	// observed; they are not measured.
+	// Gaps is how many steps of the recording have no traffic because nothing was observed.
+	// They are not measured. Missing when there are none.
 	Gaps int `json:"gaps,omitempty"`
-	// LeftOut is what the telemetry reported but BytesPerSecond does not have; missing
+	// LeftOut is what the telemetry reported but bytesPerSecond does not include. Missing
 	// when there is nothing, or when it is not known.
 	LeftOut []LeftOut `json:"leftOut,omitempty"`
 }
 
-// Route is a trafficDistribution that was assumed for one Service, for those of
-// one workload, or for all.
+// Route is a trafficDistribution that was assumed.
 type Route struct {
-	// Service is namespace/name of a Service or a workload, or "all".
+	// Service is the namespace/name of a Service or of a workload with all its Services, or
+	// "all".
 	Service string `json:"service"`
-	// TrafficDistribution is as Kubernetes spells it; "Any" stands for none.
+	// TrafficDistribution is the value as Kubernetes spells it, or "Any" for none.
 	TrafficDistribution string `json:"trafficDistribution"`
 	// Services is how many Services were changed.
 	Services int `json:"services"`
@@ -191,82 +209,101 @@ const AssumedTitle = ", routing assumed"
 
 // Run is one configuration, or an assignment that was there before, under one routing.
 type Run struct {
+	// Name is the unique name of the run. It ends in "+routing" when the routing is
+	// "assumed".
 	Name string `json:"name"`
-	// Title is what people call it.
-	Title   string  `json:"title"`
+	// Title is the name in words.
+	Title string `json:"title"`
+	// Routing is how calls are divided over endpoints: "today" means as the Services and
+	// rules of the input say, "assumed" as the document's field assumed says.
 	Routing Routing `json:"routing"`
-	// Config is the configuration file, or what stands in its place.
+	// Config is the scheduler configuration that placed the pods, or the file that the
+	// assignment was read from.
 	Config string `json:"config"`
-	// Replayed is false for an assignment that was measured as it is: then order
-	// and seeds do not concern it.
+	// Replayed is whether a scheduler placed the pods. When it is false, the assignment was
+	// measured as it is: order and seeds do not apply.
 	Replayed bool `json:"replayed"`
-	// Summary is over all seeds.
+	// Summary is the mean of each figure over all seeds.
 	Summary Figures[sim.Estimate] `json:"summary"`
-	// Difference is Summary minus that of the baseline, paired by seed; it is
-	// null in the baseline itself. A baseline of one outcome stands against every
-	// seed.
+	// Difference is the run's summary minus the baseline's, paired by seed. A baseline with
+	// one outcome is compared with every seed. Null in the baseline itself, and without a
+	// baseline.
 	Difference *Figures[sim.Estimate] `json:"difference"`
-	// PerSeed has the figures of each seed; exactly one element when there is no
-	// chance in the run.
+	// PerSeed are the figures of each seed. There is one element when the run has no chance
+	// in it.
 	PerSeed []Seed `json:"perSeed"`
-	// Edges and WorkloadChanges are the ten at most whose traffic on the node
-	// changes most against the baseline, either way, as the Services are routed;
-	// of both runs the first seed. The largest change is first.
-	Edges           []Change `json:"edgeChanges,omitempty"`
+	// Edges are up to ten edges whose traffic within nodes changes most against the
+	// baseline, either way, the largest change first. Each run is measured with its own
+	// routing and its first seed. Missing in the baseline, and when nothing changes.
+	Edges []Change `json:"edgeChanges,omitempty"`
+	// WorkloadChanges are up to ten workloads whose traffic within nodes, over all their
+	// edges, changes most in the same sense. Missing in the baseline, and when nothing
+	// changes.
 	WorkloadChanges []Change `json:"workloadChanges,omitempty"`
-	// Timing is there when asked for: no two replays share it.
+	// Timing is how long the decisions took. It differs from replay to replay. Missing
+	// unless --timing asks for it, and when the run was not replayed.
 	Timing *Timing `json:"timing,omitempty"`
-	// Timeline is there for recordings over time.
+	// Timeline is the traffic over time. Missing for a cluster at one moment.
 	Timeline []Moment `json:"timeline,omitempty"`
-	// Assignment is where the pods that serve are at the end, of the first seed; missing
-	// when the sample had no cluster.
+	// Assignment is where the pods that serve are at the end, of the first seed. Missing
+	// when there are no such pods.
 	Assignment []Placed `json:"assignment,omitempty"`
 
 	samples []Sample
 }
 
-// Seed is the result with one seed.
+// Seed is the result of a run with one seed.
 type Seed struct {
-	// Seed is missing when the run was not replayed.
+	// Seed is the seed. Missing when the run was not replayed.
 	Seed *uint64 `json:"seed,omitempty"`
-	// BusiestWorkload and BusiestNode are those of Figures.BusiestEndpoint; they
-	// are missing when nothing is called, or when the sample had no cluster.
+	// BusiestWorkload is the workload of the pod that busiestEndpoint is about. Missing when
+	// nothing is called.
 	BusiestWorkload *Workload `json:"busiestWorkload,omitempty"`
-	BusiestNode     string    `json:"busiestNode,omitempty"`
-	// WorstNode and WorstZone are those whose loss leaves the least; they are
-	// missing where Figures.AfterNodeLoss and AfterZoneLoss are.
+	// BusiestNode is the node of that pod. Missing when nothing is called.
+	BusiestNode string `json:"busiestNode,omitempty"`
+	// WorstNode is the node whose loss leaves the least. Missing without traffic.
 	WorstNode string `json:"worstNode,omitempty"`
+	// WorstZone is the zone whose loss leaves the least. Missing without traffic or without
+	// zones.
 	WorstZone string `json:"worstZone,omitempty"`
 	Figures[float64]
 }
 
-// Workload names a workload.
+// Workload is the name of a workload: the top-level controller of pods.
 type Workload struct {
+	// Namespace is the namespace of the workload.
 	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
+	// Name is the name of the workload within the namespace.
+	Name string `json:"name"`
 }
 
 func (w Workload) String() string { return w.Namespace + "/" + w.Name }
 
-// Change is what two assignments make of the traffic of an edge (From and To) or
-// of a workload with all its peers and itself (From only).
+// Change is the traffic of an edge, or of a workload with all its peers and itself, that
+// stays local in two runs.
 type Change struct {
-	From Workload  `json:"from"`
-	To   *Workload `json:"to,omitempty"`
-	// Total is all its traffic; Before and After are the parts of it that stay
-	// local in the baseline and in the run.
-	Total  float64 `json:"bytesPerSecond"`
+	// From is the caller of the edge, or the workload.
+	From Workload `json:"from"`
+	// To is the callee of the edge. Missing in workloadChanges.
+	To *Workload `json:"to,omitempty"`
+	// Total is all traffic of the edge or the workload.
+	Total float64 `json:"bytesPerSecond"`
+	// Before is the part of it that stays on its node in the baseline.
 	Before float64 `json:"localBytesPerSecondBefore"`
-	After  float64 `json:"localBytesPerSecondAfter"`
+	// After is the part of it that stays on its node in the run.
+	After float64 `json:"localBytesPerSecondAfter"`
 }
 
-// Timing is how long the decisions of all seeds took, in seconds. Percentiles are
-// by nearest rank.
+// Timing is how long the decisions of all seeds took. Percentiles are by nearest rank.
 type Timing struct {
-	Decisions int     `json:"decisions"`
-	Mean      float64 `json:"meanSeconds"`
-	P50       float64 `json:"p50Seconds"`
-	P99       float64 `json:"p99Seconds"`
+	// Decisions is the number of decisions.
+	Decisions int `json:"decisions"`
+	// Mean is the mean time of a decision.
+	Mean float64 `json:"meanSeconds"`
+	// P50 is the median.
+	P50 float64 `json:"p50Seconds"`
+	// P99 is the 99th percentile.
+	P99 float64 `json:"p99Seconds"`
 }
 
 // run returns the run of a name, nil when there is none.
@@ -279,11 +316,14 @@ func (r *Report) run(name string) *Run {
 	return nil
 }
 
-// Placed says how many pods of a workload are on a node.
+// Placed is a number of pods of one workload on one node.
 type Placed struct {
+	// Workload is the workload.
 	Workload Workload `json:"workload"`
-	Node     string   `json:"node"`
-	Pods     int      `json:"pods"`
+	// Node is the name of the node.
+	Node string `json:"node"`
+	// Pods is the number of pods.
+	Pods int `json:"pods"`
 }
 
 // WriteJSON writes the whole report.

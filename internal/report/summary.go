@@ -15,33 +15,39 @@ const (
 	ColumnBoth     = "both"
 )
 
-// Column is one answer of the summary: the figures of one run, with calls routed as they
+// Column is one answer of the summary: the figures of one run, with calls divided as they
 // are in that run.
 type Column struct {
-	// Name is one of the columns' names, Run that of the run whose figures these are.
+	// Name is the name of the column: "today", "routing only", "Vicinity only" or "both".
 	Name string `json:"name"`
-	Run  string `json:"run"`
-	// CrossNode and CrossZone are the traffic that leaves a node and a zone, in bytes per
-	// second, and the shares are their parts of all traffic. CrossZone is missing when no
-	// node has a zone.
-	CrossNode      sim.Estimate  `json:"crossNodeBytesPerSecond"`
-	CrossNodeShare sim.Estimate  `json:"crossNodeShare"`
-	CrossZone      *sim.Estimate `json:"crossZoneBytesPerSecond,omitempty"`
+	// Run is the name of the run whose figures these are.
+	Run string `json:"run"`
+	// CrossNode is the traffic that leaves its node.
+	CrossNode sim.Estimate `json:"crossNodeBytesPerSecond"`
+	// CrossNodeShare is the part of all traffic that leaves its node.
+	CrossNodeShare sim.Estimate `json:"crossNodeShare"`
+	// CrossZone is the traffic that leaves its zone. Missing when no node has a zone.
+	CrossZone *sim.Estimate `json:"crossZoneBytesPerSecond,omitempty"`
+	// CrossZoneShare is the part of all traffic that leaves its zone. Missing when no node
+	// has a zone.
 	CrossZoneShare *sim.Estimate `json:"crossZoneShare,omitempty"`
-	// PerMonth is Figures.CrossZonePerMonth, and Saved how much less that is than today's,
-	// paired by seed; both are missing without a price or without zones, and Saved is
-	// missing today.
+	// PerMonth is the price of the traffic between zones in 30 days, as in the run. Missing
+	// without a price or without zones.
 	PerMonth *sim.Estimate `json:"crossZonePerMonth,omitempty"`
-	Saved    *sim.Estimate `json:"savedPerMonth,omitempty"`
-	// AfterNodeLoss and AfterZoneLoss are Loss.Complete of Figures.AfterNodeLoss and
-	// AfterZoneLoss.
+	// Saved is how much less crossZonePerMonth is than today's, paired by seed. Missing
+	// without a price or without zones, and in the column "today".
+	Saved *sim.Estimate `json:"savedPerMonth,omitempty"`
+	// AfterNodeLoss is the share of all requests that still complete after the loss of the
+	// worst node. Missing without traffic.
 	AfterNodeLoss *sim.Estimate `json:"completeAfterNodeLoss,omitempty"`
+	// AfterZoneLoss is the share of all requests that still complete after the loss of the
+	// worst zone. Missing without traffic or without zones.
 	AfterZoneLoss *sim.Estimate `json:"completeAfterZoneLoss,omitempty"`
-	// BusiestPod is the largest load of any pod that is called, relative to its fair
-	// share; it is missing when nothing is called.
+	// BusiestPod is the largest load of any pod that is called, relative to its fair share:
+	// 1 is even. Missing when nothing is called.
 	BusiestPod *sim.Estimate `json:"busiestPod,omitempty"`
-	// OnOneNode is Figures.Concentration: the share of the workloads with two or more
-	// pods that have all of them on one node.
+	// OnOneNode is the share of the workloads with two or more pods that have all of them on
+	// one node.
 	OnOneNode sim.Estimate `json:"onOneNode"`
 }
 

@@ -35,7 +35,6 @@ const (
 	kubeHistory     = module + "/internal/kube/history"
 	replay          = module + "/internal/replay"
 	replayInput     = module + "/internal/replayinput"
-	replayReport    = module + "/internal/report"
 	report          = module + "/internal/report"
 	recorder        = module + "/internal/recorder"
 	recordingFile   = module + "/internal/recordingfile"
@@ -129,7 +128,7 @@ var table = []rule{
 		because: "what records, replays and reports is the CLI's; internal/kube itself has only what a scheduler needs",
 		of:      []string{scheduler},
 		forbid: []string{
-			simulation, recording, recorder, recordingFile, kubesim, kubeObjects, kubeHistory, replay, replayInput, replayReport, report,
+			simulation, recording, recorder, recordingFile, kubesim, kubeObjects, kubeHistory, replay, replayInput, report,
 		},
 		linked: true,
 	},
