@@ -58,8 +58,8 @@ func TestNodesThatAreGone(t *testing.T) {
 		for i := range all.Nodes {
 			all.Nodes[i].Gone = false
 		}
-		wantEdges, _ := Changes(&all, assigned, serving, locality.Zone, Configured)
-		gotEdges, _ := Changes(c, assigned, serving, locality.Zone, Configured)
+		wantEdges, _ := Changes(&all, assigned, &all, serving, locality.Zone, Configured)
+		gotEdges, _ := Changes(c, assigned, c, serving, locality.Zone, Configured)
 		if diff := cmp.Diff(wantEdges, gotEdges, about()); diff != "" {
 			t.Errorf("changes from before (-as if none were gone +got):\n%s", diff)
 		}
