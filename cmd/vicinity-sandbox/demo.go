@@ -234,8 +234,8 @@ and then look at the pods and the traffic,
 or record it, and see what it would be under each scheduler (docs/quickstart.md):
 
   %[4]s record --prometheus $PROMETHEUS --duration 2m --step 5s --window 10s shop.tar.zst
-  %[4]s replay shop.tar.zst --price-per-gb 0.01
-  %[4]s replay shop.tar.zst --price-per-gb 0.01 -o html > report.html
+  %[4]s replay shop.tar.zst --price aws
+  %[4]s replay shop.tar.zst --price aws -o html > report.html
 
 `, d.box.Cluster.Kubeconfig(), d.box.Metrics.URL(), demoNamespace, cli)
 	fmt.Fprintln(d.out, lastLine(states))

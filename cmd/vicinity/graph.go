@@ -2,13 +2,13 @@ package main
 
 import (
 	"bytes"
-	"github.com/vicinity-sched/vicinity/internal/usage"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"github.com/vicinity-sched/vicinity/internal/usage"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 

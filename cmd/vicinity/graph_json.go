@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"github.com/vicinity-sched/vicinity/internal/show"
 	"io"
 	"strconv"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/page"
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // graphSchema names the JSON output. A change that could break a reader gets

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/vicinity-sched/vicinity/internal/usage"
 	"io"
 	"os"
 	"os/signal"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/vicinity-sched/vicinity/internal/show"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 )
 
 // The exit codes.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/vicinity-sched/vicinity/internal/show"
-	"github.com/vicinity-sched/vicinity/internal/usage"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +15,8 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/internal/recorder"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
+	"github.com/vicinity-sched/vicinity/internal/show"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 )
 
 // recordOptions are the flags of the verb record.

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
-	"github.com/vicinity-sched/vicinity/internal/show"
 	"io"
 	"runtime/debug"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/recorder"
+	"github.com/vicinity-sched/vicinity/internal/show"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 )
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"github.com/vicinity-sched/vicinity/internal/show"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 // edge returns an edge between "namespace/name" ids that was observed the given

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"github.com/vicinity-sched/vicinity/internal/usage"
 	"strings"
 	"time"
 	"unicode"
@@ -11,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/config/validation"

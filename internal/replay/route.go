@@ -2,7 +2,6 @@ package replay
 
 import (
 	"fmt"
-	"github.com/vicinity-sched/vicinity/internal/usage"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/internal/report"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 )
 
 // anyPolicy stands for a Service without trafficDistribution: calls go to any

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/kubesim"
-	"github.com/vicinity-sched/vicinity/internal/usage"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -15,12 +12,15 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim/meshes"
 	"github.com/vicinity-sched/vicinity/internal/filekind"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
+	"github.com/vicinity-sched/vicinity/internal/kubesim"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/report"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 )
 
 // still is a cluster at one moment.

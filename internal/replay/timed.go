@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/vicinity-sched/vicinity/internal/show"
-	"github.com/vicinity-sched/vicinity/internal/usage"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,7 +19,9 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/report"
+	"github.com/vicinity-sched/vicinity/internal/show"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
+	"github.com/vicinity-sched/vicinity/internal/usage"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )

@@ -103,7 +103,7 @@ func newScene(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Telemetry.Stop(); err != nil {
+		if err := s.Stop(); err != nil {
 			t.Errorf("stopping the telemetry: %v", err)
 		}
 	})
