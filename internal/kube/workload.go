@@ -149,11 +149,11 @@ func LocalityOf(node *corev1.Node) locality.Locality {
 }
 
 // ValuesOf returns a node's values of the labels of a scale, by their position
-// there, "" where it has none.
+// there, "" where it has none; nil for a scale without labels.
 func ValuesOf(node *corev1.Node, scale locality.Scale) []string {
-	values := make([]string, len(scale))
-	for i, label := range scale {
-		values[i] = node.Labels[label.Key]
+	var values []string
+	for _, label := range scale {
+		values = append(values, node.Labels[label.Key])
 	}
 	return values
 }

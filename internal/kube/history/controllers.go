@@ -2,6 +2,8 @@ package history
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,8 +20,7 @@ import (
 type controllers struct {
 	table    *objects.Table
 	replicas kube.Replicas
-	// all has each controller. Of two that share a name the last one counts.
-	all map[objectKey]metav1.Object
+	all      map[objectKey]metav1.Object
 	// wants is how many pods Deployments and the like want, by kind and name.
 	wants map[objectKey]int32
 	// idle are those that want pods, have no controller themselves, and own
@@ -27,26 +28,31 @@ type controllers struct {
 	idle map[objectKey]bool
 }
 
+// maxReplicas bounds what one workload wants: a replay brings every pod.
+const maxReplicas = 1_000_000
+
 type objectKey struct{ kind, namespace, name string }
 
-func newControllers(table *objects.Table, o *objects.Objects, stores *objects.Stores) *controllers {
-	apps := stores.Informers.Apps().V1()
+// newControllers returns the controllers that are there at the moment.
+func newControllers(h *History) *controllers {
+	apps := h.stores.Informers.Apps().V1()
 	c := &controllers{
-		table:    table,
+		table:    h.table,
 		replicas: kube.Replicas{ReplicaSets: apps.ReplicaSets().Lister(), StatefulSets: apps.StatefulSets().Lister()},
 		all:      map[objectKey]metav1.Object{},
 		wants:    map[objectKey]int32{},
 		idle:     map[objectKey]bool{},
 	}
-	for _, object := range o.All((*objects.Kind).Controls) {
-		c.add(table.KindOf(object), object)
+	for key, object := range h.current {
+		if kind := h.table.KindOf(object); kind.Controls() {
+			c.add(key, kind, object)
+		}
 	}
 	return c
 }
 
-func (c *controllers) add(kind *objects.Kind, controller runtime.Object) {
+func (c *controllers) add(key objectKey, kind *objects.Kind, controller runtime.Object) {
 	meta, _ := controller.(metav1.Object) // all kinds of objects have it
-	key := objectKey{kind.Kind, meta.GetNamespace(), meta.GetName()}
 	c.all[key] = meta
 	replicas, says := kind.Wants(controller)
 	if !says {
@@ -161,13 +167,14 @@ func (c *controllers) problem(pod *corev1.Pod) string {
 	return "the owners of a pod own each other"
 }
 
-// withoutPods returns the workloads that want pods and have none.
-func (c *controllers) withoutPods(found map[flowgraph.WorkloadID][]*corev1.Pod) []flowgraph.WorkloadID {
+// withoutPods returns the workloads that want pods and are not among those that have some.
+func (c *controllers) withoutPods(have map[flowgraph.WorkloadID]int32) []flowgraph.WorkloadID {
 	missing := map[flowgraph.WorkloadID]bool{}
 	for key := range c.idle {
-		if id := (flowgraph.WorkloadID{Namespace: key.namespace, Name: key.name}); len(found[id]) == 0 {
+		id := flowgraph.WorkloadID{Namespace: key.namespace, Name: key.name}
+		if _, has := have[id]; !has {
 			missing[id] = true
 		}
 	}
-	return sortedIDs(missing)
+	return slices.SortedFunc(maps.Keys(missing), flowgraph.WorkloadID.Compare)
 }

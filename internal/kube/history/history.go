@@ -6,8 +6,8 @@ package history
 import (
 	"cmp"
 	"fmt"
-	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,9 +29,9 @@ import (
 //
 // A pod arrives when it is added and leaves when it is deleted, finished or
 // terminating; it serves when it has a node and does not say that it is not ready.
-// Pods without a controller are Fixed, as those of DaemonSets are.
-// Pods are made like the newest one of their workload. Nothing about the order of
-// objects is assumed: a pod may come before its node or its Service.
+// Pods without a controller are Fixed, as those of DaemonSets are. Pods are made like the
+// newest one of their workload: a rollout under way ends with it. Nothing about the order
+// of objects is assumed: a pod may come before its node or its Service.
 type History struct {
 	assume   func(*corev1.Service) *corev1.Service
 	table    *objects.Table
@@ -41,26 +41,18 @@ type History struct {
 	all       *Replayable
 	nodes     map[string]int32 // positions, by name
 	workloads map[flowgraph.WorkloadID]int32
-	next      []int32 // by workload: the ordinal of its next pod
+	followed  []followed // at the positions of workloads
 	pods      map[objectKey]*tracked
 	current   map[objectKey]runtime.Object // all but pods
 
-	stores    *objects.Stores // what decides routes; Services as they are assumed to be
-	routes    routing.Routes
-	reroute   bool    // what routes depend on has changed
-	relabeled []int32 // workloads whose pods have other labels than before
-	where     string  // the file and the line of the change under way
-	at        time.Time
-	happened  Happened
-	onNodes   []*tracked // pods that have come to a node in this step
-}
-
-// tracked is a pod.
-type tracked struct {
-	object *corev1.Pod
-	as     sim.Pod
-	// there means that it has arrived and not left, unready that it is not ready.
-	there, unready bool
+	stores   *objects.Stores // what is looked up; Services as they are assumed to be
+	routes   routing.Routes
+	reroute  bool   // what routes depend on has changed
+	where    string // the file and the line of the change under way, or the object's name
+	at       time.Time
+	happened Happened
+	touched  []int32    // workloads of whose pods any has changed in this step
+	onNodes  []*tracked // pods that have come to a node in this step
 }
 
 // Happened is what a step means for a replay.
@@ -99,18 +91,51 @@ func (h *History) Warnings() []objects.Warning {
 	return slices.Concat(h.decoder.Warnings(), h.warnings.List())
 }
 
-// Begin takes the objects of a cluster, all at one time.
+// Begin takes the objects of a cluster, all at one time: nodes and workloads in the order
+// of their names, and so the pods of each workload, shorter names first (db-2 before db-10).
 func (h *History) Begin(o *objects.Objects, at time.Time) (Happened, error) {
 	h.begin()
 	h.at = at
-	for _, object := range o.All(func(*objects.Kind) bool { return true }) {
-		meta, _ := object.(metav1.Object) // all kinds of objects have it
-		h.where = fmt.Sprintf("%s %s", h.table.KindOf(object).Kind, kube.FullName(meta.GetNamespace(), meta.GetName()))
-		if err := h.take(object, recording.Added); err != nil {
-			return Happened{}, fmt.Errorf("%s: %w", h.where, err)
+	for _, kind := range h.table.Kinds() {
+		all := o.All(func(k *objects.Kind) bool { return k.Kind == kind.Kind })
+		slices.SortStableFunc(all, inOrder)
+		for _, object := range all {
+			if err := h.first(kind.Kind, object); err != nil {
+				return Happened{}, err
+			}
 		}
 	}
 	return h.end()
+}
+
+// inOrder compares objects of one kind.
+func inOrder(a, b runtime.Object) int {
+	if pod, ok := a.(*corev1.Pod); ok {
+		other, _ := b.(*corev1.Pod)
+		return cmp.Or(kube.WorkloadOf(pod).Compare(kube.WorkloadOf(other)), byName(pod, other))
+	}
+	m, _ := a.(metav1.Object) // all kinds of objects have it
+	n, _ := b.(metav1.Object)
+	return cmp.Or(cmp.Compare(m.GetNamespace(), n.GetNamespace()), cmp.Compare(m.GetName(), n.GetName()))
+}
+
+// first takes an object of a cluster that must have it once.
+func (h *History) first(kind string, object runtime.Object) error {
+	meta, _ := object.(metav1.Object) // all kinds of objects have it
+	key := objectKey{kind, meta.GetNamespace(), meta.GetName()}
+	h.where = kube.FullName(key.namespace, key.name)
+	switch {
+	case h.current[key] == nil && h.pods[key] == nil:
+	case kind == "Node":
+		return fmt.Errorf("two nodes are called %s", h.where)
+	default:
+		h.note("a " + strings.ToLower(kind) + " is in the input more than once; the first counts")
+		return nil
+	}
+	if pod, ok := object.(*corev1.Pod); ok && !kube.IsPeer(pod) {
+		h.note("a finished or terminating pod is left out")
+	}
+	return h.take(object, recording.Added)
 }
 
 // Apply takes the changes of a step. Errors say the line.
@@ -130,7 +155,7 @@ func (h *History) Apply(changes []recording.Change) (Happened, error) {
 	return h.end()
 }
 
-func (h *History) begin() { h.happened, h.onNodes = Happened{}, nil }
+func (h *History) begin() { h.happened, h.touched, h.onNodes = Happened{}, nil, nil }
 
 // take takes one change.
 func (h *History) take(object runtime.Object, change recording.ChangeType) error {
@@ -173,89 +198,6 @@ func (h *History) event(e sim.Event) {
 	h.happened.Events = append(h.happened.Events, e)
 }
 
-// nodeAt returns the position of a node, Anywhere for no name. A node may be named
-// by a pod before it is there.
-func (h *History) nodeAt(name string) int32 {
-	if name == "" {
-		return sim.Anywhere
-	}
-	i, known := h.nodes[name]
-	if !known {
-		i = int32(len(h.all.Nodes))
-		h.nodes[name] = i
-		h.all.Nodes = append(h.all.Nodes, nil)
-		h.all.Cluster.Nodes = append(h.all.Cluster.Nodes, cluster.Node{Locality: kube.LocalityOf(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}})})
-	}
-	return i
-}
-
-// node takes a change of a node. The last state of one that is gone is kept at
-// its position.
-func (h *History) node(node *corev1.Node, change recording.ChangeType) error {
-	key := objectKey{kind: "Node", name: node.Name}
-	was, known := h.current[key]
-	if change == recording.Deleted && known && h.replaced(was, node) {
-		return nil
-	}
-	h.missed(known, change)
-	i := h.nodeAt(node.Name)
-	if change == recording.Deleted {
-		if known {
-			delete(h.current, key)
-			h.event(sim.Event{Kind: sim.NodeDown, Node: i})
-		}
-		return nil
-	}
-	has, err := nodeOf(node)
-	if err != nil {
-		return err
-	}
-	has.Labels = kube.ValuesOf(node, h.all.Cluster.Scale)
-	if withoutRoom(has) {
-		h.note(noRoom)
-	}
-	h.current[key] = node
-	old, _ := was.(*corev1.Node)
-	if old == nil || !sameNode(old, node) {
-		h.all.Nodes[i], h.all.Cluster.Nodes[i] = node, has
-		h.event(sim.Event{Kind: sim.NodeUp, Node: i})
-	}
-	if old == nil || !reflect.DeepEqual(old.Status.Conditions, node.Status.Conditions) {
-		h.nodeReady(node.Name)
-	}
-	return nil
-}
-
-// nodeReady says of the pods on a node whether they are ready when that has changed
-// with the node.
-func (h *History) nodeReady(name string) {
-	var on []*tracked
-	for _, t := range h.pods {
-		if t.there && t.object.Spec.NodeName == name {
-			on = append(on, t)
-		}
-	}
-	slices.SortFunc(on, func(a, b *tracked) int {
-		return cmp.Or(cmp.Compare(a.as.Workload, b.as.Workload), cmp.Compare(a.as.Ordinal, b.as.Ordinal))
-	})
-	for _, t := range on {
-		h.ready(t)
-	}
-}
-
-// nodeNow returns a node as it is at the moment, nil when there is none of the name.
-func (h *History) nodeNow(name string) *corev1.Node {
-	node, _ := h.current[objectKey{kind: "Node", name: name}].(*corev1.Node)
-	return node
-}
-
-// sameNode reports whether a node is the same to a scheduler.
-func sameNode(a, b *corev1.Node) bool {
-	return reflect.DeepEqual(a.Labels, b.Labels) && reflect.DeepEqual(a.Annotations, b.Annotations) &&
-		reflect.DeepEqual(a.Spec, b.Spec) && reflect.DeepEqual(a.Status.Allocatable, b.Status.Allocatable) &&
-		reflect.DeepEqual(a.Status.Images, b.Status.Images)
-}
-
 // other takes a change of an object that is neither a node nor a pod.
 func (h *History) other(object runtime.Object, change recording.ChangeType) error {
 	meta, _ := object.(metav1.Object) // all kinds of objects have it
@@ -284,8 +226,5 @@ func (h *History) other(object runtime.Object, change recording.ChangeType) erro
 	}
 	looksUp := kube.ObjectChange{Object: object, Deleted: gone}
 	h.happened.Objects = append(h.happened.Objects, looksUp)
-	if kind.DecidesRouting {
-		return h.stores.Put(looksUp)
-	}
-	return nil
+	return h.stores.Put(looksUp)
 }

@@ -2,9 +2,6 @@ package history
 
 import (
 	"fmt"
-	"maps"
-	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,8 +79,8 @@ func TestHistory(t *testing.T) {
 			[]string{"up n0", "arrive 0.0 n0", "leave 0.0"}, nil,
 		},
 		"a pod before its node":       {[]string{"+" + bound, "+" + node}, []string{"arrive 0.0 n0", "up n0"}, nil},
-		"a pod on no known node":      {[]string{"+" + bound}, []string{"arrive 0.0 n0"}, []string{"is not in the recording"}},
-		"a node under its pods":       {[]string{"+" + node, "+" + bound, "-" + node}, []string{"up n0", "arrive 0.0 n0", "down n0"}, []string{"is not in the recording"}},
+		"a pod on no known node":      {[]string{"+" + bound}, []string{"arrive 0.0 n0"}, []string{"is not in the input"}},
+		"a node under its pods":       {[]string{"+" + node, "+" + bound, "-" + node}, []string{"up n0", "arrive 0.0 n0", "down n0"}, []string{"is not in the input"}},
 		"a node that does not change": {[]string{"+" + node, "~" + node, "+" + node}, []string{"up n0"}, nil},
 		"a node that changes": {
 			[]string{"+" + node, "~" + recordedNodeText("n0", "b", "8"), "~" + recordedNodeText("n0", "b", "0"), "~" + node},
@@ -103,7 +100,7 @@ func TestHistory(t *testing.T) {
 		},
 		"a pod that moves": {
 			[]string{"+" + node, "+" + bound, "~" + recordedPodText("web", "web-1-a", "n9", "")},
-			[]string{"up n0", "arrive 0.0 n0", "leave 0.0", "arrive 0.1 n1"}, []string{"changes its node", "is not in the recording"},
+			[]string{"up n0", "arrive 0.0 n0", "leave 0.0", "arrive 0.1 n1"}, []string{"changes its node", "is not in the input"},
 		},
 	}
 	for name, c := range cases {
@@ -268,81 +265,6 @@ func TestHistoryRoutingOfNewPods(t *testing.T) {
 			t.Errorf("step %d: routing %s, want %s", i, workloads[0].Routing, step.want)
 		}
 	}
-}
-
-// TestHistoryNow compares the state after random changes with that of a history
-// which has only what is there, and the events with the pods that there are.
-func TestHistoryNow(t *testing.T) {
-	for seed := range uint64(60) {
-		rng := rand.New(rand.NewPCG(seed, 3))
-		h, err := New(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		there, nodeOf := map[string]string{}, map[sim.Pod]int32{}
-		for line := range 120 {
-			key, text := randomObject(rng)
-			kind := []string{"+", "~", "-"}[rng.IntN(3)]
-			if kind == "-" {
-				delete(there, key)
-			} else {
-				there[key] = text
-			}
-			got, err := h.Apply([]recording.Change{change(line+1, kind+text)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range got.Events {
-				switch _, known := nodeOf[e.Pod]; {
-				case e.Kind == sim.NodeUp || e.Kind == sim.NodeDown:
-				case known != (e.Kind != sim.Arrive):
-					t.Fatalf("seed %d, line %d: %v", seed, line, e)
-				case e.Kind == sim.Ready || e.Kind == sim.Unready:
-				case e.Kind == sim.Leave:
-					delete(nodeOf, e.Pod)
-				default:
-					nodeOf[e.Pod] = e.Node
-				}
-			}
-		}
-		pods := 0
-		fresh, err := New(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, key := range slices.Sorted(maps.Keys(there)) {
-			if strings.HasPrefix(key, "pod/") {
-				pods++
-			}
-			if _, err := fresh.Apply([]recording.Change{change(1, "+"+there[key])}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if len(nodeOf) != pods {
-			t.Errorf("seed %d: %d pods have arrived and not left, want %d", seed, len(nodeOf), pods)
-		}
-		a, _, errA := h.Now(false)
-		b, _, errB := fresh.Now(false)
-		if (errA == nil) != (errB == nil) {
-			t.Fatalf("seed %d: %v and %v", seed, errA, errB)
-		}
-		if errA == nil {
-			if diff := cmp.Diff(a.Cluster, b.Cluster); diff != "" {
-				t.Errorf("seed %d: after changes and anew:\n%s", seed, diff)
-			}
-		}
-	}
-}
-
-// randomObject is a node or a pod, and a key that is its own.
-func randomObject(rng *rand.Rand) (key, text string) {
-	if rng.IntN(3) == 0 {
-		name := fmt.Sprint("n", rng.IntN(3))
-		return "node/" + name, recordedNodeText(name, fmt.Sprint("z", rng.IntN(2)), "4")
-	}
-	app := fmt.Sprint("app", rng.IntN(3))
-	pod := fmt.Sprint(app, "-1-", rng.IntN(4))
-	return "pod/" + pod, recordedPodText(app, pod, []string{"", "n0", "n1", "n2", "n9"}[rng.IntN(5)], "")
 }
 
 // FuzzHistory never panics, whatever the objects are.

@@ -14,8 +14,25 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
-	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
+
+// tracked is a pod.
+type tracked struct {
+	object   *corev1.Pod
+	requests cluster.Resources
+	as       sim.Pod
+	// there means that it has arrived and not left, unready that it is not ready.
+	there, unready bool
+}
+
+// followed is a workload, beside what a replay sees of it.
+type followed struct {
+	next   int32       // the ordinal of its next pod
+	pods   []*tracked  // that are there, in the order of their arrival
+	newest *tracked    // of them, or the last when none is there any more
+	madeOf *corev1.Pod // what the template is made of
+	differ bool        // in how its Services divide calls
+}
 
 // pod takes a change of a pod.
 func (h *History) pod(pod *corev1.Pod, change recording.ChangeType) error {
@@ -38,16 +55,23 @@ func (h *History) pod(pod *corev1.Pod, change recording.ChangeType) error {
 	}
 	old := t.object
 	t.object = pod
-	switch from, to := old.Spec.NodeName, pod.Spec.NodeName; {
-	case !kube.IsPeer(pod):
+	if !kube.IsPeer(pod) {
 		h.leave(t)
 		return nil
+	}
+	var err error
+	if t.requests, err = requestsOf(pod); err != nil {
+		return fmt.Errorf("pod %s: %w", nameOf(pod), err)
+	}
+	switch from, to := old.Spec.NodeName, pod.Spec.NodeName; {
 	case !t.there:
-		return h.arrive(t)
+		h.arrive(t)
+		return nil
 	case kube.IsAnother(old, pod) || kube.WorkloadOf(old) != kube.WorkloadOf(pod):
 		h.note("a pod takes the place of one of the same name that was not deleted")
 		h.leave(t)
-		return h.arrive(t)
+		h.arrive(t)
+		return nil
 	case from == to:
 	case from == "":
 		h.event(sim.Event{Kind: sim.Bind, Pod: t.as, Node: h.nodeAt(to)})
@@ -55,8 +79,10 @@ func (h *History) pod(pod *corev1.Pod, change recording.ChangeType) error {
 	default:
 		h.note("a pod changes its node; it is taken as another pod")
 		h.leave(t)
-		return h.arrive(t)
+		h.arrive(t)
+		return nil
 	}
+	h.touched = append(h.touched, t.as.Workload)
 	h.ready(t)
 	return nil
 }
@@ -77,73 +103,96 @@ func (h *History) ready(t *tracked) {
 }
 
 func (h *History) leave(t *tracked) {
-	if t.there {
-		t.there = false
-		h.event(sim.Event{Kind: sim.Leave, Pod: t.as})
+	if !t.there {
+		return
 	}
+	t.there = false
+	f := &h.followed[t.as.Workload]
+	f.pods = slices.DeleteFunc(f.pods, func(p *tracked) bool { return p == t })
+	h.touched = append(h.touched, t.as.Workload)
+	h.event(sim.Event{Kind: sim.Leave, Pod: t.as})
 }
 
-func (h *History) arrive(t *tracked) error {
-	id := kube.WorkloadOf(t.object)
-	template := asTemplate(id, t.object)
-	requests, err := requestsOf(template)
-	if err != nil {
-		return fmt.Errorf("pod %s: %w", nameOf(t.object), err)
-	}
-	w, known := h.workloads[id]
-	if !known {
-		w = int32(len(h.next))
-		h.workloads[id] = w
-		h.next = append(h.next, 0)
-		h.all.Cluster.Workloads = append(h.all.Cluster.Workloads, cluster.Workload{ID: id, Replicas: 1, Fixed: stays(t.object), Bare: isBare(t.object)})
-		h.all.Templates = append(h.all.Templates, nil)
-	}
-	workload := &h.all.Cluster.Workloads[w]
-	if workload.Fixed != stays(t.object) {
+func (h *History) arrive(t *tracked) {
+	w := h.workloadOf(t.object)
+	workload, f := h.all.Cluster.Workloads[w], &h.followed[w]
+	if workload.Fixed != isFixed(t.object) {
 		h.warnings.Add("a workload is of another kind than before (a DaemonSet, or none any more); the replay treats its pods as those of the first", nameOf(t.object))
 	}
-	workload.Requests = requests
-	if old := h.all.Templates[w]; old == nil || !reflect.DeepEqual(old.Labels, template.Labels) {
-		h.relabeled = append(h.relabeled, w)
-	}
-	h.all.Templates[w] = template
-	t.as, t.there, t.unready = sim.Pod{Workload: w, Ordinal: h.next[w]}, true, false
-	h.next[w]++
 	if !workload.Fixed {
 		for _, what := range excluded(t.object) {
 			h.warnings.Add("the replay ignores "+what, nameOf(t.object))
 		}
 	}
+	t.as, t.there, t.unready = sim.Pod{Workload: w, Ordinal: f.next}, true, false
+	f.next++
+	f.pods, f.newest = append(f.pods, t), t // end knows better
+	h.touched = append(h.touched, w)
 	h.event(sim.Event{Kind: sim.Arrive, Pod: t.as, Node: h.nodeAt(t.object.Spec.NodeName)})
 	if t.object.Spec.NodeName != "" {
 		h.onNodes = append(h.onNodes, t)
 	}
 	h.ready(t)
-	return nil
 }
 
-// stays reports whether a pod is Fixed throughout a recording.
-func stays(pod *corev1.Pod) bool {
-	return isFixed(pod) || isBare(pod)
+// workloadOf returns the position of a pod's workload. The first pod of one says whether it
+// is Fixed.
+func (h *History) workloadOf(pod *corev1.Pod) int32 {
+	id := kube.WorkloadOf(pod)
+	w, known := h.workloads[id]
+	if !known {
+		w = int32(len(h.followed))
+		h.workloads[id] = w
+		h.followed = append(h.followed, followed{})
+		h.all.Cluster.Workloads = append(h.all.Cluster.Workloads, cluster.Workload{ID: id, Replicas: 1, Fixed: isFixed(pod), Bare: isBare(pod)})
+		h.all.Templates = append(h.all.Templates, nil)
+	}
+	return w
 }
 
 // end completes what a step means.
 func (h *History) end() (Happened, error) {
 	for _, t := range h.onNodes {
-		if _, there := h.current[objectKey{kind: "Node", name: t.object.Spec.NodeName}]; !there && t.there {
-			h.warnings.Add("a pod is on a node that is not in the recording; it counts as not assigned", nameOf(t.object))
+		if h.nodeNow(t.object.Spec.NodeName) == nil && t.there {
+			h.warnings.Add("a pod is on a node that is not in the input; it counts as not assigned", nameOf(t.object))
 		}
 	}
-	if h.reroute || h.assume != nil && len(h.relabeled) > 0 {
-		if err := h.route(); err != nil {
-			return Happened{}, err
+	slices.Sort(h.touched)
+	var relabeled []int32
+	for _, w := range slices.Compact(h.touched) {
+		if h.likeNewest(w) {
+			relabeled = append(relabeled, w)
 		}
 	}
-	for _, w := range h.relabeled {
-		h.routes.Fill(&h.all.Cluster.Workloads[w], h.all.Templates[w])
+	if h.reroute || h.assume != nil && len(relabeled) > 0 {
+		h.reroute = false
+		return h.happened, h.route()
 	}
-	h.reroute, h.relabeled = false, nil
+	for _, w := range relabeled {
+		h.fill(w)
+	}
 	return h.happened, nil
+}
+
+// likeNewest makes the template of a workload anew when its newest pod has changed, and
+// reports whether its labels have. When the last pod is gone, the template stays.
+func (h *History) likeNewest(w int32) (relabeled bool) {
+	f, workload, old := &h.followed[w], &h.all.Cluster.Workloads[w], h.all.Templates[w]
+	if len(f.pods) > 0 {
+		f.newest = slices.MaxFunc(f.pods, byAge)
+	}
+	if f.madeOf == f.newest.object {
+		return false
+	}
+	f.madeOf = f.newest.object
+	template := asTemplate(workload.ID, f.madeOf)
+	h.all.Templates[w], workload.Requests = template, f.newest.requests
+	return old == nil || !reflect.DeepEqual(old.Labels, template.Labels)
+}
+
+// fill reads how calls to a workload are divided.
+func (h *History) fill(w int32) {
+	h.followed[w].differ = h.routes.Fill(&h.all.Cluster.Workloads[w], h.all.Templates[w])
 }
 
 // route takes over the Services as they are assumed to be, which may depend on the
@@ -168,8 +217,8 @@ func (h *History) route() error {
 		}
 		h.happened.Objects = append(h.happened.Objects, looksUp)
 	}
-	for w, template := range h.all.Templates {
-		h.routes.Fill(&h.all.Cluster.Workloads[w], template)
+	for w := range h.followed {
+		h.fill(int32(w))
 	}
 	return nil
 }
@@ -209,22 +258,6 @@ func (h *History) Workload(id flowgraph.WorkloadID) *corev1.Pod {
 func (h *History) HasService(namespace, name string) bool {
 	_, there := h.current[objectKey{"Service", namespace, name}]
 	return there
-}
-
-// Now translates the cluster as it is at the moment, by positions of its own,
-// with the Services as they are (assumed or not).
-func (h *History) Now(assumed bool) (*Replayable, []objects.Warning, error) {
-	o := &objects.Objects{}
-	for _, object := range h.current {
-		if service, ok := object.(*corev1.Service); ok && assumed && h.assume != nil {
-			object = h.assume(service)
-		}
-		o.Add(object)
-	}
-	for _, t := range h.pods {
-		o.Add(t.object)
-	}
-	return Translate(o)
 }
 
 // nameOf is what warnings and errors call a pod.

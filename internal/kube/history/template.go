@@ -1,57 +1,35 @@
 package history
 
 import (
-	"encoding/json"
+	"cmp"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	resourcehelper "k8s.io/component-helpers/resource"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
 
-// templateOf returns a pod from which others like a workload's pods can be made,
-// and how many kinds of pods the workload has: during a rollout there are two.
-// The most frequent kind is taken, of equally frequent ones the kind with the
-// newest pod.
-func templateOf(id flowgraph.WorkloadID, pods []*corev1.Pod) (template *corev1.Pod, variants int) {
-	if len(pods) == 1 {
-		return asTemplate(id, pods[0]), 1
-	}
-	type variant struct {
-		template *corev1.Pod
-		count    int
-		newest   metav1.Time
-	}
-	bySpec := map[string]int{}
-	var all []variant // in the order of the pods
-	for _, pod := range pods {
-		stripped := asTemplate(id, pod)
-		// The spec of what was read from a file can always be written.
-		spec, _ := json.Marshal(&stripped.Spec)
-		i, known := bySpec[string(spec)]
-		if !known {
-			i = len(all)
-			bySpec[string(spec)] = i
-			all = append(all, variant{template: stripped})
-		}
-		all[i].count++
-		if all[i].newest.Before(&pod.CreationTimestamp) {
-			all[i].newest = pod.CreationTimestamp
-		}
-	}
-	best := 0
-	for i, v := range all {
-		if v.count > all[best].count || v.count == all[best].count && all[best].newest.Before(&v.newest) {
-			best = i
-		}
-	}
-	return all[best].template, len(all)
+// byName compares pods of a workload, shorter names first (db-2 before db-10).
+func byName(a, b *corev1.Pod) int {
+	return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
 }
+
+// byAge compares pods of a workload, the oldest first, and those that are as old by name.
+// The last one is the pod that others are made like.
+func byAge(a, b *tracked) int {
+	return cmp.Or(a.object.CreationTimestamp.Compare(b.object.CreationTimestamp.Time), byName(a.object, b.object))
+}
+
+// differs reports whether templates make pods that are not the same to a scheduler.
+func differs(a, b *corev1.Pod) bool { return !equality.Semantic.DeepEqual(a.Spec, b.Spec) }
 
 // asTemplate returns a copy of a pod without what is its own, and without what a
 // replay ignores.
@@ -129,4 +107,32 @@ func excluded(pod *corev1.Pod) []string {
 		what = append(what, "the scheduling gates of a pod")
 	}
 	return what
+}
+
+// requestsOf returns what kube-scheduler counts for a new pod: the largest need
+// of init containers and sidecars, the pod's own resources and the overhead of
+// its runtime class are part of it.
+func requestsOf(template *corev1.Pod) (cluster.Resources, error) {
+	return kube.ResourcesOf(resourcehelper.PodRequests(template, resourcehelper.PodResourcesOptions{}))
+}
+
+// isFixed reports whether a replay leaves a workload's pods where they are: those of
+// DaemonSets and static pods belong to their nodes, and a pod without a controller that is
+// gone is not made again anywhere.
+func isFixed(pod *corev1.Pod) bool {
+	return isStatic(pod) || isBare(pod) || metav1.GetControllerOfNoCopy(pod).Kind == "DaemonSet"
+}
+
+// isBare reports whether nothing makes a pod anew when it is gone.
+func isBare(pod *corev1.Pod) bool {
+	return metav1.GetControllerOfNoCopy(pod) == nil && !isStatic(pod)
+}
+
+// isStatic reports whether a pod stands for one that a kubelet runs from a file.
+func isStatic(pod *corev1.Pod) bool {
+	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
+		return true
+	}
+	owner := metav1.GetControllerOfNoCopy(pod)
+	return owner != nil && owner.Kind == "Node"
 }

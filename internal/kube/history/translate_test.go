@@ -86,7 +86,7 @@ func TestCluster(t *testing.T) {
 				"---\n{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: old-static, annotations: {kubernetes.io/config.mirror: x}}}\n" +
 				kubetest.Pod("bare", "", "n1", "") + kubetest.Pod("bare-pending", "", `""`, ""),
 			want: []string{
-				"shop/agent x3 100m 1048576 fixed n1 n2 n2", "shop/bare x1 100m 1048576 fixed bare n1", "shop/bare-pending x1 100m 1048576 bare",
+				"shop/agent x3 0m 0 fixed n1 n2 n2", "shop/bare x1 100m 1048576 fixed bare n1", "shop/bare-pending x1 100m 1048576 fixed bare",
 				"shop/etcd-n1 x1 100m 1048576 fixed n1", "shop/old-static x1 0m 0 fixed", "shop/proxy-n1 x1 100m 1048576 fixed n1",
 			},
 		},
@@ -101,6 +101,12 @@ func TestCluster(t *testing.T) {
 				"a finished or terminating pod is left out: 2, the first is shop/web-h1-b",
 				"a pod is on a node that is not in the input; it counts as not assigned: shop/web-h1-d",
 			},
+		},
+		"a controller that is there twice": {
+			input: kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 2") + kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 3") +
+				kubetest.Pod("db-0", "StatefulSet/db", "n1", ""),
+			want:         []string{"shop/db x2 100m 1048576 n1"},
+			wantWarnings: []string{"a statefulset is in the input more than once; the first counts: shop/db"},
 		},
 		"workloads without pods": {
 			input: webDeployment + webSet + kubetest.Object("apps/v1", "Deployment", "idle", "replicas: 0") + kubetest.Object("apps/v1", "StatefulSet", "db", ""),
@@ -120,21 +126,26 @@ func TestCluster(t *testing.T) {
 			want:         []string{"shop/web x2 100m 1048576 n1"},
 			wantWarnings: []string{"the owners of a pod own each other: shop/web-h1-a"},
 		},
-		"rollout: the requests of most of the pods": {
+		"rollout that has just begun: the requests of the newest pod": {
 			input: kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 3") +
-				kubetest.Pod("db-0", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 7m}}}]}") +
-				kubetest.Pod("db-1", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, hostname: db-1, containers: [{name: a, resources: {requests: {cpu: 8m}}}]}") +
-				kubetest.Pod("db-2", "StatefulSet/db", "n2", "|spec: {nodeName: NODE, hostname: db-2, containers: [{name: a, resources: {requests: {cpu: 8m}}}]}"),
+				kubetest.Created(kubetest.Pod("db-0", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, hostname: db-0, containers: [{name: a, resources: {requests: {cpu: 7m}}}]}"), 1) +
+				kubetest.Created(kubetest.Pod("db-1", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 8m}}}]}"), 2) +
+				kubetest.Created(kubetest.Pod("db-2", "StatefulSet/db", "n2", "|spec: {nodeName: NODE, hostname: db-2, containers: [{name: a, resources: {requests: {cpu: 7m}}}]}"), 1),
 			want:         []string{"shop/db x3 8m 0 n1 n1 n2"},
-			wantWarnings: []string{"the pods of a workload differ (a rollout?); the replay makes all of them like most of them: shop/db"},
+			wantWarnings: []string{"the pods of a workload differ (a rollout?); the replay makes all of them like the newest: shop/db"},
 		},
-		"rollout half done: the requests of the newest pod": {
-			input: kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 3") +
-				kubetest.Created(kubetest.Pod("db-0", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 7m}}}]}"), 2) +
-				kubetest.Created(kubetest.Pod("db-1", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 8m}}}]}"), 3) +
-				kubetest.Created(kubetest.Pod("db-2", "StatefulSet/db", "n2", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 9m}}}]}"), 1),
-			want:         []string{"shop/db x3 8m 0 n1 n1 n2"},
-			wantWarnings: []string{"the pods of a workload differ (a rollout?); the replay makes all of them like most of them: shop/db"},
+		"rollout without times: the requests of the last pod by name": {
+			input: kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 2") +
+				kubetest.Pod("db-10", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 8m}}}]}") +
+				kubetest.Pod("db-9", "StatefulSet/db", "n2", "|spec: {nodeName: NODE, containers: [{name: a, resources: {requests: {cpu: 7m}}}]}"),
+			want:         []string{"shop/db x2 8m 0 n2 n1"},
+			wantWarnings: []string{"the pods of a workload differ (a rollout?); the replay makes all of them like the newest: shop/db"},
+		},
+		"pods that differ in nothing but their own": {
+			input: kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 2") +
+				kubetest.Pod("db-0", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, hostname: db-0, containers: [{name: a, resources: {requests: {cpu: 1000m}}}]}") +
+				kubetest.Pod("db-1", "StatefulSet/db", "n2", "|spec: {nodeName: NODE, hostname: db-1, containers: [{name: a, resources: {requests: {cpu: 1}}}]}"),
+			want: []string{"shop/db x2 1000m 0 n1 n2"},
 		},
 		"requests as the scheduler counts them": {
 			input: kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 1") + kubetest.Pod("db-0", "StatefulSet/db", "n1", `|spec: {nodeName: NODE,
@@ -239,7 +250,7 @@ func TestClusterErrors(t *testing.T) {
 		"node with many pods":    {node("n1", "cpu: 1, memory: 1Gi, pods: 2147483648"), "node n1: allocatable pods 2147483648: no such amount"},
 		"two nodes of one name":  {kubetest.TwoNodes + node("n1", "cpu: 1, memory: 1Gi, pods: 10"), "two nodes are called n1"},
 		"pod that asks for less than nothing": {
-			kubetest.TwoNodes + kubetest.Pod("web-1", "", "n1", "|spec: {containers: [{name: a, resources: {requests: {cpu: -1}}}]}"), "workload shop/web-1: cpu -1: no such amount",
+			kubetest.TwoNodes + kubetest.Pod("web-1", "", "n1", "|spec: {containers: [{name: a, resources: {requests: {cpu: -1}}}]}"), "pod shop/web-1: cpu -1: no such amount",
 		},
 		"too many replicas": {
 			kubetest.TwoNodes + kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 1000001") + kubetest.Pod("db-0", "StatefulSet/db", "n1", ""),
@@ -262,7 +273,6 @@ func TestClusterErrors(t *testing.T) {
 	}
 }
 
-// The order of the input makes no difference.
 // TestControlPlane reads the labels of kubeadm, and those of other roles not.
 func TestControlPlane(t *testing.T) {
 	var input string
@@ -280,6 +290,7 @@ func TestControlPlane(t *testing.T) {
 	}
 }
 
+// The order of the input makes no difference.
 func TestClusterOrder(t *testing.T) {
 	input := strings.Split(kubetest.TwoNodes+kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 2")+kubetest.Object("apps/v1", "StatefulSet", "a", "")+
 		kubetest.Object("v1", "Service", "b", "selector: {app: a}")+kubetest.Object("v1", "Service", "a", "selector: {app: a}")+
@@ -305,7 +316,7 @@ func TestClusterOrder(t *testing.T) {
 			objects = append(objects, fmt.Sprintf("%T", o))
 		}
 	}
-	if diff := cmp.Diff([]string{"service a", "service b", "*v1.StatefulSet", "*v1.StatefulSet"}, objects); diff != "" {
+	if diff := cmp.Diff([]string{"*v1.StatefulSet", "*v1.StatefulSet", "service a", "service b"}, objects); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
 }
