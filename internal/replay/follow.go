@@ -140,7 +140,6 @@ func (f *followed) found(result *kubesim.Followed) (*passed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("at the end: %w", err)
 	}
-	f.plan.label(end)
 	end.Cluster.Edges = result.Mean
 	in := &still{name: f.in.name, replayable: end}
 	found := &passed{input: in.summary(), warnings: f.warnings(result)}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
@@ -26,6 +27,7 @@ func TestMoment(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		h.SetScale(locality.Scale{{Key: "topology.kubernetes.io/zone"}})
 		there, pods := map[string]string{}, map[sim.Pod]bool{}
 		for line := range 200 {
 			key, text := randomObject(rng)
@@ -96,7 +98,7 @@ func sameMoment(t *testing.T, h *History, file string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, wantWarnings, wantErr := Translate(o)
+	want, wantWarnings, wantErr := momentOf(o, h.all.Cluster.Scale)
 	got, warnings, err := h.Now(false)
 	if err != nil || wantErr != nil {
 		if fmt.Sprint(err) != fmt.Sprint(wantErr) {
@@ -167,4 +169,32 @@ func randomObject(rng *rand.Rand) (key, text string) {
 		pod = withReady(pod, one("True", "False"))
 	}
 	return "pod/" + name, pod
+}
+
+// TestNodeWarnings has the same warnings of a file and along a recording.
+func TestNodeWarnings(t *testing.T) {
+	whole := recordedNodeText("n0", "a", "1")
+	for text, want := range map[string]string{
+		whole:                            "",
+		recordedNodeText("n0", "a", "0"): "a node has no allocatable cpu, memory or pods; no pod is placed there",
+		strings.Replace(whole, "topology", "failure-domain.beta", 1): "a node has its zone in the label failure-domain.beta.kubernetes.io/zone, which is not read; label it with topology.kubernetes.io/zone",
+	} {
+		h, err := New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pod := recordedPodText("web", "web-1-a", "n0", "")
+		if _, err := h.Apply([]recording.Change{change(1, "+"+text), change(2, "+"+pod)}); err != nil {
+			t.Fatal(err)
+		}
+		_, ofFile, err := translate(t, text+pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for input, got := range map[string][]string{"file": ofFile, "recording": lines(h.Warnings())} {
+			if all := strings.Join(got, "\n"); strings.Contains(all, "a node") != (want != "") || !strings.Contains(all, want) {
+				t.Errorf("%s: warnings %q, want %q", input, got, want)
+			}
+		}
+	}
 }

@@ -7,7 +7,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	resourcehelper "k8s.io/component-helpers/resource"
 
@@ -27,9 +26,6 @@ func byName(a, b *corev1.Pod) int {
 func byAge(a, b *tracked) int {
 	return cmp.Or(a.object.CreationTimestamp.Compare(b.object.CreationTimestamp.Time), byName(a.object, b.object))
 }
-
-// differs reports whether templates make pods that are not the same to a scheduler.
-func differs(a, b *corev1.Pod) bool { return !equality.Semantic.DeepEqual(a.Spec, b.Spec) }
 
 // asTemplate returns a copy of a pod without what is its own, and without what a
 // replay ignores.

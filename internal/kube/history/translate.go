@@ -3,6 +3,7 @@ package history
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -40,6 +41,7 @@ func (h *History) Now(assumed bool) (*Replayable, []objects.Warning, error) {
 	return momentOf(o, h.all.Cluster.Scale)
 }
 
+// momentOf is Translate, with the labels of nodes that tell levels.
 func momentOf(o *objects.Objects, scale locality.Scale) (*Replayable, []objects.Warning, error) {
 	if len(objects.Of[*corev1.Node](o)) == 0 {
 		return nil, nil, errors.New("there is no node among the objects; get nodes too: kubectl get nodes,pods,deployments,replicasets,statefulsets,daemonsets,services,namespaces -A -o json")
@@ -118,8 +120,8 @@ func (m *moment) workload(w int, is cluster.Workload) error {
 		m.warnings.Add("a workload wants no pods but has some, and is left out", id)
 		return nil
 	}
-	another := func(pod *corev1.Pod) bool { return differs(asTemplate(is.ID, pod), template) }
-	if !is.Fixed && slices.ContainsFunc(pods, another) {
+	differs := func(pod *corev1.Pod) bool { return !reflect.DeepEqual(asTemplate(is.ID, pod).Spec, template.Spec) }
+	if !is.Fixed && slices.ContainsFunc(pods, differs) {
 		m.warnings.Add("the pods of a workload differ (a rollout?); the replay makes all of them like the newest", id)
 	}
 	serving, idle := m.assigned(f.pods)

@@ -143,7 +143,7 @@ func TestCluster(t *testing.T) {
 		},
 		"pods that differ in nothing but their own": {
 			input: kubetest.Object("apps/v1", "StatefulSet", "db", "replicas: 2") +
-				kubetest.Pod("db-0", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, hostname: db-0, containers: [{name: a, resources: {requests: {cpu: 1000m}}}]}") +
+				kubetest.Pod("db-0", "StatefulSet/db", "n1", "|spec: {nodeName: NODE, hostname: db-0, containers: [{name: a, resources: {requests: {cpu: 1}}}]}") +
 				kubetest.Pod("db-1", "StatefulSet/db", "n2", "|spec: {nodeName: NODE, hostname: db-1, containers: [{name: a, resources: {requests: {cpu: 1}}}]}"),
 			want: []string{"shop/db x2 1000m 0 n1 n2"},
 		},
