@@ -27,7 +27,7 @@ import (
 // kube-scheduler spreads it by default, which is the larger part of its work.
 func BenchmarkReplay(b *testing.B) {
 	for _, nodes := range []int{100, 1000, 5000} {
-		for _, run := range []string{DefaultRun, "gain"} {
+		for _, run := range []string{DefaultRun, LatencyRun} {
 			for _, services := range []bool{true, false} {
 				b.Run(fmt.Sprintf("nodes=%d/run=%s/services=%v", nodes, run, services), func(b *testing.B) {
 					benchReplay(b, nodes, run, services)

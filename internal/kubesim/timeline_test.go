@@ -106,7 +106,7 @@ func TestFollow(t *testing.T) {
 				f := open(t, path, o)
 				f.Order, f.Seeds, f.Parallel = order, 2, parallel
 				all := &following{Follow: f, observer: sim.NewObserver(f.Graph), traffic: flowgraph.NewStore().Load()}
-				got := all.toTheEnd(t, builtInRuns(t, DefaultRun, "gain"))
+				got := all.toTheEnd(t, builtInRuns(t, DefaultRun, LatencyRun))
 				all.compareCaches(t)
 				if got.Recorded.Observed != o.Length/2 || got.Steps != 120 || !got.Recorded.From.Equal(beginning.Add(time.Hour)) || got.Recorded.Lost != 0 {
 					t.Errorf("%d steps, observed for %s from %s on", got.Steps, got.Recorded.Observed, got.Recorded.From)
@@ -119,7 +119,7 @@ func TestFollow(t *testing.T) {
 			}
 			local := func(c *sim.Course) float64 { return c.Levels[0].Local[cut.Uniform] / c.Total }
 			if order == sim.Rollout && local(first.Runs[1][0]) <= local(first.Recorded) {
-				t.Errorf("gain keeps %.2f of the traffic, recorded %.2f", local(first.Runs[1][0]), local(first.Recorded))
+				t.Errorf("latency keeps %.2f of the traffic, recorded %.2f", local(first.Runs[1][0]), local(first.Recorded))
 			}
 		})
 	}
@@ -222,7 +222,7 @@ func TestFollowMemory(t *testing.T) {
 				most = max(most, m.HeapAlloc)
 			}
 		}
-		if _, err := f.Run(t.Context(), builtInRuns(t, DefaultRun, "gain")); err != nil {
+		if _, err := f.Run(t.Context(), builtInRuns(t, DefaultRun, LatencyRun)); err != nil {
 			t.Fatal(err)
 		}
 		return float64(most) / (1 << 20)
@@ -246,7 +246,7 @@ func BenchmarkFollow(b *testing.B) {
 	path := fileAt(b, "recording"+recordingfile.ArchiveSuffix, o)
 	decisions := 0
 	for b.Loop() {
-		result, err := open(b, path, o).Run(b.Context(), builtInRuns(b, DefaultRun, "gain"))
+		result, err := open(b, path, o).Run(b.Context(), builtInRuns(b, DefaultRun, LatencyRun))
 		if err != nil {
 			b.Fatal(err)
 		}

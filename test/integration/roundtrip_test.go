@@ -74,7 +74,7 @@ func TestRoundtrip(t *testing.T) {
 				}
 				out = string(content)
 			}
-			for _, want := range []string{"recorded", "gain", "PreferSameNode"} {
+			for _, want := range []string{"recorded", "latency", "PreferSameNode"} {
 				if !strings.Contains(out, want) {
 					t.Errorf("%s prints no %q:\n%s", command, want, out)
 				}
