@@ -68,7 +68,11 @@ func (r *Report) warnOfZones(warn func(format string, args ...any)) {
 			}
 			text := run.Name + ": " + show.ByteRate(zone.Unknown.Mean)
 			if price := run.Summary.UnknownZonePerMonth; price != nil {
-				text += ", " + number(sim.Estimate{Mean: price.Mean}, 2) + " a month"
+				text += ", " + number(sim.Estimate{Mean: price.Mean}, 2)
+				if r.Price != nil && r.Price.Currency != "" {
+					text += " " + r.Price.Currency
+				}
+				text += " a month"
 			}
 			of = append(of, text)
 		}

@@ -129,25 +129,6 @@ func TestHeatMapLabels(t *testing.T) {
 	}
 }
 
-// TestOnAPhone looks for the money and for what the runs are in the width of a phone.
-func TestOnAPhone(t *testing.T) {
-	r := decode[report](t, vicinity(t, append(boutique, "-o", "json")...))
-	narrow := view{width: 390, height: 844}
-	p := show(t, vicinity(t, append(boutique, "-o", "html")...), narrow)
-	for _, selector := range []string{`[data-figure="price"] .now`, `[aria-label="options"] tbody td`, ".saves strong:last-of-type"} {
-		right := evaluate[float64](p, `document.querySelector('`+selector+`').getBoundingClientRect().right`)
-		if right <= 0 || right > float64(narrow.width) {
-			t.Errorf("%s ends at %.0f pixels of %d", selector, right, narrow.width)
-		}
-	}
-	for _, run := range r.Runs {
-		if got := p.text(`[data-run="` + run.Name + `"] .about`); got != run.Title+"; "+run.Config {
-			t.Errorf("%s is described as %q, want %q and %q", run.Name, got, run.Title, run.Config)
-		}
-	}
-	p.quiet()
-}
-
 // TestNothingIsAskedFor tries to break out of the page's policy.
 func TestNothingIsAskedFor(t *testing.T) {
 	p := show(t, vicinity(t, append(boutique, "-o", "html")...), desktop)
@@ -199,7 +180,7 @@ func TestKeyboard(t *testing.T) {
 	seen := p.tabbed()
 	at := 0
 	for _, want := range []string{
-		"a: Skip", "select: Run", "input: Zone", "select: Routing", "button: Use dark", "button: default", "button: latency", "summary: All figures",
+		"a: Skip", "select: Run", "input: Zone", "select: Routing", "button: Use dark", "button: Kube-scheduler (default configuration)", "button: Vicinity (latency profile)", "summary: All figures",
 		"input: Number of lines", "input: Find a workload", "button: Next workload", "canvas: Before", "canvas: After", "summary: The largest",
 		"input: Search options", "input: Search workloads",
 	} {
@@ -331,7 +312,7 @@ func TestOneRun(t *testing.T) {
 	args := []string{"replay", "mesh:online-boutique", "--seeds", "1", "--run", "latency", "-o"}
 	r := decode[report](t, vicinity(t, append(args, "json")...))
 	p := show(t, vicinity(t, append(args, "html")...), desktop)
-	if got, want := p.text("h1"), "With latency, "+percent(r.Runs[0].Summary.Node["configured"].LocalShare.Mean)+" of the traffic would stay on its node."; got != want {
+	if got, want := p.text("h1"), "With Vicinity (latency profile), "+percent(r.Runs[0].Summary.Node["configured"].LocalShare.Mean)+" of the traffic would stay on its node."; got != want {
 		t.Errorf("the headline is %q, want %q", got, want)
 	}
 	for _, word := range []string{"before", "compare", "After"} {

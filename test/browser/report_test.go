@@ -8,21 +8,60 @@ import (
 
 // report is the part of vicinity.replay/v1 that is read back.
 type report struct {
-	Baseline      string
-	Price         struct{ BetweenZones float64 }
-	Summary       []struct{ Name, Run string }
+	Baseline, Order, LossUnit string
+	Rollouts                  int
+	Warnings, Notes           []string
+	Price                     struct {
+		BetweenZones float64
+		Currency     string
+	}
+	Assumed []struct {
+		Service, TrafficDistribution string
+		Services                     int
+	}
+	Summary       []column
 	Runs          []run
 	RoutingAdvice []struct {
-		Workload workload
-		Options  []struct {
-			Runs []struct{ SavedPerMonth float64 }
-		}
+		Workload            workload
+		TrafficDistribution string
+		Options             []option
 	}
+	RoutingTotals []option
+}
+
+// column is one of the answers in short.
+type column struct {
+	Name, Run             string
+	PerMonth              *estimate `json:"crossZonePerMonth"`
+	Saved                 *estimate `json:"savedPerMonth"`
+	Zone                  estimate  `json:"crossZoneBytesPerSecond"`
+	ZoneShare             estimate  `json:"crossZoneShare"`
+	Node                  estimate  `json:"crossNodeBytesPerSecond"`
+	NodeShare             estimate  `json:"crossNodeShare"`
+	AfterNode             estimate  `json:"completeAfterNodeLoss"`
+	AfterZone             estimate  `json:"completeAfterZoneLoss"`
+	BusiestPod, OnOneNode estimate
+}
+
+// option is a trafficDistribution with what it saves in each run.
+type option struct {
+	TrafficDistribution string
+	Runs                []saving
+}
+
+type saving struct {
+	Run                string
+	Node               float64 `json:"crossNodeSavedBytesPerSecond"`
+	Zone               float64 `json:"crossZoneSavedBytesPerSecond"`
+	SavedPerMonth      float64
+	BusiestEndpoint    float64
+	BusiestEndpointNow float64
 }
 
 type run struct {
 	Name, Title         string
 	Routing, Config     string
+	Replayed            bool
 	Summary, Difference figures
 	WorkloadChanges     []struct {
 		From          workload
@@ -41,6 +80,7 @@ type figures struct {
 	Node, Zone        map[string]traffic
 	CrossZonePerMonth estimate
 	BusiestEndpoint   estimate
+	Nodes             estimate
 	Labelled          []struct{ Uniform, Configured traffic }
 }
 
@@ -53,6 +93,20 @@ type estimate struct {
 	Mean, Interval float64
 	Runs           int
 }
+
+// with is the mean and half its interval, in a format.
+func (e estimate) with(format func(float64) string) string {
+	if e.Runs < 2 || e.Interval == 0 {
+		return format(e.Mean)
+	}
+	return format(e.Mean) + " ±" + format(e.Interval)
+}
+
+// times is a load relative to a fair share. Ties are rounded up, as in JavaScript.
+func times(v float64) string { return fmt.Sprintf("%.1f×", v*(1+1e-12)) }
+
+// capital is a title at the start of a sentence or cell.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func percent(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }
 
@@ -86,12 +140,13 @@ func signed(v float64, format func(float64) string) string {
 	}
 }
 
-// money has two decimals up to 100.
-func money(v float64) string {
-	if math.Abs(v) < 100 {
-		return fmt.Sprintf("%.2f", v)
+// money has two decimals up to 100, and the currency of the price where it has one.
+func (r *report) money(v float64) string {
+	digits := 2
+	if math.Abs(v) >= 100 {
+		digits = 0
 	}
-	return fmt.Sprintf("%.0f", v)
+	return strings.TrimSpace(fmt.Sprintf("%.*f %s", digits, v, r.Price.Currency))
 }
 
 // monthly is what a rate between zones costs in 30 days.

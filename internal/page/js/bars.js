@@ -8,8 +8,8 @@ function bars(report, base, state, chooseRun) {
   return { node, draw };
 }
 
-// describedRun says what a run is.
-const describedRun = (run) => `${run.title}; ${run.replayed ? run.config : `the assignment in ${run.config}, as it is`}`;
+// describedRun says what a run is called in other places, and where it comes from.
+const describedRun = (run) => `run ${run.name}; ${run.replayed ? run.config : `the assignment in ${run.config}, as it is`}`;
 
 const shareOf = (figures, state) => figures[state.level][state.model].localShare;
 
@@ -33,10 +33,10 @@ function bar(run, base, state, chooseRun) {
     "div",
     { class: "bar-row" + (chosen ? " chosen" : ""), "data-run": run.name },
     el("button", { type: "button", class: "run-name", "aria-pressed": String(chosen), onclick: () => chooseRun(run.name) },
-      run.name, run === base ? el("small", {}, "before") : null),
+      capitalised(run.title), run === base ? [" ", el("small", {}, "before")] : null),
     picture,
     el("span", { class: "value", "data-figure": "localShare" }, estimate(share, percent)),
-    el("span", { class: "about" }, describedRun(run)),
+    el("span", { class: "about" }, capitalised(describedRun(run))),
   );
 }
 

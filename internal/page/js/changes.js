@@ -26,19 +26,39 @@ function changeList(title, changes) {
 }
 
 // advice ranks the Services that would save something with another
-// trafficDistribution.
-function advice(report) {
-  const rows = (report.routingAdvice ?? []).flatMap((a) => a.options.flatMap((option) => option.runs.map((run) => ({ ...run, option: option.trafficDistribution, now: a.trafficDistribution, workload: pathOf(a.workload) }))));
-  if (!rows.length) return null;
+// trafficDistribution; the last rows are the sums over all workloads.
+function advice({ report, leftOut }) {
+  const all = report.routingAdvice ?? [];
+  if (!all.length) return null;
+  const money = moneyOf(report);
+  const titles = new Map(report.runs.map((run) => [run.name, run.title]));
+  const count = all.length + (leftOut.advice ?? 0);
+  const rows = all.flatMap((a) => optionRows(a.options, { workload: pathOf(a.workload), now: a.trafficDistribution }));
+  const sums = optionRows(report.routingTotals ?? [], { workload: count > 1 ? `All ${plural(count, "workload")}` : "1 workload" });
   const zones = rows.some((row) => row.crossZoneSavedBytesPerSecond !== null);
   const priced = rows.some((row) => row.savedPerMonth !== undefined);
   const columns = [
-    { title: "Calls to", value: (r) => r.workload, cell: (r) => [r.workload, el("small", {}, `${r.now} \u2192 ${r.option}, run ${r.run}`)] },
+    { title: "Calls to", value: (r) => r.workload, cell: (r) => [r.workload, el("small", {}, (r.now ? `${r.now} \u2192 ` : "") + `${r.option}, with ${titles.get(r.run)}`)] },
     priced && { title: "Saves a month", numeric: true, value: (r) => r.savedPerMonth, cell: (r) => money(r.savedPerMonth) },
     { title: "Less between nodes", numeric: true, value: (r) => r.crossNodeSavedBytesPerSecond, cell: (r) => rate(r.crossNodeSavedBytesPerSecond) },
     zones && { title: "Less between zones", numeric: true, value: (r) => r.crossZoneSavedBytesPerSecond, cell: (r) => rate(r.crossZoneSavedBytesPerSecond) },
     { title: "Busiest pod", numeric: true, value: (r) => r.busiestEndpoint, cell: (r) => el("span", { class: r.busiestEndpoint >= 2 && "hot" }, fixed(r.busiestEndpointNow, 1) + "\u00d7 \u2192 " + fixed(r.busiestEndpoint, 1) + "\u00d7") },
   ].filter(Boolean);
-  const table = searchTable({ label: "options", columns, rows, text: (r) => [r.workload, r.option, r.run].join(" "), sortBy: columns.findIndex((c) => c.title === (priced ? "Saves a month" : "Less between nodes")) });
-  return section("Routing that would save", "What each workload\u2019s Services would save with another trafficDistribution if all pods stayed where they are. From 2\u00d7 on, the busiest pod usually gets more traffic than its CPU and memory requests allow for: prefer the zone instead, or add replicas near the callers.", table.node);
+  const table = searchTable({ label: "options", columns, rows, sums, text: (r) => [r.workload, r.option, r.run, titles.get(r.run)].join(" "), sortBy: columns.findIndex((c) => c.title === (priced ? "Saves a month" : "Less between nodes")) });
+  return section("Routing that would save", "What each workload\u2019s Services would save with another trafficDistribution if all pods stayed where they are. The last rows are totals; their busiest pod is that of the most loaded workload. From 2\u00d7 on, the busiest pod usually gets more traffic than its CPU and memory requests allow for: prefer the zone instead, or add replicas near the callers.", table.node);
+}
+
+// optionRows are one row for each option and run, with more about them; options with the
+// same figures in a run share a row.
+function optionRows(options, more) {
+  const rows = new Map();
+  for (const { trafficDistribution, runs } of options) {
+    for (const saving of runs) {
+      const key = JSON.stringify(saving); // its keys have one order
+      const row = rows.get(key);
+      if (row) row.option += " or " + trafficDistribution;
+      else rows.set(key, { ...saving, ...more, option: trafficDistribution });
+    }
+  }
+  return [...rows.values()];
 }

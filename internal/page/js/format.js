@@ -23,7 +23,10 @@ function withUnit(value, units, base, per) {
 const rate = (bytesPerSecond) => withUnit(bytesPerSecond, ["B", "KiB", "MiB", "GiB", "TiB"], 1024, "/s");
 const perDay = (bytesPerSecond) => withUnit(bytesPerSecond * 86400, ["B", "kB", "MB", "GB", "TB", "PB"], 1000, "");
 const percent = (share) => fixed(100 * share, 1) + space + "%";
-const money = (value) => (Math.abs(value) < 100 ? fixed(value, 2) : grouped(Math.round(value)));
+const amount = (value) => (Math.abs(value) < 100 ? fixed(value, 2) : grouped(Math.round(value)));
+
+// moneyOf writes amounts in the currency of a report's prices, where it is known.
+const moneyOf = ({ price }) => (value) => amount(value) + (price?.currency ? space + price.currency : "");
 
 function signed(value, format) {
   const text = format(value);
@@ -37,10 +40,13 @@ function grouped(value) {
 // number has as many digits as a mean of counts needs.
 const number = (value) => (Number.isInteger(value) ? grouped(value) : fixed(value, Math.abs(value) < 10 ? 2 : 1));
 
-// estimate is a mean with half its confidence interval, where there is one.
-function estimate(e, format) {
-  return e.runs >= 2 && e.interval > 0 ? format(e.mean) + " \u00b1" + format(e.interval) : format(e.mean);
-}
+// halfWidth is half the confidence interval of a mean, where there is one.
+const halfWidth = (e, format) => (e.runs >= 2 && e.interval > 0 ? " \u00b1" + format(e.interval) : "");
+
+// estimate is a mean with half its confidence interval.
+const estimate = (e, format) => format(e.mean) + halfWidth(e, format);
+
+const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const plural = (n, noun) => grouped(n) + " " + noun + (n === 1 ? "" : "s");
 

@@ -47,7 +47,7 @@ const sumRates = (links) => links.reduce((sum, link) => sum + link.rate, 0);
 function pairOf(data, state, base) {
   const { report } = data;
   const run = report.runs.find((r) => r.name === state.run);
-  const of = (r, when) => ({ run: r, picture: data.pictures[report.runs.indexOf(r)], title: when ? `${when}: ${r.name}` : r.name, when: when || r.name });
+  const of = (r, when) => ({ run: r, picture: data.pictures[report.runs.indexOf(r)], title: when ? `${when}: ${r.title}` : capitalised(r.title), when: when || capitalised(r.title) });
   return base && base !== run ? [of(base, "Before"), of(run, "After")] : [of(run, "")];
 }
 

@@ -30,12 +30,12 @@ function replayPage(data, page) {
       live({ class: "hint described" }, () => describedRuns(run(), base), ["run"])),
     summary(report),
     live({}, () => tiles(report, levels, run(), base, state), ["run", "model"]),
-    section("Every run", null, live({ class: "lead" }, () => `The share of the traffic that stays ${levelWords[state.level].local} when calls are divided ${modelWords[state.model]}.` + (base ? ` Choose a run to compare it with ${base.name}.` : "")), chart.node,
+    section("Every run", null, live({ class: "lead" }, () => `The share of the traffic that stays ${levelWords[state.level].local} when calls are divided ${modelWords[state.model]}.` + (base ? ` Choose a run to compare it with ${base.title}.` : "")), chart.node,
       asText("All figures as a table", () => figureTable(report))),
     data.cluster ? pictures(data, state, live, listeners, base) : null,
     timelineSection(report, base, run, state, live),
     live({}, () => changesSection(run(), base), ["run"]),
-    advice(report),
+    advice(data),
     data.cluster ? explorer(data, state, listeners, base) : null,
     basis(data));
   replace(page.foot, `${report.apiVersion} ${report.kind} \u00b7 made by vicinity replay; this file needs no network.`);
@@ -65,7 +65,7 @@ const eyebrow = ({ input, seeds }) =>
   [input.name, plural(input.nodes, "node"), plural(input.workloads, "workload"), plural(input.pods, "pod"), rate(input.bytesPerSecond) + (input.leftOut?.length ? ` (left out: ${rate(leftOutRate(input))})` : ""), plural(seeds, "seed")].join(" \u00b7 ");
 
 function replayControls(report, levels, state, set, listeners) {
-  const runs = select("Run", report.runs.map((run) => ({ value: run.name, text: run.name })), state.run, (name) => set({ run: name }));
+  const runs = select("Run", report.runs.map((run) => ({ value: run.name, text: capitalised(run.title) })), state.run, (name) => set({ run: name }));
   listeners.push(() => { runs.querySelector("select").value = state.run; });
   return [
     el("span", { class: "brand" }, "Vicinity"),
@@ -77,7 +77,7 @@ function replayControls(report, levels, state, set, listeners) {
 
 function changesSection(run, base) {
   if (!run.edgeChanges?.length && !run.workloadChanges?.length) return null;
-  return section("What changed most", `The share of the traffic that stays on its node with the configured routing: \u25cb in ${base.name}, \u25cf in ${run.name}.`,
+  return section("What changed most", `The share of the traffic that stays on its node with the configured routing: \u25cb with ${base.title}, \u25cf with ${run.title}.`,
     el("div", { class: "columns" }, changeList("Workloads", run.workloadChanges), changeList("Edges", run.edgeChanges)));
 }
 
@@ -86,7 +86,7 @@ function timelineSection(report, base, run, state, live) {
   const draw = () => {
     const zones = state.level === "zone" || state.level === "region";
     const key = zones ? "crossZoneBytesPerSecond" : "crossNodeBytesPerSecond";
-    const names = [base?.name ?? "before", run().name];
+    const names = [capitalised(base?.title ?? "before"), capitalised(run().title)];
     const [before, after] = [base && base !== run() ? base.timeline ?? [] : [], run().timeline ?? []];
     if (!before.length && !after.length) return el("p", {}, "This run has no timeline.");
     return [el("p", { class: "lead" }, `Traffic ${levelWords[zones ? "zone" : "node"].crossing} in the course of the recording, with the configured routing.`), timelineChart(before, after, key, names), asText("The timeline as a table", () => timelineTable(before, after, key, names))];

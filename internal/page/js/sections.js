@@ -10,7 +10,8 @@ function figureRows(report) {
     }
   }
   return rows.concat([
-    { name: "Price between zones, 30 days: as configured", of: (f) => f.crossZonePerMonth, format: money },
+    { name: "Price between zones, 30 days: as configured", of: (f) => f.crossZonePerMonth, format: moneyOf(report) },
+    nodesDiffer(report) && { name: "Nodes at the end", of: (f) => f.nodes, format: number },
     { name: "Busiest pod under same-node routing, times its fair share", of: (f) => f.busiestEndpoint, format: number },
     { name: "Deviation of the nodes\u2019 CPU, points", of: (f) => f.cpuDeviation, format: number },
     { name: "Deviation of the nodes\u2019 memory, points", of: (f) => f.memoryDeviation, format: number },
@@ -21,11 +22,15 @@ function figureRows(report) {
     { name: "Busiest node\u2019s network, of its capacity", of: (f) => f.busiestLink, format: percent },
     { name: "Pods that fitted nowhere", of: (f) => f.unschedulable, format: number },
     { name: "Pods without a node", of: (f) => f.missing, format: number },
-  ]).filter((row) => report.runs.some((run) => row.of(run.summary)));
+  ]).filter((row) => row && report.runs.some((run) => row.of(run.summary)));
 }
 
+// nodesDiffer reports whether some runs end with fewer nodes than others, as
+// consolidations do.
+const nodesDiffer = ({ runs }) => runs.some((run) => run.summary.nodes.mean !== runs[0].summary.nodes.mean);
+
 const figureTable = (report) =>
-  plainTable("Every figure of every run", ["Figure", ...report.runs.map((run) => run.name)],
+  plainTable("Every figure of every run", ["Figure", ...report.runs.map((run) => [capitalised(run.title), el("small", {}, run.name)])],
     figureRows(report).map((row) => [row.name, ...report.runs.map((run) => (row.of(run.summary) ? estimate(row.of(run.summary), row.format) : "\u2013"))]), "figures");
 
 // isToday reports whether a run under a routing is what the cluster does now; nothing is
@@ -38,15 +43,15 @@ function headline(report, run, base, { level, model }) {
   const value = (kind, text) => el("strong", { class: kind }, text);
   const share = (r, m) => percent(r.summary[level][m].localShare.mean);
   const stays = isToday(run, model) ? "stays" : "would stay";
-  const first = ["With ", value("name", run.name), model === "configured" ? "" : " and " + routingWords[model], ", ", value("local", share(run, model)), ` of the traffic ${stays} ${words.local}`];
+  const first = ["With ", model === "configured" ? "" : routingWords[model] + " and ", value("name", run.title), ", ", value("local", share(run, model)), ` of the traffic ${stays} ${words.local}`];
   const today = base && !isToday(base, model) && isToday(base, "configured") ? `Today, with the configured routing, ${share(base, "configured")} of the traffic stays ${words.local}.` : null;
   if (!base || base === run) return [el("h1", {}, first, "."), today && el("p", { class: "saves" }, today)];
-  first.push(isToday(base, model) ? "; today it is " : `; with ${base.name} it would be `, value("before", share(base, model)), ".");
+  first.push(isToday(base, model) ? "; today it is " : `; with ${base.title} it would be `, value("before", share(base, model)), ".");
   return [el("h1", {}, first), el("p", { class: "saves" }, saved(report, run, base, model), today && " " + today)];
 }
 
 // describedRuns says what the runs of the headline are.
-const describedRuns = (run, base) => [run, base].filter((r, i, all) => r && all.indexOf(r) === i).map((r) => el("p", {}, el("strong", {}, r.name), ": ", describedRun(r), "."));
+const describedRuns = (run, base) => [run, base].filter((r, i, all) => r && all.indexOf(r) === i).map((r) => el("p", {}, el("strong", {}, capitalised(r.title)), ": ", describedRun(r), "."));
 
 const secondsPerMonth = 30 * 86400;
 const bytesOfUnit = { GB: 1e9, GiB: 2 ** 30 };
@@ -76,8 +81,8 @@ function saved(report, run, base, model) {
     return part(perDay(Math.abs(crossing)), crossing, [" a day", " " + levelWords[level].crossing]);
   });
   const cost = priceOf(report, d, model, run.summary);
-  if (cost) parts.push(part(money(Math.abs(cost.mean)), cost.mean, [" a month", ` at ${priceWords(report.price)}`]));
-  return [`Compared with ${base.name}: `, parts.flatMap((each, i) => [i === 0 ? "" : i === parts.length - 1 ? " and " : ", ", each]), "."];
+  if (cost) parts.push(part(moneyOf(report)(Math.abs(cost.mean)), cost.mean, [" a month", ` at ${priceWords(report.price)}`]));
+  return [`Compared with ${base.title}: `, parts.flatMap((each, i) => [i === 0 ? "" : i === parts.length - 1 ? " and " : ", ", each]), "."];
 }
 
 // tiles are the figures that decide, of the run and of the baseline, all under one
@@ -88,50 +93,62 @@ function tiles(report, levels, run, base, { model }) {
     const after = of(run.summary);
     if (after) rows.push({ label, key, after, before: base && base !== run ? of(base.summary) : null, difference: run.difference && of(run.difference), format });
   };
-  add("Price between zones, a month", "price", (f) => priceOf(report, f, model, run.summary), money);
+  add("Price between zones, a month", "price", (f) => priceOf(report, f, model, run.summary), moneyOf(report));
   for (const level of levels) {
     add(`Stays ${levelWords[level].local}`, level + ".localShare", (f) => f[level]?.[model].localShare, percent);
   }
   add("Between nodes", "node.crossing", (f) => f.node?.[model].crossingBytesPerSecond, rate);
   add("Between zones", "zone.crossing", (f) => f.zone?.[model].crossingBytesPerSecond, rate);
   add("Busiest pod, if calls prefer the node", "busiest", (f) => f.busiestEndpoint, (v) => fixed(v, 1) + "\u00d7");
+  if (nodesDiffer(report)) add("Nodes at the end", "nodes", (f) => f.nodes, number);
   if (report.runs.some((r) => r.summary.missing.mean > 0)) add("Pods without a node", "missing", (f) => f.missing, number);
   return el("dl", { class: "tiles" }, rows.map((row) => el("div", { class: "tile", "data-figure": row.key },
     el("dt", {}, row.label),
     el("dd", { class: "now" }, row.format(row.after.mean)),
-    row.before ? el("dd", { class: "was" }, `${base.name}: `, row.format(row.before.mean)) : null,
+    row.before ? el("dd", { class: "was" }, "Before: ", row.format(row.before.mean)) : null,
     row.difference ? el("dd", { class: "change" }, signed(row.difference.mean, row.format).replace(space + "%", " points"), interval(row)) : null)));
 }
 
 // interval is that of a difference, in the words of its tile.
 function interval({ difference, format }) {
-  return difference.runs >= 2 && difference.interval > 0 ? " \u00b1" + format(difference.interval).replace(space + "%", "") : "";
+  return halfWidth(difference, format).replace(space + "%", "");
 }
 
 // leftOutByTelemetry says what was reported but belongs to no pair of workloads.
 const leftOutByTelemetry = (input) => (input.leftOut ?? []).map((l) =>
   `${l.source}: ${l.reason === "invalid" ? "series of unknown traffic" : `${rate(l.bytesPerSecond)} on average over the steps in which it answered`}, because: ${l.reason}. No figure has it.`);
 
+// orderWords say how the pods of a replay arrive.
+const orderWords = {
+  rollout: "every workload of the cluster is restarted once, in a random order, with a surge of one",
+  consolidation: "the least used nodes are drained, one after the other, while their pods fit elsewhere",
+  random: "the pods of all workloads arrive mixed in an empty cluster",
+  "by-workload": "one workload after the other arrives in an empty cluster, in a random order",
+  recorded: "the workloads arrive in an empty cluster in the order of the input",
+};
+
+const describedOrder = ({ order, rollouts }) => `Order ${order}: ${orderWords[order] ?? order}.` +
+  (rollouts > 1 ? ` ${grouped(rollouts)} rollouts follow one another, each starting where the last one ended.` : "");
+
+// assumedWords name the routing of the runs that assume one.
+const assumedWords = (report) => (report.assumed ?? []).map(({ service, services, trafficDistribution }) =>
+  (trafficDistribution === "Any" ? "no trafficDistribution" : `trafficDistribution: ${trafficDistribution}`) +
+  (service === "all" && services !== 1 ? ` on all ${plural(services, "Service")}` : service === "all" ? " on the only Service" : ` on ${service} (${plural(services, "Service")})`)).join(", and ");
+
 // basis says what was measured and what was assumed.
 function basis(data) {
   const { report, leftOut } = data;
-  const orders = {
-    rollout: "every workload of the cluster is restarted once, in a random order, with a surge of one",
-    random: "the pods of all workloads arrive mixed in an empty cluster",
-    "by-workload": "one workload after the other arrives in an empty cluster, in a random order",
-    recorded: "the workloads arrive in an empty cluster in the order of the input",
-  };
   const measured = [
     `The traffic: ${plural(report.input.edges, "edge")} between workloads, ${rate(report.input.bytesPerSecond)} in both directions together, as ${report.input.name} has it.` + (report.input.name.startsWith("mesh:") ? " It is a generated application: nothing of it was measured." : ""),
-    ...report.runs.filter((run) => !run.replayed).map((run) => `${run.name} is the assignment of ${run.config}, as it is.`),
+    ...report.runs.filter((run) => !run.replayed).map((run) => `${capitalised(run.title)} (run ${run.name}) is the assignment in ${run.config}, as it is.`),
   ];
   const replayed = report.runs.filter((run) => run.replayed).map((run) => run.name);
   const assumed = [
-    replayed.length ? `The pods of ${replayed.join(", ")} were placed in memory by the framework of the real kube-scheduler; nothing was changed in a cluster. Order ${report.order}: ${orders[report.order] ?? report.order}.` : null,
+    replayed.length ? `The framework of the real kube-scheduler placed the pods of ${replayed.length > 1 ? "the runs" : "run"} ${replayed.join(", ")} in memory; nothing was changed in a cluster. ${describedOrder(report)}` : null,
     replayed.length && report.seeds > 1 ? `Each of these runs was done with ${report.seeds} seeds, from ${report.firstSeed} on; figures are means, \u00b1 is half the 95 % confidence interval.` : null,
     "The traffic stays the same wherever pods run.",
     "Pictures, maps, changes and the table of workloads and edges show the first seed with the configured routing. Bars, the sentences at the top and the figures below them follow the routing chosen above.",
-    ...(report.assumed ?? []).map((route) => `In the runs whose titles end in \u201crouting assumed\u201d, the Services of ${route.service} were assumed to say ${route.trafficDistribution} (${plural(route.services, "Service")}).`),
+    report.assumed?.length ? `Runs whose titles end in \u201crouting assumed\u201d assume ${assumedWords(report)}.` : null,
     report.price ? `Traffic between zones costs ${priceWords(report.price)}${report.price.currency ? "" : ", in a currency that was not named"}; a month has 30 days. Traffic with the outside is not in the price.` : "No price was given, so the page shows no money.",
     "Rates have binary units (1 MiB is 1,048,576 bytes); volumes and prices have decimal ones (1 GB is 1e9 bytes), as bills.",
   ];
@@ -144,6 +161,6 @@ function basis(data) {
   ].filter(Boolean);
   const list = (title, items) => (items.some(Boolean) ? el("div", {}, el("h3", {}, title), el("ul", {}, items.filter(Boolean).map((item) => el("li", {}, item)))) : null);
   return section("Measured and assumed", null, el("div", { class: "basis" },
-    list("Measured", measured), list("Left out by the telemetry", leftOutByTelemetry(report.input)), list("Assumed", assumed), list("To be known", report.warnings), list("Not on this page", left),
+    list("Measured", measured), list("Left out by the telemetry", leftOutByTelemetry(report.input)), list("Assumed", assumed), list("Warnings and notes", [...report.warnings.map((text) => "Warning: " + text), ...(report.notes ?? []).map((text) => "Note: " + text)]), list("Not on this page", left),
     list("How calls are divided", Object.keys(modelNames).map((model) => `${modelNames[model]}: ${modelWords[model]}.`))));
 }

@@ -4,8 +4,9 @@
 const rowsAtATime = 25;
 
 // searchTable shows rows. A column has a title, value(row) to sort by, and
-// cell(row), a text or a node; numeric columns begin with the largest.
-function searchTable({ label, columns, rows, text, sortBy = 0, note }) {
+// cell(row), a text or a node; numeric columns begin with the largest. The sums are rows
+// that stay at the end.
+function searchTable({ label, columns, rows, sums = [], text, sortBy = 0, note }) {
   let shown = rowsAtATime;
   let order = { column: sortBy, down: columns[sortBy].numeric === true };
   let current = rows;
@@ -26,6 +27,11 @@ function searchTable({ label, columns, rows, text, sortBy = 0, note }) {
     return current.filter((row) => words.every((word) => text(row).toLowerCase().includes(word)));
   }
 
+  const line = (row) => el("tr", {}, columns.map((column, i) => {
+    const cell = column.cell(row);
+    return i === 0 ? el("th", { scope: "row" }, [cell].flat()) : el("td", { class: column.numeric && "n" }, cell);
+  }));
+
   function draw() {
     const found = matching();
     const { value } = columns[order.column];
@@ -39,10 +45,7 @@ function searchTable({ label, columns, rows, text, sortBy = 0, note }) {
       if (i === order.column) th.setAttribute("aria-sort", order.down ? "descending" : "ascending");
       else th.removeAttribute("aria-sort");
     });
-    replace(body, sorted.map((row) => el("tr", {}, columns.map((column, i) => {
-      const cell = column.cell(row);
-      return i === 0 ? el("th", { scope: "row" }, [cell].flat()) : el("td", { class: column.numeric && "n" }, cell);
-    }))));
+    replace(body, sorted.map(line));
     status.textContent = found.length === current.length ? plural(current.length, label.replace(/s$/, "")) : grouped(found.length) + " of " + plural(current.length, label.replace(/s$/, ""));
     if (note) status.textContent += "; " + note;
     more.hidden = found.length <= shown;
@@ -50,6 +53,6 @@ function searchTable({ label, columns, rows, text, sortBy = 0, note }) {
   }
   draw();
   const node = el("div", { class: "search-table" }, el("div", { class: "tools" }, search, status),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, el("table", {}, el("thead", {}, el("tr", {}, heads)), body)), more);
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, el("table", {}, el("thead", {}, el("tr", {}, heads)), body, sums.length ? el("tfoot", {}, sums.map(line)) : null)), more);
   return { node, redraw(next = current) { current = next; draw(); } };
 }
