@@ -46,7 +46,7 @@ func TestConfiguration(t *testing.T) {
 		want                 []string
 	}{
 		"unknown field of the arguments": {enabled("5", "colour: red"), "", []string{"scheduler.yaml", "vicinity", "colour", "unknown field"}},
-		"bad duration in the arguments":  {enabled("5", "staleAfter: soon"), "", []string{"scheduler.yaml", "staleAfter", "invalid duration"}},
+		"bad duration in the arguments":  {enabled("5", "staleAfter: soon"), "", []string{"scheduler.yaml", "staleAfter", "must be a duration such as"}},
 		"unknown strategy":               {enabled("5", "strategy: Magic"), "", []string{"scheduler.yaml", "strategy", "Magic", "supported values", "Gain"}},
 		"negative weight":                {enabled("-1", ""), "", []string{"scheduler.yaml", "profiles[0].plugins.multiPoint.enabled[0].weight", "-1", "must not be negative"}},
 		"unknown field of the scheduler": {scheduler("  colour: red\n"), "", []string{"scheduler.yaml", "profiles[0].colour", "unknown field"}},
@@ -54,7 +54,7 @@ func TestConfiguration(t *testing.T) {
 		"the lease of kube-scheduler": {strings.Replace(enabled("5", ""), "leaderElect: false", "leaderElect: true, resourceName: kube-scheduler", 1), "",
 			[]string{"scheduler.yaml", "leaderElection.resourceName", "kube-system/kube-scheduler", "use another name"}},
 		"unknown field of the telemetry": {enabled("5", ""), goodTelemetry + "colour: red\n", []string{"telemetry.yaml", "colour", "unknown field"}},
-		"bad duration in the telemetry":  {enabled("5", ""), goodTelemetry + "interval: soon\n", []string{"telemetry.yaml", "interval", "invalid duration"}},
+		"bad duration in the telemetry":  {enabled("5", ""), goodTelemetry + "interval: soon\n", []string{"telemetry.yaml", "interval", "must be a duration such as"}},
 		"too short an interval":          {enabled("5", ""), goodTelemetry + "interval: 1ms\n", []string{"telemetry.yaml", "interval", "must be at least 1s"}},
 		"unknown source":                 {enabled("5", ""), goodTelemetry + "sources: [{type: crystal-ball}]\n", []string{"telemetry.yaml", "sources[0].type", "crystal-ball", "istio-sidecar"}},
 		"not YAML":                       {enabled("5", ""), "{", []string{"telemetry.yaml", "yaml"}},

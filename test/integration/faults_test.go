@@ -244,11 +244,12 @@ func (f *faulty) checkProcess(t *testing.T, goroutines, memory float64) {
 	if f.harmless {
 		return
 	}
+	// An outage is one line in the log for each way in which it shows.
 	lines := 0
 	for _, result := range f.results {
 		lines += countLines(f.scheduler.log(t), fmt.Sprintf("reason=%q", result))
 	}
-	if lines != 2 {
+	if lines < 2 || lines > 2*len(f.results) {
 		t.Errorf("the two faults stand %d times in the log:\n%s", lines, f.scheduler.log(t))
 	}
 }
