@@ -163,8 +163,8 @@ type replayed struct {
 // over the same time.
 func (s *scene) sameAsMeasured(t *testing.T, a *app, report replayed) {
 	t.Helper()
-	if len(report.Runs) != 1 || report.Runs[0].Name != "recorded" || report.Input.Gaps > 0 {
-		t.Fatalf("the replay is %+v, want one run and no gaps", report)
+	if len(report.Runs) != 2 || report.Runs[0].Name != "recorded" || report.Input.Gaps > 0 {
+		t.Fatalf("the replay is %+v, want recorded first, with the routing assumed beside it, and no gaps", report)
 	}
 	run := report.Runs[0].Summary
 	configured, uniform := run.Node.Configured.CrossingBytesPerSecond.Mean, run.Node.Uniform.CrossingBytesPerSecond.Mean
