@@ -15,8 +15,6 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
@@ -221,32 +219,6 @@ func TestReplayRecordingWithoutEnd(t *testing.T) {
 	got, _ := replayTimed(t, "--run", "recorded", path)
 	if got.Input.To.Sub(recordedFrom) != 30*time.Minute || got.Input.WarmUpUntil.Sub(recordedFrom) != 15*time.Minute || len(got.Warnings) == 0 {
 		t.Errorf("input %+v, warnings %q", got.Input, got.Warnings)
-	}
-}
-
-// TestReplayRoutesOfRecording assumes other Services.
-func TestReplayRoutesOfRecording(t *testing.T) {
-	ruled := aRecording()
-	ruled.More = []runtime.Object{&unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": map[string]any{"namespace": "istio-system", "name": "all"},
-		"spec": map[string]any{"host": "*.local", "trafficPolicy": map[string]any{
-			"loadBalancer": map[string]any{"localityLbSetting": map[string]any{"enabled": false}},
-		}},
-	}}}
-	for name, o := range map[string]recordingtest.Options{"shop": aRecording(), "against a DestinationRule": ruled} {
-		path := record(t, filepath.Join(t.TempDir(), "shop"), o)
-		plain, _ := replayTimed(t, "--run", "recorded", path)
-		for _, route := range []string{"all=PreferSameNode", "shop/w1=PreferSameNode"} {
-			got, _ := replayTimed(t, "--run", "recorded", path, "--route", route)
-			today, assumed := got.Runs[0], got.Runs[1]
-			if today.Name != "recorded" || today.Summary.Node != plain.Runs[0].Summary.Node {
-				t.Errorf("%s: %s: today is %+v, without it %+v", name, route, today.Summary.Node, plain.Runs[0].Summary.Node)
-			}
-			if len(got.Assumed) != 1 || assumed.Summary.Node.Configured.LocalShare.Mean <= today.Summary.Node.Configured.LocalShare.Mean ||
-				assumed.Summary.Node.Uniform != today.Summary.Node.Uniform {
-				t.Errorf("%s: %s: %+v, without %+v", name, route, assumed.Summary.Node, today.Summary.Node)
-			}
-		}
 	}
 }
 

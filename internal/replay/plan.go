@@ -228,14 +228,19 @@ func (p *Plan) add(run kubesim.Run) error {
 	return nil
 }
 
-// checkRoutes checks the routes by themselves.
+// checkRoutes finds mistakes in the routes before anything is replayed, as far as the
+// input tells; a recording tells the rest at the end of the warm-up.
 func (p *Plan) checkRoutes() error {
 	for _, arg := range p.options.Routes {
 		if _, err := parseRoute(arg); err != nil {
 			return err
 		}
 	}
-	return nil
+	if p.input.still == nil {
+		return nil
+	}
+	_, err := p.input.still.assuming(p.options.Routes)
+	return err
 }
 
 // chooseColumns decides which runs the summary is about. Today is the assignment that

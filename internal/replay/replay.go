@@ -8,6 +8,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -178,6 +179,11 @@ func (p *Plan) Run(ctx context.Context) (*report.Report, error) {
 		d.Notes = append(d.Notes, "no Service of the input can be given another trafficDistribution, so there is no column for another routing")
 	default:
 		second, err := p.replay(ctx, assuming)
+		if mistake := (usage.Error{}); p.options.Routes == nil && errors.As(err, &mistake) {
+			// Nobody asked for this routing: the rest of the report stands.
+			d.Notes = append(d.Notes, "there is no column for another routing: "+err.Error())
+			break
+		}
 		if err != nil {
 			return nil, err
 		}
