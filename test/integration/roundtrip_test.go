@@ -43,6 +43,9 @@ func TestRoundtrip(t *testing.T) {
 		t.Fatalf("docs/quickstart.md has the commands %q, want two of record and two of replay", commands)
 	}
 	fast := strings.NewReplacer("--step 5s", "--step "+roundtripStep.String(), "--window 10s", "--window "+roundtripWindow.String())
+	// Rates over a window that reaches back to before the traffic began would be too low.
+	begun := time.Now().Add(roundtripWindow)
+	eventually(t, "the mesh has been seen for a window", func() error { return s.scrapedSince(t, begun) })
 	live := shell.record(t, fast.Replace(commands[0]))
 
 	// What changes while it is recorded: pods go elsewhere, calls too.
