@@ -164,3 +164,35 @@ func TestConsolidationAndRollouts(t *testing.T) {
 		t.Error("the second rollout changes nothing")
 	}
 }
+
+// TestConsolidationOfOddNodes: with a node of an unknown zone, what is known of the nodes
+// that are left may differ from before; then there are no figures, rather than wrong ones.
+func TestConsolidationOfOddNodes(t *testing.T) {
+	dir := t.TempDir()
+	edges, cluster := filepath.Join(dir, "edges.csv"), filepath.Join(dir, "cluster.json")
+	write(t, edges, shopEdges)
+	write(t, cluster, asIs{strings.Replace(sixNodes, "n1 z1 r", "n1 - r", 1) + shopPods}.json(t))
+	code, out, said := invoke(t, "replay", edges, "--cluster", cluster, "--seeds", "2", "--run", "recorded,latency", "--order", "consolidation", "--price", "aws")
+	if code != exitUsage || out != "" || !strings.Contains(said, "label all nodes alike") {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, out, said)
+	}
+}
+
+// TestTheSamePodsWarnOnce: a warning about today's pods is not given again for the same
+// pods with another routing.
+func TestTheSamePodsWarnOnce(t *testing.T) {
+	edges, cluster := shopFiles(t)
+	dir := t.TempDir()
+	none := filepath.Join(dir, "none.csv")
+	write(t, none, "workload,node,pods\n")
+	r := reportJSON(t, edges, "--cluster", cluster, "--run", "recorded", "--assignment", "none="+none, "--route", "all=PreferSameNode")
+	said := 0
+	for _, w := range r.Warnings {
+		if strings.Contains(w, "without a node") {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("said %d times in %q, want once", said, r.Warnings)
+	}
+}

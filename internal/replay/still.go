@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -156,10 +157,17 @@ func (p *Plan) replayStill(ctx context.Context, ps pass) (*passed, error) {
 	if found.services, err = in.services(); err != nil {
 		return nil, err
 	}
+	var first *report.Sample
+	comparable := true
 	add := func(name, title, config string, results ...*sim.Result) {
 		samples := make([]report.Sample, len(results))
 		for i, result := range results {
 			samples[i] = report.NewSample(in.replayable.Cluster, result)
+			first = cmp.Or(first, &samples[i])
+			comparable = comparable && first.Comparable(&samples[i])
+		}
+		if !comparable {
+			return
 		}
 		found.runs = append(found.runs, p.run(name, title, config, ps, samples))
 	}
@@ -168,6 +176,9 @@ func (p *Plan) replayStill(ctx context.Context, ps pass) (*passed, error) {
 	}
 	for i, run := range ps.runs {
 		add(run.Name, run.Title, run.From, results[i]...)
+	}
+	if !comparable {
+		return nil, usage.Errorf("--order %s: the nodes that are left tell other levels than those before, as some nodes of %s lack a zone, a region, a label or a network capacity; label all nodes alike", ps.order, in.name)
 	}
 	return found, nil
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -36,6 +37,21 @@ func NewSample(c *cluster.Cluster, result *sim.Result) Sample {
 		Outcome: cut.Measure(left, result.Assigned, result.Idle), Unschedulable: result.Unschedulable, Took: result.Took,
 		Replayed: len(result.Took) > 0, Cluster: left, Assigned: result.Assigned,
 	}
+}
+
+// Comparable reports whether both samples have the same figures: a consolidation may leave
+// nodes that tell less of where they are, or more, than those that are gone.
+func (s *Sample) Comparable(other *Sample) bool {
+	return slices.Equal(figuresThere(s.Outcome), figuresThere(other.Outcome))
+}
+
+// figuresThere names the figures that an outcome may have or not.
+func figuresThere(o *cut.Outcome) []string {
+	var there []string
+	for _, l := range o.Levels {
+		there = append(there, fmt.Sprint(l.Level, l.Incomplete))
+	}
+	return append(there, fmt.Sprint(o.Links.Known > 0, o.Survival.Node.Domain != "", o.Survival.Zone.Domain != ""))
 }
 
 // NewRun summarises the samples of one run, at least one, in the order of their

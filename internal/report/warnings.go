@@ -31,6 +31,9 @@ func (r *Report) warnings() []string {
 		warn("one seed says nothing of the influence of chance; take at least 5")
 	}
 	for _, run := range r.Runs {
+		if run.Routing == RoutingAssumed && !run.Replayed {
+			continue // its pods are those of today
+		}
 		s := run.Summary
 		if s.Missing.Mean > 0 {
 			warn("%s: %s without a node; the pods that serve, where there are any, take their calls", run.Name, pods(s.Missing))
