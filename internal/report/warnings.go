@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/show"
 )
@@ -82,11 +83,35 @@ func (r *Report) warnOfZones(warn func(format string, args ...any)) {
 		warn("%d of %d nodes %s no zone: whether the traffic of pods there crosses zones is not known; it counts as crossing, and is not in the price (%s)",
 			gaps.WithoutZone, len(c.Nodes), map[bool]string{true: "has", false: "have"}[gaps.WithoutZone == 1], strings.Join(of, "; "))
 	}
+	r.warnOfRegions(warn)
 	switch {
 	case gaps.Inferred:
 		warn("a zone occurs with and without a region, on %s without: they count as one zone", show.Plural(gaps.WithoutRegion, "node"))
 	case gaps.WithoutRegion > 0:
 		warn("a zone occurs in several regions, and on %s without one: those count as a zone of their own", show.Plural(gaps.WithoutRegion, "node"))
+	}
+}
+
+// warnOfRegions says how much of the traffic in the price is between regions, which
+// providers charge more for.
+func (r *Report) warnOfRegions(warn func(format string, args ...any)) {
+	if r.Price == nil {
+		return
+	}
+	var of []string
+	for _, run := range r.Runs {
+		between := 0.0
+		for _, s := range run.samples {
+			if _, known := s.Outcome.Level(locality.Region); known {
+				between += s.Outcome.CrossingBetween(locality.Region) / float64(len(run.samples))
+			}
+		}
+		if between > 0 {
+			of = append(of, run.Name+": "+show.ByteRate(between))
+		}
+	}
+	if of != nil {
+		warn("traffic between regions is in the price like traffic between zones, although providers charge more for it (%s)", strings.Join(of, "; "))
 	}
 }
 
