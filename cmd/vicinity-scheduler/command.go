@@ -124,7 +124,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	}
 
 	rules := &routing.DestinationRules{}
-	preparation, changes := &trafficlocality.Preparation{}, &nodeChanges{}
+	preparation, changes := trafficlocality.NewPreparation(), &nodeChanges{}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cc, sched, err := app.Setup(ctx, opts, func(registry runtime.Registry) error {
@@ -145,6 +145,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	if err != nil {
 		return inFile(opts.ConfigFile, err)
 	}
+	sched.NextEntity = whenPrepared(ctx, preparation.Begin, time.After, sched.NextEntity)
 	gate.(featuregate.MutableFeatureGate).AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()
 

@@ -35,6 +35,7 @@ type DesiredStates struct {
 	workloads map[flowgraph.WorkloadID][]controllerState // those that want pods, the newest first
 	known     map[controllerKey]flowgraph.WorkloadID     // of the same controllers
 	observers []DesiredObserver
+	followed  []cache.ResourceEventHandlerRegistration
 }
 
 // DesiredObserver is told of what changes.
@@ -59,7 +60,7 @@ type controllerState struct {
 // when these are started.
 func (d *DesiredStates) Follow(informers ...cache.SharedIndexInformer) error {
 	for _, informer := range informers {
-		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc:    d.Put,
 			UpdateFunc: func(_, object any) { d.Put(object) },
 			DeleteFunc: d.Delete,
@@ -67,8 +68,18 @@ func (d *DesiredStates) Follow(informers ...cache.SharedIndexInformer) error {
 		if err != nil {
 			return fmt.Errorf("following what controllers want: %w", err)
 		}
+		d.mu.Lock()
+		d.followed = append(d.followed, registration)
+		d.mu.Unlock()
 	}
 	return nil
+}
+
+// HasSynced reports whether all that the followed informers listed at first was taken over.
+func (d *DesiredStates) HasSynced() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !slices.ContainsFunc(d.followed, func(r cache.ResourceEventHandlerRegistration) bool { return !r.HasSynced() })
 }
 
 // Put takes over what a ReplicaSet or a StatefulSet wants. Other objects want nothing.

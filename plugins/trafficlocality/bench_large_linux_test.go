@@ -74,7 +74,7 @@ func newLarge(b *testing.B) *large {
 	}
 	l.objects()
 	d := l.dependencies()
-	d.Preparation, d.Changes = &Preparation{}, countChanges()
+	d.Preparation, d.Changes = NewPreparation(), countChanges()
 	p, err := Factory(d)(l.Context(), rawArgs("networkCapacity: {}"), handle{informers: l.informers, lister: l.snapshot})
 	if err != nil {
 		b.Fatal(err)

@@ -63,7 +63,7 @@ func (r skipReason) meaning() string {
 	case skipPanic:
 		return "PreScore has panicked."
 	case skipPreparing:
-		return "The plugin is still reading the cluster's nodes and pods, after the start or after a panic."
+		return "The plugin is reading the cluster's nodes and pods anew after a panic. At the start the first pod waits for that, for ten seconds at most."
 	default:
 		return ""
 	}

@@ -112,7 +112,7 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 		p.changes = d.Changes
 		p.stage.Store(int32(inUse))
 		if d.Preparation != nil {
-			p.source = newSource(informers)
+			p.source = newSource(informers, desired)
 			p.stage.Store(int32(unprepared))
 		}
 		p.forget()

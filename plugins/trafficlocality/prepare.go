@@ -13,14 +13,24 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // Preparation prepares the Boards of a process's plugins outside of scheduling cycles: from
 // the informers, before the first cycle and after a panic. Without one, a plugin reads all
-// nodes in its first cycle. The zero value is ready to use.
+// nodes in its first cycle.
 type Preparation struct {
 	mu      sync.Mutex
 	plugins []*Plugin
+
+	asked    chan struct{} // closed by Begin
+	prepared chan struct{} // closed once that is heard and all Boards are ready
+}
+
+// NewPreparation returns a Preparation that prepares nothing until it runs.
+func NewPreparation() *Preparation {
+	return &Preparation{asked: make(chan struct{}), prepared: make(chan struct{})}
 }
 
 // How often the Boards are prepared: until they are, and anew until the first cycle, which
@@ -30,30 +40,50 @@ const (
 	refreshEvery = 15 * time.Second
 )
 
+// Begin says, once, that the first cycle is about to begin. It returns what is closed when
+// all Boards are ready for it. A scheduler that takes the first pod only then places none
+// without a look at the traffic: after a restart many may be waiting.
+func (r *Preparation) Begin() <-chan struct{} {
+	close(r.asked)
+	return r.prepared
+}
+
 // Run prepares Boards until ctx ends.
 func (r *Preparation) Run(ctx context.Context) {
 	ticker := time.NewTicker(prepareEvery)
 	defer ticker.Stop()
+	asked, told := r.asked, false
 	for tick := 0; ; tick++ {
-		r.prepare(ctx, tick%int(refreshEvery/prepareEvery) == 0)
+		begun := asked == nil
+		all := r.prepare(ctx, !begun && tick%int(refreshEvery/prepareEvery) == 0)
+		if begun && all && !told {
+			told = true
+			close(r.prepared)
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-asked:
+			asked = nil
 		case <-ticker.C:
 		}
 	}
 }
 
 // prepare prepares the Boards that are not, or also those that wait for their first cycle.
-func (r *Preparation) prepare(ctx context.Context, refresh bool) {
+// It reports whether all are.
+func (r *Preparation) prepare(ctx context.Context, refresh bool) bool {
 	r.mu.Lock()
 	plugins := r.plugins
 	r.mu.Unlock()
+	all := true
 	for _, p := range plugins {
 		if s := stage(p.stage.Load()); s == unprepared || s == ready && refresh {
 			p.prepare(ctx)
 		}
+		all = all && stage(p.stage.Load()) != unprepared
 	}
+	return all
 }
 
 func (r *Preparation) add(p *Plugin) {
@@ -79,10 +109,10 @@ type source struct {
 	pods   corelisters.PodLister
 }
 
-func newSource(f informers.SharedInformerFactory) *source {
+func newSource(f informers.SharedInformerFactory, desired *kube.DesiredStates) *source {
 	nodes, pods := f.Core().V1().Nodes(), f.Core().V1().Pods()
 	return &source{
-		synced: []func() bool{nodes.Informer().HasSynced, pods.Informer().HasSynced},
+		synced: []func() bool{nodes.Informer().HasSynced, pods.Informer().HasSynced, desired.HasSynced},
 		nodes:  nodes.Lister(), pods: pods.Lister(),
 	}
 }

@@ -1,9 +1,11 @@
 package trafficlocality
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -92,7 +94,7 @@ type preparedCluster struct {
 }
 
 func newPreparedCluster(t testing.TB, nodes, podsOnEach int) *preparedCluster {
-	c := &preparedCluster{cluster: newCluster(t, ""), preparation: &Preparation{}}
+	c := &preparedCluster{cluster: newCluster(t, ""), preparation: NewPreparation()}
 	for i := range nodes {
 		c.cache.AddNode(klog.Background(), node(fmt.Sprintf("n%d", i), "r", []string{"a", "b"}[i%2]))
 		for k := range podsOnEach {
@@ -169,6 +171,38 @@ func TestNoSayUntilPrepared(t *testing.T) {
 	c.preparation.prepare(t.Context(), false)
 	check("prepared again", false)
 	c.checkBoard("prepared again")
+}
+
+// TestBegin: who asks is told once all Boards are ready, and none of them is prepared anew
+// after that, when a cycle might find it half made.
+func TestBegin(t *testing.T) {
+	c := newPreparedCluster(t, 4, 3)
+	prepared := c.preparation.Begin()
+	synced := make(chan struct{})
+	c.plugin.source.synced = []func() bool{func() bool {
+		select {
+		case <-synced:
+			return true
+		default:
+			return false
+		}
+	}}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() { c.preparation.Run(ctx) })
+	select {
+	case <-prepared:
+		t.Error("it is said to be prepared before the informers are synced")
+	default:
+	}
+	close(synced)
+	<-prepared
+	if c.scoreText(c.pod("w0")) == "skip" {
+		t.Error("the first cycle is skipped")
+	}
+	c.checkBoard("after the first cycle")
 }
 
 // TestPreparedAnewUntilTheFirstCycle: a standby knows what has happened since.
