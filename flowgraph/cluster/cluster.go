@@ -37,6 +37,9 @@ type Node struct {
 	Bandwidth float64
 	// ControlPlane says that the node runs the cluster's control plane.
 	ControlPlane bool
+	// Dedicated says that the node takes pods of Tolerant workloads only. Clusters that are
+	// read say that by the taints of their nodes instead.
+	Dedicated bool
 	// Gone says that the node has left the cluster: no pod is on it, it has no room,
 	// and its topology domains do not count unless other nodes are in them.
 	Gone bool
@@ -60,6 +63,9 @@ type Workload struct {
 	// Fixed workloads are not placed anew: their pods stay where the cluster
 	// has them (DaemonSets, for example).
 	Fixed bool
+	// Tolerant says that its pods may run on Dedicated nodes, and Spread that a rule
+	// spreads them over the zones. Clusters that are read say that by their pods instead.
+	Tolerant, Spread bool
 	// Bare says that its pods have no controller: once deleted, they are not made
 	// anew. Static pods are not bare.
 	Bare bool

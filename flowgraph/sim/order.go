@@ -28,13 +28,18 @@ const (
 	// Rollout begins with the assignment that was found and restarts every
 	// workload once, one after the other in a random order, with a surge of one.
 	Rollout
+	// ScaleOut begins with the assignment that was found, which has fewer pods than are
+	// wanted, and mixes those that are missing.
+	ScaleOut
 	// Consolidation begins with the assignment that was found and drains the least
 	// used node, one after the other, while its pods fit elsewhere. See Consolidate.
 	Consolidation
 )
 
 // Orders lists all orders.
-func Orders() []Order { return []Order{Random, ByWorkload, Recorded, Rollout, Consolidation} }
+func Orders() []Order {
+	return []Order{Random, ByWorkload, Recorded, Rollout, ScaleOut, Consolidation}
+}
 
 // String returns the order's name as flags and reports have it.
 func (o Order) String() string {
@@ -47,6 +52,8 @@ func (o Order) String() string {
 		return "recorded"
 	case Rollout:
 		return "rollout"
+	case ScaleOut:
+		return "scale-out"
 	case Consolidation:
 		return "consolidation"
 	default:
@@ -69,19 +76,19 @@ func (o Order) Seeded() bool { return o != Recorded }
 
 // Events returns the arrival of a cluster's pods in an order: first the traffic,
 // then the pods that have their place (those of fixed workloads, and all of them
-// before a rollout), then the others. The same cluster, order and state of rng
-// give the same events. Rollout fails without an assignment, and Consolidation in any
-// case: which pods it moves depends on where they go (see Consolidate).
+// before a rollout and a scale-out), then the others. The same cluster, order and state of
+// rng give the same events. Rollout and ScaleOut fail without an assignment, and
+// Consolidation in any case: which pods it moves depends on where they go (see Consolidate).
 func Events(c *cluster.Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], error) {
 	if order == Consolidation {
 		return nil, fmt.Errorf("order %s: its events are not known before the pods are placed", order)
 	}
-	if order == Rollout && c.Assigned == nil {
+	if order.beginsPlaced() && c.Assigned == nil {
 		return nil, errNoAssignment(order)
 	}
 	events := []Event{{Kind: Observe, Traffic: traffic(c)}}
 	for w := range c.Workloads {
-		if order != Rollout && !c.Workloads[w].Fixed {
+		if !order.beginsPlaced() && !c.Workloads[w].Fixed {
 			continue
 		}
 		events = append(events, found(c, int32(w))...)
@@ -89,7 +96,7 @@ func Events(c *cluster.Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], e
 	for _, w := range arrivals(c, order, rng) {
 		events = append(events, bring(c, w, order)...)
 	}
-	if order == Random {
+	if order == Random || order == ScaleOut {
 		// The pods that have a node stay in front.
 		free := slices.IndexFunc(events, func(e Event) bool { return e.Kind == Arrive && e.Node == Anywhere })
 		if free >= 0 {
@@ -99,6 +106,10 @@ func Events(c *cluster.Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], e
 	}
 	return slices.Values(events), nil
 }
+
+// beginsPlaced reports whether the pods of the assignment that was found are there from the
+// beginning.
+func (o Order) beginsPlaced() bool { return o == Rollout || o == ScaleOut }
 
 func errNoAssignment(order Order) error {
 	return fmt.Errorf("order %s: the input has no assignment to begin with", order)
@@ -155,13 +166,19 @@ func found(c *cluster.Cluster, w int32) []Event {
 // bring returns the arrivals of a workload's pods.
 func bring(c *cluster.Cluster, w int32, order Order) []Event {
 	var events []Event
-	if order != Rollout {
+	if !order.beginsPlaced() {
 		for i := range c.Workloads[w].Replicas {
 			events = append(events, Event{Pod: Pod{w, i}, Node: Anywhere})
 		}
 		return events
 	}
 	there := foundPods(c, w)
+	if order == ScaleOut {
+		for i := there; i < c.Workloads[w].Replicas; i++ {
+			events = append(events, Event{Pod: Pod{w, i}, Node: Anywhere})
+		}
+		return events
+	}
 	for i := range max(there, c.Workloads[w].Replicas) {
 		e := Event{Pod: Pod{w, there + i}, Node: Anywhere}
 		if i < there {

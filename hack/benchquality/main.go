@@ -26,6 +26,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/report"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
 
 func main() {
@@ -50,6 +51,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	profile := flags.String("profile", "manifests/profiles/latency.yaml", "the scheduler's configuration that the runs are variants of")
 	seeds := flags.Int("seeds", 5, "replays of each run")
 	only := flags.String("only", "", "a part of the names of the data sets to replay, such as mesh:star; all by default")
+	brief := flags.Bool("brief", false, "only the runs with the profile's bound, under uniform and fair-load routing")
 	output := flags.String("output", "csv", "csv or json")
 	o := others{}
 	flags.StringVar(&o.peers, "peers", "", "the program of test/peers, for rows of the NetworkOverhead plugin")
@@ -63,11 +65,15 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	sets, err := datasets(*path)
+	if *brief {
+		runs = slices.DeleteFunc(runs, func(r kubesim.Run) bool {
+			return r.Name == kubesim.NetMARKSRun || strings.HasSuffix(r.Name, "-unbound") || strings.Contains(r.Name, "same-node")
+		})
+	}
+	sets, err := datasets(ctx, *path, *only)
 	if err != nil {
 		return err
 	}
-	sets = slices.DeleteFunc(sets, func(s dataset) bool { return !strings.Contains(s.name, *only) })
 	if len(sets) == 0 {
 		return fmt.Errorf("-only %q: no data set has this in its name", *only)
 	}
@@ -90,16 +96,36 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	return writeCSV(out, rows)
 }
 
-// datasets returns every generated mesh in random order, and the published
-// cluster in every order that depends on a seed.
-func datasets(path string) ([]dataset, error) {
+// datasets returns every generated mesh and the published cluster in every order that
+// depends on a seed and goes with it. A mesh that has no assignment is rolled out from the one
+// that kube-scheduler's default configuration leaves behind with the first seed.
+func datasets(ctx context.Context, path, only string) ([]dataset, error) {
 	var sets []dataset
+	add := func(name string, input *history.Replayable, orders ...sim.Order) {
+		for _, order := range orders {
+			if name := name + "/" + order.String(); strings.Contains(name, only) {
+				sets = append(sets, dataset{name, input, order})
+			}
+		}
+	}
 	for _, family := range meshes.Families() {
 		c, err := family.Generate(rand.New(rand.NewPCG(1, 0)), 0)
 		if err != nil {
 			return nil, fmt.Errorf("mesh %s: %w", family.Name, err)
 		}
-		sets = append(sets, dataset{"mesh:" + family.Name + "/" + sim.Random.String(), history.Synthetic(c), sim.Random})
+		if name := "mesh:" + family.Name; c.Assigned != nil {
+			add(name, history.Synthetic(c), sim.ScaleOut)
+		} else {
+			add(name, history.Synthetic(c), sim.Random, sim.ByWorkload, sim.Rollout)
+		}
+	}
+	for i := range sets {
+		if sets[i].order == sim.Rollout {
+			var err error
+			if sets[i].input, err = placed(ctx, sets[i].input); err != nil {
+				return nil, fmt.Errorf("%s: %w", sets[i].name, err)
+			}
+		}
 	}
 	if path == "" {
 		return sets, nil
@@ -113,10 +139,24 @@ func datasets(path string) ([]dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, order := range []sim.Order{sim.Random, sim.ByWorkload, sim.Rollout} {
-		sets = append(sets, dataset{filepath.Base(path) + "/" + order.String(), history.Synthetic(c), order})
-	}
+	add(filepath.Base(path), history.Synthetic(c), sim.Random, sim.ByWorkload, sim.Rollout)
 	return sets, nil
+}
+
+// placed returns a cluster with the assignment of kube-scheduler's default configuration.
+func placed(ctx context.Context, input *history.Replayable) (*history.Replayable, error) {
+	defaults, err := schedulerconfig.Load("")
+	if err != nil {
+		return nil, err
+	}
+	results, err := kubesim.Batch{Input: input, Seeds: 1, First: 1, Parallel: 1, Now: time.Now}.Run(ctx, []kubesim.Run{{Config: defaults}})
+	if err != nil {
+		return nil, err
+	}
+	next, c := *input, *input.Cluster
+	c.Assigned = results[0][0].Assigned
+	next.Cluster = &c
+	return &next, nil
 }
 
 // others are programs that place pods, "" where there is none.
@@ -155,7 +195,7 @@ func configured(profile string) ([]kubesim.Run, error) {
 		args map[string]any
 	}{
 		{kubesim.NetMARKSRun, map[string]any{"strategy": configv1.StrategyNetMARKS, "maxShare": unbound}},
-		{"netmarks-bound", map[string]any{"strategy": configv1.StrategyNetMARKS}},
+		{netmarksBound, map[string]any{"strategy": configv1.StrategyNetMARKS}},
 		{"gain", map[string]any{"strategy": configv1.StrategyGain}},
 		{"gain-fair-load", map[string]any{"strategy": configv1.StrategyGain, "routing": configv1.RoutingFairLoad}},
 		{"gain-same-node", map[string]any{"strategy": configv1.StrategyGain, "routing": configv1.RoutingSameNode}},
@@ -191,5 +231,26 @@ func replay(ctx context.Context, set dataset, runs []kubesim.Run, seeds int, o o
 	if err != nil {
 		return nil, err
 	}
-	return benchRows(set.name, append(measured, more...)), nil
+	closeness, err := closenessOf(runs)
+	if err != nil {
+		return nil, err
+	}
+	return benchRows(set.name, append(measured, more...), closeness), nil
+}
+
+// closenessOf returns what the profile says that a byte is worth that stays on the node, in
+// the zone and in the region.
+func closenessOf(runs []kubesim.Run) ([]float64, error) {
+	for _, run := range runs {
+		args, err := run.Config.TrafficLocality()
+		if err != nil {
+			return nil, fmt.Errorf("run %s: %w", run.Name, err)
+		}
+		for _, a := range args {
+			if a.Strategy == configv1.StrategyGain && len(trafficlocality.ScaleOf(a)) == 0 {
+				return trafficlocality.ClosenessOf(a), nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("no run says what node, zone and region are worth, and nothing else")
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
@@ -36,12 +37,23 @@ type benchRow struct {
 	// headroom. Both are null without a default run, or where that has none.
 	CrossNodeRatio *sim.Estimate `json:"crossNodeRatio"`
 	HeadroomRatio  *sim.Estimate `json:"headroomRatio"`
+	// Weighted is the share of the traffic that stays close, each byte by the closeness of the
+	// nearest level that it stays at, under the routing that the run is for (uniform, unless
+	// its name says otherwise). WeightedAbove is how much it is above that of NetMARKS
+	// under the same bound on the share of a node or a zone, seed by seed, and LocalAbove the
+	// same of the bytes that stay on the node. CrossZoneAbove is how much more of the traffic
+	// crosses zones than in the default run. All are null without a run to compare with.
+	Weighted       *sim.Estimate `json:"weighted"`
+	WeightedAbove  *sim.Estimate `json:"weightedAboveNetMARKS"`
+	LocalAbove     *sim.Estimate `json:"localAboveNetMARKS"`
+	CrossZoneAbove *sim.Estimate `json:"crossZoneAboveDefault"`
 	Concentration  sim.Estimate  `json:"concentration"`
 	Unschedulable  sim.Estimate  `json:"unschedulable"`
 }
 
-// benchRows returns a row for each run, in their order.
-func benchRows(dataset string, runs []report.Run) []benchRow {
+// benchRows returns a row for each run, in their order. closeness is what a byte is worth that
+// stays on the node, in the zone and in the region.
+func benchRows(dataset string, runs []report.Run, closeness []float64) []benchRow {
 	var rows []benchRow
 	named := func(name string) *report.Run {
 		if i := slices.IndexFunc(runs, func(r report.Run) bool { return r.Name == name }); i >= 0 {
@@ -64,10 +76,64 @@ func benchRows(dataset string, runs []report.Run) []benchRow {
 			row.SameNodeAbove = above(run, netmarks, func(s report.Seed) float64 { return s.Node.SameNode.LocalShare })
 			row.CrossNodeRatio = ratio(run, base, func(s report.Seed) float64 { return s.Node.FairLoad.Crossing })
 		}
+		row.weigh(run, base, named(sameBound(run.Name)), closeness)
 		row.HeadroomRatio = ratio(run, base, func(s report.Seed) float64 { return s.Headroom })
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// netmarksBound is the run of NetMARKS under the profile's bound.
+const netmarksBound = "netmarks-bound"
+
+// sameBound is the run of NetMARKS that has the bound of a run.
+func sameBound(run string) string {
+	if run == kubesim.NetMARKSRun || strings.HasSuffix(run, "-unbound") {
+		return kubesim.NetMARKSRun
+	}
+	return netmarksBound
+}
+
+// routingOf returns the traffic of a level under the routing that a run is for.
+func routingOf(run string) func(*report.Level[float64]) report.Traffic[float64] {
+	switch {
+	case strings.Contains(run, "fair-load"):
+		return func(l *report.Level[float64]) report.Traffic[float64] { return l.FairLoad }
+	case strings.Contains(run, "same-node"):
+		return func(l *report.Level[float64]) report.Traffic[float64] { return l.SameNode }
+	default:
+		return func(l *report.Level[float64]) report.Traffic[float64] { return l.Uniform }
+	}
+}
+
+// weigh fills in the figures that are by closeness, and across zones.
+func (row *benchRow) weigh(run, base, netmarks *report.Run, closeness []float64) {
+	under := routingOf(run.Name)
+	weighted := func(s report.Seed) float64 {
+		sum := 0.0
+		for i, l := range []*report.Level[float64]{s.Node, s.Zone, s.Region} {
+			if l == nil {
+				continue
+			}
+			step := closeness[i]
+			if i+1 < len(closeness) {
+				step -= closeness[i+1]
+			}
+			sum += step * under(l).LocalShare
+		}
+		return sum
+	}
+	shares := make([]float64, len(run.PerSeed))
+	for i, s := range run.PerSeed {
+		shares[i] = weighted(s)
+	}
+	e := sim.NewEstimate(shares)
+	row.Weighted = &e
+	row.WeightedAbove = above(run, netmarks, weighted)
+	row.LocalAbove = above(run, netmarks, func(s report.Seed) float64 { return under(s.Node).LocalShare })
+	if run.Summary.Zone != nil {
+		row.CrossZoneAbove = above(run, base, func(s report.Seed) float64 { return -under(s.Zone).LocalShare })
+	}
 }
 
 // ratio is the mean of a figure relative to that of base, seed by seed; nil when
@@ -117,7 +183,7 @@ func compared(run, base *report.Run, figure func(report.Seed) float64, compare f
 func writeCSV(w io.Writer, rows []benchRow) error {
 	out := csv.NewWriter(w)
 	header := []string{"dataset", "run", "seeds"}
-	for _, name := range []string{"min", "uniform", "sameNode", "minAboveNetMARKS", "uniformAboveNetMARKS", "sameNodeAboveNetMARKS", "crossNodeRatio", "headroomRatio", "concentration", "unschedulable"} {
+	for _, name := range []string{"min", "uniform", "sameNode", "minAboveNetMARKS", "uniformAboveNetMARKS", "sameNodeAboveNetMARKS", "weighted", "weightedAboveNetMARKS", "localAboveNetMARKS", "crossZoneAboveDefault", "crossNodeRatio", "headroomRatio", "concentration", "unschedulable"} {
 		header = append(header, name, name+"Interval")
 	}
 	lines := [][]string{header}
@@ -125,7 +191,8 @@ func writeCSV(w io.Writer, rows []benchRow) error {
 		row := &rows[i]
 		line := []string{row.Dataset, row.Run, strconv.Itoa(row.Seeds)}
 		for _, e := range []*sim.Estimate{
-			&row.Min, &row.Uniform, &row.SameNode, row.MinAbove, row.UniformAbove, row.SameNodeAbove, row.CrossNodeRatio, row.HeadroomRatio, &row.Concentration, &row.Unschedulable,
+			&row.Min, &row.Uniform, &row.SameNode, row.MinAbove, row.UniformAbove, row.SameNodeAbove,
+			row.Weighted, row.WeightedAbove, row.LocalAbove, row.CrossZoneAbove, row.CrossNodeRatio, row.HeadroomRatio, &row.Concentration, &row.Unschedulable,
 		} {
 			mean, interval := "", ""
 			if e != nil {

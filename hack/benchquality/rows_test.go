@@ -39,14 +39,14 @@ func measured(name string, locals ...float64) report.Run {
 }
 
 func TestRatios(t *testing.T) {
-	rows := benchRows("m", []report.Run{measured("gain", 60, 80), measured(kubesim.DefaultRun, 20, 60)})
+	rows := benchRows("m", []report.Run{measured("gain", 60, 80), measured(kubesim.DefaultRun, 20, 60)}, []float64{1, 0.5, 0.1})
 	// Across nodes, 40 of 80 and 20 of 40; in headroom, 60 of 20 and 80 of 60.
 	want := []*sim.Estimate{{Mean: 0.5, Runs: 2}, {Mean: (3 + 4.0/3) / 2, Interval: 12.706 * (3 - 4.0/3) / 2, Runs: 2}}
 	if diff := cmp.Diff(want, []*sim.Estimate{rows[0].CrossNodeRatio, rows[0].HeadroomRatio}, cmpopts.EquateApprox(1e-8, 1e-12)); diff != "" {
 		t.Errorf("ratios (-want +got):\n%s", diff)
 	}
 	for what, base := range map[string]report.Run{"no default run": measured("other", 20, 60), "nothing": measured(kubesim.DefaultRun, 0, 100)} {
-		if rows := benchRows("m", []report.Run{measured("gain", 60, 80), base}); rows[0].CrossNodeRatio != nil || rows[0].HeadroomRatio != nil {
+		if rows := benchRows("m", []report.Run{measured("gain", 60, 80), base}, []float64{1, 0.5, 0.1}); rows[0].CrossNodeRatio != nil || rows[0].HeadroomRatio != nil {
 			t.Errorf("there is a ratio to %s", what)
 		}
 	}
@@ -54,7 +54,7 @@ func TestRatios(t *testing.T) {
 
 func TestDifferences(t *testing.T) {
 	want := sim.Estimate{Mean: 0.3, Interval: 12.706 * 0.1, Runs: 2} // 60-20 and 80-60 of 100
-	for _, row := range benchRows("m", []report.Run{measured("gain", 60, 80), measured(kubesim.NetMARKSRun, 20, 60)}) {
+	for _, row := range benchRows("m", []report.Run{measured("gain", 60, 80), measured(kubesim.NetMARKSRun, 20, 60)}, []float64{1, 0.5, 0.1}) {
 		if row.Run == kubesim.NetMARKSRun {
 			want = sim.Estimate{Runs: 2}
 		}
@@ -68,8 +68,8 @@ func TestDifferences(t *testing.T) {
 
 // TestGoldenRows: what is not known is empty in CSV and null in JSON.
 func TestGoldenRows(t *testing.T) {
-	several := benchRows("several", []report.Run{measured(kubesim.DefaultRun, 20, 60), measured(kubesim.NetMARKSRun, 40, 50), measured("gain", 60, 80)})
-	one := benchRows("one", []report.Run{measured("gain", 60)})
+	several := benchRows("several", []report.Run{measured(kubesim.DefaultRun, 20, 60), measured(kubesim.NetMARKSRun, 40, 50), measured("gain", 60, 80)}, []float64{1, 0.5, 0.1})
+	one := benchRows("one", []report.Run{measured("gain", 60)}, []float64{1, 0.5, 0.1})
 	for file, write := range map[string]func(io.Writer) error{
 		"bench.csv":     func(w io.Writer) error { return writeCSV(w, several) },
 		"bench.json":    func(w io.Writer) error { return writeJSON(w, one) },
@@ -103,7 +103,7 @@ var errBroken = errors.New("broken pipe")
 func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 
 func TestErrorsOfTheWriterAreReturned(t *testing.T) {
-	rows := benchRows("x", []report.Run{measured("gain", 1)})
+	rows := benchRows("x", []report.Run{measured("gain", 1)}, []float64{1, 0.5, 0.1})
 	for name, write := range map[string]func(io.Writer, []benchRow) error{"CSV": writeCSV, "JSON": writeJSON} {
 		if err := write(brokenWriter{}, rows); !errors.Is(err, errBroken) {
 			t.Errorf("%s: error %v, want %v", name, err, errBroken)

@@ -103,6 +103,10 @@ func (o *options) nodeLocal() bool {
 // ScaleOf returns the levels at which a plugin with these arguments tells nodes apart.
 func ScaleOf(a *configv1.TrafficLocalityArgs) locality.Scale { return optionsOf(a).Scale }
 
+// ClosenessOf returns what a byte is worth that stays at a level, in [0,1], by the position of
+// the level in ScaleOf(a).Levels().
+func ClosenessOf(a *configv1.TrafficLocalityArgs) []float64 { return optionsOf(a).Closeness }
+
 // scaleOf returns the levels that arguments name, and the closeness of each, by
 // its position.
 func scaleOf(a *configv1.TrafficLocalityArgs) (locality.Scale, []float64) {

@@ -4,7 +4,7 @@
 //
 // The same family, size and random source give the same cluster. Traffic of
 // users from outside is left out, as no assignment can keep it local, and so are
-// assignments: the pods are still to be placed.
+// assignments, but for scale-out: the pods are still to be placed.
 package meshes
 
 import (
@@ -73,6 +73,38 @@ func Families() []Family {
 		{
 			Name: "heavy-tailed", DefaultSize: 1000, MinSize: 20, MaxSize: maxWorkloads, generate: HeavyTailed,
 			Description: "a random mesh with few large and many small edges and workloads; size counts workloads",
+		},
+		{
+			Name: "even", DefaultSize: 10, MinSize: 3, MaxSize: maxWorkloads, generate: Even,
+			Description: "services of ten replicas whose pods all have the same traffic; size counts workloads",
+		},
+		{
+			Name: "even-tree", DefaultSize: 15, MinSize: 3, MaxSize: maxWorkloads, generate: EvenTree,
+			Description: "a tree of services of six replicas whose edges all carry the same; size counts workloads",
+		},
+		{
+			Name: "hub", DefaultSize: 31, MinSize: 3, MaxSize: maxWorkloads, generate: Hub,
+			Description: "pairs of services that call each other and one hub; size counts workloads",
+		},
+		{
+			Name: "dedicated", DefaultSize: 24, MinSize: 4, MaxSize: maxWorkloads, generate: Dedicated,
+			Description: "unequal nodes, a third of which only some workloads may use; size counts workloads",
+		},
+		{
+			Name: "spread-sets", DefaultSize: 24, MinSize: 3, MaxSize: maxWorkloads, generate: SpreadSets,
+			Description: "databases that are spread over zones as a rule, and their clients; size counts workloads",
+		},
+		{
+			Name: "low-rates", DefaultSize: 24, MinSize: 3, MaxSize: maxWorkloads, generate: LowRates,
+			Description: "small services with some hundred bytes per second; size counts workloads",
+		},
+		{
+			Name: "scale-out", DefaultSize: 10, MinSize: 3, MaxSize: maxWorkloads, generate: ScaleOut,
+			Description: "services of ten replicas, two of which run already (for --order scale-out); size counts workloads",
+		},
+		{
+			Name: "full", DefaultSize: 24, MinSize: 3, MaxSize: maxWorkloads, generate: Full,
+			Description: "pods that ask for nearly all of the CPU there is; size counts workloads",
 		},
 	}
 }

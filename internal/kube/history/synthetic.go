@@ -70,12 +70,19 @@ func syntheticNode(n cluster.Node) *corev1.Node {
 	if n.Region != "" {
 		labels[corev1.LabelTopologyRegion] = n.Region
 	}
-	return &corev1.Node{
+	node := &corev1.Node{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
 		ObjectMeta: metav1.ObjectMeta{Name: n.Node, Labels: labels},
 		Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
 	}
+	if n.Dedicated {
+		node.Spec.Taints = []corev1.Taint{{Key: dedicatedTaint, Effect: corev1.TaintEffectNoSchedule}}
+	}
+	return node
 }
+
+// dedicatedTaint is what nodes have that only some workloads may use.
+const dedicatedTaint = "dedicated"
 
 func syntheticPod(w cluster.Workload) *corev1.Pod {
 	controller := true
@@ -88,7 +95,7 @@ func syntheticPod(w cluster.Workload) *corev1.Pod {
 		owner.Kind, owner.Name = "DaemonSet", w.ID.Name
 		delete(labels, appsv1.DefaultDeploymentUniqueLabelKey)
 	}
-	return &corev1.Pod{
+	pod := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: w.ID.Namespace, Name: name, Labels: labels, OwnerReferences: []metav1.OwnerReference{owner},
@@ -102,6 +109,16 @@ func syntheticPod(w cluster.Workload) *corev1.Pod {
 		}}},
 		Status: corev1.PodStatus{Phase: corev1.PodPending},
 	}
+	if w.Tolerant {
+		pod.Spec.Tolerations = []corev1.Toleration{{Key: dedicatedTaint, Operator: corev1.TolerationOpExists}}
+	}
+	if w.Spread {
+		pod.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
+			MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule,
+			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": w.ID.Name}},
+		}}
+	}
+	return pod
 }
 
 func distributionOf(r affinity.Routing) *string {
