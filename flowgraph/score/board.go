@@ -42,7 +42,7 @@ type Board struct {
 
 	workloads numbering[flowgraph.WorkloadID] // a user is a pod, or the wish for some
 	states    []workloadState                 // by workload
-	total     int64                           // pods wanted of all workloads
+	changes   uint64                          // of what a pod's part of its workload's traffic is, counted
 	short     []int32                         // workloads that want more pods than they have
 	view      view
 

@@ -25,8 +25,9 @@ type Engine struct {
 	own    []place     // of the revision that is placed
 	class  []classGain // by class of nodes
 
-	networks networks
-	promises promises
+	networks  networks
+	promises  promises
+	reference reference
 
 	vetoes    []vetoes // by node
 	vetoed    []int32  // nodes that have any
@@ -100,7 +101,9 @@ func (e *Engine) Reserves(snap *flowgraph.Snapshot) bool {
 func (e *Engine) Evaluate(r *Request) *Result {
 	e.begin(r)
 	result := &Result{engine: e, request: r, workload: Absent}
-	result.meanRate = e.board.meanRate(r.Snapshot, e.options.RequestBytes)
+	if e.options.SignificantRate < 0 {
+		e.refer(r.Snapshot)
+	}
 	i, ok := r.Snapshot.Lookup(r.Workload)
 	// 1. What the pod gains on each node, for each of its workload's edges.
 	if ok {

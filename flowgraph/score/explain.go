@@ -25,7 +25,7 @@ type Explanation struct {
 	// measured.
 	Best float64
 	// PodRate is what the pod exchanges with all peers, in bytes per second, and
-	// Significance how much of the range of points it has by that, in [0,1).
+	// Significance how much of the range of points it has by that, in [0,1].
 	PodRate, Significance float64
 	// Influence is what data of their age still count, in [0,1].
 	Influence float64
@@ -77,7 +77,7 @@ type Reservation struct {
 	// Density is what one of them gains there, in bytes per second, for each share of
 	// the node that it takes, and Own what the pod itself does.
 	Density, Own float64
-	// Significance is how much say they have, in [0,1).
+	// Significance is how much say they have, in [0,1].
 	Significance float64
 }
 
@@ -187,7 +187,7 @@ func (r *Result) explainReserved(n int32) VetoReason {
 		if p.precedes(r, own) {
 			reason.Reserved = append(reason.Reserved, Reservation{
 				Workload: e.board.ID(p.workload), Room: p.room, Density: p.density, Own: own,
-				Significance: e.options.significance(p.podRate, r.meanRate),
+				Significance: e.significance(p.podRate),
 			})
 		}
 	}

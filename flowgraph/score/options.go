@@ -21,7 +21,8 @@ type Options struct {
 	// RequestBytes is how many bytes a request is worth beside its own.
 	RequestBytes float64
 	// SignificantRate is the rate of a pod, in bytes per second, at which its scores
-	// have half of their full range. Negative: the mean rate of a wanted pod.
+	// have half of their full range. Negative: as far as other
+	// workloads have less traffic (reference).
 	SignificantRate float64
 	// MaxNodeShare and MaxZoneShare, in (0,1], are the share of a workload's pods from
 	// which on a node or a zone attracts no more of them; 1 is no bound.
@@ -107,32 +108,11 @@ func (o *Options) gain(e *edge, a, b affinity.Replicas, prefers bool) float64 {
 	return gain
 }
 
-// leastRate is the lowest reference rate where the options do not name one, in bytes
-// per second, so that one byte per second does not become 100 points in a graph of
-// such rates.
-const leastRate = 16 << 10
-
-// significance is how much of the range of 0 to 100 points a pod of some rate has, in
-// [0,1), given the mean rate of a wanted pod: affinity.Significance.
-func (o *Options) significance(podRate, meanRate float64) float64 {
-	return affinity.Significance(podRate, o.referenceRate(meanRate))
-}
-
-// referenceRate is the rate of a pod that has half of the range.
-func (o *Options) referenceRate(meanRate float64) float64 {
-	if o.SignificantRate >= 0 {
-		return o.SignificantRate
-	}
-	return max(meanRate, leastRate)
-}
-
 // weight is the rate of an edge that decides, in bytes per second.
 func (o *Options) weight(r flowgraph.Rates) float64 { return r.Weight(o.RequestBytes) }
 
 // MaxPoints is the highest score.
 const MaxPoints = 100
 
-// pointsOf is a gain in points, given the points of one unit.
-func pointsOf(gain, scale float64) uint8 {
-	return uint8(min(math.Round(gain*scale), MaxPoints))
-}
+// pointsOf rounds points.
+func pointsOf(points float64) uint8 { return uint8(min(math.Round(points), MaxPoints)) }

@@ -25,7 +25,7 @@ func TestPointsStayWhatTheyWere(t *testing.T) {
 			points := make([]uint8, s.board.Len())
 			for n := range points {
 				points[n] = r.Points.Of(int32(n))
-				if want := pointsOf(s.engine.gainOn(int32(n)), r.scale()); points[n] != want {
+				if want := pointsOf(s.engine.gainOn(int32(n)) * r.scale()); points[n] != want {
 					t.Fatalf("%d nodes: node %d has %d points, want %d", size, n, points[n], want)
 				}
 			}

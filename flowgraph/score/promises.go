@@ -324,7 +324,7 @@ func (e *Engine) reservedFrom(r *Result, n int32) (significance float64) {
 			continue
 		}
 		free = free.Minus(other.room)
-		significance = max(significance, e.options.significance(other.podRate, r.meanRate))
+		significance = max(significance, e.significance(other.podRate))
 	}
 	if !free.overdrawn() {
 		return 0

@@ -81,7 +81,6 @@ type Result struct {
 	workload int32 // on the Board, or Absent
 	desired  int32
 	podRate  float64 // bytes per second that one pod exchanges
-	meanRate float64 // likewise, of all workloads
 	best     float64 // gain of a candidate
 	worst    float64
 }
@@ -137,15 +136,14 @@ func (e *Engine) keepsOut(r *Result, n int32) bool {
 	return e.options.ReserveRoom && !r.request.Group && len(e.promises.byNode[n]) > 0 && e.reservedFrom(r, n) > 0
 }
 
-// score turns gains into points:
+// score turns gains into points. With w = significance x influence, and the significance o
+// of those that the room of a node is kept for, 0 where it is kept for nobody, a node has
 //
-//	100 x gain / the best candidate's gain x significance x influence
+//	100 x (w x gain / the best candidate's gain + (1 - w) x (1 - o x influence))
 //
-// Where there is no gain, nodes whose room is kept for others have
-//
-//	100 x (1 - significance of the others x influence)
-//
-// and all others 100.
+// where the second term is left out while no room is kept on any candidate, as it is the same
+// for all. A pod that gains nothing anywhere has w = 0: as its traffic goes to 0, its scores
+// go to those of a pod without any.
 func (r *Result) score() {
 	e := r.engine
 	switch {
@@ -159,22 +157,29 @@ func (r *Result) score() {
 }
 
 // scale is how many points a byte per second is worth.
-func (r *Result) scale() float64 {
-	return MaxPoints * r.significance() * r.request.Influence / r.best
-}
+func (r *Result) scale() float64 { return MaxPoints * r.weight() / r.best }
+
+// weight is what part of the points the pod's gains have, in [0,1].
+func (r *Result) weight() float64 { return r.significance() * r.request.Influence }
 
 // significance is that of the pod's own traffic.
 func (r *Result) significance() float64 {
-	return r.engine.options.significance(r.podRate, r.meanRate)
+	return r.engine.significance(r.podRate)
 }
 
 func (r *Result) scoreGains(scale float64) {
 	e := r.engine
+	room := 0.0 // points of nodes whose room nobody needs
+	if len(e.promises.others) > 0 {
+		room = MaxPoints * (1 - r.weight())
+	}
 	byClass := make([]uint8, len(e.class))
 	for c := range e.class {
-		if !e.class[c].full {
-			byClass[c] = pointsOf(e.class[c].gain, scale)
+		gain := e.class[c].gain
+		if e.class[c].full {
+			gain = 0
 		}
+		byClass[c] = pointsOf(gain*scale + room)
 	}
 	listed := [][]int32{e.vetoed}
 	if e.node != nil {
@@ -187,10 +192,13 @@ func (r *Result) scoreGains(scale float64) {
 	r.Points = newPoints(e.board, byClass, count)
 	for _, nodes := range listed {
 		for _, n := range nodes {
-			r.Points.set(n, pointsOf(e.gainOn(n), scale))
+			r.Points.set(n, pointsOf(e.gainOn(n)*scale+room))
 		}
 	}
-	r.Best, r.Worst = pointsOf(r.best, scale), pointsOf(r.worst, scale)
+	for _, o := range e.promises.others {
+		r.Points.set(o.node, pointsOf(room*(1-o.significance*r.request.Influence)))
+	}
+	r.findExtremes()
 }
 
 func (r *Result) scoreRoom() {
@@ -201,8 +209,13 @@ func (r *Result) scoreRoom() {
 	}
 	r.Points = newPoints(e.board, byClass, len(e.promises.others))
 	for _, o := range e.promises.others {
-		r.Points.set(o.node, r.roomPoints(o.significance))
+		r.Points.set(o.node, pointsOf(MaxPoints*(1-o.significance*r.request.Influence)))
 	}
+	r.findExtremes()
+}
+
+// findExtremes finds the highest and the lowest points of a candidate.
+func (r *Result) findExtremes() {
 	r.Worst = MaxPoints
 	for _, n := range r.request.Candidates {
 		points := uint8(0)
@@ -211,9 +224,4 @@ func (r *Result) scoreRoom() {
 		}
 		r.Best, r.Worst = max(r.Best, points), min(r.Worst, points)
 	}
-}
-
-// roomPoints are those of a node whose room is kept for others of some significance.
-func (r *Result) roomPoints(significance float64) uint8 {
-	return pointsOf(1-significance*r.request.Influence, MaxPoints)
 }

@@ -109,7 +109,7 @@ func (b *Board) SetDesired(id flowgraph.WorkloadID, desired Desired) {
 	s := &b.states[w]
 	was := s.desired
 	s.desired = desired
-	b.total += int64(desired.Pods) - int64(was.Pods)
+	b.changes++
 	b.touch(w)
 	b.count(w)
 	if was.Pods > 0 {
@@ -161,7 +161,9 @@ func (b *Board) change(w, at, by int32, serve bool) {
 	s := &b.states[w]
 	p := &s.places[at]
 	p.pods += by
-	s.pods += by
+	if s.pods += by; s.pods > s.desired.Pods || s.pods == 0 {
+		b.changes++
+	}
 	if serve {
 		p.serving += by
 		s.serving += by
@@ -228,11 +230,4 @@ func (b *Board) count(w int32) {
 		b.short = b.short[:last]
 		s.shortAt = Absent
 	}
-}
-
-// meanRate is what a pod exchanges with others on the average, in bytes per second, of
-// the pods that controllers want: of those that run the number is not known while a
-// cluster fills.
-func (b *Board) meanRate(snap *flowgraph.Snapshot, requestBytes float64) float64 {
-	return snap.Exchanged().Weight(requestBytes) / float64(max(b.total, 1))
 }

@@ -110,16 +110,12 @@ func routingOf(run string) func(*report.Level[float64]) report.Traffic[float64] 
 func (row *benchRow) weigh(run, base, netmarks *report.Run, closeness []float64) {
 	under := routingOf(run.Name)
 	weighted := func(s report.Seed) float64 {
-		sum := 0.0
-		for i, l := range []*report.Level[float64]{s.Node, s.Zone, s.Region} {
-			if l == nil {
-				continue
+		sum, wider := 0.0, 0.0
+		for i, l := range slices.Backward([]*report.Level[float64]{s.Node, s.Zone, s.Region}) {
+			if l != nil {
+				sum += (closeness[i] - wider) * under(l).LocalShare
+				wider = closeness[i]
 			}
-			step := closeness[i]
-			if i+1 < len(closeness) {
-				step -= closeness[i+1]
-			}
-			sum += step * under(l).LocalShare
 		}
 		return sum
 	}

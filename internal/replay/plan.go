@@ -111,7 +111,7 @@ func (p *Plan) chooseOrder() error {
 		}
 	}
 	switch {
-	case (p.order == sim.Rollout || p.order == sim.Consolidation) && !p.input.hasAssignment():
+	case (p.order == sim.Rollout || p.order == sim.ScaleOut || p.order == sim.Consolidation) && !p.input.hasAssignment():
 		return usage.Errorf("--order %s: %s has no assignment to begin with", p.order, p.input.name)
 	case p.order == sim.Consolidation && p.input.timed != nil:
 		return usage.Errorf("--order consolidation: goes with a cluster at one moment, not with %s, whose nodes come and go as recorded", p.input.name)

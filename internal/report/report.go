@@ -73,7 +73,7 @@ type document struct {
 	// Input is what was replayed.
 	Input Input `json:"input"`
 	// Order is what happened to the pods of the replayed runs: "rollout", "random",
-	// "by-workload", "recorded" or "consolidation" (docs/replay.md).
+	// "by-workload", "recorded", "scale-out" or "consolidation" (docs/replay.md).
 	Order string `json:"order"`
 	// Rollouts is how many rollouts followed one another. Missing unless there were several.
 	Rollouts int `json:"rollouts,omitempty"`

@@ -183,18 +183,21 @@ func TestSignificance(t *testing.T) {
 		args    string
 		want    string
 	}{
-		"one byte per second decides nothing": {traffic: "web -> db 1B/s", desired: "web=1", want: "n1=0 n2=0"},
-		"half a say at the significant rate":  {traffic: "web -> db 32KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
-		"much more has almost all":            {traffic: "web -> db 10MiB/s", desired: "web=1", args: by32, want: "n1=100 n2=0"},
-		"the rate is that of one pod":         {traffic: "web -> db 128KiB/s", desired: "web=4", args: by32, want: "n1=50 n2=0"},
-		"callers count":                       {traffic: "db -> web 16KiB/s back 16KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
-		"peers that run nowhere count":        {traffic: "web -> db 16KiB/s; web -> cart 16KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
-		"traffic with itself counts":          {traffic: "web -> db 16KiB/s; web -> web 16KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
-		"half a say at the mean":              {traffic: "web -> db 10MiB/s", desired: "web=1 db=1", want: "n1=50 n2=0"},
-		"others have less":                    {traffic: "web -> db 10MiB/s", desired: "web=1 db=1 cart=2", want: "n1=67 n2=0"},
-		"others have more":                    {traffic: "web -> db 1MiB/s; a -> b 3MiB/s", desired: "web=1 db=1", want: "n1=20 n2=0"},
-		"at least 16KiB/s":                    {traffic: "web -> db 16KiB/s", desired: "web=1 db=9", want: "n1=50 n2=0"},
-		"NetMARKS has no mean":                {traffic: "web -> db 10MiB/s", desired: "web=1 db=1", args: "strategy: NetMARKS", want: "n1=100 n2=0"},
+		"one byte per second decides nothing":  {traffic: "web -> db 1B/s", desired: "web=1", want: "n1=2 n2=0"},
+		"half a say at the significant rate":   {traffic: "web -> db 32KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
+		"much more has almost all":             {traffic: "web -> db 10MiB/s", desired: "web=1", args: by32, want: "n1=100 n2=0"},
+		"the rate is that of one pod":          {traffic: "web -> db 128KiB/s", desired: "web=4", args: by32, want: "n1=50 n2=0"},
+		"callers count":                        {traffic: "db -> web 16KiB/s back 16KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
+		"peers that run nowhere count":         {traffic: "web -> db 16KiB/s; web -> cart 16KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
+		"traffic with itself counts":           {traffic: "web -> db 16KiB/s; web -> web 16KiB/s", desired: "web=1", args: by32, want: "n1=50 n2=0"},
+		"as much as all others":                {traffic: "web -> db 10MiB/s; a -> b 10MiB/s", desired: "web=1 db=1 a=1 b=1", want: "n1=100 n2=0"},
+		"others have less":                     {traffic: "web -> db 10MiB/s; a -> b 1MiB/s", desired: "web=1 db=1 a=1 b=1", want: "n1=100 n2=0"},
+		"two of four have three times as much": {traffic: "web -> db 1MiB/s; a -> b 3MiB/s", desired: "web=1 db=1 a=1 b=1", want: "n1=67 n2=0"},
+		"two of four have much more":           {traffic: "web -> db 1MiB/s; a -> b 300GiB/s", desired: "web=1 db=1 a=1 b=1", want: "n1=50 n2=0"},
+		"of one pod":                           {traffic: "web -> db 1MiB/s; a -> b 3MiB/s", desired: "web=1 db=1 a=3 b=3", want: "n1=100 n2=0"},
+		"others without pods":                  {traffic: "web -> db 1MiB/s; a -> b 3MiB/s", desired: "web=1 db=1", want: "n1=100 n2=0"},
+		"small, but not less than others":      {traffic: "web -> db 1KiB/s", desired: "web=1 db=1", want: "n1=100 n2=0"},
+		"NetMARKS has a rate of its own":       {traffic: "web -> db 10MiB/s", desired: "web=1 db=1", args: "strategy: NetMARKS", want: "n1=100 n2=0"},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {

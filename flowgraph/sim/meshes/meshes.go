@@ -103,7 +103,7 @@ func Families() []Family {
 			Description: "services of ten replicas, two of which run already (for --order scale-out); size counts workloads",
 		},
 		{
-			Name: "full", DefaultSize: 24, MinSize: 3, MaxSize: maxWorkloads, generate: Full,
+			Name: "full", DefaultSize: 24, MinSize: 12, MaxSize: maxWorkloads, generate: Full,
 			Description: "pods that ask for nearly all of the CPU there is; size counts workloads",
 		},
 	}
