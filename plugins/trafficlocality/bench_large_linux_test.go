@@ -19,6 +19,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/nodechanges"
 )
 
 // The size of the cluster of BenchmarkSteps, which is that of the largest clusters that
@@ -75,7 +76,7 @@ func newLarge(b *testing.B) *large {
 	}
 	l.objects()
 	d := l.dependencies()
-	d.Preparation, d.Changes = NewPreparation(), countChanges()
+	d.Preparation, d.Changes = NewPreparation(), (&nodechanges.Counter{}).Count
 	p, err := Factory(d)(l.Context(), rawArgs("networkCapacity: {}"), handle{informers: l.informers, lister: l.snapshot})
 	if err != nil {
 		b.Fatal(err)

@@ -52,10 +52,10 @@ func (k *keeper) relist(infos []fwk.NodeInfo) {
 // takeMore takes over nodes of the list that were not yet, as many as a cycle may.
 func (k *keeper) takeMore() {
 	for ; k.reached < len(k.listed); k.reached++ {
-		n := k.order[k.reached]
-		if n == score.Absent {
-			n = k.take(k.listed[k.reached])
+		if k.order[k.reached] != score.Absent {
+			continue
 		}
+		n := k.take(k.listed[k.reached])
 		if n == score.Absent {
 			break
 		}
