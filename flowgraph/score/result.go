@@ -176,9 +176,9 @@ func (r *Result) scoreGains(scale float64) {
 			byClass[c] = pointsOf(e.class[c].gain, scale)
 		}
 	}
-	listed := [][]int32{e.vetoed}
+	listed := [3][]int32{e.vetoed}
 	if e.node != nil {
-		listed = append(listed, e.node.hits, e.node.own.domains)
+		listed[1], listed[2] = e.node.hits, e.node.own.domains
 	}
 	count := 0
 	for _, nodes := range listed {
@@ -190,6 +190,7 @@ func (r *Result) scoreGains(scale float64) {
 			r.Points.set(n, pointsOf(e.gainOn(n), scale))
 		}
 	}
+	r.Points.sort()
 	r.Best, r.Worst = pointsOf(r.best, scale), pointsOf(r.worst, scale)
 }
 
@@ -203,6 +204,7 @@ func (r *Result) scoreRoom() {
 	for _, o := range e.promises.others {
 		r.Points.set(o.node, r.roomPoints(o.significance))
 	}
+	r.Points.sort()
 	r.Worst = MaxPoints
 	for _, n := range r.request.Candidates {
 		points := uint8(0)

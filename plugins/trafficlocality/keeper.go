@@ -29,6 +29,7 @@ type keeper struct {
 	order      []int32       // numbers, by position; score.Absent for a node that was not taken over yet
 	reached    int           // the position of the first node that was not taken over yet
 	known      int           // one more than the position of the last one that was
+	seen       []int64       // the generation that was looked at last, by position; as that of the node
 	ahead      []int32       // candidates that were taken over before their turn in the list
 	infos      map[fwk.NodeInfo]int32
 	names      map[string]int32
@@ -92,8 +93,13 @@ func (k *keeper) update(infos []fwk.NodeInfo, inGroup bool) {
 		k.takeMore()
 	}
 	for position, info := range infos[:k.known] {
+		// Most have not changed: nothing but their generations is read.
+		if info.GetGeneration() == k.seen[position] {
+			continue
+		}
 		if n := k.order[position]; n != score.Absent {
 			k.follow(n, info, inGroup)
+			k.seen[position] = k.nodes[n].generation
 		}
 	}
 	for _, n := range k.ahead {
@@ -105,6 +111,7 @@ func (k *keeper) update(infos []fwk.NodeInfo, inGroup bool) {
 			break
 		}
 		k.look(n, k.nodes[n].info, k.nodes[n].info.GetGeneration())
+		k.see(n)
 	}
 	if inGroup {
 		k.changes.unsettle()
@@ -187,9 +194,13 @@ func (k *keeper) setPods(n int32, pods iter.Seq2[int, *v1.Pod]) {
 			node.pods[i], node.pods[i+1+at] = node.pods[i+1+at], was // it only moved in the list
 			continue
 		}
+		k.catchUp.spend(podCost)
+		if k.isUpdate(was, pod, n) {
+			k.replace(&node.pods[i], pod)
+			continue
+		}
 		node.pods[i] = k.add(n, pod)
 		k.remove(n, was)
-		k.catchUp.spend(podCost)
 	}
 	for len(node.pods) > count {
 		last := len(node.pods) - 1
@@ -198,6 +209,22 @@ func (k *keeper) setPods(n int32, pods iter.Seq2[int, *v1.Pod]) {
 		node.pods = node.pods[:last]
 		k.remove(n, was)
 	}
+}
+
+// isUpdate reports whether a pod is a newer state of one that is there, and the same to the
+// Board: most updates of a pod are of its status.
+func (k *keeper) isUpdate(was keptPod, pod *v1.Pod, n int32) bool {
+	return was.workload != score.Absent && was.pod.UID == pod.UID && kube.IsPeer(pod) &&
+		was.serves == (kube.WillServe(pod) && !k.nodes[n].unreachable) &&
+		scorePod(was.pod, was.serves) == scorePod(pod, was.serves)
+}
+
+// replace takes over a newer state of a pod.
+func (k *keeper) replace(kept *keptPod, pod *v1.Pod) {
+	if w := k.workload(kept.workload); w.placed == kept.pod {
+		w.placed = pod
+	}
+	kept.pod = pod
 }
 
 // podsIn yields the pods of a NodeInfo.

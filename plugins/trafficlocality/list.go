@@ -24,7 +24,7 @@ func (k *keeper) numberOf(info fwk.NodeInfo) int32 {
 // relist begins with a new list. Nodes that were there before keep their numbers, and are
 // not looked at again; the others have none until their turn.
 func (k *keeper) relist(infos []fwk.NodeInfo) {
-	order := make([]int32, len(infos))
+	order, seen := make([]int32, len(infos)), make([]int64, len(infos))
 	known, found := 0, 0
 	next := 0 // where the next node stood in the old list, unless one has come or gone
 	for i, info := range infos {
@@ -40,9 +40,11 @@ func (k *keeper) relist(infos []fwk.NodeInfo) {
 		}
 		if order[i] = n; n != score.Absent {
 			k.nodes[n].position, known = i, i+1
+			seen[i] = k.nodes[n].generation
 			found++
 		}
 	}
+	k.seen = seen
 	k.listed, k.order, k.reached, k.known = slices.Clone(infos), order, 0, known
 	if len(infos) > 0 {
 		k.first = &infos[0]
@@ -59,7 +61,7 @@ func (k *keeper) takeMore() {
 		if n == score.Absent {
 			break
 		}
-		k.order[k.reached], k.nodes[n].position = n, k.reached
+		k.order[k.reached], k.seen[k.reached], k.nodes[n].position = n, k.nodes[n].generation, k.reached
 		k.known = max(k.known, k.reached+1)
 	}
 	k.forgetListed()
@@ -92,6 +94,13 @@ func (k *keeper) take(info fwk.NodeInfo) int32 {
 	}
 	k.infos[info], k.nodes[n].info = n, info
 	return n
+}
+
+// see notes by the position of a node what was looked at.
+func (k *keeper) see(n int32) {
+	if at := k.nodes[n].position; at != unlisted {
+		k.seen[at] = k.nodes[n].generation
+	}
 }
 
 // unlisted is the position of a node that was not seen in the list yet.

@@ -173,7 +173,7 @@ func (p *Plugin) read() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keeper.prepare(nodes, pods)
-	p.routes.now = p.now()
+	p.routes.begin(p.now())
 	if snap := p.store.Load(); snap.Generation() > 0 {
 		p.engine.Prepare(snap)
 	}

@@ -79,7 +79,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.routes.now = now
+	p.routes.begin(now)
 	p.keeper.update(all, state.IsPodGroupSchedulingCycle())
 	if p.keeper.catchUp.behind {
 		p.metrics.fellBehind()
@@ -106,7 +106,7 @@ func (p *Plugin) evaluate(snap *flowgraph.Snapshot, id flowgraph.WorkloadID, pod
 	request := &score.Request{
 		Snapshot: snap, Influence: influence,
 		Workload: id, Revision: kube.RevisionOf(pod),
-		Routing:    p.routes.ofPod(pod),
+		Routing:    p.routes.ofPod(id, pod),
 		Scheduler:  pod.Spec.SchedulerName,
 		Candidates: numbers,
 	}

@@ -13,6 +13,12 @@ import (
 
 // requestsOf is what a pod takes of a node.
 func requestsOf(pod *v1.Pod) score.Room {
+	if len(pod.Spec.Containers) == 1 && len(pod.Spec.InitContainers) == 0 && pod.Spec.Resources == nil && pod.Spec.Overhead == nil {
+		// As below, without a list of its own.
+		requests := pod.Spec.Containers[0].Resources.Requests
+		cpu, memory := requests[v1.ResourceCPU], requests[v1.ResourceMemory]
+		return score.Room{MilliCPU: cpu.MilliValue(), Memory: memory.Value(), Pods: 1}
+	}
 	requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
 	return score.Room{MilliCPU: requests.Cpu().MilliValue(), Memory: requests.Memory().Value(), Pods: 1}
 }
