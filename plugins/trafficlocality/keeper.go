@@ -1,7 +1,6 @@
 package trafficlocality
 
 import (
-	"iter"
 	"maps"
 	"slices"
 
@@ -35,6 +34,8 @@ type keeper struct {
 	names      map[string]int32
 	nodes      []keptNode // by number
 	candidates []int32    // used anew for each pod
+	pods       []*v1.Pod  // used anew for each node
+	scored     scored     // likewise for each pod
 
 	changes changes
 	catchUp catchUp
@@ -135,7 +136,7 @@ func (k *keeper) look(n int32, info fwk.NodeInfo, generation int64) {
 	k.nodes[n].generation = generation
 	k.setNode(n, info.Node())
 	pods := info.GetPods()
-	k.setPods(n, podsIn(pods))
+	k.setPods(n, k.podsIn(pods))
 	free, all := roomOf(info, len(pods))
 	k.board.SetRoom(n, free, all)
 	k.catchUp.spend(lookCost + len(pods)/podsPerCost)
@@ -176,13 +177,17 @@ func alters(was, is *v1.Node) bool {
 		!equality.Semantic.DeepEqual(was.Status.Allocatable, is.Status.Allocatable)
 }
 
+// fewPods is for how many pods of a node there is room at first.
+const fewPods = 8
+
 // setPods notes what runs on a node. Pods are never written, only replaced, and
 // most stay where they stood in the list: those are not looked at again.
-func (k *keeper) setPods(n int32, pods iter.Seq2[int, *v1.Pod]) {
+func (k *keeper) setPods(n int32, pods []*v1.Pod) {
 	node := &k.nodes[n]
-	count := 0
+	if cap(node.pods) == 0 && len(pods) > 0 {
+		node.pods = make([]keptPod, 0, max(len(pods), fewPods))
+	}
 	for i, pod := range pods {
-		count++
 		if i == len(node.pods) {
 			node.pods = append(node.pods, keptPod{workload: score.Absent})
 		}
@@ -202,7 +207,7 @@ func (k *keeper) setPods(n int32, pods iter.Seq2[int, *v1.Pod]) {
 		node.pods[i] = k.add(n, pod)
 		k.remove(n, was)
 	}
-	for len(node.pods) > count {
+	for len(node.pods) > len(pods) {
 		last := len(node.pods) - 1
 		was := node.pods[last]
 		node.pods[last] = keptPod{}
@@ -227,15 +232,13 @@ func (k *keeper) replace(kept *keptPod, pod *v1.Pod) {
 	kept.pod = pod
 }
 
-// podsIn yields the pods of a NodeInfo.
-func podsIn(infos []fwk.PodInfo) iter.Seq2[int, *v1.Pod] {
-	return func(yield func(int, *v1.Pod) bool) {
-		for i, info := range infos {
-			if !yield(i, info.GetPod()) {
-				return
-			}
-		}
+// podsIn returns the pods of a NodeInfo, in a slice that is used anew for the next.
+func (k *keeper) podsIn(infos []fwk.PodInfo) []*v1.Pod {
+	k.pods = k.pods[:0]
+	for _, info := range infos {
+		k.pods = append(k.pods, info.GetPod())
 	}
+	return k.pods
 }
 
 // add counts a pod for its workload.

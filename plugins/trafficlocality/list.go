@@ -138,7 +138,7 @@ func (k *keeper) forgetGone() {
 
 // forget removes a node that is gone.
 func (k *keeper) forget(n int32) {
-	k.setPods(n, slices.All([]*v1.Pod(nil)))
+	k.setPods(n, nil)
 	k.board.RemoveNode(n)
 	node := &k.nodes[n]
 	delete(k.names, node.name)
