@@ -11,6 +11,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // description is a cluster without an order.
@@ -275,5 +276,84 @@ func TestPrepare(t *testing.T) {
 	}
 	if s.engine.Evaluate(s.request("w0", 1)); s.engine.promises.work > 0 {
 		t.Errorf("the first cycle still visits %d places", s.engine.promises.work)
+	}
+}
+
+// TestPromisesStayWhileOtherNodesChange has a thousand promises, and nodes that have nothing to
+// do with them: they come, change, get pods and lose them, and go.
+func TestPromisesStayWhileOtherNodesChange(t *testing.T) {
+	const promised, others = 1000, 100
+	o := everyLevel()
+	o.ReserveRoom, o.Anticipate = true, true
+	s := newScene(t, o)
+	var edges []flowgraph.Edge
+	for i := range promised {
+		db, web := fmt.Sprintf("db%d", i), fmt.Sprintf("web%d", i)
+		if i%20 == 0 {
+			s.node(fmt.Sprintf("n%d", i), "a")
+		}
+		s.board.AddPod(s.nodes[fmt.Sprintf("n%d", i/20*20)], served(db))
+		s.board.SetDesired(workload(web), Desired{Pods: 1, Template: &Template{Requests: Room{1000, 0, 1}}})
+		edges = append(edges, calls(web, db, float64(i+1)))
+	}
+	s.traffic(edges...)
+	s.engine.Prepare(s.snap)
+	want := s.promises()
+	if len(want) != promised {
+		t.Fatalf("%d promises", len(want))
+	}
+	check := func(what string) {
+		t.Helper()
+		request := s.request("other", 3)
+		s.engine.Evaluate(request)
+		if s.engine.promises.work > edgeWork {
+			t.Fatalf("%s: %d places are visited", what, s.engine.promises.work)
+		}
+		if diff := gocmp.Diff(want, s.promises()); diff != "" {
+			t.Fatalf("%s: promises (-before +after):\n%s", what, diff)
+		}
+	}
+	for i := range others {
+		name := fmt.Sprintf("other%d", i)
+		n := s.node(name, "b")
+		check("a node has come")
+		s.board.AddPod(n, served("other"))
+		s.board.AddPod(n, served("daemon"))
+		check("it has got pods")
+		s.board.MoveNode(n, Node{Locality: locality.Locality{Node: name, Zone: "c", Region: "r"}})
+		s.board.SetRoom(n, large, large)
+		s.board.AlterNode(n)
+		check("it has changed")
+		s.board.RemovePod(n, served("other"))
+		check("it has lost a pod")
+		if i%2 == 0 {
+			s.board.RemovePod(n, served("daemon"))
+			s.board.RemoveNode(n)
+			delete(s.nodes, name)
+			check("it has gone")
+		}
+	}
+}
+
+// TestTheMostTrafficIsLookedAtFirst: of workloads that wait for their turn.
+func TestTheMostTrafficIsLookedAtFirst(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	p := &promises{of: make([]promised, 100)}
+	for w := range p.of {
+		p.of[w].seen, p.of[w].rate = random.IntN(10) > 0, float64(random.IntN(50))
+	}
+	for _, i := range random.Perm(2 * len(p.of)) {
+		p.enqueue(int32(i % len(p.of))) // each once
+	}
+	last, count := Absent, 0
+	for ; len(p.queue) > 0; count++ {
+		next := p.dequeue()
+		if last != Absent && !p.precedes(last, next) {
+			t.Errorf("workload %d (%+v) comes after %d (%+v)", next, p.of[next], last, p.of[last])
+		}
+		last = next
+	}
+	if count != len(p.of) {
+		t.Errorf("%d workloads were looked at", count)
 	}
 }
