@@ -30,6 +30,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
+	"github.com/vicinity-sched/vicinity/internal/nodechanges"
 	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
@@ -124,7 +125,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	}
 
 	rules := &routing.DestinationRules{}
-	preparation, changes := trafficlocality.NewPreparation(), &nodeChanges{}
+	preparation, changes := trafficlocality.NewPreparation(), &nodechanges.Counter{}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cc, sched, err := app.Setup(ctx, opts, func(registry runtime.Registry) error {

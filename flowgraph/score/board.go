@@ -42,14 +42,13 @@ type Board struct {
 
 	workloads numbering[flowgraph.WorkloadID] // a user is a pod, or the wish for some
 	states    []workloadState                 // by workload
-	changes   uint64                          // of what a pod's part of its workload's traffic is, counted
+	shares    uint64                          // changes of what part of its workload's traffic a pod has, counted
 	short     []int32                         // workloads that want more pods than they have
 	view      view
 
-	watched bool    // somebody takes what follows
-	laid    bool    // an overlay is on the Board, which is not noted
-	touched []int32 // workloads whose pods, or wishes, have changed
-	gone    []int32 // nodes
+	watched bool // somebody takes the changes
+	laid    bool // an overlay is on the Board, which is not noted
+	changes changes
 }
 
 // maxLevels is how many levels a scale has at most.
@@ -174,7 +173,7 @@ func (b *Board) RemoveNode(n int32) {
 	b.nodes[n] = boardNode{stacks: b.nodes[n].stacks[:0], changes: b.nodes[n].changes + 1}
 	b.free = append(b.free, n)
 	if b.watched {
-		b.gone = append(b.gone, n)
+		b.changes.gone = append(b.changes.gone, n)
 	}
 }
 
@@ -188,7 +187,7 @@ func (b *Board) SetBandwidth(n int32, bandwidth float64) { b.nodes[n].bandwidth 
 // AlterNode says that a node may admit other pods than before, or more of them.
 func (b *Board) AlterNode(n int32) {
 	for _, s := range b.nodes[n].stacks {
-		b.touch(s.workload)
+		b.move(move{workload: s.workload, node: n})
 	}
 }
 

@@ -25,6 +25,10 @@ type Engine struct {
 	own    []place     // of the revision that is placed
 	class  []classGain // by class of nodes
 
+	edges  []edge // of the workload that is looked at
+	callee int32  // likewise, where called is asked
+	called func(callerNamespace string) affinity.Routing
+
 	networks  networks
 	promises  promises
 	reference reference
@@ -50,6 +54,7 @@ func NewEngine(o Options, b *Board, router Router) *Engine {
 		b.watched = true
 	}
 	e := &Engine{options: o, board: b, router: router, levels: newLevels(b, of), networks: newNetworks(b), promises: newPromises(b)}
+	e.called = func(callerNamespace string) affinity.Routing { return e.router.Routing(e.callee, callerNamespace) }
 	e.node, e.zones = find(e.levels, locality.Node), find(e.levels, locality.Zone)
 	return e
 }
@@ -93,7 +98,7 @@ type Request struct {
 func (e *Engine) Reserves(snap *flowgraph.Snapshot) bool {
 	p := &e.promises
 	return e.options.ReserveRoom &&
-		(p.made > 0 || len(p.queue) > 0 || len(e.board.touched) > 0 || p.serial != e.board.view.serial || !e.board.view.isOf(snap))
+		(p.made > 0 || e.Waiting() > 0 || p.serial != e.board.view.serial || !e.board.view.isOf(snap))
 }
 
 // Evaluate scores all nodes for a pod. What it returns is valid until the next call,

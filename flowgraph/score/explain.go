@@ -133,7 +133,9 @@ func (r *Result) explainPeers(n int32) []PeerGain {
 			levels[i].start(e.own)
 		}
 	}
-	for edge := range e.edgesOf(request.Snapshot, r.number, r.desired, request.Routing) {
+	edges := e.edgesOf(request.Snapshot, r.number, r.desired, request.Routing, nil)
+	for k := range edges {
+		edge := &edges[k]
 		if edge.weight == 0 || !e.resolvePeer(edge, request.Workload.Namespace) {
 			continue
 		}

@@ -1,7 +1,6 @@
 package score
 
 import (
-	"iter"
 	"math"
 	"slices"
 
@@ -23,25 +22,25 @@ type edge struct {
 	replaced    bool // the peer's pods, sooner or later, where the scheduler chooses
 }
 
-// edgesOf yields the edges of workload i of the snapshot, of which so many pods are
-// wanted. The edge is used again for the next. called says how calls to the workload are
-// divided.
-func (e *Engine) edgesOf(snap *flowgraph.Snapshot, i int, desired int32, called func(callerNamespace string) affinity.Routing) iter.Seq[*edge] {
-	return func(yield func(*edge) bool) {
-		var next edge
-		for j, rates := range snap.Callees(i) {
-			next = edge{number: j, peer: e.board.onBoard(j), weight: e.options.weight(rates), rates: rates, calls: true, desired: desired}
-			if !yield(&next) {
-				return
-			}
-		}
-		for j, rates := range snap.Callers(i) {
-			next = edge{number: j, peer: e.board.onBoard(j), weight: e.options.weight(rates), rates: rates, desired: desired, routing: called(snap.ID(j).Namespace).Given(desired)}
-			if !yield(&next) {
-				return
-			}
+// edgesOf returns the edges of workload i of the snapshot, of which so many pods are wanted,
+// in a slice that is used anew for the next. called says how calls to the workload are
+// divided. Where only is not nil, edges with peers of which it has nothing are left out.
+func (e *Engine) edgesOf(snap *flowgraph.Snapshot, i int, desired int32, called func(callerNamespace string) affinity.Routing, only []int32) []edge {
+	e.edges = e.edges[:0]
+	for j, rates := range snap.Callees(i) {
+		if peer := e.board.onBoard(j); only == nil || peer != Absent && only[peer] > 0 {
+			e.edges = append(e.edges, edge{number: j, peer: peer, weight: e.options.weight(rates), rates: rates, calls: true, desired: desired})
 		}
 	}
+	for j, rates := range snap.Callers(i) {
+		if peer := e.board.onBoard(j); only == nil || peer != Absent && only[peer] > 0 {
+			e.edges = append(e.edges, edge{
+				number: j, peer: peer, weight: e.options.weight(rates), rates: rates, desired: desired,
+				routing: called(snap.ID(j).Namespace).Given(desired),
+			})
+		}
+	}
+	return e.edges
 }
 
 // resolvePeer fills in how many pods the calls to the peer of an edge are divided over,
@@ -84,7 +83,9 @@ func (r *Result) gain(i int) {
 	}
 	e.networks.start(all, e.options.MaxUtilization > 0 && !request.Group)
 	var rate float64
-	for edge := range e.edgesOf(request.Snapshot, i, r.desired, request.Routing) {
+	edges := e.edgesOf(request.Snapshot, i, r.desired, request.Routing, nil)
+	for k := range edges {
+		edge := &edges[k]
 		rate += edge.weight
 		e.networks.add(edge)
 		e.addEdge(edge, request.Workload.Namespace)

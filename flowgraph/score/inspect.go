@@ -28,8 +28,9 @@ func (e *Engine) PromisesOn(node int32) []Promise {
 	return all
 }
 
-// Waiting is how many workloads are to be looked at again for what they are promised.
-func (e *Engine) Waiting() int { return len(e.promises.queue) + len(e.board.touched) }
+// Waiting is how many workloads are to be looked at again for what they are promised, and
+// how many changes are to be followed that may add to them.
+func (e *Engine) Waiting() int { return len(e.promises.queue) + e.board.changes.len() }
 
 // LoadOf returns what the pods of a node exchange with other nodes, in bytes per second
 // in each direction, as far as that was added up. current reports whether it still is

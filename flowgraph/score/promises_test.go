@@ -11,6 +11,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // description is a cluster without an order.
@@ -135,8 +136,8 @@ func TestOverlaysLeaveNoTrace(t *testing.T) {
 		request.Group = true
 		s.engine.Evaluate(request)
 		s.board.Lift(&o)
-		if len(s.board.touched) > 0 {
-			t.Fatalf("%d workloads are looked at again", len(s.board.touched))
+		if n := s.board.changes.len(); n > 0 {
+			t.Fatalf("%d changes are followed", n)
 		}
 		if diff := gocmp.Diff(before, s.view()); diff != "" {
 			t.Fatalf("the Board (-before +after):\n%s", diff)
@@ -225,7 +226,7 @@ func TestNumbersFollowTheSnapshot(t *testing.T) {
 // TestPromisesTakeBoundedWork: however much traffic workloads have, a cycle visits no more
 // places than it may, and all workloads are looked at after some cycles.
 func TestPromisesTakeBoundedWork(t *testing.T) {
-	const hubs, spokes = 20, 400
+	const hubs, spokes = 20, 40
 	o := byNode()
 	o.ReserveRoom, o.Anticipate = true, true
 	s := newScene(t, o)
@@ -246,7 +247,7 @@ func TestPromisesTakeBoundedWork(t *testing.T) {
 		s.board.SetDesired(workload(fmt.Sprintf("hub%d", hub)), Desired{Pods: 2, Template: &Template{}})
 	}
 	s.traffic(edges...)
-	const one = spokes * (edgeWork + 10) // of one hub
+	const one = promiseWork + spokes*(edgeWork+10) // of one hub
 	cycles := 0
 	for s.engine.Evaluate(s.request("hub0", 2)); s.engine.Waiting() > 0; s.engine.Evaluate(s.request("hub0", 2)) {
 		if work := s.engine.promises.work; work >= mostWork+one {
@@ -275,5 +276,87 @@ func TestPrepare(t *testing.T) {
 	}
 	if s.engine.Evaluate(s.request("w0", 1)); s.engine.promises.work > 0 {
 		t.Errorf("the first cycle still visits %d places", s.engine.promises.work)
+	}
+}
+
+// TestPromisesStayWhileOtherNodesChange has a thousand promises, and nodes that have nothing to
+// do with them: they come, change, get pods and lose them, and go.
+func TestPromisesStayWhileOtherNodesChange(t *testing.T) {
+	const promised, others = 1000, 100
+	o := everyLevel()
+	o.ReserveRoom, o.Anticipate = true, true
+	s := newScene(t, o)
+	var edges []flowgraph.Edge
+	for i := range promised {
+		db, web := fmt.Sprintf("db%d", i), fmt.Sprintf("web%d", i)
+		if i%20 == 0 {
+			s.node(fmt.Sprintf("n%d", i), "a")
+		}
+		s.board.AddPod(s.nodes[fmt.Sprintf("n%d", i/20*20)], served(db))
+		s.board.SetDesired(workload(web), Desired{Pods: 1, Template: &Template{Requests: Room{1000, 0, 1}}})
+		edges = append(edges, calls(web, db, float64(i+1)))
+	}
+	s.traffic(edges...)
+	s.engine.Prepare(s.snap)
+	want := s.promises()
+	if len(want) != promised {
+		t.Fatalf("%d promises", len(want))
+	}
+	check := func(what string) {
+		t.Helper()
+		request := s.request("other", 3)
+		s.engine.Evaluate(request)
+		if s.engine.promises.work > edgeWork {
+			t.Fatalf("%s: %d places are visited", what, s.engine.promises.work)
+		}
+		if diff := gocmp.Diff(want, s.promises()); diff != "" {
+			t.Fatalf("%s: promises (-before +after):\n%s", what, diff)
+		}
+	}
+	for i := range others {
+		name := fmt.Sprintf("other%d", i)
+		n := s.node(name, "b")
+		check("a node has come")
+		s.board.AddPod(n, served("other"))
+		s.board.AddPod(n, served("daemon"))
+		check("it has got pods")
+		s.board.MoveNode(n, Node{Locality: locality.Locality{Node: name, Zone: "c", Region: "r"}})
+		s.board.SetRoom(n, large, large)
+		s.board.AlterNode(n)
+		check("it has changed")
+		s.board.RemovePod(n, served("other"))
+		check("it has lost a pod")
+		if i%2 == 0 {
+			s.board.RemovePod(n, served("daemon"))
+			s.board.RemoveNode(n)
+			delete(s.nodes, name)
+			check("it has gone")
+		}
+	}
+}
+
+// TestTheMostTrafficIsLookedAtFirst: of workloads that wait for their turn.
+func TestTheMostTrafficIsLookedAtFirst(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	p := &promises{of: make([]promised, 100)}
+	for w := range p.of {
+		p.of[w].seen, p.of[w].rate = random.IntN(10) > 0, float64(random.IntN(50))
+	}
+	for _, i := range random.Perm(2 * len(p.of)) {
+		p.enqueue(int32(i % len(p.of))) // each once
+	}
+	last, count := Absent, 0
+	for ; len(p.queue) > 0; count++ {
+		next := p.dequeue()
+		if last != Absent {
+			was, is := p.of[last], p.of[next]
+			if was.seen && !is.seen || was.seen == is.seen && was.rate < is.rate {
+				t.Errorf("workload %d (%+v) comes after %d (%+v)", next, is, last, was)
+			}
+		}
+		last = next
+	}
+	if count != len(p.of) {
+		t.Errorf("%d workloads were looked at", count)
 	}
 }

@@ -181,9 +181,9 @@ func (r *Result) scoreGains(scale float64) {
 		}
 		byClass[c] = pointsOf(gain*scale + room)
 	}
-	listed := [][]int32{e.vetoed}
+	listed := [3][]int32{e.vetoed}
 	if e.node != nil {
-		listed = append(listed, e.node.hits, e.node.own.domains)
+		listed[1], listed[2] = e.node.hits, e.node.own.domains
 	}
 	count := 0
 	for _, nodes := range listed {
@@ -192,13 +192,20 @@ func (r *Result) scoreGains(scale float64) {
 	r.Points = newPoints(e.board, byClass, count)
 	for _, nodes := range listed {
 		for _, n := range nodes {
-			r.Points.set(n, pointsOf(e.gainOn(n)*scale+room))
+			if !e.vetoes[n].has(VetoReserved) {
+				r.Points.set(n, pointsOf(e.gainOn(n)*scale+room))
+			}
 		}
 	}
 	for _, o := range e.promises.others {
 		r.Points.set(o.node, pointsOf(room*(1-o.significance*r.request.Influence)))
 	}
-	r.findExtremes()
+	r.Points.sort()
+	if len(e.promises.others) > 0 {
+		r.findExtremes()
+		return
+	}
+	r.Best, r.Worst = pointsOf(r.best*scale), pointsOf(r.worst*scale)
 }
 
 func (r *Result) scoreRoom() {
@@ -211,6 +218,7 @@ func (r *Result) scoreRoom() {
 	for _, o := range e.promises.others {
 		r.Points.set(o.node, pointsOf(MaxPoints*(1-o.significance*r.request.Influence)))
 	}
+	r.Points.sort()
 	r.findExtremes()
 }
 

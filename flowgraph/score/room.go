@@ -15,6 +15,16 @@ func (r Room) Minus(o Room) Room {
 	return Room{r.MilliCPU - o.MilliCPU, r.Memory - o.Memory, r.Pods - o.Pods}
 }
 
+// Plus returns both amounts.
+func (r Room) Plus(o Room) Room {
+	return Room{r.MilliCPU + o.MilliCPU, r.Memory + o.Memory, r.Pods + o.Pods}
+}
+
+// Max returns, of each resource, the larger amount.
+func (r Room) Max(o Room) Room {
+	return Room{max(r.MilliCPU, o.MilliCPU), max(r.Memory, o.Memory), max(r.Pods, o.Pods)}
+}
+
 func (r Room) times(n int32) Room {
 	return Room{r.MilliCPU * int64(n), r.Memory * int64(n), r.Pods * int64(n)}
 }

@@ -24,7 +24,7 @@ import (
 type reference struct {
 	current, next bands
 	serial        uint64    // of the snapshot that next is by
-	changes       uint64    // of the Board, counted, when next was begun
+	shares        uint64    // of the Board, when next was begun
 	at            int       // number in the snapshot of the next workload to look at
 	settled       bool      // current is of the Board and the snapshot as they are
 	rates         []float64 // of each workload of the snapshot, NaN where it was not added up yet
@@ -89,7 +89,7 @@ func (b *bands) significance(rate float64) float64 {
 // refer brings the reference to the state of the Board and the snapshot, or nearer to it.
 func (e *Engine) refer(snap *flowgraph.Snapshot) {
 	r, b := &e.reference, e.board
-	if r.serial != b.view.serial || r.at == 0 && r.changes != b.changes {
+	if r.serial != b.view.serial || r.at == 0 && r.shares != b.shares {
 		r.begin(snap, b)
 	}
 	if r.settled {
@@ -124,7 +124,7 @@ func (r *reference) begin(snap *flowgraph.Snapshot, b *Board) {
 		}
 	}
 	r.next.reset()
-	r.serial, r.changes, r.at, r.settled = b.view.serial, b.changes, 0, false
+	r.serial, r.shares, r.at, r.settled = b.view.serial, b.shares, 0, false
 }
 
 // rateOf is what all pods of workload i of the snapshot exchange, in bytes per second.

@@ -94,7 +94,9 @@ func (b *Board) use(id flowgraph.WorkloadID) int32 {
 
 // release takes one user from a workload's number.
 func (b *Board) release(w int32) {
+	id := b.workloads.keys[w]
 	if b.workloads.release(w) {
+		b.died(id)
 		b.view.died(w)
 		b.states[w] = workloadState{places: b.states[w].places[:0], shortAt: Absent, touched: b.states[w].touched}
 	}
@@ -109,7 +111,7 @@ func (b *Board) SetDesired(id flowgraph.WorkloadID, desired Desired) {
 	s := &b.states[w]
 	was := s.desired
 	s.desired = desired
-	b.changes++
+	b.shares++
 	b.touch(w)
 	b.count(w)
 	if was.Pods > 0 {
@@ -159,17 +161,21 @@ func (b *Board) RemovePod(node int32, pod Pod) {
 // change counts more pods, or fewer, at one of a workload's places.
 func (b *Board) change(w, at, by int32, serve bool) {
 	s := &b.states[w]
-	p := &s.places[at]
+	p, shared := &s.places[at], s.shared()
 	p.pods += by
 	if s.pods += by; s.pods > s.desired.Pods || s.pods == 0 {
-		b.changes++
+		b.shares++
 	}
 	if serve {
 		p.serving += by
 		s.serving += by
 	}
 	b.nodes[p.node].changes++
-	b.touch(w)
+	if s.shared() == shared {
+		b.move(move{workload: w, node: p.node, own: true})
+	} else {
+		b.touch(w)
+	}
 	b.count(w)
 }
 
@@ -206,14 +212,6 @@ func (b *Board) placeAt(n *boardNode, workload int32, revision string) int32 {
 		}
 	}
 	return Absent
-}
-
-// touch notes that the pods of a workload, or what is wanted of it, change.
-func (b *Board) touch(w int32) {
-	if b.watched && !b.laid && !b.states[w].touched {
-		b.states[w].touched = true
-		b.touched = append(b.touched, w)
-	}
 }
 
 // count keeps the workloads that want more pods than they have.

@@ -121,14 +121,17 @@ func add(c *cluster.Cluster, w cluster.Workload, on ...int32) {
 	c.Workloads, c.Assigned = append(c.Workloads, w), append(c.Assigned, on)
 }
 
-func TestConsolidate(t *testing.T) {
+// consolidateCase is a cluster that is consolidated, and what is left of it.
+type consolidateCase struct {
+	on       []int
+	change   func(*cluster.Cluster, *fitting)
+	wantGone []int32
+	want     cluster.Assignment // of workload a and of those that change adds
+}
+
+func consolidateCases() map[string]consolidateCase {
 	onePlace := cluster.Resources{MilliCPU: 1}
-	for name, tc := range map[string]struct {
-		on       []int
-		change   func(*cluster.Cluster, *fitting)
-		wantGone []int32
-		want     cluster.Assignment // of workload a and of those that change adds
-	}{
+	return map[string]consolidateCase{
 		"while the pods fit": {
 			on: []int{3, 2, 8, 1}, wantGone: []int32{3, 1}, // then 3 pods have 2 places
 			want: cluster.Assignment{{0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2}},
@@ -178,7 +181,11 @@ func TestConsolidate(t *testing.T) {
 				f.avoid[1] = 2
 			},
 		},
-	} {
+	}
+}
+
+func TestConsolidate(t *testing.T) {
+	for name, tc := range consolidateCases() {
 		t.Run(name, func(t *testing.T) {
 			c := halfFull(tc.on...)
 			placer := newFitting(t, c)

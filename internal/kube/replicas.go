@@ -68,8 +68,10 @@ func replicasOf(rs *appsv1.ReplicaSet) int32 {
 	if owner := metav1.GetControllerOfNoCopy(rs); owner != nil && owner.Kind == "Rollout" {
 		annotation = RolloutDesiredReplicasAnnotation
 	}
-	if n, err := strconv.ParseInt(rs.Annotations[annotation], 10, 32); err == nil && n >= 0 {
-		return int32(n)
+	if text, ok := rs.Annotations[annotation]; ok { // an error would be allocated
+		if n, err := strconv.ParseInt(text, 10, 32); err == nil && n >= 0 {
+			return int32(n)
+		}
 	}
 	return orOne(rs.Spec.Replicas)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/nodechanges"
 )
 
 // The size of the cluster of BenchmarkSteps, which is that of the largest clusters that
@@ -38,6 +39,7 @@ type large struct {
 	random *rand.Rand
 	sets   []*appsv1.ReplicaSet // that want pods, by workload
 	state  fwk.CycleState
+	pod    int // steps that were run
 
 	preparation *Preparation
 
@@ -74,7 +76,7 @@ func newLarge(b *testing.B) *large {
 	}
 	l.objects()
 	d := l.dependencies()
-	d.Preparation, d.Changes = NewPreparation(), countChanges()
+	d.Preparation, d.Changes = NewPreparation(), (&nodechanges.Counter{}).Count
 	p, err := Factory(d)(l.Context(), rawArgs("networkCapacity: {}"), handle{informers: l.informers, lister: l.snapshot})
 	if err != nil {
 		b.Fatal(err)
@@ -160,45 +162,58 @@ func BenchmarkSteps(b *testing.B) {
 		}
 	}, run: func() { l.cycle(l.some) }})
 	l.settle()
-	turns := l.twins()
-	pod, group := 0, framework.NewCycleState()
-	inGroup := framework.NewCycleState()
-	steps := []step{
-		{name: "event/old ReplicaSet", run: func() { l.desired.Put(l.replicaSet(pod%largeWorkloads, 0)) }},
-		{name: "event/status of a ReplicaSet", run: func() { l.desired.Put(l.sets[pod%largeWorkloads]) }},
-		{name: "event/controller scales", run: func() {
-			rs := l.replicaSet(pod%largeWorkloads, 3+pod%3)
-			rs.Generation = int64(2 + pod)
-			l.desired.Put(rs)
-		}},
+	l.pod = 0
+	for _, s := range slices.Concat(l.events(), l.cycles(), l.cyclesAfterChanges()) {
+		run := s.run
+		s.run = func() { run(); l.pod++ }
+		l.measure(b, s)
+	}
+}
+
+// events are the steps outside of cycles.
+func (l *large) events() []step {
+	return []step{
+		{name: "event/old ReplicaSet", run: func() { l.desired.Put(l.replicaSet(l.pod%largeWorkloads, 0)) }},
+		{name: "event/status of a ReplicaSet", run: func() { l.desired.Put(l.sets[l.pod%largeWorkloads]) }},
+		{name: "event/controller scales", run: func() { l.scale(2) }},
+	}
+}
+
+// cycles are the steps within cycles in which little changes.
+func (l *large) cycles() []step {
+	return []step{
 		{name: "cycle/nothing changes", run: func() { l.cycle(l.some) }},
 		{name: "cycle/nothing changes, all nodes scored", run: func() { l.cycle(l.nodes) }},
 		{name: "cycle/a pod was placed", prepare: l.placeOne, run: func() { l.cycle(l.some) }},
-		{name: "cycle/a controller has scaled", prepare: func() {
-			rs := l.replicaSet(pod%largeWorkloads, 3+pod%3)
-			rs.Generation = int64(1_000_000 + pod)
-			l.desired.Put(rs)
-		}, run: func() { l.cycle(l.some) }},
-		{name: "cycle/first with a new snapshot", prepare: func() { l.settle(); l.store.Publish(turns[pod%2]) }, run: func() { l.cycle(l.some) }},
+		{name: "cycle/a controller has scaled", prepare: func() { l.scale(1_000_000) }, run: func() { l.cycle(l.some) }},
+	}
+}
+
+// cyclesAfterChanges are those in which much changes.
+func (l *large) cyclesAfterChanges() []step {
+	turns := l.twins()
+	group, inGroup := framework.NewCycleState(), framework.NewCycleState()
+	return []step{
+		{name: "cycle/first with a new snapshot", prepare: func() { l.settle(); l.store.Publish(turns[l.pod%2]) }, run: func() { l.cycle(l.some) }},
 		{name: "cycle/another with a new snapshot", prepare: func() {
 			if l.plugin.engine.Waiting() == 0 {
-				l.store.Publish(turns[pod%2])
+				l.store.Publish(turns[l.pod%2])
 				l.cycle(l.some)
 			}
 		}, run: func() { l.cycle(l.some) }},
 		{name: "cycle/the telemetry says new capacities", prepare: func() {
 			l.settle()
-			l.networks.Publish(l.capacities(pod))
+			l.networks.Publish(l.capacities(l.pod))
 		}, run: func() { l.cycle(l.some) }},
-		{name: "cycle/a node has come", prepare: func() { l.settle(); l.addNode(pod) }, run: func() { l.cycle(l.some) }},
+		{name: "cycle/a node has come", prepare: func() { l.settle(); l.addNode(l.pod) }, run: func() { l.cycle(l.some) }},
 		{name: "cycle/another after a node has come", prepare: func() {
 			if l.plugin.engine.Waiting() == 0 {
-				l.addNode(1_000_000 + pod)
+				l.addNode(1_000_000 + l.pod)
 				l.cycle(l.some)
 			}
 		}, run: func() { l.cycle(l.some) }},
 		{name: "cycle/of a pod group", prepare: func() {
-			if pod%16 == 0 {
+			if l.pod%16 == 0 {
 				group = framework.NewCycleState()
 			}
 			l.assume()
@@ -206,11 +221,13 @@ func BenchmarkSteps(b *testing.B) {
 			l.state = inGroup
 		}, run: func() { l.cycle(l.some) }},
 	}
-	for _, s := range steps {
-		run := s.run
-		s.run = func() { run(); pod++ }
-		l.measure(b, s)
-	}
+}
+
+// scale has a controller want another number of pods.
+func (l *large) scale(generation int) {
+	rs := l.replicaSet(l.pod%largeWorkloads, 3+l.pod%3)
+	rs.Generation = int64(generation + l.pod)
+	l.desired.Put(rs)
 }
 
 // measure runs a step as a benchmark.

@@ -37,7 +37,7 @@ func (c *cluster) gains(p *Plugin, pod *v1.Pod) map[string]float64 {
 	desired, _ := p.replicas.Desired(id, pod)
 	result := fresh.engine.Evaluate(&score.Request{
 		Snapshot: snap, Influence: 1, Workload: id, Revision: kube.RevisionOf(pod), Desired: desired, Group: true,
-		Routing: fresh.routes.ofPod(pod), Candidates: fresh.keeper.numbersOf(c.nodes()),
+		Routing: fresh.routes.ofPod(kube.WorkloadOf(pod), pod), Candidates: fresh.keeper.numbersOf(c.nodes()),
 	})
 	gains := map[string]float64{}
 	for name, n := range fresh.keeper.names {

@@ -29,16 +29,13 @@ func (s *groupState) Clone() fwk.StateData {
 func (k *keeper) lay(state fwk.CycleState) (lift func()) {
 	group := k.groupOf(state)
 	found := 0
-	for position, info := range k.listed {
-		n := k.order[position]
-		if n == score.Absent || k.nodes[n].generation == prepared {
-			continue // not looked at yet
+	for position, info := range k.listed[:k.known] {
+		if n := k.order[position]; n != score.Absent {
+			found = k.assumed(group, found, n, info)
 		}
-		pods := info.GetPods()
-		for _, p := range pods[min(len(k.nodes[n].pods), len(pods)):] {
-			group.note(found, n, p.GetPod())
-			found++
-		}
+	}
+	for _, n := range k.ahead {
+		found = k.assumed(group, found, n, k.nodes[n].info)
 	}
 	group.pods = group.pods[:found]
 	group.overlay.Truncate(found)
@@ -56,6 +53,20 @@ func (k *keeper) lay(state fwk.CycleState) (lift func()) {
 		}
 		k.board.Lift(&group.overlay)
 	}
+}
+
+// assumed notes the pods that are assumed on a node, behind those found before, and returns
+// how many were found with them.
+func (k *keeper) assumed(group *groupState, found int, n int32, info fwk.NodeInfo) int {
+	if k.nodes[n].generation == prepared {
+		return found // not looked at yet
+	}
+	pods := info.GetPods()
+	for _, p := range pods[min(len(k.nodes[n].pods), len(pods)):] {
+		group.note(found, n, p.GetPod())
+		found++
+	}
+	return found
 }
 
 // note notes the pod at a place of the overlay, unless it is there already.

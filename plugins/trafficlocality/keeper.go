@@ -1,7 +1,6 @@
 package trafficlocality
 
 import (
-	"iter"
 	"maps"
 	"slices"
 
@@ -27,10 +26,16 @@ type keeper struct {
 	listed     []fwk.NodeInfo
 	first      *fwk.NodeInfo // of the list that the scheduler handed out last
 	order      []int32       // numbers, by position; score.Absent for a node that was not taken over yet
+	reached    int           // the position of the first node that was not taken over yet
+	known      int           // one more than the position of the last one that was
+	seen       []int64       // the generation that was looked at last, by position; as that of the node
+	ahead      []int32       // candidates that were taken over before their turn in the list
 	infos      map[fwk.NodeInfo]int32
 	names      map[string]int32
 	nodes      []keptNode // by number
 	candidates []int32    // used anew for each pod
+	pods       []*v1.Pod  // used anew for each node
+	scored     scored     // likewise for each pod
 
 	changes changes
 	catchUp catchUp
@@ -47,7 +52,7 @@ type keptNode struct {
 	node        *v1.Node
 	unreachable bool
 	pods        []keptPod // in the order of the NodeInfo
-	position    int       // in the list
+	position    int       // in the list, unlisted until its turn there
 	measured    bool      // the Board's bandwidth is that of the following
 	networks    uint64    // generation of the telemetry's networks
 }
@@ -82,20 +87,24 @@ func (k *keeper) update(infos []fwk.NodeInfo, inGroup bool) {
 		return
 	}
 	k.catchUp.begin(infos)
-	if !same || k.catchUp.unlisted {
-		k.list(infos)
+	if !same {
+		k.relist(infos)
 	}
-	for position, info := range infos {
-		n := k.order[position]
-		if n == score.Absent {
+	if !same || k.reached < len(infos) {
+		k.takeMore()
+	}
+	for position, info := range infos[:k.known] {
+		// Most have not changed: nothing but their generations is read.
+		if info.GetGeneration() == k.seen[position] {
 			continue
 		}
-		if generation := info.GetGeneration(); k.nodes[n].generation != generation && k.catchUp.isNext(n, k.nodes[n].generation, generation) {
-			k.look(n, info, generation)
-			if inGroup {
-				k.nodes[n].generation = notSeen
-			}
+		if n := k.order[position]; n != score.Absent {
+			k.follow(n, info, inGroup)
+			k.seen[position] = k.nodes[n].generation
 		}
+	}
+	for _, n := range k.ahead {
+		k.follow(n, k.nodes[n].info, inGroup)
 	}
 	for _, n := range k.catchUp.prepared {
 		if inGroup || !k.catchUp.mayLook() {
@@ -103,9 +112,22 @@ func (k *keeper) update(infos []fwk.NodeInfo, inGroup bool) {
 			break
 		}
 		k.look(n, k.nodes[n].info, k.nodes[n].info.GetGeneration())
+		k.see(n)
 	}
 	if inGroup {
 		k.changes.unsettle()
+	}
+}
+
+// follow looks at a node that has changed, now or in another cycle.
+func (k *keeper) follow(n int32, info fwk.NodeInfo, inGroup bool) {
+	generation, was := info.GetGeneration(), k.nodes[n].generation
+	if was == generation || !k.catchUp.isNext(n, was, generation) {
+		return
+	}
+	k.look(n, info, generation)
+	if inGroup {
+		k.nodes[n].generation = notSeen
 	}
 }
 
@@ -114,117 +136,10 @@ func (k *keeper) look(n int32, info fwk.NodeInfo, generation int64) {
 	k.nodes[n].generation = generation
 	k.setNode(n, info.Node())
 	pods := info.GetPods()
-	k.setPods(n, podsIn(pods))
+	k.setPods(n, k.podsIn(pods))
 	free, all := roomOf(info, len(pods))
 	k.board.SetRoom(n, free, all)
 	k.catchUp.spend(lookCost + len(pods)/podsPerCost)
-}
-
-// numberOf returns the number of a node, score.Absent when it has none. The name tells for
-// a NodeInfo that is not the one that was listed, but a copy, or was not taken over yet.
-func (k *keeper) numberOf(info fwk.NodeInfo) int32 {
-	if n, ok := k.infos[info]; ok {
-		return n
-	}
-	if n, ok := k.names[info.Node().Name]; ok {
-		return n
-	}
-	return score.Absent
-}
-
-// list gives the nodes of a new list their numbers. Nodes that were there before keep
-// theirs, and are not looked at again.
-func (k *keeper) list(infos []fwk.NodeInfo) {
-	order := make([]int32, len(infos))
-	all := true
-	next := 0 // where the next node stood in the old list, unless one has come or gone
-	for i, info := range infos {
-		n := score.Absent
-		if next < len(k.listed) && k.listed[next] == info {
-			n = k.order[next]
-			next++
-		} else if number, ok := k.infos[info]; ok {
-			n, next = number, k.nodes[number].position+1
-		}
-		if n == score.Absent {
-			n = k.take(info)
-		}
-		if order[i] = n; n == score.Absent {
-			all = false
-		} else {
-			k.nodes[n].position = i
-		}
-	}
-	k.listed, k.order = slices.Clone(infos), order
-	if len(infos) > 0 {
-		k.first = &infos[0]
-	}
-	if k.catchUp.unlisted = !all; all {
-		k.forgetGone()
-	}
-}
-
-// take returns the number of a node that was not listed, or by another NodeInfo;
-// score.Absent where that must wait for another cycle.
-func (k *keeper) take(info fwk.NodeInfo) int32 {
-	if n, ok := k.infos[info]; ok { // as a candidate
-		return n
-	}
-	node := info.Node()
-	if !k.catchUp.mayTake() {
-		return score.Absent
-	}
-	n, known := k.names[node.Name]
-	if !known {
-		n = k.number(node)
-	}
-	if was := k.nodes[n].info; was != nil {
-		delete(k.infos, was)
-	}
-	k.infos[info], k.nodes[n].info = n, info
-	return n
-}
-
-// Generations that no NodeInfo has.
-const (
-	notSeen  = -1
-	prepared = -2 // the node was read from the informers
-)
-
-// number gives a node that is new a number.
-func (k *keeper) number(node *v1.Node) int32 {
-	n := k.board.AddNode(k.nodeOf(node))
-	for int(n) >= len(k.nodes) {
-		k.nodes = append(k.nodes, keptNode{})
-	}
-	k.nodes[n] = keptNode{name: node.Name, generation: notSeen, pods: k.nodes[n].pods}
-	k.names[node.Name] = n
-	return n
-}
-
-// forgetGone removes the nodes that are not in the list.
-func (k *keeper) forgetGone() {
-	if len(k.names) == len(k.order) {
-		return
-	}
-	for i := range k.nodes {
-		n := int32(i)
-		if at := k.nodes[n].position; k.nodes[n].name != "" && (at >= len(k.order) || k.order[at] != n) {
-			k.forget(n)
-		}
-	}
-}
-
-// forget removes a node that is gone.
-func (k *keeper) forget(n int32) {
-	k.setPods(n, slices.All([]*v1.Pod(nil)))
-	k.board.RemoveNode(n)
-	node := &k.nodes[n]
-	delete(k.names, node.name)
-	if node.info != nil {
-		delete(k.infos, node.info)
-	}
-	*node = keptNode{pods: node.pods}
 }
 
 func (k *keeper) nodeOf(node *v1.Node) score.Node {
@@ -262,13 +177,17 @@ func alters(was, is *v1.Node) bool {
 		!equality.Semantic.DeepEqual(was.Status.Allocatable, is.Status.Allocatable)
 }
 
+// fewPods is for how many pods of a node there is room at first.
+const fewPods = 8
+
 // setPods notes what runs on a node. Pods are never written, only replaced, and
 // most stay where they stood in the list: those are not looked at again.
-func (k *keeper) setPods(n int32, pods iter.Seq2[int, *v1.Pod]) {
+func (k *keeper) setPods(n int32, pods []*v1.Pod) {
 	node := &k.nodes[n]
-	count := 0
+	if cap(node.pods) == 0 && len(pods) > 0 {
+		node.pods = make([]keptPod, 0, max(len(pods), fewPods))
+	}
 	for i, pod := range pods {
-		count++
 		if i == len(node.pods) {
 			node.pods = append(node.pods, keptPod{workload: score.Absent})
 		}
@@ -280,11 +199,15 @@ func (k *keeper) setPods(n int32, pods iter.Seq2[int, *v1.Pod]) {
 			node.pods[i], node.pods[i+1+at] = node.pods[i+1+at], was // it only moved in the list
 			continue
 		}
+		k.catchUp.spend(podCost)
+		if k.isUpdate(was, pod, n) {
+			k.replace(&node.pods[i], pod)
+			continue
+		}
 		node.pods[i] = k.add(n, pod)
 		k.remove(n, was)
-		k.catchUp.spend(podCost)
 	}
-	for len(node.pods) > count {
+	for len(node.pods) > len(pods) {
 		last := len(node.pods) - 1
 		was := node.pods[last]
 		node.pods[last] = keptPod{}
@@ -293,15 +216,29 @@ func (k *keeper) setPods(n int32, pods iter.Seq2[int, *v1.Pod]) {
 	}
 }
 
-// podsIn yields the pods of a NodeInfo.
-func podsIn(infos []fwk.PodInfo) iter.Seq2[int, *v1.Pod] {
-	return func(yield func(int, *v1.Pod) bool) {
-		for i, info := range infos {
-			if !yield(i, info.GetPod()) {
-				return
-			}
-		}
+// isUpdate reports whether a pod is a newer state of one that is there, and the same to the
+// Board: most updates of a pod are of its status.
+func (k *keeper) isUpdate(was keptPod, pod *v1.Pod, n int32) bool {
+	return was.workload != score.Absent && was.pod.UID == pod.UID && kube.IsPeer(pod) &&
+		was.serves == (kube.WillServe(pod) && !k.nodes[n].unreachable) &&
+		scorePod(was.pod, was.serves) == scorePod(pod, was.serves)
+}
+
+// replace takes over a newer state of a pod.
+func (k *keeper) replace(kept *keptPod, pod *v1.Pod) {
+	if w := k.workload(kept.workload); w.placed == kept.pod {
+		w.placed = pod
 	}
+	kept.pod = pod
+}
+
+// podsIn returns the pods of a NodeInfo, in a slice that is used anew for the next.
+func (k *keeper) podsIn(infos []fwk.PodInfo) []*v1.Pod {
+	k.pods = k.pods[:0]
+	for _, info := range infos {
+		k.pods = append(k.pods, info.GetPod())
+	}
+	return k.pods
 }
 
 // add counts a pod for its workload.
@@ -352,34 +289,3 @@ func (k *keeper) anyPodOf(workload int32) *v1.Pod {
 	}
 	return nil
 }
-
-// numbersOf returns the numbers of candidates, by their position; it is used anew for
-// the next pod. Most stand in the order of the list, so that few are looked up.
-func (k *keeper) numbersOf(candidates []fwk.NodeInfo) []int32 {
-	k.candidates = k.candidates[:0]
-	k.catchUp.takes = mostTakes // the next cycle must see a pod that is placed on one of them
-	next := 0
-	for _, info := range candidates {
-		at := slices.Index(k.listed[next:min(next+lookAhead, len(k.listed))], info)
-		if at >= 0 && k.order[next+at] != score.Absent {
-			next += at + 1
-			k.candidates = append(k.candidates, k.order[next-1])
-			continue
-		}
-		n, ok := k.infos[info]
-		if !ok {
-			if n = k.numberOf(info); n != score.Absent && k.nodes[n].info == nil {
-				k.take(info)
-			}
-		}
-		if n != score.Absent {
-			next = k.nodes[n].position + 1
-		}
-		k.candidates = append(k.candidates, n)
-	}
-	return k.candidates
-}
-
-// lookAhead is how many nodes may be missing between two candidates that follow one
-// another in the list, without a look-up.
-const lookAhead = 4

@@ -152,6 +152,12 @@ func (c *churn) step() {
 		}
 		err = c.cache.UpdatePod(log, pod, leaving)
 		c.pods = append(c.pods, leaving)
+	case what == 18 && len(c.pods) > 0: // its status changes
+		pod := take(c.random, &c.pods)
+		newer := pod.DeepCopy()
+		newer.Status.Message = "newer"
+		err = c.cache.UpdatePod(log, pod, newer)
+		c.pods = append(c.pods, newer)
 	case len(c.pods) > 0:
 		err = c.cache.RemovePod(log, take(c.random, &c.pods))
 	}

@@ -164,7 +164,7 @@ func (p *Plugin) forget() {
 	board := score.NewBoard(p.options.Scale)
 	p.keeper = newKeeper(board, p.options)
 	p.keeper.changes.count, p.keeper.catchUp.bounded = p.changes, p.source != nil
-	p.routes = &routes{keeper: p.keeper, read: p.readRouting}
+	p.routes = p.newRoutes()
 	p.engine = score.NewEngine(p.options.Options, board, p.routes)
 }
 

@@ -3,7 +3,6 @@ package trafficlocality
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -173,7 +172,7 @@ func (p *Plugin) read() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keeper.prepare(nodes, pods)
-	p.routes.now = p.now()
+	p.routes.begin(p.now())
 	if snap := p.store.Load(); snap.Generation() > 0 {
 		p.engine.Prepare(snap)
 	}
@@ -201,7 +200,7 @@ func (k *keeper) prepare(nodes []*v1.Node, pods []*v1.Pod) {
 			k.nodes[n].generation = prepared
 		}
 		k.setNode(n, node)
-		k.setPods(n, slices.All(on[node.Name]))
+		k.setPods(n, on[node.Name])
 		all := roomOfNode(node)
 		free := all
 		for _, pod := range on[node.Name] {

@@ -12,23 +12,9 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
-	"k8s.io/kubernetes/pkg/scheduler/framework"
-)
 
-// countChanges is Dependencies.Changes over the scheduler's own NodeInfos.
-func countChanges() func() uint64 {
-	var last int64
-	var count uint64
-	return func() uint64 {
-		var asked framework.NodeInfo
-		asked.RemoveNode()
-		if asked.Generation != last+1 {
-			count++
-		}
-		last = asked.Generation
-		return count
-	}
-}
+	"github.com/vicinity-sched/vicinity/internal/nodechanges"
+)
 
 // comparedInfo counts how often generations are compared.
 type comparedInfo struct {
@@ -49,7 +35,7 @@ func TestNothingIsComparedWhileNothingChanges(t *testing.T) {
 	for seed := range uint64(20) {
 		c := &churn{cluster: newCluster(t, ""), random: rand.New(rand.NewPCG(seed, 8)), nodes: map[string]*v1.Node{}}
 		always, x := c.newKeeper(), c.newKeeper()
-		x.changes.count = countChanges()
+		x.changes.count = (&nodechanges.Counter{}).Count
 		compared := 0
 		wrapped := map[fwk.NodeInfo]fwk.NodeInfo{}
 		var list, infos []fwk.NodeInfo

@@ -26,6 +26,9 @@ func (s *scoreState) Clone() fwk.StateData { return s }
 
 // of returns the points of a node, 0 when PreScore did not see it.
 func (s *scoreState) of(info fwk.NodeInfo) int64 {
+	if points, ok := s.nodes.scored.pointsOf(info, s.points); ok {
+		return int64(points)
+	}
 	n := s.nodes.numberOf(info)
 	if n == score.Absent {
 		return 0
@@ -79,7 +82,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.routes.now = now
+	p.routes.begin(now)
 	p.keeper.update(all, state.IsPodGroupSchedulingCycle())
 	if p.keeper.catchUp.behind {
 		p.metrics.fellBehind()
@@ -91,6 +94,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	switch {
 	case result.Basis != score.ByNothing:
 		p.metrics.scored(result.Best, result.Worst)
+		p.keeper.scored.fill(result.Points, candidates, p.keeper.candidates)
 		return &scoreState{nodes: p.keeper, points: result.Points}, notSkipped
 	case ok:
 		return nil, skipNoPeers
@@ -106,7 +110,7 @@ func (p *Plugin) evaluate(snap *flowgraph.Snapshot, id flowgraph.WorkloadID, pod
 	request := &score.Request{
 		Snapshot: snap, Influence: influence,
 		Workload: id, Revision: kube.RevisionOf(pod),
-		Routing:    p.routes.ofPod(pod),
+		Routing:    p.routes.ofPod(id, pod),
 		Scheduler:  pod.Spec.SchedulerName,
 		Candidates: numbers,
 	}

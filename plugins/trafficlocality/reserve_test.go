@@ -203,3 +203,63 @@ func promisesOf(p *Plugin) []namedPromise {
 	})
 	return all
 }
+
+// TestPromisesStayWhileOtherNodesChange has a thousand promises; a hundred other nodes change
+// their labels, taints, room and status, get pods and lose them, and a hundred more join.
+func TestPromisesStayWhileOtherNodesChange(t *testing.T) {
+	const promised, others = 1000, 100
+	c := newCluster(t, "")
+	text := ""
+	for i := range promised {
+		c.want(fmt.Sprint("web", i), 1, c.sized(fmt.Sprint("web", i), "1"))
+		text += fmt.Sprintf("web%d -> db%d %dKiB/s;", i, i, i+1)
+	}
+	for i := range promised / 20 {
+		c.cache.AddNode(klog.Background(), node(fmt.Sprint("n", i), "r", "a"))
+	}
+	for i := range promised {
+		c.place(c.pod(fmt.Sprint("db", i)), fmt.Sprint("n", i/20))
+	}
+	nodes := map[string]*v1.Node{}
+	add := func(name string) {
+		nodes[name] = node(name, "r", "b")
+		c.cache.AddNode(klog.Background(), nodes[name])
+		c.place(c.pod("agent"), name)
+	}
+	for i := range others {
+		add(fmt.Sprint("other", i))
+	}
+	c.traffic(text)
+	cycle := func() []namedPromise {
+		c.update()
+		c.scores(c.pod("agent"), c.nodes()[:100])
+		return promisesOf(c.plugin)
+	}
+	for cycle(); c.plugin.engine.Waiting() > 0; {
+		cycle()
+	}
+	want := cycle()
+	if len(want) != promised {
+		t.Fatalf("%d promises", len(want))
+	}
+	for i := range others {
+		add(fmt.Sprint("new", i))
+		name := fmt.Sprint("other", i)
+		changed := nodes[name].DeepCopy()
+		changed.Labels[v1.LabelTopologyZone] = "c"
+		changed.Spec.Taints = []v1.Taint{{Key: "full", Effect: v1.TaintEffectNoSchedule}}
+		changed.Status.Allocatable[v1.ResourceCPU] = resource.MustParse("32")
+		changed.Status.Conditions = []v1.NodeCondition{{Type: v1.NodeReady, Status: v1.ConditionTrue}}
+		c.cache.UpdateNode(klog.Background(), nodes[name], changed)
+		pod := c.place(c.pod("agent"), name)
+		if got := cycle(); !slices.Equal(got, want) {
+			t.Fatalf("after %d changes there are %d promises, or others", i+1, len(got))
+		}
+		if err := c.cache.RemovePod(klog.Background(), pod); err != nil {
+			t.Fatal(err)
+		}
+		if got := cycle(); !slices.Equal(got, want) || c.plugin.engine.Waiting() > 0 {
+			t.Fatalf("after %d changes there are %d promises, or others, and %d to be looked at again", i+1, len(got), c.plugin.engine.Waiting())
+		}
+	}
+}

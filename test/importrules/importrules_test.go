@@ -51,6 +51,7 @@ M/internal/replayinput -> M/flowgraph
 M/internal/report -> M/flowgraph/sim
 M/internal/replay -> M/internal/kubesim M/internal/kube/history M/internal/replayinput
 M/internal/schedulerconfig -> k8s.io/kubernetes/cmd/kube-scheduler/app/options
+M/internal/nodechanges -> k8s.io/kubernetes/pkg/scheduler/framework
 M/internal/kubesim -> k8s.io/kubernetes/pkg/scheduler/framework M/flowgraph/sim
 M/internal/promtest -> github.com/prometheus/prometheus/promql testing
 M/internal/sandbox -> k8s.io/kubernetes/cmd/kube-apiserver/app go.etcd.io/etcd/server/v3/embed sigs.k8s.io/kwok/pkg/kwok

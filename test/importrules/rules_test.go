@@ -39,6 +39,7 @@ const (
 	recorder        = module + "/internal/recorder"
 	recordingFile   = module + "/internal/recordingfile"
 	schedulerConfig = module + "/internal/schedulerconfig"
+	nodeChanges     = module + "/internal/nodechanges"
 	cmd             = module + "/cmd"
 	scheduler       = cmd + "/vicinity-scheduler"
 	cli             = cmd + "/vicinity"
@@ -90,7 +91,7 @@ var table = []rule{
 	{
 		name:    "R3",
 		because: "what a Kubernetes minor can break stays in few places",
-		of:      []string{module}, except: []string{plugins, scheduler, schedulerConfig, sandboxCmd, kubesim, sandbox, tests},
+		of:      []string{module}, except: []string{plugins, scheduler, schedulerConfig, nodeChanges, sandboxCmd, kubesim, sandbox, tests},
 		forbid: []string{kubernetes}, tests: true,
 	},
 	{

@@ -7,13 +7,16 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	componentmetrics "k8s.io/component-base/metrics"
+	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	perf "k8s.io/kubernetes/test/integration/scheduler_perf"
 	"k8s.io/kubernetes/test/utils/client-go/ktesting"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/nodechanges"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 	"github.com/vicinity-sched/vicinity/test/schedperf/measure"
 	"github.com/vicinity-sched/vicinity/test/schedperf/observe"
@@ -24,27 +27,47 @@ type bench struct {
 	options  measure.Options
 	progress io.Writer
 	store    *flowgraph.Store
+	changes  *nodechanges.Counter
 	bound    *observe.Counter
 	watch    *observe.Watch
 	results  []measure.Result
+
+	metrics *trafficlocality.Metrics
+	// Of the plugins of the cluster that is made next, or runs.
+	preparation *trafficlocality.Preparation
+	factory     frameworkruntime.PluginFactory
 }
 
 func newBench(o measure.Options, progress io.Writer) *bench {
-	return &bench{
+	b := &bench{
 		options:  o,
 		progress: progress,
 		store:    flowgraph.NewStore(),
+		changes:  &nodechanges.Counter{},
 		bound:    &observe.Counter{},
 		watch:    &observe.Watch{},
+		metrics:  trafficlocality.NewMetrics(componentmetrics.NewKubeRegistry().MustRegister),
 	}
+	b.begin()
+	return b
+}
+
+// begin begins with the plugins of another cluster. They get what vicinity-scheduler gives
+// them where there are neither DestinationRules nor networks of known capacity. Their
+// metrics are counted, but in a registry that nobody reads: each cluster has plugins of its
+// own, and the process's registry takes a metric only once.
+func (b *bench) begin() {
+	b.preparation = trafficlocality.NewPreparation()
+	b.factory = trafficlocality.Factory(trafficlocality.Dependencies{
+		Store: b.store, Preparation: b.preparation, Changes: b.changes.Count, Now: time.Now, Metrics: b.metrics,
+	})
 }
 
 // registry returns the plugins that scheduler_perf knows beside the in-tree ones.
-// Their metrics are counted, but in a registry that nobody reads: each cluster has
-// a plugin of its own, and the process's registry takes a metric only once.
 func (b *bench) registry() frameworkruntime.Registry {
-	metrics := trafficlocality.NewMetrics(componentmetrics.NewKubeRegistry().MustRegister)
-	factory := trafficlocality.Factory(trafficlocality.Dependencies{Store: b.store, Now: time.Now, Metrics: metrics})
+	factory := func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+		return b.factory(ctx, args, handle)
+	}
 	return frameworkruntime.Registry{
 		trafficlocality.Name: factory,
 		observe.WatchedName:  b.watch.Factory(b.store, factory),
@@ -70,9 +93,10 @@ func (b *bench) drive(tCtx ktesting.TContext, s *scheduler.Scheduler, w *perf.Wo
 	}
 	size := sizeOf(run)
 	c := &cluster{
-		run: run, size: size, client: tCtx.Client(), scheduler: s, bound: b.bound,
+		run: run, size: size, client: tCtx.Client(), scheduler: s, bound: b.bound, preparation: b.preparation,
 		mesh: newMesh(size.workloads, min(callees, size.workloads/4)),
 	}
+	defer b.prepare(tCtx)()
 	b.watch.Reset()
 	b.store.Publish(c.mesh.snapshot(1, time.Now()))
 	if run.Churn {
@@ -85,6 +109,22 @@ func (b *bench) drive(tCtx ktesting.TContext, s *scheduler.Scheduler, w *perf.Wo
 	}
 	b.results = append(b.results, result)
 	return nil
+}
+
+// prepare prepares the plugins of a cluster until the returned function is called, which
+// waits for the end of it.
+func (b *bench) prepare(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b.preparation.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-ended
+		b.begin()
+	}
 }
 
 // churn publishes a new snapshot every second until the returned function is

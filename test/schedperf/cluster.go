@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/kubernetes/pkg/scheduler"
 
+	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 	"github.com/vicinity-sched/vicinity/test/schedperf/measure"
 	"github.com/vicinity-sched/vicinity/test/schedperf/observe"
 )
@@ -27,6 +28,8 @@ type cluster struct {
 	scheduler *scheduler.Scheduler
 	bound     *observe.Counter
 	mesh      *mesh
+
+	preparation *trafficlocality.Preparation
 
 	replicaSets []*appsv1.ReplicaSet // by workload
 	jobs        []*batchv1.Job
@@ -102,6 +105,12 @@ func (c *cluster) populate(ctx context.Context) error {
 	}
 	if err := c.createControllers(ctx); err != nil {
 		return err
+	}
+	// As in vicinity-scheduler, no pod is scheduled until the plugins have read the cluster.
+	select {
+	case <-c.preparation.Begin():
+	case <-ctx.Done():
+		return fmt.Errorf("waiting until the plugins are prepared: %w", context.Cause(ctx))
 	}
 	pods := c.initialPods(fillProfile)
 	return c.schedule(ctx, pods, len(pods))

@@ -3,6 +3,7 @@ package routing
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	coreinformers "k8s.io/client-go/informers/core/v1"
@@ -16,6 +17,7 @@ import (
 // them. It is safe for use by several goroutines.
 type Routes struct {
 	services cache.Indexer
+	changes  *changes
 	routingContext
 }
 
@@ -39,11 +41,15 @@ func (b ByCaller) From(namespace string) cluster.Route {
 }
 
 // NewRoutes returns Routes by the Services and Namespaces of informers and by the
-// policies that count. It adds an index to the Services, unless they have it. rules
-// may be nil.
+// policies that count. It adds an index to the Services, unless they have it, and counts
+// the changes from then on. rules may be nil.
 func NewRoutes(core coreinformers.Interface, rules *DestinationRules, policies Policies) (Routes, error) {
 	services, namespaces := core.Services().Informer().GetIndexer(), core.Namespaces().Lister()
-	routes := Routes{services, routingContext{policies, rules, func(name string) string {
+	counted := &changes{byNamespace: map[string]*atomic.Uint64{}}
+	if err := counted.follow(core); err != nil {
+		return Routes{}, err
+	}
+	routes := Routes{services, counted, routingContext{policies, rules, func(name string) string {
 		namespace, err := namespaces.Get(name)
 		if err != nil {
 			return "" // there is none

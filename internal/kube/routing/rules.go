@@ -10,7 +10,10 @@ import (
 
 // DestinationRules are those of a cluster. Without any, also where it is nil, the
 // Services and the mesh alone decide. Reading is cheap, and safe beside publish.
-type DestinationRules struct{ byHost atomic.Pointer[cache.Indexer] }
+type DestinationRules struct {
+	byHost  atomic.Pointer[cache.Indexer]
+	changes atomic.Uint64
+}
 
 // rulesByHost is the index of DestinationRules by the host that they are about. Those
 // that could not be decoded are about "".
@@ -28,6 +31,7 @@ func ruleIndexers() cache.Indexers {
 
 // publish makes the *DestinationRules of a store those that count; nil is none.
 func (d *DestinationRules) publish(store cache.Indexer) {
+	defer d.changes.Add(1)
 	if store == nil {
 		d.byHost.Store(nil)
 		return
@@ -44,6 +48,14 @@ func (d *DestinationRules) Store() cache.Indexer {
 		return *store
 	}
 	return nil
+}
+
+// changed counts what was published, and the changes of that as far as a Watcher tells.
+func (d *DestinationRules) changed() uint64 {
+	if d == nil {
+		return 0
+	}
+	return d.changes.Load()
 }
 
 // Skipped is how many rules are left out because they could not be decoded.

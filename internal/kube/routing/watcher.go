@@ -148,6 +148,14 @@ func (w *Watcher) start(ctx context.Context) error {
 	if err := informer.SetTransform(w.read); err != nil {
 		return fmt.Errorf("reading DestinationRules: %w", err)
 	}
+	count := func() { w.rules.changes.Add(1) }
+	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { count() },
+		UpdateFunc: func(any, any) { count() },
+		DeleteFunc: func(any) { count() },
+	}); err != nil {
+		return fmt.Errorf("following DestinationRules: %w", err)
+	}
 	ctx, w.cancel = context.WithCancel(ctx)
 	w.running.Go(func() { informer.RunWithContext(ctx) })
 	w.running.Go(func() {

@@ -1,4 +1,4 @@
-package main
+package nodechanges
 
 import (
 	"testing"
@@ -9,15 +9,15 @@ import (
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 )
 
-// TestNodeChanges: the count moves with each change of the scheduler's cache, and with
+// TestCounter: the count moves with each change of the scheduler's cache, and with
 // nothing else. It fails when Kubernetes numbers generations in another way.
-func TestNodeChanges(t *testing.T) {
+func TestCounter(t *testing.T) {
 	schedmetrics.Register()
 	log := klog.Background()
 	c, snapshot := cache.New(t.Context(), nil, false, false), cache.NewEmptySnapshot()
 	node := st.MakeNode().Name("n1").Obj()
 	pod := st.MakePod().Name("web").UID("web").Node("n1").Obj()
-	changes := &nodeChanges{}
+	changes := &Counter{}
 	changes.Count()
 	steps := []struct {
 		name string

@@ -1,0 +1,134 @@
+package score
+
+import (
+	"math"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
+
+// offer is a node where pods of a workload would gain something.
+type offer struct {
+	node int32
+	gain float64 // of the next pod
+	pods float64 // for how many more, times gain
+}
+
+// offer fills in where the next pod of workload w, number i of the snapshot, would gain
+// something, and returns the workload's traffic in bytes per second. The level is started.
+func (e *Engine) offer(snap *flowgraph.Snapshot, i int, w int32) (rate float64) {
+	p := &e.promises
+	p.offers = p.offers[:0]
+	namespace := e.board.ID(w).Namespace
+	e.callee = w
+	edges := e.edgesOf(snap, i, e.board.states[w].desired.Pods, e.called, nil)
+	p.work += edgeWork * len(edges)
+	for k := range edges {
+		edge := &edges[k]
+		rate += edge.weight
+		if edge.weight > 0 && edge.peer != Absent && e.board.states[edge.peer].serving > 0 && e.resolvePeer(edge, namespace) {
+			p.offer(&e.options, edge)
+		}
+	}
+	for k := range p.offers {
+		p.offers[k].gain = p.level.gained[p.offers[k].node]
+	}
+	return rate
+}
+
+// offer adds what an edge with a peer makes the next pod gain.
+func (p *promises) offer(o *Options, e *edge) {
+	l := &p.level
+	prefers := e.routing.Prefers(locality.Node)
+	places := p.board.states[e.peer].places
+	p.work += len(places)
+	l.countPeer(places)
+	for _, d := range l.peer.domains {
+		own, peer := l.counted(d, e)
+		gain := o.gain(e, own, peer, prefers)
+		if gain <= 0 {
+			continue
+		}
+		pods := float64(e.desired)
+		if prefers {
+			pods = max(1, math.Ceil((peer.Share()-own.Share())*pods-1e-9))
+		}
+		if l.gained[d] == 0 {
+			p.offers = append(p.offers, offer{node: d})
+			l.at[d] = int32(len(p.offers) - 1)
+		}
+		l.gain(d, gain)
+		p.offers[l.at[d]].pods += gain * pods
+	}
+}
+
+// gainAt returns what the next pod of workload w, number i of the snapshot, would gain on a
+// node, as offer has it, given the pods that are here.
+func (e *Engine) gainAt(snap *flowgraph.Snapshot, i int, w, n int32) (sum float64) {
+	b, p := e.board, &e.promises
+	var pods int32
+	for _, s := range b.nodes[n].stacks {
+		if s.workload == w {
+			pods += b.states[w].places[s.place].pods
+		}
+	}
+	namespace := b.ID(w).Namespace
+	e.callee = w
+	edges := e.edgesOf(snap, i, b.states[w].desired.Pods, e.called, p.here)
+	for k := range edges {
+		edge := &edges[k]
+		if edge.weight == 0 || !e.resolvePeer(edge, namespace) {
+			continue
+		}
+		own := before(pods, edge.desired)
+		peer := affinity.Replicas{Placed: p.here[edge.peer], Desired: edge.peerDesired}
+		sum += max(e.options.gain(edge, own, peer, edge.routing.Prefers(locality.Node)), 0)
+	}
+	return sum
+}
+
+// offers is a heap of them, once it has begun. Few are taken as a rule, so that they are not
+// sorted.
+type offers []offer
+
+// begin makes a heap of the offers.
+func (o offers) begin(b *Board) {
+	for i := len(o)/2 - 1; i >= 0; i-- {
+		o.down(b, i)
+	}
+}
+
+// best takes the offer that gains the most.
+func (o *offers) best(b *Board) offer {
+	all := *o
+	best, last := all[0], len(all)-1
+	all[0] = all[last]
+	*o = all[:last]
+	o.down(b, 0)
+	return best
+}
+
+// down moves the offer at i to where those below it are no better.
+func (o offers) down(b *Board, i int) {
+	for {
+		child := 2*i + 1
+		if child >= len(o) {
+			return
+		}
+		if child+1 < len(o) && o[child+1].betters(&o[child], b) {
+			child++
+		}
+		if !o[child].betters(&o[i], b) {
+			return
+		}
+		o[i], o[child] = o[child], o[i]
+		i = child
+	}
+}
+
+// betters reports whether an offer comes before another one. Nodes that are level come in
+// the order of their names: their numbers depend on who came first.
+func (o *offer) betters(other *offer, b *Board) bool {
+	return o.gain > other.gain || o.gain == other.gain && b.nodes[o.node].name < b.nodes[other.node].name
+}
