@@ -171,6 +171,9 @@ func (m *Manager) Refresh(ctx context.Context) error {
 		m.options.Store.Publish(m.options.Graph.Snapshot())
 	}
 	status := m.statusNow(at, invalid)
+	if succeeded > 0 {
+		status.SurplusEdges = m.options.Graph.Surplus()
+	}
 	m.mu.Lock()
 	m.status = status
 	m.mu.Unlock()
@@ -248,6 +251,9 @@ type Status struct {
 	Generation uint64
 	// InvalidFlows is how many flows of the round the graph refused.
 	InvalidFlows int
+	// SurplusEdges is how many edges the graph dropped in the round because there are
+	// more than its limits allow.
+	SurplusEdges int
 	// Sources are in the order of Options.Sources, then that of Options.Companions.
 	Sources []SourceStatus
 }

@@ -117,10 +117,12 @@ func merge(seen [][]flowgraph.Flow) []flowgraph.Flow {
 	var merged []flowgraph.Flow
 	for _, flows := range seen {
 		for _, f := range flows {
-			if !f.Valid() {
+			rates, ok := f.Clamp()
+			if !ok {
 				merged = append(merged, f) // for Graph.Observe to count
 				continue
 			}
+			f.Rates = rates
 			i, known := index[edge{f.From, f.To}]
 			if !known {
 				index[edge{f.From, f.To}] = len(merged)

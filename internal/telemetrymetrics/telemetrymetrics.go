@@ -40,6 +40,8 @@ type Observer struct {
 	leftOutBytes metricdef.Family[metrics.GaugeMetric]
 	condition    metricdef.Family[metrics.GaugeMetric]
 	refused      metrics.CounterMetric
+	surplus      metrics.CounterMetric
+	cutting      bool // whether the last round had surplus edges
 }
 
 // New returns an Observer of the sources with the given names and of the graph
@@ -93,6 +95,20 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 	o.refused = o.set.Counter(metricdef.Metric{
 		Name: "vicinity_graph_refused_flows_total",
 		Help: "Flows that the traffic graph refused, because they name no workload or have a rate that is no rate.",
+	})
+	o.surplus = o.set.Counter(metricdef.Metric{
+		Name: "vicinity_graph_surplus_edges_total",
+		Help: "Edges that were dropped because the traffic graph has more edges or workloads than `trust.limits` allow: new ones before known ones, then the smallest. What a refresh cuts off before the graph is in `vicinity_telemetry_left_out_series`, reason `surplus`.",
+		Alerts: []metricdef.Alert{{
+			Name: "VicinityGraphFull",
+			PromQL: `increase(vicinity_graph_surplus_edges_total[15m]) > 0
+  or sum without (source, reason) (vicinity_telemetry_left_out_series{reason="surplus"}) > 0`,
+			Meaning: "There is more traffic than `trust.limits` allow. Find the namespace with the most edges (`vicinity graph`): it may flood the telemetry ([security.md](security.md)). If its traffic is real, raise the limits and the memory of the scheduler's pods.",
+		}, {
+			Name:    "VicinityForeignReports",
+			PromQL:  `sum without (source, reason) (vicinity_telemetry_left_out_series{reason=~"foreign-reporter|unknown-reporter"}) > 0`,
+			Meaning: "Targets report for other namespaces, or the scrape does not say whose targets they are. Find them in Prometheus by the label `trust.reporterNamespaceLabel`.",
+		}},
 	})
 }
 
@@ -166,6 +182,8 @@ func (o *Observer) Refreshed(status telemetry.Status) {
 		o.note(source, meaningForPods(source.Companion, working, status.Generation > 0))
 	}
 	o.refused.Add(float64(status.InvalidFlows))
+	o.surplus.Add(float64(status.SurplusEdges))
+	o.noteSurplus(status)
 	o.noteBeginning(status)
 }
 

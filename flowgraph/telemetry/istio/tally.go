@@ -20,11 +20,13 @@ const unknown = "unknown"
 // one that it has seen before costs it no memory.
 type tally struct {
 	cluster   string
+	trust     *telemetry.Trust
 	metrics   [numMetrics]metric
 	indices   map[flowgraph.WorkloadID]uint32 // in workloads
 	workloads []flowgraph.WorkloadID          // the zero id is the first
 	services  map[string]uint32               // numbers of services, from 1 on
 	sums      map[key]uint32                  // in reports
+	open      int                             // of these, such as become no flow
 	reports   reports
 	leftOut   map[telemetry.Reason]telemetry.LeftOut
 	series    int
@@ -33,6 +35,7 @@ type tally struct {
 	named     map[string]bool   // clusters that included pairs name
 	nameless  [2]int            // series that lack the name of a cluster, by end
 	labelled  map[string]uint16 // values of the label cluster in included pairs
+	meshes    map[string]uint16 // where targets are told apart: what they call their own cluster
 
 	// toUnknown and fromUnknown are services that only clients or only servers report, of
 	// those with an end that is not known.
@@ -62,6 +65,7 @@ type report struct {
 	bySource, byDestination flowgraph.Rates
 	has                     [2]uint8  // by reporter: the metrics with a series, as bits
 	cluster                 [2]uint16 // by reporter: the number of the label's value, 0 before
+	mesh                    [2]uint16 // likewise, of the reporter's own name of its cluster
 }
 
 // reports is a list that grows without being copied.
@@ -85,9 +89,10 @@ func (r *reports) at(i uint32) *report {
 	return &r.chunks[i/reportsPerChunk][i%reportsPerChunk]
 }
 
-func newTally(cluster string) *tally {
+func newTally(cluster string, trust *telemetry.Trust) *tally {
 	return &tally{
 		cluster:   cluster,
+		trust:     trust,
 		metrics:   metrics(),
 		indices:   map[flowgraph.WorkloadID]uint32{{}: 0},
 		workloads: []flowgraph.WorkloadID{{}},
@@ -96,6 +101,7 @@ func newTally(cluster string) *tally {
 		leftOut:   map[telemetry.Reason]telemetry.LeftOut{},
 		named:     map[string]bool{},
 		labelled:  map[string]uint16{},
+		meshes:    map[string]uint16{},
 	}
 }
 
@@ -103,41 +109,92 @@ func newTally(cluster string) *tally {
 func (t *tally) add(metric int, s telemetry.Series) {
 	t.series++
 	t.answered[metric]++
-	reporter := s.Labels.Get("reporter")
-	if !s.Valid() || (reporter != "source" && reporter != "destination") {
+	end, isEnd := reporterOf(s.Labels)
+	rate, isRate := s.Rate()
+	if !isEnd || !isRate {
 		t.leaveOut(telemetry.Invalid, 1, 0)
 		return
 	}
-	k := t.keyOf(s.Labels)
-	if k.reason() != telemetry.Included {
-		t.leaveOut(k.reason(), 1, 0)
+	if reason := t.judge(end, s.Labels); reason != telemetry.Included {
+		t.leaveOut(reason, 1, 0)
+		return
 	}
+	if t.isCrowded() {
+		t.thin()
+		t.rebuild()
+	}
+	k, reason := t.keyOf(s.Labels)
+	if reason != telemetry.Included {
+		t.leaveOut(reason, 1, 0)
+	}
+	q := t.metrics[metric].quantity
 	i, known := t.sums[k]
-	if !known {
+	switch {
+	case k.reason() != reason: // it is no key
+		if q != requests && reason != telemetry.Invalid {
+			t.leaveOut(reason, 0, rate)
+		}
+		return
+	case !known:
 		i = t.reports.add()
 		t.sums[k] = i
+		if reason != telemetry.Included {
+			t.open++
+		}
 	}
 	r := t.reports.at(i)
-	end, rates := 0, &r.bySource
-	if reporter == "destination" {
-		end, rates = 1, &r.byDestination
-	}
 	r.has[end] |= 1 << metric
-	if k.reason() == telemetry.Included {
-		t.noteClusters(&r.cluster[end], s.Labels)
+	if reason == telemetry.Included {
+		t.noteClusters(r, end, s.Labels)
 	}
-	addTo(rates, t.metrics[metric].quantity, s.Value)
+	addTo(r.of(end), q, rate)
 }
 
-// index returns the number of a workload, 0 for the zero id.
-func (t *tally) index(w flowgraph.WorkloadID) uint32 {
+// reporterOf returns which end reports a series: 0 for the client, 1 for the server.
+func reporterOf(l telemetry.Labels) (end int, ok bool) {
+	switch l.Get("reporter") {
+	case "source":
+		return 0, true
+	case "destination":
+		return 1, true
+	}
+	return 0, false
+}
+
+// of returns what one end reports.
+func (r *report) of(end int) *flowgraph.Rates {
+	if end == 0 {
+		return &r.bySource
+	}
+	return &r.byDestination
+}
+
+// judge says whether the target that reports a series may speak for its end. Where the
+// end is not known, no flow can come of it.
+func (t *tally) judge(end int, l telemetry.Labels) telemetry.Reason {
+	if !t.trust.Identifies() {
+		return telemetry.Included
+	}
+	namespace := l.Get(workloadLabels()[2*end])
+	if namespace == "" || namespace == unknown {
+		return telemetry.Included
+	}
+	return t.trust.Judge(l.Get(t.trust.ReporterLabel), namespace)
+}
+
+// index returns the number of a workload, 0 for the zero id. ok is false where Kubernetes
+// has no such name.
+func (t *tally) index(w flowgraph.WorkloadID) (i uint32, ok bool) {
 	i, known := t.indices[w]
 	if !known {
+		if !w.IsValid() {
+			return 0, false
+		}
 		i = uint32(len(t.workloads))
 		t.workloads = append(t.workloads, w)
 		t.indices[w] = i
 	}
-	return i
+	return i, true
 }
 
 func (t *tally) leaveOut(reason telemetry.Reason, series int, bytesPerSecond float64) {
@@ -158,7 +215,9 @@ func workloadLabels() [numEnds]string {
 // clusterLabels have the mesh's name of the cluster of either end.
 func clusterLabels() [2]string { return [...]string{"source_cluster", "destination_cluster"} }
 
-func (t *tally) keyOf(l telemetry.Labels) key {
+// keyOf returns the key of a series and why it becomes no flow. Where there are too many
+// keys of the latter kind, or the names are invalid, the key is not of this reason.
+func (t *tally) keyOf(l telemetry.Labels) (key, telemetry.Reason) {
 	var ends [numEnds]string
 	absent := false
 	for i, label := range workloadLabels() {
@@ -167,7 +226,7 @@ func (t *tally) keyOf(l telemetry.Labels) key {
 			absent = true
 		}
 	}
-	k := key{from: t.index(workload(ends[0], ends[1])), to: t.index(workload(ends[2], ends[3]))}
+	from, to := workload(ends[0], ends[1]), workload(ends[2], ends[3])
 	service := l.Get("destination_service_name")
 	var clusters [2]string
 	for i, label := range clusterLabels() {
@@ -175,29 +234,56 @@ func (t *tally) keyOf(l telemetry.Labels) key {
 			t.nameless[i]++
 		}
 	}
+	reason := t.reasonOf(from, to, service, absent, clusters)
+	if reason != telemetry.Included && t.isFull() {
+		return key{}, reason
+	}
+	var k key
+	var validFrom, validTo bool
+	k.from, validFrom = t.index(from)
+	k.to, validTo = t.index(to)
+	if !validFrom || !validTo {
+		return key{}, telemetry.Invalid
+	}
+	if k.from == 0 || k.to == 0 {
+		switch reason {
+		case telemetry.BlackHole, telemetry.OtherCluster: // both ends know what these are
+		default:
+			k.service = t.service(service)
+		}
+	}
+	return k.because(reason), reason
+}
+
+// reasonOf says why traffic becomes no flow.
+func (t *tally) reasonOf(from, to flowgraph.WorkloadID, service string, absent bool, clusters [2]string) telemetry.Reason {
 	switch {
 	case service == "BlackHoleCluster":
-		return k.because(telemetry.BlackHole)
+		return telemetry.BlackHole
 	case t.elsewhere(clusters[0], clusters[1]):
-		return k.because(telemetry.OtherCluster)
-	case k.from != 0 && k.to != 0:
-		return k // calls to pod addresses also go through passthrough
-	}
-	k.service = t.service(service)
-	switch {
+		return telemetry.OtherCluster
+	case !from.IsZero() && !to.IsZero():
+		return telemetry.Included // calls to pod addresses also go through passthrough
 	case absent:
-		return k.because(telemetry.MissingLabel)
-	case k.from == 0 && k.to == 0:
-		return k.because(telemetry.UnknownWorkload)
-	case k.from == 0:
-		return k.because(telemetry.External) // a client without a proxy, or an ingress
+		return telemetry.MissingLabel
+	case from.IsZero() && to.IsZero():
+		return telemetry.UnknownWorkload
+	case from.IsZero():
+		return telemetry.External // a client without a proxy, or an ingress
 	case isPassthrough(service):
-		return k.because(telemetry.Passthrough)
+		return telemetry.Passthrough
 	case service == "" || service == unknown:
-		return k.because(telemetry.UnknownWorkload)
+		return telemetry.UnknownWorkload
 	}
-	return k.because(telemetry.External) // the host of a ServiceEntry
+	return telemetry.External // the host of a ServiceEntry
 }
+
+// What is kept of services, which are only looked at to tell apart what is left out. Those
+// beyond it are taken for one.
+const (
+	maxServices     = 20_000
+	maxServiceBytes = 253
+)
 
 // service numbers services. The two ends of a connection have different names for
 // one that is let through.
@@ -205,10 +291,14 @@ func (t *tally) service(name string) uint32 {
 	switch {
 	case isPassthrough(name):
 		name = "PassthroughCluster"
-	case name == unknown:
+	case name == unknown, len(name) > maxServiceBytes:
 		name = ""
 	}
 	i, known := t.services[name]
+	if !known && len(t.services) >= maxServices {
+		name = ""
+		i, known = t.services[name]
+	}
 	if !known {
 		i = uint32(len(t.services)) + 1
 		t.services[name] = i
@@ -247,6 +337,8 @@ func (t *tally) elsewhere(from, to string) bool {
 // observation compares the two reporters. Flows are ordered by From and To.
 // Pairs whose rates are all zero stay: zero was observed.
 func (t *tally) observation(source string, at time.Time) telemetry.Observation {
+	t.disbelieveMixed()
+	t.thin()
 	o := telemetry.Observation{Series: t.series, LeftOut: t.leftOut, Answered: map[string]int{}}
 	for i, n := range t.answered {
 		o.Answered[t.metrics[i].query] = n
@@ -261,6 +353,9 @@ func (t *tally) observation(source string, at time.Time) telemetry.Observation {
 		rates := r.bySource.Max(r.byDestination)
 		switch {
 		case k.reason() == telemetry.Included:
+			if rates = t.agreed(k, r, rates); r.has == [2]uint8{} {
+				continue
+			}
 			o.Flows = append(o.Flows, flowgraph.Flow{
 				From: t.workloads[k.from], To: t.workloads[k.to], Rates: rates, Source: source, ObservedAt: at,
 			})
