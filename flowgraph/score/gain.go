@@ -24,18 +24,25 @@ type edge struct {
 }
 
 // edgesOf yields the edges of workload i of the snapshot, of which so many pods are
-// wanted. The edge is used again for the next. called says how calls to the workload are
-// divided.
+// wanted, as far as flowgraph.Reach lets them count. The edge is used again for the next.
+// called says how calls to the workload are divided.
 func (e *Engine) edgesOf(snap *flowgraph.Snapshot, i int, desired int32, called func(callerNamespace string) affinity.Routing) iter.Seq[*edge] {
 	return func(yield func(*edge) bool) {
 		var next edge
+		parts := e.partsOf(snap, i)
 		for j, rates := range snap.Callees(i) {
+			if rates = parts.of(j, rates); rates == (flowgraph.Rates{}) {
+				continue
+			}
 			next = edge{number: j, peer: e.board.onBoard(j), weight: e.options.weight(rates), rates: rates, calls: true, desired: desired}
 			if !yield(&next) {
 				return
 			}
 		}
 		for j, rates := range snap.Callers(i) {
+			if rates = parts.of(j, rates); rates == (flowgraph.Rates{}) {
+				continue
+			}
 			next = edge{number: j, peer: e.board.onBoard(j), weight: e.options.weight(rates), rates: rates, desired: desired, routing: called(snap.ID(j).Namespace).Given(desired)}
 			if !yield(&next) {
 				return

@@ -163,7 +163,7 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"forgeable label":   {ok + "trust: {reporterNamespaceLabel: source_workload_namespace}", `trust.reporterNamespaceLabel: Invalid value: "source_workload_namespace": must be a label that the scrape attaches, such as namespace`},
 		"trusted by none":   {ok + "trust: {trustedReporterNamespaces: [a]}", "trust.reporterNamespaceLabel: Required value: trustedReporterNamespaces exempts namespaces from it"},
 		"trusting all":      {ok + "trust: {reporterNamespaceLabel: namespace, trustedReporterNamespaces: ['*']}", `trust.trustedReporterNamespaces[0]: Invalid value: "*": must be the name of a namespace`},
-		"half agreed":       {ok + "trust: {agreement: half}", `trust.agreement: Unsupported value: "half": supported values: "agreed", "larger"`},
+		"half agreed":       {ok + "trust: {agreement: half}", `trust.agreement: Unsupported value: "half": supported values: "larger", "agreed"`},
 		"no side":           {ok + "trust: {namespaces: [{from: [a]}]}", `trust.namespaces[0].to: Required value: name namespaces, or "*"`},
 		"bad namespace":     {ok + "trust: {namespaces: [{from: ['a*'], to: [b]}]}", `trust.namespaces[0].from[0]: Invalid value: "a*": must be the name of a namespace, or "*"`},
 		"no share":          {ok + "trust: {maxForeignShare: 0}", "trust.maxForeignShare: Invalid value: 0: must be above 0 and at most 1"},
