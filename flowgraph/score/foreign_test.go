@@ -170,3 +170,18 @@ func TestPullStaysBelowTheShare(t *testing.T) {
 		}
 	}
 }
+
+// TestForeignClaimsMakeNobodySignificant: what one other namespace claims raises the rate of
+// a pod up to the share, and so its say over the other plugins.
+func TestForeignClaimsMakeNobodySignificant(t *testing.T) {
+	for share, want := range map[float64]float64{0.5: 2e6, 0.2: 1.25e6, 1: 1e12 + 1e6} {
+		s := newScene(t, everyLevel())
+		s.node("a", "1", "api")
+		s.board.AddPod(s.node("b", "1"), Pod{Workload: in("tenant", "evil"), Serves: true})
+		s.reaching(flowgraph.Reach{MaxForeignShare: share}, calls("web", "api", 1e6), between(workload("web"), in("tenant", "evil"), 1e12))
+		r := s.engine.Evaluate(s.request("web", 1))
+		if got := r.Explain(0).PodRate; math.Abs(got/want-1) > 1e-6 {
+			t.Errorf("with a share of %g the pod's rate is %g, want %g", share, got, want)
+		}
+	}
+}

@@ -118,6 +118,8 @@ func Client(cfg *v1.TelemetryConfiguration) (*promapi.Client, error) {
 		Headers:         p.Headers,
 		MaxBodyBytes:    p.MaxBodyBytes.Value(),
 		MaxSeries:       int(*p.MaxSeries),
+		// The label keeps series of different namespaces apart in every sum.
+		TolerateSeriesWarnings: cfg.Trust.ReporterNamespaceLabel != "",
 	}
 	if t := p.TLS; t != nil {
 		c.CAFile, c.CertFile, c.KeyFile, c.ServerName = t.CAFile, t.CertFile, t.KeyFile, t.ServerName

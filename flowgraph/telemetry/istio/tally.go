@@ -338,22 +338,27 @@ func (t *tally) elsewhere(from, to string) bool {
 // Pairs whose rates are all zero stay: zero was observed.
 func (t *tally) observation(source string, at time.Time) telemetry.Observation {
 	t.disbelieveMixed()
-	t.thin()
 	o := telemetry.Observation{Series: t.series, LeftOut: t.leftOut, Answered: map[string]int{}}
 	for i, n := range t.answered {
 		o.Answered[t.metrics[i].query] = n
 	}
-	keys, flows := t.sortedKeys()
-	if flows > 0 {
+	keys := t.sortedKeys()
+	open, known := map[uint32]*unresolved{}, t.reportedByOneEnd(keys)
+	t.agree(keys)
+	t.thin()
+	keys = slices.DeleteFunc(keys, func(k key) bool {
+		_, kept := t.sums[k]
+		return !kept
+	})
+	if flows := len(keys) - t.open; flows > 0 {
 		o.Flows = make([]flowgraph.Flow, 0, flows)
 	}
-	open, known := map[uint32]*unresolved{}, t.reportedByOneEnd(keys)
 	for _, k := range keys {
 		r := t.reports.at(t.sums[k])
 		rates := r.bySource.Max(r.byDestination)
 		switch {
 		case k.reason() == telemetry.Included:
-			if rates = t.agreed(k, r, rates); r.has == [2]uint8{} {
+			if r.has == [2]uint8{} { // nothing is believed
 				continue
 			}
 			o.Flows = append(o.Flows, flowgraph.Flow{
@@ -377,9 +382,8 @@ func (t *tally) observation(source string, at time.Time) telemetry.Observation {
 	return o
 }
 
-// sortedKeys returns the keys in the order of their workloads, and how many of
-// them become flows.
-func (t *tally) sortedKeys() (_ []key, flows int) {
+// sortedKeys returns the keys in the order of their workloads.
+func (t *tally) sortedKeys() []key {
 	order := slices.SortedFunc(maps.Values(t.indices), func(a, b uint32) int {
 		return t.workloads[a].Compare(t.workloads[b])
 	})
@@ -390,14 +394,11 @@ func (t *tally) sortedKeys() (_ []key, flows int) {
 	keys := make([]key, 0, len(t.sums))
 	for k := range t.sums {
 		keys = append(keys, k)
-		if k.reason() == telemetry.Included {
-			flows++
-		}
 	}
 	slices.SortFunc(keys, func(a, b key) int {
 		return cmp.Or(
 			cmp.Compare(rank[a.from], rank[b.from]), cmp.Compare(rank[a.to], rank[b.to]),
 			cmp.Compare(a.why, b.why), cmp.Compare(a.service, b.service))
 	})
-	return keys, flows
+	return keys
 }

@@ -84,15 +84,23 @@ func (t *tally) disbelieveMixed() {
 	}
 }
 
-// agreed returns what counts of a pair whose ends report at most these rates. Where one
-// end alone reports what both must, nothing is left of the report.
-func (t *tally) agreed(k key, r *report, larger flowgraph.Rates) flowgraph.Rates {
-	if !t.trust.Agreed || t.workloads[k.from].Namespace == t.workloads[k.to].Namespace {
-		return larger
+// agree reduces what is reported of pairs in different namespaces to what both ends
+// report, where both must. Nothing is left of a pair that one end alone reports.
+func (t *tally) agree(keys []key) {
+	if !t.trust.Agreed {
+		return
 	}
-	if r.has[0] == 0 || r.has[1] == 0 {
-		t.leaveOut(telemetry.OneSided, r.series(), larger.BytesPerSecond())
-		*r = report{cluster: r.cluster, mesh: r.mesh}
+	for _, k := range keys {
+		if k.reason() != telemetry.Included || t.workloads[k.from].Namespace == t.workloads[k.to].Namespace {
+			continue
+		}
+		r := t.reports.at(t.sums[k])
+		if r.has[0] == 0 || r.has[1] == 0 {
+			t.leaveOut(telemetry.OneSided, r.series(), r.bySource.Max(r.byDestination).BytesPerSecond())
+			delete(t.sums, k)
+			continue
+		}
+		r.bySource = r.bySource.Min(r.byDestination)
+		r.byDestination = r.bySource
 	}
-	return r.bySource.Min(r.byDestination)
 }
