@@ -36,6 +36,9 @@ type Bounded struct {
 // stay before new ones, and large ones before small ones. Where workloads are beyond the
 // limits, the largest edge of each workload stays before the others.
 func (l Limits) Surplus(n int, edge func(i int) Bounded) []int {
+	if l.cannotExceed(n) {
+		return nil
+	}
 	c := &census{numbers: map[WorkloadID]int32{}, spaces: map[string]int32{}, edges: make([]claim, n)}
 	for i := range c.edges {
 		c.add(i, edge(i))
@@ -47,6 +50,11 @@ func (l Limits) Surplus(n int, edge func(i int) Bounded) []int {
 	c.rank(workloadsExceed)
 	c.place()
 	return l.refuse(c)
+}
+
+// cannotExceed reports whether so few edges keep the limits whatever they are.
+func (l Limits) cannotExceed(n int) bool {
+	return !over(n, l.Edges) && !over(n, l.NamespaceEdges) && !over(2*n, l.Workloads) && !over(2*n, l.NamespaceWorkloads)
 }
 
 // census is what Limits count.

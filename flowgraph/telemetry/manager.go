@@ -31,6 +31,8 @@ type Options struct {
 	Querier    Querier
 	// Graph smooths the flows. The Manager becomes its owner.
 	Graph *flowgraph.Graph
+	// Limits bound the flows of each source that are kept for the merge.
+	Limits flowgraph.Limits
 	// Store receives a snapshot after every round in which a source succeeded.
 	Store *flowgraph.Store
 	// Interval is the time between two rounds, before jitter. Like a target that
@@ -194,6 +196,9 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 	s.status.LastAttempt = at
 	s.status.Duration = m.options.Now().Sub(began)
 	if err == nil || FailureOf(err) == Empty {
+		if s.source != nil {
+			seen.bound(m.options.Limits)
+		}
 		s.status.Series, s.status.Flows, s.status.LeftOut = seen.Series, len(seen.Flows), seen.LeftOut
 		if s.source != nil {
 			s.status.Findings = s.checks.current(ctx, s.source, m.options.Querier, at, seen, s.status.Failures > 0)

@@ -205,6 +205,15 @@ func (r Reason) String() string {
 	return fmt.Sprintf("Reason(%d)", int(r))
 }
 
+// HasRate reports whether it is known how much traffic is left out for the reason.
+func (r Reason) HasRate() bool {
+	switch r {
+	case Invalid, UnknownReporter, ForeignReporter:
+		return false
+	}
+	return true
+}
+
 // RunQueries runs queries one after the other and hands each series to yield
 // with the query it answers. Errors name the query. Sources use it in Collect.
 func RunQueries(ctx context.Context, q Querier, queries []Query, at time.Time, yield func(Query, Series) error) error {

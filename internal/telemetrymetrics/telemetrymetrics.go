@@ -104,10 +104,6 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 			PromQL: `increase(vicinity_graph_surplus_edges_total[15m]) > 0
   or sum without (source, reason) (vicinity_telemetry_left_out_series{reason="surplus"}) > 0`,
 			Meaning: "There is more traffic than `trust.limits` allow. Find the namespace with the most edges (`vicinity graph`): it may flood the telemetry ([security.md](security.md)). If its traffic is real, raise the limits and the memory of the scheduler's pods.",
-		}, {
-			Name:    "VicinityForeignReports",
-			PromQL:  `sum without (source, reason) (vicinity_telemetry_left_out_series{reason=~"foreign-reporter|unknown-reporter"}) > 0`,
-			Meaning: "Targets report for other namespaces, or the scrape does not say whose targets they are. Find them in Prometheus by the label `trust.reporterNamespaceLabel`.",
 		}},
 	})
 }
@@ -165,11 +161,15 @@ func (o *Observer) defineSources(sources []string) {
 			PromQL: `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"missing-label|unknown-workload|invalid"})
   / (vicinity_telemetry_series > 0) > 0.2`,
 			Meaning: "A fifth of what the mesh reports within the cluster cannot be told apart by workload, and does not count. Find out which proxies lack the workload's name, or who removes labels (reason `missing-label`).",
+		}, {
+			Name:    "VicinityForeignReports",
+			PromQL:  `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"foreign-reporter|unknown-reporter"}) > 0`,
+			Meaning: "Targets report for other namespaces, or the scrape does not say whose targets they are. Find them in Prometheus by the label `trust.reporterNamespaceLabel`.",
 		}},
 	})
 	o.leftOutBytes = o.set.Gauges(metricdef.Metric{
 		Name:   "vicinity_telemetry_left_out_bytes_per_second",
-		Help:   "Traffic of the last answers, in both directions, that belongs to no pair of workloads, by source and reason; always 0 for invalid.",
+		Help:   "Traffic of the last answers, in both directions, that belongs to no pair of workloads, by source and reason; always 0 for invalid, unknown-reporter and foreign-reporter, whose values are not believed.",
 		Labels: []metricdef.Label{source, reason},
 	})
 	o.defineConditions(source)

@@ -34,6 +34,7 @@ func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, networks *flowg
 		Companions: companions(cfg, networks),
 		Querier:    client,
 		Graph:      flowgraph.NewGraph(GraphOptions(cfg)),
+		Limits:     limits(cfg),
 		Store:      store,
 		Interval:   cfg.Interval.Duration,
 		Now:        time.Now,
