@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,8 @@ type churn struct {
 	perScrape int // new pairs
 	scrapes   int // that are in the window of a rate
 	honest    int // pairs of others
+	clients   int // of these pairs
+	pool      int // workloads of the tenant, for ever new pairs among them; 0 for ever new ones
 	round     int
 }
 
@@ -32,7 +35,8 @@ func (c *churn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(query, "sum by") && (strings.Contains(query, "istio_request_bytes_sum") || strings.Contains(query, "istio_requests_total")) {
 		comma := ""
 		for i := range c.honest {
-			c.write(w, &comma, "shop", fmt.Sprint("web-", i), "shop", fmt.Sprint("api-", i%7), fmt.Sprint("api-", i%7), 1)
+			server := fmt.Sprint("api-", i/c.clients)
+			c.write(w, &comma, "shop", fmt.Sprint("web-", i%c.clients), "shop", server, server, 1)
 		}
 		for i := max(0, c.round-c.scrapes) * c.perScrape; i < c.round*c.perScrape; i++ {
 			c.forge(w, &comma, i)
@@ -41,9 +45,16 @@ func (c *churn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, `]}}`)
 }
 
+var zeros = strings.Repeat("0", 1000)
+
 // forge writes the claim with this number.
 func (c *churn) forge(w io.Writer, comma *string, i int) {
-	name := func(n int) string { return fmt.Sprintf("%0*d", n, i) }
+	name := func(n int) string { return strconv.Itoa(i) + zeros[:n-len(strconv.Itoa(i))] }
+	if c.pool > 0 {
+		from, to := i%c.pool, (i/c.pool+i)%c.pool
+		c.write(w, comma, "evil", strconv.Itoa(1_000_000+from)+zeros[:246], "evil", strconv.Itoa(1_000_000+to)+zeros[:246], "x", 1e12)
+		return
+	}
 	switch i % 8 {
 	case 0: // names that Kubernetes would refuse
 		c.write(w, comma, "evil", name(1000), "evil", name(999), name(1000), 1e12)
@@ -59,9 +70,13 @@ func (c *churn) forge(w io.Writer, comma *string, i int) {
 }
 
 func (c *churn) write(w io.Writer, comma *string, fromNamespace, from, toNamespace, to, service string, rate float64) {
-	fmt.Fprintf(w, `%s{"metric":{"reporter":"source","source_workload_namespace":%q,"source_workload":%q,`+
-		`"destination_workload_namespace":%q,"destination_workload":%q,"destination_service_name":%q},"value":[1,"%g"]}`,
-		*comma, fromNamespace, from, toNamespace, to, service, rate)
+	for _, part := range []string{
+		*comma, `{"metric":{"reporter":"source","source_workload_namespace":"`, fromNamespace, `","source_workload":"`, from,
+		`","destination_workload_namespace":"`, toNamespace, `","destination_workload":"`, to, `","destination_service_name":"`, service,
+		`"},"value":[1,"`, strconv.FormatFloat(rate, 'g', -1, 64), `"]}`,
+	} {
+		io.WriteString(w, part)
+	}
 	*comma = ","
 }
 
@@ -126,7 +141,7 @@ func TestChurnReachesAPlateau(t *testing.T) {
 	cfg := &v1.TelemetryConfiguration{Interval: &metav1.Duration{Duration: 2 * time.Minute}, Trust: v1.Trust{Limits: limits}}
 	before := liveHeap()
 	var early, surplus float64
-	c := &churn{perScrape: 20, scrapes: 3, honest: honest}
+	c := &churn{perScrape: 20, scrapes: 3, honest: honest, clients: honest}
 	c.follow(t, cfg, 24*30, func(at time.Duration, s *flowgraph.Snapshot, status telemetry.Status) {
 		surplus += float64(status.SurplusEdges)
 		if s.EdgeCount() > 300 || s.Len() > 500 {
@@ -158,20 +173,28 @@ func TestChurnReachesAPlateau(t *testing.T) {
 	}
 }
 
-// BenchmarkChurnAtTheLimits reads answers that exceed the default limits, under the longest
-// names, and says what is in use afterwards and at most.
+// BenchmarkChurnAtTheLimits reads answers that exceed the default limits of edges and of
+// workloads, under the longest names, and says what is in use afterwards, and how much the
+// heap was at most.
 func BenchmarkChurnAtTheLimits(b *testing.B) {
-	before := liveHeap()
-	for b.Loop() {
-		cfg := &v1.TelemetryConfiguration{
-			Prometheus: v1.Prometheus{Timeout: &metav1.Duration{Duration: time.Hour}},
-			Sources:    []v1.TelemetrySource{{Type: v1.SourceIstioSidecar}},
-		}
-		c := &churn{perScrape: 80_000, scrapes: 4, honest: 10_000}
-		c.follow(b, cfg, 6, func(_ time.Duration, s *flowgraph.Snapshot, _ telemetry.Status) {
-			b.ReportMetric((liveHeap()-before)/1e6, "MB-live")
-			b.ReportMetric(float64(s.EdgeCount()), "edges")
-			b.ReportMetric(float64(s.Len()), "workloads")
+	cases := map[string]*churn{
+		"ever new workloads": {perScrape: 60_000, scrapes: 4, honest: 10_000, clients: 2000},
+		"ever new pairs":     {perScrape: 300_000, scrapes: 1, honest: 100_000, clients: 5000, pool: 20_000},
+	}
+	for name, c := range cases {
+		b.Run(name, func(b *testing.B) {
+			before := liveHeap()
+			for b.Loop() {
+				cfg := &v1.TelemetryConfiguration{Prometheus: v1.Prometheus{Timeout: &metav1.Duration{Duration: time.Hour}}}
+				c.follow(b, cfg, 3, func(_ time.Duration, s *flowgraph.Snapshot, _ telemetry.Status) {
+					var m runtime.MemStats
+					runtime.ReadMemStats(&m)
+					b.ReportMetric(float64(m.HeapSys)/1e6, "MB-heap")
+					b.ReportMetric((liveHeap()-before)/1e6, "MB-live")
+					b.ReportMetric(float64(s.EdgeCount()), "edges")
+					b.ReportMetric(float64(s.Len()), "workloads")
+				})
+			}
 		})
 	}
 }
