@@ -117,6 +117,16 @@ func (c *churn) follow(t testing.TB, cfg *v1.TelemetryConfiguration, rounds int,
 	}
 }
 
+// kept is how many edges of others there are.
+func (c *churn) kept(s *flowgraph.Snapshot) (n int) {
+	for e := range s.Edges() {
+		if e.From.Namespace == "shop" && strings.HasPrefix(e.From.Name, "web-") {
+			n++
+		}
+	}
+	return n
+}
+
 // liveHeap is what is in use after a collection.
 func liveHeap() float64 {
 	runtime.GC()
@@ -147,13 +157,7 @@ func TestChurnReachesAPlateau(t *testing.T) {
 		if s.EdgeCount() > 300 || s.Len() > 500 {
 			t.Fatalf("after %v: %d edges and %d workloads", at, s.EdgeCount(), s.Len())
 		}
-		kept := 0
-		for e := range s.Edges() {
-			if e.From.Namespace == "shop" && strings.HasPrefix(e.From.Name, "web-") {
-				kept++
-			}
-		}
-		if kept != honest {
+		if kept := c.kept(s); kept != honest {
 			t.Fatalf("after %v: %d edges of others are left, want %d", at, kept, honest)
 		}
 		switch at {
@@ -187,6 +191,9 @@ func BenchmarkChurnAtTheLimits(b *testing.B) {
 			for b.Loop() {
 				cfg := &v1.TelemetryConfiguration{Prometheus: v1.Prometheus{Timeout: &metav1.Duration{Duration: time.Hour}}}
 				c.follow(b, cfg, 3, func(_ time.Duration, s *flowgraph.Snapshot, _ telemetry.Status) {
+					if kept := c.kept(s); kept != c.honest {
+						b.Fatalf("%d edges of others are left, want %d", kept, c.honest)
+					}
 					var m runtime.MemStats
 					runtime.ReadMemStats(&m)
 					b.ReportMetric(float64(m.HeapSys)/1e6, "MB-heap")
