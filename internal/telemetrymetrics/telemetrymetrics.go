@@ -147,6 +147,12 @@ func (o *Observer) defineSources(sources []string) {
 			Meaning: "A refresh takes more than half of `interval` (here the default, 30 s): data get old, and Prometheus works for nothing else. Use recording rules, or a longer `interval`.",
 		}},
 	})
+	o.defineAnswers(source, reason)
+	o.defineConditions(source)
+}
+
+// defineAnswers defines what is known of the last answers to a source.
+func (o *Observer) defineAnswers(source, reason metricdef.Label) {
 	o.series = o.set.Gauges(metricdef.Metric{
 		Name:   "vicinity_telemetry_series",
 		Help:   "Series in the last answers to a source, all its queries together.",
@@ -172,7 +178,6 @@ func (o *Observer) defineSources(sources []string) {
 		Help:   "Traffic of the last answers, in both directions, that belongs to no pair of workloads, by source and reason; always 0 for invalid, unknown-reporter and foreign-reporter, whose values are not believed.",
 		Labels: []metricdef.Label{source, reason},
 	})
-	o.defineConditions(source)
 }
 
 // Refreshed notes one round.
