@@ -1,6 +1,11 @@
 // Package istio is the telemetry source for Istio in sidecar mode, from the
 // metrics that the proxies on both ends of a connection report. What ztunnel reports
 // in ambient mode has the same metrics and is read too; what waypoints report is not.
+//
+// A target that is scraped can report any edge, of any rate: the labels that name the two
+// ends are its own. With telemetry.Trust.ReporterLabel it can report what it likes of its
+// own namespace only; with Agreed, traffic with other namespaces counts as far as they
+// report it too.
 package istio
 
 import (
