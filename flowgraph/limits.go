@@ -2,8 +2,6 @@ package flowgraph
 
 import (
 	"cmp"
-	"hash/fnv"
-	"io"
 	"math"
 	"slices"
 )
@@ -100,11 +98,21 @@ func (c *census) number(id WorkloadID) int32 {
 			c.spaces[id.Namespace] = space
 		}
 		n = int32(len(c.numbers))
-		hash := fnv.New64a()
-		io.WriteString(hash, id.String())
-		c.numbers[id], c.space, c.names = n, append(c.space, space), append(c.names, hash.Sum64())
+		c.numbers[id], c.space, c.names = n, append(c.space, space), append(c.names, hash(id))
 	}
 	return n
+}
+
+// hash is FNV-1a of the names. It only breaks ties, so that nobody gains by a collision.
+func hash(id WorkloadID) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	h := uint64(offset)
+	for _, name := range [...]string{id.Namespace, "/", id.Name} {
+		for i := range len(name) {
+			h = (h ^ uint64(name[i])) * prime
+		}
+	}
+	return h
 }
 
 // ends are the namespaces of an edge, each once.

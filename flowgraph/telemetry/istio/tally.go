@@ -207,7 +207,7 @@ func (t *tally) observation(source string, at time.Time) telemetry.Observation {
 	}
 	for _, k := range keys {
 		r := t.reports.at(t.sums[k])
-		rates := r.bySource.Max(r.byDestination)
+		rates, _ := r.bySource.Max(r.byDestination).Clamp() // sums of rates
 		switch {
 		case k.reason() == telemetry.Included:
 			if r.has == [2]uint8{} { // nothing is believed

@@ -110,6 +110,12 @@ func TestTrust(t *testing.T) {
 				destination shop/web -> shop/api via api: istio_request_bytes_sum 0+3e15x20`,
 			wantFlows: []string{"shop/web -> shop/api 1e+12 0 0"},
 		},
+		"and so is a sum of such rates": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes_sum 0+3e13x20
+				source shop/web -> shop/api via api: istio_tcp_received_bytes_total 0+3e13x20`,
+			wantFlows: []string{"shop/web -> shop/api 1e+12 0 0"},
+		},
 		"names that Kubernetes would refuse": {
 			series: honest + `
 				source Shop/web -> shop/api via api: istio_request_bytes_sum 0+300x20
