@@ -210,7 +210,7 @@ func TestForgeriesChangeNoForeignScore(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(40) {
+			for seed := range uint64(25) {
 				w := newTown(seed, tc.ties)
 				forged := w.forge(!tc.ties)
 				before, _ := snapshot(t, strict, w.series)
@@ -231,7 +231,7 @@ func TestForgeriesChangeNoForeignScore(t *testing.T) {
 // TestForgeriesWeakenNoForeignEdge with the defaults, as long as they are numbers: what
 // Prometheus adds up is at least what is true.
 func TestForgeriesWeakenNoForeignEdge(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(25) {
 		w := newTown(seed, true)
 		forged := w.forge(false)
 		before, _ := snapshot(t, v1.Trust{}, w.series)
