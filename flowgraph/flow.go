@@ -2,6 +2,8 @@ package flowgraph
 
 import (
 	"cmp"
+	"math"
+	"strings"
 	"time"
 )
 
@@ -16,6 +18,49 @@ type WorkloadID struct {
 
 // String returns "namespace/name".
 func (w WorkloadID) String() string { return w.Namespace + "/" + w.Name }
+
+// The longest names that Kubernetes accepts.
+const (
+	maxNamespaceBytes = 63
+	maxNameBytes      = 253
+)
+
+// IsValid reports whether Kubernetes would accept the names: a DNS label for the
+// namespace and a DNS subdomain for the workload (RFC 1123).
+func (w WorkloadID) IsValid() bool {
+	return ValidNamespace(w.Namespace) && ValidName(w.Name)
+}
+
+// ValidNamespace reports whether name can be that of a namespace: a DNS label of at most
+// 63 lower-case letters, digits and dashes.
+func ValidNamespace(name string) bool { return len(name) <= maxNamespaceBytes && isLabel(name) }
+
+// ValidName reports whether name can be that of a workload or a node: a DNS subdomain of
+// at most 253 bytes.
+func ValidName(name string) bool {
+	if len(name) > maxNameBytes {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if !isLabel(label) {
+			return false
+		}
+	}
+	return true
+}
+
+// isLabel reports whether s consists of lower-case letters, digits and dashes, and begins
+// and ends with none of the latter.
+func isLabel(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-' && i > 0 && i < len(s)-1:
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
 
 // IsZero reports whether w names nothing.
 func (w WorkloadID) IsZero() bool { return w == WorkloadID{} }
@@ -50,12 +95,22 @@ func (r Rates) Weight(requestBytes float64) float64 {
 }
 
 // Max returns the larger of each rate of r and o: two observers of the same
-// traffic may each miss some of it, and neither invents any.
+// traffic may each miss some of it.
 func (r Rates) Max(o Rates) Rates {
 	return Rates{
 		SentBytesPerSecond:     max(r.SentBytesPerSecond, o.SentBytesPerSecond),
 		ReceivedBytesPerSecond: max(r.ReceivedBytesPerSecond, o.ReceivedBytesPerSecond),
 		RequestsPerSecond:      max(r.RequestsPerSecond, o.RequestsPerSecond),
+	}
+}
+
+// Min returns the smaller of each rate of r and o: what both observers of the same
+// traffic agree on.
+func (r Rates) Min(o Rates) Rates {
+	return Rates{
+		SentBytesPerSecond:     min(r.SentBytesPerSecond, o.SentBytesPerSecond),
+		ReceivedBytesPerSecond: min(r.ReceivedBytesPerSecond, o.ReceivedBytesPerSecond),
+		RequestsPerSecond:      min(r.RequestsPerSecond, o.RequestsPerSecond),
 	}
 }
 
@@ -109,6 +164,27 @@ func (r Rates) counting() Rates {
 
 // ValidRate reports whether v can be a rate: a number from 0 to MaxRate.
 func ValidRate(v float64) bool { return v >= 0 && v <= MaxRate }
+
+// ClampRate returns v, or MaxRate where v is above it: a claim that cannot be true must
+// not erase the traffic that it exaggerates. ok is false where v is no rate at all: NaN,
+// negative or infinite.
+func ClampRate(v float64) (rate float64, ok bool) {
+	if !(v >= 0) || math.IsInf(v, 1) {
+		return 0, false
+	}
+	return min(v, MaxRate), true
+}
+
+// Clamp returns r with each rate at most MaxRate. ok is false where one of them is no
+// rate, see ClampRate.
+func (r Rates) Clamp() (_ Rates, ok bool) {
+	for _, v := range []*float64{&r.SentBytesPerSecond, &r.ReceivedBytesPerSecond, &r.RequestsPerSecond} {
+		if *v, ok = ClampRate(*v); !ok {
+			return Rates{}, false
+		}
+	}
+	return r, true
+}
 
 // Valid reports whether every rate is valid.
 func (r Rates) Valid() bool {

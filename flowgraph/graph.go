@@ -16,6 +16,11 @@ type Options struct {
 	// counts (MinRate) is dropped after the same time: proxies keep the counters
 	// of workloads that are gone. Zero or less keeps edges for ever.
 	RetainFor time.Duration
+	// Limits bound the edges and workloads. Of those beyond them the smallest leave, see
+	// Limits.Surplus.
+	Limits Limits
+	// Reach is that of the snapshots.
+	Reach Reach
 }
 
 // Graph builds snapshots from flows. It is not safe for concurrent use: one
@@ -26,6 +31,8 @@ type Graph struct {
 	at         time.Time
 	generation uint64
 	touched    []*edgeState // by the call of Observe under way
+	grown      bool         // since the limits were last looked at
+	surplus    int          // edges that the last call of Observe has dropped for them
 }
 
 type edgeKey struct{ from, to WorkloadID }
@@ -33,6 +40,7 @@ type edgeKey struct{ from, to WorkloadID }
 type edgeState struct {
 	rates      Rates     // also when they are too small to count
 	observedAt time.Time // zero before the first observation
+	isNew      bool      // observed by one call of Observe only, the last one
 	// zeroSince is the time of the first of the observations up to now that left
 	// no rate that counts; zero while one does.
 	zeroSince time.Time
@@ -49,16 +57,19 @@ func NewGraph(o Options) *Graph {
 
 // Observe takes the flows of one refresh whose data is of time at, and drops
 // the edges that have not been observed, or have been at zero, for RetainFor. Flows
-// between the same two workloads in one call are added up. Flows that name no
-// workload or carry an invalid rate, and flows that are not newer than what their
-// edge already holds, are left out; Observe returns how many were invalid.
+// between the same two workloads in one call are added up. Rates above MaxRate count as
+// MaxRate. Flows that name no workload or carry a rate that is none, and flows that are
+// not newer than what their edge already holds, are left out; Observe returns how many
+// were invalid. What is beyond the limits leaves, see Surplus.
 func (g *Graph) Observe(at time.Time, flows []Flow) (invalid int) {
 	g.touched = g.touched[:0]
 	for _, f := range flows {
-		if f.From.IsZero() || f.To.IsZero() || !f.Valid() {
+		rates, ok := f.Clamp()
+		if f.From.IsZero() || f.To.IsZero() || !ok {
 			invalid++
 			continue
 		}
+		f.Rates = rates
 		g.note(f)
 	}
 	for _, e := range g.touched {
@@ -74,7 +85,33 @@ func (g *Graph) Observe(at time.Time, flows []Flow) (invalid int) {
 			}
 		}
 	}
+	g.keepLimits()
 	return invalid
+}
+
+// Surplus is how many edges the last call of Observe has dropped because of the limits.
+func (g *Graph) Surplus() int { return g.surplus }
+
+// keepLimits drops the edges that are beyond the limits. Where no edge has come since the
+// last time, none are.
+func (g *Graph) keepLimits() {
+	g.surplus = 0
+	if !g.grown || g.options.Limits == (Limits{}) {
+		return
+	}
+	g.grown = false
+	keys := make([]edgeKey, 0, len(g.edges))
+	for key := range g.edges {
+		keys = append(keys, key)
+	}
+	surplus := g.options.Limits.Surplus(len(keys), func(i int) Bounded {
+		e := g.edges[keys[i]]
+		return Bounded{From: keys[i].from, To: keys[i].to, Size: e.rates.BytesPerSecond() + e.rates.RequestsPerSecond, Known: !e.isNew}
+	})
+	for _, i := range surplus {
+		delete(g.edges, keys[i])
+	}
+	g.surplus = len(surplus)
 }
 
 // note adds a flow to what is seen of its edge.
@@ -85,13 +122,15 @@ func (g *Graph) note(f Flow) {
 		if f.counting() == (Rates{}) {
 			return // nothing to remember
 		}
-		e = &edgeState{}
-		g.edges[key] = e
+		e = &edgeState{isNew: true}
+		g.edges[key], g.grown = e, true
+	} else if e.seenAt.IsZero() {
+		e.isNew = false
 	}
 	if e.seen == (Rates{}) && e.seenAt.IsZero() {
 		g.touched = append(g.touched, e)
 	}
-	e.seen = e.seen.add(f.Rates)
+	e.seen, _ = e.seen.add(f.Rates).Clamp()
 	if f.ObservedAt.After(e.seenAt) {
 		e.seenAt = f.ObservedAt
 	}
@@ -133,7 +172,9 @@ func (g *Graph) Snapshot() *Snapshot {
 		edges = append(edges, Edge{From: key.from, To: key.to, Rates: rates, ObservedAt: e.observedAt})
 	}
 	g.generation++
-	return newSnapshot(g.generation, g.at, edges)
+	s := newSnapshot(g.generation, g.at, edges)
+	s.reach = g.options.Reach
+	return s
 }
 
 // NewSnapshot returns a snapshot of the given edges, for tools and tests that

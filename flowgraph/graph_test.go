@@ -99,18 +99,18 @@ func TestDeadEdgesLeave(t *testing.T) {
 		wantIn  bool // whether the snapshot has the edge
 		want    int  // edges that the graph keeps
 	}{
-		"smoothing has not reached zero": {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 30 * time.Minute, true, 1},
-		"it has, as far as it counts":    {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 61 * time.Minute, false, 1},
-		"for as long as it is retained":  {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 2*time.Hour - every, false, 1},
-		"then it leaves":                 {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 2*time.Hour + 5*time.Minute, false, 0},
-		"a year later":                   {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: MaxRate}, Rates{}, 365 * 24 * time.Hour, false, 0},
-		"without a half-life":            {Options{0, time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, time.Hour + 2*every, false, 0},
-		"kept for ever":                  {Options{2 * time.Minute, 0}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 3 * time.Hour, false, 1},
-		"requests alone":                 {Options{2 * time.Minute, time.Hour}, Rates{RequestsPerSecond: 100}, Rates{}, 3 * time.Hour, false, 0},
-		"below what counts":              {Options{2 * time.Minute, time.Hour}, Rates{SentBytesPerSecond: 100}, Rates{9e-4, 9e-4, 9e-7}, 3 * time.Hour, false, 0},
-		"a rare request counts":          {Options{2 * time.Minute, time.Hour}, Rates{}, Rates{RequestsPerSecond: 2e-6}, 3 * time.Hour, true, 1},
-		"a low rate rises from zero":     {Options{2 * time.Minute, time.Hour}, Rates{}, Rates{ReceivedBytesPerSecond: 2e-3}, 3 * time.Hour, true, 1},
-		"never anything but zero":        {Options{2 * time.Minute, time.Hour}, Rates{}, Rates{}, 10 * time.Minute, false, 0},
+		"smoothing has not reached zero": {Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 30 * time.Minute, true, 1},
+		"it has, as far as it counts":    {Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 61 * time.Minute, false, 1},
+		"for as long as it is retained":  {Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 2*time.Hour - every, false, 1},
+		"then it leaves":                 {Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 2*time.Hour + 5*time.Minute, false, 0},
+		"a year later":                   {Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour}, Rates{SentBytesPerSecond: MaxRate}, Rates{}, 365 * 24 * time.Hour, false, 0},
+		"without a half-life":            {Options{RetainFor: time.Hour}, Rates{SentBytesPerSecond: 1e6}, Rates{}, time.Hour + 2*every, false, 0},
+		"kept for ever":                  {Options{HalfLife: 2 * time.Minute}, Rates{SentBytesPerSecond: 1e6}, Rates{}, 3 * time.Hour, false, 1},
+		"requests alone":                 {Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour}, Rates{RequestsPerSecond: 100}, Rates{}, 3 * time.Hour, false, 0},
+		"below what counts":              {Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour}, Rates{SentBytesPerSecond: 100}, Rates{9e-4, 9e-4, 9e-7}, 3 * time.Hour, false, 0},
+		"a rare request counts":          {Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour}, Rates{}, Rates{RequestsPerSecond: 2e-6}, 3 * time.Hour, true, 1},
+		"a low rate rises from zero":     {Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour}, Rates{}, Rates{ReceivedBytesPerSecond: 2e-3}, 3 * time.Hour, true, 1},
+		"never anything but zero":        {Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour}, Rates{}, Rates{}, 10 * time.Minute, false, 0},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestGraphLeavesOutInvalidFlows(t *testing.T) {
 		flow(web, WorkloadID{}, 1, 0),
 		flow(web, cart, math.NaN(), 0),
 		flow(web, cart, math.Inf(1), 0),
-		flow(web, cart, 1e308, 0),
+		flow(web, cart, math.Inf(-1), 0),
 		flow(web, cart, -1, 0),
 	})
 	if invalid != 6 {

@@ -34,6 +34,7 @@ type Snapshot struct {
 	self []selfFlow // ordered by workload
 
 	exchanged Rates
+	reach     Reach
 }
 
 // bytes32 halves the memory of the rates in bytes; 24 bits of precision are far
@@ -149,6 +150,23 @@ func (s *Snapshot) EdgeCount() int { return len(s.to) + len(s.self) }
 // Exchanged is what all workloads exchange with others, each edge counted at both of
 // its ends.
 func (s *Snapshot) Exchanged() Rates { return s.exchanged }
+
+// Reach says which namespaces may attract pods of which, and how much.
+func (s *Snapshot) Reach() *Reach { return &s.reach }
+
+// HasEdge reports whether there is an edge from one workload to another.
+func (s *Snapshot) HasEdge(from, to WorkloadID) bool {
+	i, ok := s.Lookup(from)
+	j, known := s.Lookup(to)
+	switch {
+	case !ok || !known:
+		return false
+	case i == j:
+		return s.Self(i) != Rates{}
+	}
+	_, ok = slices.BinarySearch(s.to[s.rowStart[i]:s.rowStart[i+1]], int32(j))
+	return ok
+}
 
 // ID returns the id of workload i, 0 <= i < Len().
 func (s *Snapshot) ID(i int) WorkloadID { return s.ids[i] }

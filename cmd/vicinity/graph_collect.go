@@ -31,6 +31,7 @@ func (o *telemetryOptions) collect(ctx context.Context, cfg *v1.TelemetryConfigu
 		Sources:  sources,
 		Querier:  querier,
 		Graph:    flowgraph.NewGraph(telemetrysetup.GraphOptions(cfg)),
+		Limits:   telemetrysetup.GraphOptions(cfg).Limits,
 		Store:    store,
 		Interval: cfg.Interval.Duration,
 		Now:      now,

@@ -26,8 +26,16 @@ func explainReason(r telemetry.Reason) string {
 		return "the mesh refused it. Where the calls are meant, declare their destination to the mesh."
 	case telemetry.OtherCluster:
 		return "one end is in another cluster. If it is not, check the cluster name of the source against the cluster labels of the metrics."
+	case telemetry.UnknownReporter:
+		return "the series lack the label that trust.reporterNamespaceLabel names. Let the scrape attach it, and recording rules keep it."
+	case telemetry.ForeignReporter:
+		return "a target reports for a namespace that is not its own. If it is an agent of yours, add its namespace to trust.trustedReporterNamespaces; if not, somebody forges traffic: find the target in Prometheus by its labels."
+	case telemetry.OneSided:
+		return "only one end of traffic between namespaces reports it, and trust.agreement is agreed. Give both ends a proxy, and let Prometheus scrape both."
+	case telemetry.Surplus:
+		return "there is more traffic than trust.limits allow. Find the namespace with the most edges; if they are real, raise the limits."
 	case telemetry.Invalid:
-		return "the value is no rate (NaN, negative, above 1e12) or the labels make no sense. Look for recording rules or relabelling that write to these metrics."
+		return "the value is no rate (NaN, negative, infinite) or the labels make no sense, such as names that Kubernetes would refuse. Look for recording rules or relabelling that write to these metrics."
 	}
 	return "no explanation is known."
 }

@@ -143,7 +143,7 @@ func writeLeftOut(w io.Writer, r viewed) {
 				continue
 			}
 			bytes := show.ByteRate(l.BytesPerSecond)
-			if reason == telemetry.Invalid {
+			if !reason.HasRate() {
 				bytes = "-"
 			}
 			t.Add(reason.String(), strconv.Itoa(l.Series), bytes)

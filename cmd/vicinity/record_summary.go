@@ -53,8 +53,10 @@ func byteSize(n int64) string {
 
 // leftOutAmount is traffic that the sources saw but that is not recorded.
 func leftOutAmount(l telemetry.LeftOutBytes) string {
-	if l.Reason == telemetry.Invalid.String() {
-		return "unknown (" + l.Source + ")"
+	for _, reason := range telemetry.Reasons() {
+		if l.Reason == reason.String() && !reason.HasRate() {
+			return "unknown (" + l.Source + ")"
+		}
 	}
 	return show.ByteRate(l.BytesPerSecond) + " (" + l.Source + ")"
 }

@@ -41,9 +41,11 @@ type PeerGain struct {
 	Calls bool
 	// Routing is how the calls are divided.
 	Routing affinity.Routing
-	// Weight is the rate of the whole edge, in bytes per second, requests included.
+	// Weight is the rate of the whole edge, in bytes per second, requests included, as far
+	// as it counts (flowgraph.Reach).
 	Weight float64
-	// Levels are those at which something is gained, or lost, the nearest first.
+	// Levels are those at which something is gained, or lost, the nearest first, as far as
+	// it counts.
 	Levels []LevelGain
 }
 
@@ -118,10 +120,11 @@ func (r *Result) explainPeers(n int32) []PeerGain {
 	zones := find(levels, locality.Zone)
 	var peers []PeerGain
 	add := func(p PeerGain) {
+		part := r.partOf(p.Peer.Namespace)
 		for i := range levels {
 			l := &levels[i]
 			if d := e.board.where[l.Position][n]; d != Absent && (l.gained[d] != 0 || l.anticipated[d] != 0) {
-				p.Levels = append(p.Levels, LevelGain{l.Level.Level, l.Step * l.gained[d], l.Step * l.anticipated[d]})
+				p.Levels = append(p.Levels, LevelGain{l.Level.Level, part * l.Step * l.gained[d], part * l.Step * l.anticipated[d]})
 			}
 		}
 		if len(p.Levels) > 0 {

@@ -23,22 +23,31 @@ type edge struct {
 }
 
 // edgesOf returns the edges of workload i of the snapshot, of which so many pods are wanted,
-// in a slice that is used anew for the next. called says how calls to the workload are
-// divided. Where only is not nil, edges with peers of which it has nothing are left out.
+// as far as flowgraph.Reach lets them count, in a slice that is used anew for the next.
+// called says how calls to the workload are divided. Where only is not nil, edges with peers
+// of which it has nothing are left out.
 func (e *Engine) edgesOf(snap *flowgraph.Snapshot, i int, desired int32, called func(callerNamespace string) affinity.Routing, only []int32) []edge {
 	e.edges = e.edges[:0]
-	for j, rates := range snap.Callees(i) {
-		if peer := e.board.onBoard(j); only == nil || peer != Absent && only[peer] > 0 {
-			e.edges = append(e.edges, edge{number: j, peer: peer, weight: e.options.weight(rates), rates: rates, calls: true, desired: desired})
+	parts := e.partsOf(snap, i)
+	add := func(j int, rates flowgraph.Rates, calls bool) {
+		peer := e.board.onBoard(j)
+		if only != nil && (peer == Absent || only[peer] <= 0) {
+			return
 		}
+		if rates = parts.of(j, rates); rates == (flowgraph.Rates{}) {
+			return
+		}
+		next := edge{number: j, peer: peer, weight: e.options.weight(rates), rates: rates, calls: calls, desired: desired}
+		if !calls {
+			next.routing = called(snap.ID(j).Namespace).Given(desired)
+		}
+		e.edges = append(e.edges, next)
+	}
+	for j, rates := range snap.Callees(i) {
+		add(j, rates, true)
 	}
 	for j, rates := range snap.Callers(i) {
-		if peer := e.board.onBoard(j); only == nil || peer != Absent && only[peer] > 0 {
-			e.edges = append(e.edges, edge{
-				number: j, peer: peer, weight: e.options.weight(rates), rates: rates, desired: desired,
-				routing: called(snap.ID(j).Namespace).Given(desired),
-			})
-		}
+		add(j, rates, false)
 	}
 	return e.edges
 }

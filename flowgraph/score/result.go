@@ -83,6 +83,7 @@ type Result struct {
 	podRate  float64 // bytes per second that one pod exchanges
 	best     float64 // gain of a candidate
 	worst    float64
+	capped   map[string]float64 // namespaces whose part in the gains is reduced, and to what share of it
 }
 
 // inGraph reports whether the pod's workload has traffic.
@@ -94,6 +95,7 @@ func (r *Result) measure() {
 	if !r.inGraph() {
 		return
 	}
+	r.capForeign()
 	r.worst = math.Inf(1)
 	for _, n := range r.request.Candidates {
 		gain := 0.0

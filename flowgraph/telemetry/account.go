@@ -36,8 +36,8 @@ type LeftOutBytes struct {
 	// Reason is a Reason's String.
 	Reason string
 	// Bytes is all of it in both directions, BytesPerSecond its mean over the steps in
-	// which the sources answered. Both are 0 for invalid series, whose traffic is not
-	// known.
+	// which the sources answered. Both are 0 for series whose traffic is not known or
+	// not believed.
 	Bytes, BytesPerSecond float64
 }
 

@@ -31,6 +31,8 @@ type Options struct {
 	Querier    Querier
 	// Graph smooths the flows. The Manager becomes its owner.
 	Graph *flowgraph.Graph
+	// Limits bound the flows of each source that are kept for the merge.
+	Limits flowgraph.Limits
 	// Store receives a snapshot after every round in which a source succeeded.
 	Store *flowgraph.Store
 	// Interval is the time between two rounds, before jitter. Like a target that
@@ -171,6 +173,9 @@ func (m *Manager) Refresh(ctx context.Context) error {
 		m.options.Store.Publish(m.options.Graph.Snapshot())
 	}
 	status := m.statusNow(at, invalid)
+	if succeeded > 0 {
+		status.SurplusEdges = m.options.Graph.Surplus()
+	}
 	m.mu.Lock()
 	m.status = status
 	m.mu.Unlock()
@@ -191,6 +196,9 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 	s.status.LastAttempt = at
 	s.status.Duration = m.options.Now().Sub(began)
 	if err == nil || FailureOf(err) == Empty {
+		if s.source != nil {
+			seen.bound(m.options.Limits)
+		}
 		s.status.Series, s.status.Flows, s.status.LeftOut = seen.Series, len(seen.Flows), seen.LeftOut
 		if s.source != nil {
 			s.status.Findings = s.checks.current(ctx, s.source, m.options.Querier, at, seen, s.status.Failures > 0)
@@ -248,6 +256,9 @@ type Status struct {
 	Generation uint64
 	// InvalidFlows is how many flows of the round the graph refused.
 	InvalidFlows int
+	// SurplusEdges is how many edges the graph dropped in the round because there are
+	// more than its limits allow.
+	SurplusEdges int
 	// Sources are in the order of Options.Sources, then that of Options.Companions.
 	Sources []SourceStatus
 }

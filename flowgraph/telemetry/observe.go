@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"time"
 
@@ -98,6 +99,46 @@ func guard(run func() error) (err error) {
 	return run()
 }
 
+// bound leaves out the flows whose names Kubernetes would refuse, and those beyond the
+// limits. Sources do so while they read; this holds for all of them.
+func (o *Observation) bound(l flowgraph.Limits) {
+	leave := map[int]Reason{}
+	for i := range o.Flows {
+		if !o.Flows[i].From.IsValid() || !o.Flows[i].To.IsValid() {
+			leave[i] = Invalid
+		}
+	}
+	for _, i := range l.Surplus(len(o.Flows), func(i int) flowgraph.Bounded {
+		f := &o.Flows[i]
+		return flowgraph.Bounded{From: f.From, To: f.To, Size: f.BytesPerSecond() + f.RequestsPerSecond}
+	}) {
+		if leave[i] == Included {
+			leave[i] = Surplus
+		}
+	}
+	if len(leave) == 0 {
+		return
+	}
+	o.LeftOut = maps.Clone(o.LeftOut)
+	if o.LeftOut == nil {
+		o.LeftOut = map[Reason]LeftOut{}
+	}
+	kept := make([]flowgraph.Flow, 0, len(o.Flows)-len(leave))
+	for i, f := range o.Flows {
+		reason := leave[i]
+		if reason == Included {
+			kept = append(kept, f)
+			continue
+		}
+		l := o.LeftOut[reason]
+		if l.Series++; reason.HasRate() {
+			l.BytesPerSecond += f.BytesPerSecond()
+		}
+		o.LeftOut[reason] = l
+	}
+	o.Flows = kept
+}
+
 // isEmpty reports whether an observation has no traffic.
 func (o Observation) isEmpty() bool { return len(o.Flows) == 0 }
 
@@ -117,10 +158,12 @@ func merge(seen [][]flowgraph.Flow) []flowgraph.Flow {
 	var merged []flowgraph.Flow
 	for _, flows := range seen {
 		for _, f := range flows {
-			if !f.Valid() {
+			rates, ok := f.Clamp()
+			if !ok {
 				merged = append(merged, f) // for Graph.Observe to count
 				continue
 			}
+			f.Rates = rates
 			i, known := index[edge{f.From, f.To}]
 			if !known {
 				index[edge{f.From, f.To}] = len(merged)

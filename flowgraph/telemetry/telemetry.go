@@ -48,6 +48,10 @@ type Series struct {
 // Valid reports whether the value can be a rate, see flowgraph.ValidRate.
 func (s Series) Valid() bool { return flowgraph.ValidRate(s.Value) }
 
+// Rate returns the value as a rate, at most flowgraph.MaxRate. ok is false where it is
+// none, see flowgraph.ClampRate.
+func (s Series) Rate() (rate float64, ok bool) { return flowgraph.ClampRate(s.Value) }
+
 // Query is one query of a source.
 type Query struct {
 	// Name says within the source what is asked for, as errors and recordings
@@ -123,7 +127,8 @@ type LeftOut struct {
 	// Series is how many series of all the source's queries were left out.
 	Series int
 	// BytesPerSecond is their traffic in both directions, where both ends report it
-	// once; 0 for Invalid.
+	// once; 0 for Invalid, UnknownReporter and ForeignReporter, whose values are not
+	// believed.
 	BytesPerSecond float64
 }
 
@@ -149,14 +154,23 @@ const (
 	BlackHole
 	// OtherCluster is traffic with or within another cluster.
 	OtherCluster
-	// Invalid is a series whose value is NaN, negative or above
-	// flowgraph.MaxRate, or whose labels make no sense.
+	// UnknownReporter is a series that does not say which namespace the target is of that
+	// reported it, where that is asked for.
+	UnknownReporter
+	// ForeignReporter is a series of a target that reports for another namespace.
+	ForeignReporter
+	// OneSided is traffic between namespaces that one end alone reports, where both must.
+	OneSided
+	// Surplus is traffic beyond the limits of workloads and edges.
+	Surplus
+	// Invalid is a series whose value is NaN, negative or infinite, or whose labels make
+	// no sense, such as names that Kubernetes would refuse.
 	Invalid
 )
 
 // Reasons returns every reason to leave traffic out, Included excepted.
 func Reasons() []Reason {
-	return []Reason{MissingLabel, UnknownWorkload, External, Passthrough, BlackHole, OtherCluster, Invalid}
+	return []Reason{MissingLabel, UnknownWorkload, External, Passthrough, BlackHole, OtherCluster, UnknownReporter, ForeignReporter, OneSided, Surplus, Invalid}
 }
 
 // String returns the reason as metrics and the CLI show it, e.g.
@@ -177,10 +191,27 @@ func (r Reason) String() string {
 		return "black-hole"
 	case OtherCluster:
 		return "other-cluster"
+	case UnknownReporter:
+		return "unknown-reporter"
+	case ForeignReporter:
+		return "foreign-reporter"
+	case OneSided:
+		return "one-sided"
+	case Surplus:
+		return "surplus"
 	case Invalid:
 		return "invalid"
 	}
 	return fmt.Sprintf("Reason(%d)", int(r))
+}
+
+// HasRate reports whether it is known how much traffic is left out for the reason.
+func (r Reason) HasRate() bool {
+	switch r {
+	case Invalid, UnknownReporter, ForeignReporter:
+		return false
+	}
+	return true
 }
 
 // RunQueries runs queries one after the other and hands each series to yield

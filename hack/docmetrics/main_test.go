@@ -47,11 +47,12 @@ var table = map[string]map[string][]string{
 	"vicinity_graph_edges":                         {},
 	"vicinity_graph_workloads":                     {},
 	"vicinity_graph_refused_flows_total":           {},
+	"vicinity_graph_surplus_edges_total":           {},
 	"vicinity_telemetry_refreshes_total":           {"source": sources, "result": {"success", "other", "timeout", "unreachable", "denied", "rejected", "partial", "too-large", "empty", "bad-answer", "several-clusters", "panic"}},
 	"vicinity_telemetry_refresh_duration_seconds":  {"source": sources},
 	"vicinity_telemetry_series":                    {"source": sources},
-	"vicinity_telemetry_left_out_series":           {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
-	"vicinity_telemetry_left_out_bytes_per_second": {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "invalid"}},
+	"vicinity_telemetry_left_out_series":           {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "unknown-reporter", "foreign-reporter", "one-sided", "surplus", "invalid"}},
+	"vicinity_telemetry_left_out_bytes_per_second": {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "unknown-reporter", "foreign-reporter", "one-sided", "surplus", "invalid"}},
 	"vicinity_telemetry_condition":                 {"source": sources, "condition": {"missing-bytes", "several-clusters", "scraped-twice", "missing-labels", "young-data", "only-waypoints", "unmatched-services", "unchecked"}},
 	"vicinity_cycles_skipped_total":                {"reason": {"no-data", "expired", "no-traffic", "no-nodes", "no-peers", "panic", "preparing"}},
 	"vicinity_score_spread_points":                 {},
@@ -237,6 +238,7 @@ func checkSelector(t *testing.T, alert string, selector *parser.VectorSelector) 
 func TestAlerts(t *testing.T) {
 	good := `load 30s
 	vicinity_graph_age_seconds 15+0x240
+	vicinity_graph_surplus_edges_total 5+0x240
 	vicinity_telemetry_refreshes_total{source="a",result="success"} 0+1x240
 	vicinity_telemetry_refreshes_total{source="a",result="timeout"} 0+1x240
 	vicinity_telemetry_refreshes_total{source="a",result="empty"} 3+0x240
@@ -247,6 +249,7 @@ func TestAlerts(t *testing.T) {
 	vicinity_telemetry_left_out_series{source="a",reason="unknown-workload"} 1+0x240
 	vicinity_telemetry_left_out_series{source="a",reason="external"} 90+0x240
 	vicinity_telemetry_left_out_series{source="a",reason="invalid"} 0+0x240
+	vicinity_telemetry_left_out_series{source="a",reason="foreign-reporter"} 0+0x240
 	vicinity_telemetry_left_out_series{source="idle",reason="invalid"} 0+0x240
 	vicinity_telemetry_condition{source="a",condition="missing-bytes"} 0+0x240
 	vicinity_telemetry_condition{source="a",condition="young-data"} 1+0x200 0+0x40
@@ -264,6 +267,7 @@ func TestAlerts(t *testing.T) {
 	bad := `load 30s
 	vicinity_graph_age_seconds{pod="new"} Inf+0x240
 	vicinity_graph_age_seconds{pod="old"} 15+0x240
+	vicinity_graph_surplus_edges_total 0+1x240
 	vicinity_telemetry_refreshes_total{source="a",result="success"} 7+0x240
 	vicinity_telemetry_refreshes_total{source="a",result="empty"} 0+1x240
 	vicinity_telemetry_refresh_duration_seconds_bucket{source="a",le="1"} 0+0x240
@@ -272,6 +276,7 @@ func TestAlerts(t *testing.T) {
 	vicinity_telemetry_series{source="a"} 100+0x240
 	vicinity_telemetry_left_out_series{source="a",reason="unknown-workload"} 15+0x240
 	vicinity_telemetry_left_out_series{source="a",reason="invalid"} 15+0x240
+	vicinity_telemetry_left_out_series{source="a",reason="foreign-reporter"} 1+0x240
 	vicinity_telemetry_condition{source="a",condition="scraped-twice"} 1+0x240
 	vicinity_telemetry_condition{source="a",condition="young-data"} 1+0x240
 	vicinity_telemetry_condition{source="a",condition="unchecked"} 1+0x240

@@ -80,3 +80,20 @@ func (o *Observer) noteAnswer(source telemetry.SourceStatus) {
 		o.logger.Info("A source sends no invalid series any more", "source", source.Name)
 	}
 }
+
+// noteSurplus logs that the graph begins or ceases to be full.
+func (o *Observer) noteSurplus(status telemetry.Status) {
+	cut := status.SurplusEdges
+	for _, s := range status.Sources {
+		cut += s.LeftOut[telemetry.Surplus].Series
+	}
+	before := o.cutting
+	o.cutting = cut > 0
+	switch {
+	case cut > 0 && !before:
+		o.logger.Info("There is more traffic than trust.limits allow: new and small edges are left out, those of the namespace with the most edges first",
+			"edges", status.SurplusEdges, "next", "find that namespace with vicinity graph, or raise the limits")
+	case cut == 0 && before:
+		o.logger.Info("The traffic keeps trust.limits again")
+	}
+}

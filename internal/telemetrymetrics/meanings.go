@@ -46,8 +46,16 @@ func meaningOfReason(r telemetry.Reason) string {
 		return "Traffic that the mesh refused."
 	case telemetry.OtherCluster:
 		return "Traffic with or within another cluster."
+	case telemetry.UnknownReporter:
+		return "Series without the label `trust.reporterNamespaceLabel`: the scrape does not attach it, or a recording rule drops it."
+	case telemetry.ForeignReporter:
+		return "Series of a target that reports for a namespace which is not its own: a forgery, or an agent whose namespace is missing in `trust.trustedReporterNamespaces`."
+	case telemetry.OneSided:
+		return "Traffic between namespaces that one end alone reports, with `trust.agreement: agreed`."
+	case telemetry.Surplus:
+		return "Traffic beyond `trust.limits`."
 	case telemetry.Invalid:
-		return "A value that is no rate (NaN, negative, above 1e12), or labels that make no sense."
+		return "A value that is no rate (NaN, negative, infinite), or labels that make no sense, such as names that Kubernetes would refuse."
 	}
 	return ""
 }

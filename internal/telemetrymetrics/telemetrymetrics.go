@@ -40,6 +40,8 @@ type Observer struct {
 	leftOutBytes metricdef.Family[metrics.GaugeMetric]
 	condition    metricdef.Family[metrics.GaugeMetric]
 	refused      metrics.CounterMetric
+	surplus      metrics.CounterMetric
+	cutting      bool // whether the last round had surplus edges
 }
 
 // New returns an Observer of the sources with the given names and of the graph
@@ -94,6 +96,16 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 		Name: "vicinity_graph_refused_flows_total",
 		Help: "Flows that the traffic graph refused, because they name no workload or have a rate that is no rate.",
 	})
+	o.surplus = o.set.Counter(metricdef.Metric{
+		Name: "vicinity_graph_surplus_edges_total",
+		Help: "Edges that were dropped because the traffic graph has more edges or workloads than `trust.limits` allow: new ones before known ones, then the smallest. What a refresh cuts off before the graph is in `vicinity_telemetry_left_out_series`, reason `surplus`.",
+		Alerts: []metricdef.Alert{{
+			Name: "VicinityGraphFull",
+			PromQL: `increase(vicinity_graph_surplus_edges_total[15m]) > 0
+  or sum without (source, reason) (vicinity_telemetry_left_out_series{reason="surplus"}) > 0`,
+			Meaning: "There is more traffic than `trust.limits` allow. Find the namespace with the most edges (`vicinity graph`): it may flood the telemetry ([security.md](security.md)). If its traffic is real, raise the limits and the memory of the scheduler's pods.",
+		}},
+	})
 }
 
 func (o *Observer) defineSources(sources []string) {
@@ -135,6 +147,12 @@ func (o *Observer) defineSources(sources []string) {
 			Meaning: "A refresh takes more than half of `interval` (here the default, 30 s): data get old, and Prometheus works for nothing else. Use recording rules, or a longer `interval`.",
 		}},
 	})
+	o.defineAnswers(source, reason)
+	o.defineConditions(source)
+}
+
+// defineAnswers defines what is known of the last answers to a source.
+func (o *Observer) defineAnswers(source, reason metricdef.Label) {
 	o.series = o.set.Gauges(metricdef.Metric{
 		Name:   "vicinity_telemetry_series",
 		Help:   "Series in the last answers to a source, all its queries together.",
@@ -149,14 +167,17 @@ func (o *Observer) defineSources(sources []string) {
 			PromQL: `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"missing-label|unknown-workload|invalid"})
   / (vicinity_telemetry_series > 0) > 0.2`,
 			Meaning: "A fifth of what the mesh reports within the cluster cannot be told apart by workload, and does not count. Find out which proxies lack the workload's name, or who removes labels (reason `missing-label`).",
+		}, {
+			Name:    "VicinityForeignReports",
+			PromQL:  `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"foreign-reporter|unknown-reporter"}) > 0`,
+			Meaning: "Targets report for other namespaces, or the scrape does not say whose targets they are. Find them in Prometheus by the label `trust.reporterNamespaceLabel`.",
 		}},
 	})
 	o.leftOutBytes = o.set.Gauges(metricdef.Metric{
 		Name:   "vicinity_telemetry_left_out_bytes_per_second",
-		Help:   "Traffic of the last answers, in both directions, that belongs to no pair of workloads, by source and reason; always 0 for invalid.",
+		Help:   "Traffic of the last answers, in both directions, that belongs to no pair of workloads, by source and reason; always 0 for invalid, unknown-reporter and foreign-reporter, whose values are not believed.",
 		Labels: []metricdef.Label{source, reason},
 	})
-	o.defineConditions(source)
 }
 
 // Refreshed notes one round.
@@ -166,6 +187,8 @@ func (o *Observer) Refreshed(status telemetry.Status) {
 		o.note(source, meaningForPods(source.Companion, working, status.Generation > 0))
 	}
 	o.refused.Add(float64(status.InvalidFlows))
+	o.surplus.Add(float64(status.SurplusEdges))
+	o.noteSurplus(status)
 	o.noteBeginning(status)
 }
 

@@ -25,7 +25,7 @@ func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, networks *flowg
 	if err != nil {
 		return nil, nil, err
 	}
-	sources, err := Sources(cfg)
+	sources, err := sourcesKnowing(cfg, func(from, to flowgraph.WorkloadID) bool { return store.Load().HasEdge(from, to) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -34,6 +34,7 @@ func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, networks *flowg
 		Companions: companions(cfg, networks),
 		Querier:    client,
 		Graph:      flowgraph.NewGraph(GraphOptions(cfg)),
+		Limits:     limits(cfg),
 		Store:      store,
 		Interval:   cfg.Interval.Duration,
 		Now:        time.Now,
@@ -46,16 +47,41 @@ func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, networks *flowg
 	return manager, client, nil
 }
 
-// GraphOptions returns how flows are smoothed and retained.
+// GraphOptions returns how flows are smoothed and retained, how many are kept, and whom
+// they attract.
 func GraphOptions(cfg *v1.TelemetryConfiguration) flowgraph.Options {
-	return flowgraph.Options{HalfLife: cfg.HalfLife.Duration, RetainFor: cfg.RetainFor.Duration}
+	reach := flowgraph.Reach{MaxForeignShare: *cfg.Trust.MaxForeignShare}
+	for _, rule := range cfg.Trust.Namespaces {
+		reach.Rules = append(reach.Rules, flowgraph.ReachRule{From: rule.From, To: rule.To})
+	}
+	return flowgraph.Options{
+		HalfLife: cfg.HalfLife.Duration, RetainFor: cfg.RetainFor.Duration, Limits: limits(cfg), Reach: reach,
+	}
+}
+
+func limits(cfg *v1.TelemetryConfiguration) flowgraph.Limits {
+	l := cfg.Trust.Limits
+	return flowgraph.Limits{
+		Edges: int(*l.Edges), NamespaceEdges: int(*l.NamespaceEdges),
+		Workloads: int(*l.Workloads), NamespaceWorkloads: int(*l.NamespaceWorkloads),
+	}
 }
 
 // Sources returns the sources of the configuration in their order.
 func Sources(cfg *v1.TelemetryConfiguration) ([]telemetry.Source, error) {
+	return sourcesKnowing(cfg, nil)
+}
+
+// sourcesKnowing returns the sources, which prefer edges that are known where there are too
+// many.
+func sourcesKnowing(cfg *v1.TelemetryConfiguration, known func(from, to flowgraph.WorkloadID) bool) ([]telemetry.Source, error) {
+	trust := telemetry.Trust{
+		ReporterLabel: cfg.Trust.ReporterNamespaceLabel, TrustedReporters: cfg.Trust.TrustedReporterNamespaces,
+		Agreed: cfg.Trust.Agreement == v1.AgreementAgreed, Limits: limits(cfg), Known: known,
+	}
 	var sources []telemetry.Source
 	for i, s := range cfg.Sources {
-		source, err := newSource(s)
+		source, err := newSource(s, trust)
 		if err != nil {
 			return nil, fmt.Errorf("sources[%d]: %w", i, err)
 		}
@@ -64,11 +90,12 @@ func Sources(cfg *v1.TelemetryConfiguration) ([]telemetry.Source, error) {
 	return sources, nil
 }
 
-func newSource(s v1.TelemetrySource) (telemetry.Source, error) {
+func newSource(s v1.TelemetrySource, trust telemetry.Trust) (telemetry.Source, error) {
 	switch s.Type {
 	case v1.SourceIstioSidecar:
 		return istio.NewSidecar(istio.Options{
 			Name: s.Name, Window: s.Window.Duration, Cluster: s.Cluster, Selector: s.Selector, Recorded: s.Recorded,
+			Trust: trust,
 		})
 	}
 	return nil, fmt.Errorf("type %q is not supported", s.Type)
@@ -92,6 +119,8 @@ func Client(cfg *v1.TelemetryConfiguration) (*promapi.Client, error) {
 		Headers:         p.Headers,
 		MaxBodyBytes:    p.MaxBodyBytes.Value(),
 		MaxSeries:       int(*p.MaxSeries),
+		// The label keeps series of different namespaces apart in every sum.
+		TolerateSeriesWarnings: cfg.Trust.ReporterNamespaceLabel != "",
 	}
 	if t := p.TLS; t != nil {
 		c.CAFile, c.CertFile, c.KeyFile, c.ServerName = t.CAFile, t.CertFile, t.KeyFile, t.ServerName

@@ -87,3 +87,48 @@ func TestEverySourceTypeIsBuilt(t *testing.T) {
 		t.Errorf("error = %v, want it to name the type", err)
 	}
 }
+
+// TestTrustReachesTheGraph: rules, share and limits are those of the snapshots.
+func TestTrustReachesTheGraph(t *testing.T) {
+	share := 0.25
+	cfg := &v1.TelemetryConfiguration{Trust: v1.Trust{
+		Namespaces: []v1.NamespaceRule{{From: []string{"data"}, To: []string{"*"}}}, MaxForeignShare: &share,
+	}}
+	cfg.SetDefaults()
+	o := GraphOptions(cfg)
+	reach := flowgraph.NewGraph(o).Snapshot().Reach()
+	if !reach.Attracts("data", "shop") || reach.Attracts("shop", "data") || reach.ForeignShare() != share {
+		t.Errorf("the reach is %+v", reach)
+	}
+	if want := (flowgraph.Limits{Edges: 300_000, NamespaceEdges: 250_000, Workloads: 30_000, NamespaceWorkloads: 20_000}); o.Limits != want {
+		t.Errorf("the limits are %+v, want %+v", o.Limits, want)
+	}
+}
+
+// TestDefaultLimitsTouchNoHonestCluster of 10,000 workloads with 200,000 edges, whether they
+// are in one namespace or in many. Five of them are called by all others, and one calls
+// them all.
+func TestDefaultLimitsTouchNoHonestCluster(t *testing.T) {
+	const workloads, hubs, each = 10_000, 5, 20
+	for _, namespaces := range []int{1, 10, 1000} {
+		id := func(i int) flowgraph.WorkloadID {
+			return flowgraph.WorkloadID{Namespace: fmt.Sprint("team-", i%namespaces), Name: fmt.Sprint("w-", i)}
+		}
+		var all []flowgraph.Bounded
+		for i := range workloads {
+			all = append(all, flowgraph.Bounded{From: id(hubs), To: id(i)})
+			for k := range each - 1 {
+				to := k // a hub
+				if k >= hubs {
+					to = (i*7919 + k*104_729) % workloads
+				}
+				all = append(all, flowgraph.Bounded{From: id(i), To: id(to)})
+			}
+		}
+		cfg := &v1.TelemetryConfiguration{}
+		cfg.SetDefaults()
+		if gone := limits(cfg).Surplus(len(all), func(i int) flowgraph.Bounded { return all[i] }); len(gone) > 0 {
+			t.Errorf("in %d namespaces %d of %d edges leave", namespaces, len(gone), len(all))
+		}
+	}
+}

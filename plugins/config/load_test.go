@@ -46,6 +46,13 @@ func TestLoadTelemetry(t *testing.T) {
 					MaxBodyBytes: pointer(resource.MustParse("512Mi")), MaxSeries: pointer[int32](1000000),
 				},
 				Sources: []v1.TelemetrySource{{Type: "istio-sidecar", Name: "istio-sidecar", Window: duration(5 * time.Minute)}},
+				Trust: v1.Trust{
+					Agreement: v1.AgreementLarger, MaxForeignShare: pointer(1.0),
+					Limits: v1.Limits{
+						Edges: pointer[int32](300_000), NamespaceEdges: pointer[int32](250_000),
+						Workloads: pointer[int32](30_000), NamespaceWorkloads: pointer[int32](20_000),
+					},
+				},
 			},
 		},
 		"everything": {
@@ -64,6 +71,14 @@ prometheus:
 sources:
 - {type: istio-sidecar, name: istio, window: 2m, cluster: east, selector: 'job="envoy"'}
 nodeNetworks: {query: node_network_speed_bytes, label: instance}
+trust:
+  reporterNamespaceLabel: namespace
+  trustedReporterNamespaces: [istio-system]
+  agreement: agreed
+  namespaces:
+  - {from: [data], to: ['*']}
+  maxForeignShare: 0.5
+  limits: {edges: 1000, workloads: 100, namespaceWorkloads: 50}
 `,
 			want: &v1.TelemetryConfiguration{
 				TypeMeta: meta,
@@ -79,6 +94,15 @@ nodeNetworks: {query: node_network_speed_bytes, label: instance}
 					Type: "istio-sidecar", Name: "istio", Window: duration(2 * time.Minute), Cluster: "east", Selector: `job="envoy"`,
 				}},
 				NodeNetworks: &v1.NodeNetworks{Query: "node_network_speed_bytes", Label: "instance"},
+				Trust: v1.Trust{
+					ReporterNamespaceLabel: "namespace", TrustedReporterNamespaces: []string{"istio-system"},
+					Agreement: v1.AgreementAgreed, MaxForeignShare: pointer(0.5),
+					Namespaces: []v1.NamespaceRule{{From: []string{"data"}, To: []string{"*"}}},
+					Limits: v1.Limits{
+						Edges: pointer[int32](1000), NamespaceEdges: pointer[int32](1000),
+						Workloads: pointer[int32](100), NamespaceWorkloads: pointer[int32](50),
+					},
+				},
 			},
 		},
 	}
@@ -106,7 +130,7 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"no prometheus":     {header, "prometheus.url: Required value"},
 		"unknown type":      {ok + "sources: [{type: istioo}]", `sources[0].type: Unsupported value: "istioo": supported values: "istio-sidecar"`},
 		"unknown field":     {ok + "sources: [{type: istio-sidecar, windows: 1m}]", "sources[0].windows: Forbidden: unknown field; known here are cluster, name, recorded, selector, type, window"},
-		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, halfLife, interval, kind, nodeNetworks, prometheus, retainFor, sources; intervall: Forbidden: "},
+		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, halfLife, interval, kind, nodeNetworks, prometheus, retainFor, sources, trust; intervall: Forbidden: "},
 		"wrong case":        {ok + "Interval: 1s", "Interval: Forbidden: unknown field"},
 		"repeated field":    {ok + "interval: 1s\ninterval: 2s", `key "interval" already set in map`},
 		"bad duration":      {ok + "halfLife: 2 minutes", `halfLife: Invalid value: "2 minutes": must be a duration such as 30s or 5m`},
@@ -136,6 +160,16 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"authorization":     {header + "prometheus: {url: 'http://p', headers: {authorization: hunter2}}", "prometheus.headers[authorization]: Forbidden: credentials"},
 		"no series":         {header + "prometheus: {url: 'http://p', maxSeries: 0}", "prometheus.maxSeries: Invalid value: 0"},
 		"too many series":   {header + "prometheus: {url: 'http://p', maxSeries: 3000000000}", "prometheus.maxSeries: Invalid value: 3e+09: must be an integer (int32)"},
+		"forgeable label":   {ok + "trust: {reporterNamespaceLabel: source_workload_namespace}", `trust.reporterNamespaceLabel: Invalid value: "source_workload_namespace": must be a label that the scrape attaches, such as namespace`},
+		"trusted by none":   {ok + "trust: {trustedReporterNamespaces: [a]}", "trust.reporterNamespaceLabel: Required value: trustedReporterNamespaces exempts namespaces from it"},
+		"trusting all":      {ok + "trust: {reporterNamespaceLabel: namespace, trustedReporterNamespaces: ['*']}", `trust.trustedReporterNamespaces[0]: Invalid value: "*": must be the name of a namespace`},
+		"half agreed":       {ok + "trust: {agreement: half}", `trust.agreement: Unsupported value: "half": supported values: "larger", "agreed"`},
+		"no side":           {ok + "trust: {namespaces: [{from: [a]}]}", `trust.namespaces[0].to: Required value: name namespaces, or "*"`},
+		"bad namespace":     {ok + "trust: {namespaces: [{from: ['a*'], to: [b]}]}", `trust.namespaces[0].from[0]: Invalid value: "a*": must be the name of a namespace, or "*"`},
+		"no share":          {ok + "trust: {maxForeignShare: 0}", "trust.maxForeignShare: Invalid value: 0: must be above 0 and at most 1"},
+		"share of all":      {ok + "trust: {maxForeignShare: 1.5}", "trust.maxForeignShare: Invalid value: 1.5"},
+		"no edges":          {ok + "trust: {limits: {edges: 0}}", "trust.limits.edges: Invalid value: 0: must be at least 1"},
+		"beyond all edges":  {ok + "trust: {limits: {edges: 5, namespaceEdges: 6}}", "trust.limits.namespaceEdges: Invalid value: 6: must be at most edges (5)"},
 		"no body":           {header + "prometheus: {url: 'http://p', maxBodyBytes: 0}", "prometheus.maxBodyBytes: Invalid value"},
 	}
 	for name, tc := range cases {

@@ -62,6 +62,13 @@ func (p *Proxies) Add(l telemetry.Labels) {
 	}
 }
 
+// How many proxies are looked at, and how many values of a label for each: targets that
+// name ever new ones take no more memory.
+const (
+	maxProxies  = 100_000
+	maxReplicas = 16
+)
+
 func (p *Proxies) note(l telemetry.Labels, who string) *proxy {
 	who = l.Get("cluster") + " " + who
 	if p.seen == nil {
@@ -70,13 +77,17 @@ func (p *Proxies) note(l telemetry.Labels, who string) *proxy {
 	seen := p.seen[who]
 	if seen == nil {
 		seen = &proxy{values: map[string]map[string]bool{}}
-		p.seen[who] = seen
+		if len(p.seen) < maxProxies {
+			p.seen[who] = seen
+		}
 	}
 	for _, label := range replicaLabels() {
 		if seen.values[label] == nil {
 			seen.values[label] = map[string]bool{}
 		}
-		seen.values[label][l.Get(label)] = true
+		if len(seen.values[label]) < maxReplicas {
+			seen.values[label][l.Get(label)] = true
+		}
 	}
 	return seen
 }

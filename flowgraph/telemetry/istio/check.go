@@ -147,13 +147,15 @@ func (s *Sidecar) checkWaypoints(ctx context.Context, q telemetry.Querier, at ti
 	return condition.Waypoints(all, unseen, seen.Series == 0, addZtunnel), nil
 }
 
-// pairs asks which pairs of known workloads have series of a metric.
+// pairs asks which pairs of known workloads have series of a metric. Of more than there
+// may be edges, some are enough.
 func (s *Sidecar) pairs(ctx context.Context, q telemetry.Querier, name, metric, reporter string, at time.Time) (map[[2]flowgraph.WorkloadID]bool, error) {
 	found := map[[2]flowgraph.WorkloadID]bool{}
 	err := s.ask(ctx, q, name, pairLabels, metric, reporter, at, func(l telemetry.Labels) {
 		from := workload(l.Get("source_workload_namespace"), l.Get("source_workload"))
 		to := workload(l.Get("destination_workload_namespace"), l.Get("destination_workload"))
-		if !from.IsZero() && !to.IsZero() {
+		limit := s.trust.Limits.Edges
+		if from.IsValid() && to.IsValid() && (limit == 0 || len(found) < limit) {
 			found[[2]flowgraph.WorkloadID{from, to}] = true
 		}
 	})

@@ -24,21 +24,35 @@ const (
 // severalClusters is the mark of a pair that occurs under several clusters.
 const severalClusters = 1<<16 - 1
 
-// noteClusters notes which clusters an included pair names. number is that of the
-// value of the label cluster which the same reporter had for this pair before.
-func (t *tally) noteClusters(number *uint16, l telemetry.Labels) {
+// maxClusters is how many names of clusters are told apart. Those beyond it are taken for
+// one.
+const maxClusters = 1000
+
+// noteClusters notes which clusters an end of an included pair names.
+func (t *tally) noteClusters(r *report, end int, l telemetry.Labels) {
 	if t.cluster == "" {
 		for _, label := range clusterLabels() {
-			if name := l.Get(label); isNamed(name) && !t.named[name] {
+			if name := l.Get(label); isNamed(name) && !t.named[name] && len(t.named) < maxClusters {
 				t.named[name] = true
 			}
 		}
 	}
-	value := l.Get(clusterLabel)
-	n, known := t.labelled[value]
+	note(&r.cluster[end], t.labelled, l.Get(clusterLabel))
+	if t.trust.Identifies() {
+		if own := l.Get(clusterLabels()[end]); isNamed(own) {
+			note(&r.mesh[end], t.meshes, own)
+		}
+	}
+}
+
+// note notes a value in the number of the value that was there before.
+func note(number *uint16, numbers map[string]uint16, value string) {
+	n, known := numbers[value]
 	if !known {
-		n = uint16(min(len(t.labelled)+1, severalClusters-1))
-		t.labelled[value] = n
+		n = uint16(len(numbers) + 1)
+		if len(numbers) < maxClusters {
+			numbers[value] = n
+		}
 	}
 	switch *number {
 	case 0:
@@ -69,10 +83,23 @@ func (s *Sidecar) findings(t *tally, o telemetry.Observation) []telemetry.Findin
 		tcp.countTCP(r)
 	}
 	found = append(found, condition.ClusterLabel(clusterLabel, values, same, s.selector)...)
+	if s.trust.Identifies() {
+		tolerate(found)
+	}
 	found = append(found, condition.Bytes("requests", http.of, http.lacks, findBytes)...)
 	found = append(found, condition.Bytes("TCP traffic", tcp.of, tcp.lacks, findTCPBytes)...)
 	found = append(found, condition.Services(t.toUnknown, t.fromUnknown, total(o), callByName)...)
 	return append(found, s.missingLabels(t, o)...)
+}
+
+// tolerate makes findings of several clusters such as do not stop the refresh. Where
+// targets speak for themselves, only those that name several clusters are not believed:
+// one of them must not silence all others.
+func tolerate(found []telemetry.Finding) {
+	for i := range found {
+		found[i].Stops = false
+		found[i].Why = "what an end reports of a pair under several clusters is left out (other-cluster)"
+	}
 }
 
 // total is all traffic of an observation in bytes per second.

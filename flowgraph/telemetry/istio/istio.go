@@ -1,6 +1,11 @@
 // Package istio is the telemetry source for Istio in sidecar mode, from the
 // metrics that the proxies on both ends of a connection report. What ztunnel reports
 // in ambient mode has the same metrics and is read too; what waypoints report is not.
+//
+// A target that is scraped can report any edge, of any rate: the labels that name the two
+// ends are its own. With telemetry.Trust.ReporterLabel it can report what it likes of its
+// own namespace only; with Agreed, traffic with other namespaces counts as far as they
+// report it too.
 package istio
 
 import (
@@ -44,6 +49,9 @@ type Options struct {
 	// RecordedName, instead of the proxies' own metrics. Selector then applies
 	// to the labels that the rules keep or add.
 	Recorded bool
+	// Trust says whose reports are believed, and how many are kept. Recording rules must
+	// keep its ReporterLabel.
+	Trust telemetry.Trust
 }
 
 // Sidecar is the source. It implements telemetry.Source.
@@ -52,6 +60,7 @@ type Sidecar struct {
 	cluster  string
 	selector string
 	window   time.Duration
+	trust    telemetry.Trust
 	queries  []telemetry.Query
 	// native are the queries for the metrics that scrapes may keep as native
 	// histograms, by the name of the query for classic ones.
@@ -138,7 +147,17 @@ func NewSidecar(o Options) (*Sidecar, error) {
 	if o.Name == "" {
 		o.Name = "istio-sidecar"
 	}
-	s := &Sidecar{name: o.Name, cluster: o.Cluster, selector: strings.TrimSpace(o.Selector), window: o.Window, native: map[string]nativeQueries{}}
+	grouping := grouping
+	if label := o.Trust.ReporterLabel; label != "" {
+		if err := telemetry.ValidateReporterLabel(label); err != nil {
+			return nil, fmt.Errorf("label %s of the reporter's namespace: %w", label, err)
+		}
+		grouping += ", " + label
+	}
+	s := &Sidecar{
+		name: o.Name, cluster: o.Cluster, selector: strings.TrimSpace(o.Selector), window: o.Window, trust: o.Trust,
+		native: map[string]nativeQueries{},
+	}
 	matchers := s.matchers(bothEnds)
 	for _, m := range metrics() {
 		rate := fmt.Sprintf("rate(%s{%s}[%ds])", m.name, matchers, o.Window/time.Second)
@@ -193,11 +212,12 @@ func (s *Sidecar) Queries() []telemetry.Query {
 
 // Collect runs the queries at the given time and returns the flows between
 // workloads. For each pair and each rate it takes the larger of what the two
-// proxies report: they see the same bytes, and either may be missing. Bytes of HTTP
+// proxies report, or the smaller where Trust says so: they see the same bytes, and
+// either may be missing. Bytes of HTTP
 // are in classic histograms, in native ones, or in both: some proxies or scrapes may
 // have the one and some the other.
 func (s *Sidecar) Collect(ctx context.Context, q telemetry.Querier, at time.Time) (telemetry.Observation, error) {
-	t := newTally(s.cluster)
+	t := newTally(s.cluster, &s.trust)
 	for i := range s.queries {
 		query, err := s.queryFor(ctx, q, i, at)
 		if err != nil {

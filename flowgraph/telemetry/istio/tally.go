@@ -20,11 +20,13 @@ const unknown = "unknown"
 // one that it has seen before costs it no memory.
 type tally struct {
 	cluster   string
+	trust     *telemetry.Trust
 	metrics   [numMetrics]metric
 	indices   map[flowgraph.WorkloadID]uint32 // in workloads
 	workloads []flowgraph.WorkloadID          // the zero id is the first
 	services  map[string]uint32               // numbers of services, from 1 on
 	sums      map[key]uint32                  // in reports
+	open      int                             // of these, such as become no flow
 	reports   reports
 	leftOut   map[telemetry.Reason]telemetry.LeftOut
 	series    int
@@ -33,28 +35,11 @@ type tally struct {
 	named     map[string]bool   // clusters that included pairs name
 	nameless  [2]int            // series that lack the name of a cluster, by end
 	labelled  map[string]uint16 // values of the label cluster in included pairs
+	meshes    map[string]uint16 // where targets are told apart: what they call their own cluster
 
 	// toUnknown and fromUnknown are services that only clients or only servers report, of
 	// those with an end that is not known.
 	toUnknown, fromUnknown condition.Unmatched
-}
-
-// key is a pair of workloads and whether their traffic becomes a flow. Clusters
-// are not part of it: an end that does not know the cluster writes "unknown"
-// where the other writes its name.
-type key struct {
-	from, to uint32
-	// service tells apart what has an unresolved end; 0 for all other pairs.
-	service uint32
-	why     uint32 // a telemetry.Reason in less memory
-}
-
-func (k key) reason() telemetry.Reason { return telemetry.Reason(k.why) }
-
-// because returns the key with a reason.
-func (k key) because(r telemetry.Reason) key {
-	k.why = uint32(r)
-	return k
 }
 
 // report holds what the client's and the server's proxy say of one key.
@@ -62,6 +47,7 @@ type report struct {
 	bySource, byDestination flowgraph.Rates
 	has                     [2]uint8  // by reporter: the metrics with a series, as bits
 	cluster                 [2]uint16 // by reporter: the number of the label's value, 0 before
+	mesh                    [2]uint16 // likewise, of the reporter's own name of its cluster
 }
 
 // reports is a list that grows without being copied.
@@ -85,9 +71,10 @@ func (r *reports) at(i uint32) *report {
 	return &r.chunks[i/reportsPerChunk][i%reportsPerChunk]
 }
 
-func newTally(cluster string) *tally {
+func newTally(cluster string, trust *telemetry.Trust) *tally {
 	return &tally{
 		cluster:   cluster,
+		trust:     trust,
 		metrics:   metrics(),
 		indices:   map[flowgraph.WorkloadID]uint32{{}: 0},
 		workloads: []flowgraph.WorkloadID{{}},
@@ -96,6 +83,7 @@ func newTally(cluster string) *tally {
 		leftOut:   map[telemetry.Reason]telemetry.LeftOut{},
 		named:     map[string]bool{},
 		labelled:  map[string]uint16{},
+		meshes:    map[string]uint16{},
 	}
 }
 
@@ -103,41 +91,92 @@ func newTally(cluster string) *tally {
 func (t *tally) add(metric int, s telemetry.Series) {
 	t.series++
 	t.answered[metric]++
-	reporter := s.Labels.Get("reporter")
-	if !s.Valid() || (reporter != "source" && reporter != "destination") {
+	end, isEnd := reporterOf(s.Labels)
+	rate, isRate := s.Rate()
+	if !isEnd || !isRate {
 		t.leaveOut(telemetry.Invalid, 1, 0)
 		return
 	}
-	k := t.keyOf(s.Labels)
-	if k.reason() != telemetry.Included {
-		t.leaveOut(k.reason(), 1, 0)
+	if reason := t.judge(end, s.Labels); reason != telemetry.Included {
+		t.leaveOut(reason, 1, 0)
+		return
 	}
+	if t.isCrowded() {
+		t.thin()
+		t.rebuild()
+	}
+	k, reason := t.keyOf(s.Labels)
+	if reason != telemetry.Included {
+		t.leaveOut(reason, 1, 0)
+	}
+	q := t.metrics[metric].quantity
 	i, known := t.sums[k]
-	if !known {
+	switch {
+	case k.reason() != reason: // it is no key
+		if q != requests && reason != telemetry.Invalid {
+			t.leaveOut(reason, 0, rate)
+		}
+		return
+	case !known:
 		i = t.reports.add()
 		t.sums[k] = i
+		if reason != telemetry.Included {
+			t.open++
+		}
 	}
 	r := t.reports.at(i)
-	end, rates := 0, &r.bySource
-	if reporter == "destination" {
-		end, rates = 1, &r.byDestination
-	}
 	r.has[end] |= 1 << metric
-	if k.reason() == telemetry.Included {
-		t.noteClusters(&r.cluster[end], s.Labels)
+	if reason == telemetry.Included {
+		t.noteClusters(r, end, s.Labels)
 	}
-	addTo(rates, t.metrics[metric].quantity, s.Value)
+	addTo(r.of(end), q, rate)
 }
 
-// index returns the number of a workload, 0 for the zero id.
-func (t *tally) index(w flowgraph.WorkloadID) uint32 {
+// reporterOf returns which end reports a series: 0 for the client, 1 for the server.
+func reporterOf(l telemetry.Labels) (end int, ok bool) {
+	switch l.Get("reporter") {
+	case "source":
+		return 0, true
+	case "destination":
+		return 1, true
+	}
+	return 0, false
+}
+
+// of returns what one end reports.
+func (r *report) of(end int) *flowgraph.Rates {
+	if end == 0 {
+		return &r.bySource
+	}
+	return &r.byDestination
+}
+
+// judge says whether the target that reports a series may speak for its end. Where the
+// end is not known, no flow can come of it.
+func (t *tally) judge(end int, l telemetry.Labels) telemetry.Reason {
+	if !t.trust.Identifies() {
+		return telemetry.Included
+	}
+	namespace := l.Get(workloadLabels()[2*end])
+	if namespace == "" || namespace == unknown {
+		return telemetry.Included
+	}
+	return t.trust.Judge(l.Get(t.trust.ReporterLabel), namespace)
+}
+
+// index returns the number of a workload, 0 for the zero id. ok is false where Kubernetes
+// has no such name.
+func (t *tally) index(w flowgraph.WorkloadID) (i uint32, ok bool) {
 	i, known := t.indices[w]
 	if !known {
+		if !w.IsValid() {
+			return 0, false
+		}
 		i = uint32(len(t.workloads))
 		t.workloads = append(t.workloads, w)
 		t.indices[w] = i
 	}
-	return i
+	return i, true
 }
 
 func (t *tally) leaveOut(reason telemetry.Reason, series int, bytesPerSecond float64) {
@@ -147,120 +186,33 @@ func (t *tally) leaveOut(reason telemetry.Reason, series int, bytesPerSecond flo
 	t.leftOut[reason] = l
 }
 
-// numEnds is how many labels name the two ends.
-const numEnds = 4
-
-// workloadLabels name the two ends.
-func workloadLabels() [numEnds]string {
-	return [...]string{"source_workload_namespace", "source_workload", "destination_workload_namespace", "destination_workload"}
-}
-
-// clusterLabels have the mesh's name of the cluster of either end.
-func clusterLabels() [2]string { return [...]string{"source_cluster", "destination_cluster"} }
-
-func (t *tally) keyOf(l telemetry.Labels) key {
-	var ends [numEnds]string
-	absent := false
-	for i, label := range workloadLabels() {
-		if ends[i] = l.Get(label); ends[i] == "" {
-			t.absent[i]++
-			absent = true
-		}
-	}
-	k := key{from: t.index(workload(ends[0], ends[1])), to: t.index(workload(ends[2], ends[3]))}
-	service := l.Get("destination_service_name")
-	var clusters [2]string
-	for i, label := range clusterLabels() {
-		if clusters[i] = l.Get(label); clusters[i] == "" {
-			t.nameless[i]++
-		}
-	}
-	switch {
-	case service == "BlackHoleCluster":
-		return k.because(telemetry.BlackHole)
-	case t.elsewhere(clusters[0], clusters[1]):
-		return k.because(telemetry.OtherCluster)
-	case k.from != 0 && k.to != 0:
-		return k // calls to pod addresses also go through passthrough
-	}
-	k.service = t.service(service)
-	switch {
-	case absent:
-		return k.because(telemetry.MissingLabel)
-	case k.from == 0 && k.to == 0:
-		return k.because(telemetry.UnknownWorkload)
-	case k.from == 0:
-		return k.because(telemetry.External) // a client without a proxy, or an ingress
-	case isPassthrough(service):
-		return k.because(telemetry.Passthrough)
-	case service == "" || service == unknown:
-		return k.because(telemetry.UnknownWorkload)
-	}
-	return k.because(telemetry.External) // the host of a ServiceEntry
-}
-
-// service numbers services. The two ends of a connection have different names for
-// one that is let through.
-func (t *tally) service(name string) uint32 {
-	switch {
-	case isPassthrough(name):
-		name = "PassthroughCluster"
-	case name == unknown:
-		name = ""
-	}
-	i, known := t.services[name]
-	if !known {
-		i = uint32(len(t.services)) + 1
-		t.services[name] = i
-	}
-	return i
-}
-
-// workload returns the zero id unless both parts are known.
-func workload(namespace, name string) flowgraph.WorkloadID {
-	if namespace == "" || namespace == unknown || name == "" || name == unknown {
-		return flowgraph.WorkloadID{}
-	}
-	return flowgraph.WorkloadID{Namespace: namespace, Name: name}
-}
-
-func isPassthrough(service string) bool {
-	switch service {
-	case "PassthroughCluster", "InboundPassthroughCluster",
-		"InboundPassthroughClusterIpv4", "InboundPassthroughClusterIpv6":
-		return true
-	}
-	return false
-}
-
-// isNamed reports whether c is the name of a cluster.
-func isNamed(c string) bool { return c != "" && c != unknown }
-
-// elsewhere reports whether an end is known to be in another cluster.
-func (t *tally) elsewhere(from, to string) bool {
-	if t.cluster == "" {
-		return isNamed(from) && isNamed(to) && from != to
-	}
-	return isNamed(from) && from != t.cluster || isNamed(to) && to != t.cluster
-}
-
 // observation compares the two reporters. Flows are ordered by From and To.
 // Pairs whose rates are all zero stay: zero was observed.
 func (t *tally) observation(source string, at time.Time) telemetry.Observation {
+	t.disbelieveMixed()
 	o := telemetry.Observation{Series: t.series, LeftOut: t.leftOut, Answered: map[string]int{}}
 	for i, n := range t.answered {
 		o.Answered[t.metrics[i].query] = n
 	}
-	keys, flows := t.sortedKeys()
-	if flows > 0 {
+	keys := t.sortedKeys()
+	open, known := map[uint32]*unresolved{}, t.reportedByOneEnd(keys)
+	t.agree(keys)
+	t.thin()
+	keys = slices.DeleteFunc(keys, func(k key) bool {
+		_, kept := t.sums[k]
+		return !kept
+	})
+	if flows := len(keys) - t.open; flows > 0 {
 		o.Flows = make([]flowgraph.Flow, 0, flows)
 	}
-	open, known := map[uint32]*unresolved{}, t.reportedByOneEnd(keys)
 	for _, k := range keys {
 		r := t.reports.at(t.sums[k])
-		rates := r.bySource.Max(r.byDestination)
+		rates, _ := r.bySource.Max(r.byDestination).Clamp() // sums of rates
 		switch {
 		case k.reason() == telemetry.Included:
+			if r.has == [2]uint8{} { // nothing is believed
+				continue
+			}
 			o.Flows = append(o.Flows, flowgraph.Flow{
 				From: t.workloads[k.from], To: t.workloads[k.to], Rates: rates, Source: source, ObservedAt: at,
 			})
@@ -282,9 +234,8 @@ func (t *tally) observation(source string, at time.Time) telemetry.Observation {
 	return o
 }
 
-// sortedKeys returns the keys in the order of their workloads, and how many of
-// them become flows.
-func (t *tally) sortedKeys() (_ []key, flows int) {
+// sortedKeys returns the keys in the order of their workloads.
+func (t *tally) sortedKeys() []key {
 	order := slices.SortedFunc(maps.Values(t.indices), func(a, b uint32) int {
 		return t.workloads[a].Compare(t.workloads[b])
 	})
@@ -295,14 +246,11 @@ func (t *tally) sortedKeys() (_ []key, flows int) {
 	keys := make([]key, 0, len(t.sums))
 	for k := range t.sums {
 		keys = append(keys, k)
-		if k.reason() == telemetry.Included {
-			flows++
-		}
 	}
 	slices.SortFunc(keys, func(a, b key) int {
 		return cmp.Or(
 			cmp.Compare(rank[a.from], rank[b.from]), cmp.Compare(rank[a.to], rank[b.to]),
 			cmp.Compare(a.why, b.why), cmp.Compare(a.service, b.service))
 	})
-	return keys, flows
+	return keys
 }

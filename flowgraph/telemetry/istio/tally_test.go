@@ -32,7 +32,7 @@ func pair(i, j int, reporter string) labelMap {
 }
 
 func TestSeenSeriesDoNotAllocate(t *testing.T) {
-	tl := newTally("")
+	tl := newTally("", &telemetry.Trust{})
 	var series []telemetry.Series
 	for i := range 100 {
 		series = append(series, telemetry.Series{Labels: pair(i, i/2, "source"), Value: 1},
@@ -52,7 +52,7 @@ func TestSeenSeriesDoNotAllocate(t *testing.T) {
 // TestManyPairs has more pairs than one chunk of reports.
 func TestManyPairs(t *testing.T) {
 	const n = 100
-	tl := newTally("")
+	tl := newTally("", &telemetry.Trust{})
 	for range 2 {
 		for i := n - 1; i >= 0; i-- {
 			for j := range n {

@@ -30,8 +30,11 @@ func New(name, query, label string, store *flowgraph.NodeNetworkStore) *Reader {
 // Name returns the name of the reader.
 func (r *Reader) Name() string { return r.name }
 
+// maxNodes is how many nodes are kept, ten times as many as Kubernetes supports.
+const maxNodes = 50_000
+
 // Refresh runs the query at the given time. Of several values for a node the largest
-// counts. Series without the label, and those whose value can be no capacity (that of
+// counts. Series without the name of a node, those beyond maxNodes, and those whose value can be no capacity (that of
 // a network of unknown speed is negative in node_exporter), are left out as invalid. What
 // was read before counts until a query names a node again.
 func (r *Reader) Refresh(ctx context.Context, q telemetry.Querier, at time.Time) (telemetry.Refreshed, error) {
@@ -41,7 +44,8 @@ func (r *Reader) Refresh(ctx context.Context, q telemetry.Querier, at time.Time)
 	err := telemetry.RunQueries(ctx, q, []telemetry.Query{r.query}, at, func(_ telemetry.Query, series telemetry.Series) error {
 		seen.Series++
 		node := series.Labels.Get(r.label)
-		if node == "" || !series.Valid() || series.Value == 0 {
+		_, known := capacity[node]
+		if !flowgraph.ValidName(node) || !series.Valid() || series.Value == 0 || !known && len(capacity) == maxNodes {
 			invalid.Series++
 			return nil
 		}

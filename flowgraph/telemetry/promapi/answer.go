@@ -48,7 +48,10 @@ type decoder struct {
 }
 
 // limits are those of Config that the decoder enforces.
-type limits struct{ series, labelBytes int }
+type limits struct {
+	series, labelBytes int
+	seriesWarnings     bool // PromQL's own warnings are tolerated
+}
 
 // decode calls yield for each series of an answer and returns an error of
 // yield, of in, a *syntaxError or a *telemetry.QueryError. The labels are valid
@@ -156,7 +159,7 @@ func (d *decoder) readWarnings() error {
 		if err != nil {
 			return err
 		}
-		if isInfo(warning) {
+		if isInfo(warning) || d.limits.seriesWarnings && isOfSeries(warning) {
 			continue
 		}
 		if strings.Contains(warning, "truncated due to limit") {
@@ -174,6 +177,13 @@ func (d *decoder) readWarnings() error {
 func isInfo(warning string) bool {
 	text := strings.TrimSpace(warning)
 	return strings.HasPrefix(text, "PromQL info:") || strings.HasSuffix(text, "more info annotations omitted")
+}
+
+// isOfSeries reports whether a warning is one of PromQL's own, which concern the series
+// that they name and not what the server could read. Those that a server omits may be of
+// either kind.
+func isOfSeries(warning string) bool {
+	return strings.HasPrefix(strings.TrimSpace(warning), "PromQL warning:")
 }
 
 // data takes the data of an answer. Servers that failed may write null, or

@@ -30,6 +30,8 @@ type TelemetryConfiguration struct {
 	// is drawn to a node by it (networkCapacity of TrafficLocalityArgs). It is not asked
 	// unless it is set.
 	NodeNetworks *NodeNetworks `json:"nodeNetworks,omitempty"`
+	// Trust says what is believed of the telemetry, which tenants can forge.
+	Trust Trust `json:"trust,omitzero"`
 }
 
 // Prometheus is a server with the HTTP API of Prometheus: Prometheus itself,
@@ -113,4 +115,60 @@ type TelemetrySource struct {
 	// Recorded reads what the recording rules in manifests/recording-rules have
 	// aggregated, instead of the mesh's own metrics.
 	Recorded bool `json:"recorded,omitempty"`
+}
+
+// Agreement says which of two reports of the same traffic counts.
+type Agreement string
+
+const (
+	// AgreementLarger counts the larger of what the two ends report.
+	AgreementLarger Agreement = "larger"
+	// AgreementAgreed counts, of traffic between namespaces, the smaller of what the two
+	// ends report, and nothing where one end alone reports it.
+	AgreementAgreed Agreement = "agreed"
+)
+
+// Agreements returns every supported value.
+func Agreements() []Agreement { return []Agreement{AgreementLarger, AgreementAgreed} }
+
+// Trust says what is believed of the telemetry: who may report what, which namespaces
+// may attract pods of which, and how much is kept.
+type Trust struct {
+	// ReporterNamespaceLabel is the label in which the scrape says which namespace a
+	// target is of, e.g. "namespace". When it is set, a target is believed only what it
+	// reports of its own namespace (default: everybody is believed).
+	ReporterNamespaceLabel string `json:"reporterNamespaceLabel,omitempty"`
+	// TrustedReporterNamespaces are those whose targets report for others, such as
+	// agents on nodes. They need reporterNamespaceLabel.
+	TrustedReporterNamespaces []string `json:"trustedReporterNamespaces,omitempty"`
+	// Agreement says which of the two ends' reports counts (default "larger").
+	Agreement Agreement `json:"agreement,omitempty"`
+	// Namespaces says which namespaces may attract pods of which (default: all may).
+	Namespaces []NamespaceRule `json:"namespaces,omitempty"`
+	// MaxForeignShare is the share of a pod's best gain that the workloads of one other
+	// namespace may contribute to its gain on a node (default 1, which is no bound).
+	MaxForeignShare *float64 `json:"maxForeignShare,omitempty"`
+	// Limits bound what is kept of the traffic.
+	Limits Limits `json:"limits,omitzero"`
+}
+
+// NamespaceRule lets workloads of the namespaces From attract pods of the namespaces To;
+// "*" is all of them.
+type NamespaceRule struct {
+	From []string `json:"from"`
+	To   []string `json:"to"`
+}
+
+// Limits bound what is kept of the traffic, in each refresh and in the graph.
+type Limits struct {
+	// Edges is how many edges there may be in all (default 300000).
+	Edges *int32 `json:"edges,omitempty"`
+	// NamespaceEdges is how many may have an end in one namespace (default 250000,
+	// at most edges).
+	NamespaceEdges *int32 `json:"namespaceEdges,omitempty"`
+	// Workloads is how many workloads there may be in all (default 30000).
+	Workloads *int32 `json:"workloads,omitempty"`
+	// NamespaceWorkloads is how many one namespace may have (default 20000,
+	// at most workloads).
+	NamespaceWorkloads *int32 `json:"namespaceWorkloads,omitempty"`
 }

@@ -22,9 +22,23 @@ func (c *TelemetryConfiguration) SetDefaults() {
 	if c.NodeNetworks != nil {
 		setDefault(&c.NodeNetworks.Label, "node")
 	}
+	c.Trust.setDefaults()
 	for i := range c.Sources {
 		s := &c.Sources[i]
 		setDefault(&s.Name, string(s.Type))
 		pointerDefault(&s.Window, metav1.Duration{Duration: 5 * time.Minute})
 	}
+}
+
+// setDefaults fills in what is not set. The limits are above what an honest cluster of
+// 10,000 workloads has: 200,000 edges, all of them in one namespace, hubs that everybody
+// calls included.
+func (t *Trust) setDefaults() {
+	setDefault(&t.Agreement, AgreementLarger)
+	pointerDefault(&t.MaxForeignShare, 1)
+	l := &t.Limits
+	pointerDefault(&l.Edges, 300_000)
+	pointerDefault(&l.NamespaceEdges, min(250_000, *l.Edges))
+	pointerDefault(&l.Workloads, 30_000)
+	pointerDefault(&l.NamespaceWorkloads, min(20_000, *l.Workloads))
 }

@@ -40,7 +40,8 @@ func TelemetryConfiguration(c *v1.TelemetryConfiguration) field.ErrorList {
 	}
 	errs = append(errs, validatePrometheus(field.NewPath("prometheus"), &c.Prometheus)...)
 	errs = append(errs, validateSources(field.NewPath("sources"), c.Sources)...)
-	return append(errs, validateNodeNetworks(field.NewPath("nodeNetworks"), c)...)
+	errs = append(errs, validateNodeNetworks(field.NewPath("nodeNetworks"), c)...)
+	return append(errs, validateTrust(field.NewPath("trust"), &c.Trust)...)
 }
 
 func atLeast(path *field.Path, d *metav1.Duration, least time.Duration) field.ErrorList {

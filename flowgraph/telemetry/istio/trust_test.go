@@ -1,0 +1,241 @@
+package istio
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/promtest"
+)
+
+// collect reads series of fixture's form.
+func collect(t *testing.T, o Options, series string) telemetry.Observation {
+	t.Helper()
+	source, err := NewSidecar(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := source.Collect(context.Background(), promtest.New(t, fixture(t, collapse(series))), time.Unix(600, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestTrust(t *testing.T) {
+	identity := telemetry.Trust{ReporterLabel: "namespace"}
+	trusting := telemetry.Trust{ReporterLabel: "namespace", TrustedReporters: []string{"istio-system"}}
+	agreed := telemetry.Trust{ReporterLabel: "namespace", Agreed: true}
+	const honest = `
+		source      shop/web -> shop/api via api: istio_request_bytes_sum{namespace="shop"} 0+300x20
+		destination shop/web -> shop/api via api: istio_request_bytes_sum{namespace="shop"} 0+300x20`
+	cases := map[string]struct {
+		trust       telemetry.Trust
+		series      string
+		wantFlows   []string
+		wantLeftOut map[telemetry.Reason]telemetry.LeftOut
+	}{
+		"the forged edge of a foreign client": {
+			trust:       identity,
+			series:      honest + "\nsource shop/web -> tenant/evil via evil: istio_request_bytes_sum{namespace=\"tenant\"} 0+30000000000x20",
+			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.ForeignReporter: {Series: 1}},
+		},
+		"a target may report its own end": {
+			trust:     identity,
+			series:    honest + "\ndestination shop/web -> tenant/evil via evil: istio_request_bytes_sum{namespace=\"tenant\"} 0+30x20",
+			wantFlows: []string{"shop/web -> shop/api 10 0 0", "shop/web -> tenant/evil 1 0 0"},
+		},
+		"but that counts for nothing unless the other end agrees": {
+			trust:       agreed,
+			series:      honest + "\ndestination shop/web -> tenant/evil via evil: istio_request_bytes_sum{namespace=\"tenant\"} 0+30x20",
+			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.OneSided: {Series: 1, BytesPerSecond: 1}},
+		},
+		"the smaller report counts between namespaces, the larger within one": {
+			trust: agreed,
+			series: `
+				source      shop/web -> tenant/evil via evil: istio_request_bytes_sum{namespace="shop"} 0+30x20
+				destination shop/web -> tenant/evil via evil: istio_request_bytes_sum{namespace="tenant"} 0+3000x20
+				source      tenant/x -> tenant/evil via evil: istio_request_bytes_sum{namespace="tenant"} 0+30x20
+				destination tenant/x -> tenant/evil via evil: istio_request_bytes_sum{namespace="tenant"} 0+3000x20`,
+			wantFlows: []string{"shop/web -> tenant/evil 1 0 0", "tenant/x -> tenant/evil 100 0 0"},
+		},
+		"the label is missing": {
+			trust:       identity,
+			series:      "source shop/web -> shop/api via api: istio_request_bytes_sum 0+300x20",
+			wantFlows:   []string{},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.UnknownReporter: {Series: 1}},
+		},
+		"agents report for others": {
+			trust: trusting,
+			series: `
+				source      shop/web -> shop/api via api: istio_tcp_received_bytes_total{namespace="istio-system"} 0+300x20
+				destination shop/web -> shop/api via api: istio_tcp_received_bytes_total{namespace="istio-other"} 0+3000x20`,
+			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.ForeignReporter: {Series: 1}},
+		},
+		"an end that is not known can report no flow": {
+			trust:       identity,
+			series:      `source unknown -> shop/api via api: istio_request_bytes_sum{namespace="tenant"} 0+300x20`,
+			wantFlows:   []string{},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 1, BytesPerSecond: 10}},
+		},
+		"a forged NaN stays in a series of its own": {
+			trust:       identity,
+			series:      honest + "\nsource shop/web -> shop/api via api: istio_request_bytes_sum{namespace=\"tenant\"} 0" + strings.Repeat(" NaN", 20),
+			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.Invalid: {Series: 1}},
+		},
+		"a target that names several clusters silences nobody but itself": {
+			trust: agreed,
+			series: honest + `
+				source      tenant/a -> tenant/b via b: istio_request_bytes_sum{namespace="tenant",cluster="east"} 0+30x20
+				source      tenant/a -> tenant/b via b: istio_request_bytes_sum{namespace="tenant",cluster="west"} 0+30x20
+				source      tenant/c@east -> tenant/b@east via b: istio_request_bytes_sum{namespace="tenant"} 0+30x20
+				source      tenant/c@west -> tenant/b@west via b: istio_request_bytes_sum{namespace="tenant"} 0+30x20`,
+			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.OtherCluster: {Series: 2, BytesPerSecond: 4}},
+		},
+		"a rate that cannot be true is clamped": {
+			series: `
+				source      shop/web -> shop/api via api: istio_request_bytes_sum 0+300x20
+				destination shop/web -> shop/api via api: istio_request_bytes_sum 0+3e15x20`,
+			wantFlows: []string{"shop/web -> shop/api 1e+12 0 0"},
+		},
+		"and so is a sum of such rates": {
+			series: `
+				source shop/web -> shop/api via api: istio_request_bytes_sum 0+3e13x20
+				source shop/web -> shop/api via api: istio_tcp_received_bytes_total 0+3e13x20`,
+			wantFlows: []string{"shop/web -> shop/api 1e+12 0 0"},
+		},
+		"names that Kubernetes would refuse": {
+			series: honest + `
+				source Shop/web -> shop/api via api: istio_request_bytes_sum 0+300x20
+				source shop/web -> shop/` + strings.Repeat("a", 254) + ` via api: istio_request_bytes_sum 0+300x20
+				source shop.eu/web -> shop/api via api: istio_request_bytes_sum 0+300x20`,
+			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.Invalid: {Series: 3}},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := collect(t, Options{Trust: tc.trust}, tc.series)
+			if diff := cmp.Diff(tc.wantFlows, flowLines(got.Flows)); diff != "" {
+				t.Errorf("flows (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.wantLeftOut, got.LeftOut, cmpopts.EquateApprox(0, 1e-6), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("left out (-want +got):\n%s", diff)
+			}
+			for _, f := range got.Findings {
+				if f.Stops {
+					t.Errorf("%s stops the refresh", f.Text())
+				}
+			}
+		})
+	}
+}
+
+// TestQueriesWithoutTrust are what they were.
+func TestQueriesWithoutTrust(t *testing.T) {
+	plain, err := NewSidecar(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := NewSidecar(Options{Trust: telemetry.Trust{ReporterLabel: "namespace"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "sum by (reporter, source_cluster, source_workload_namespace, source_workload, destination_cluster, " +
+		"destination_workload_namespace, destination_workload, destination_service_name, cluster) (rate(istio_requests_total{reporter=~\"source|destination\"}[300s]))"
+	if got := plain.Queries()[requestCount].PromQL; got != want {
+		t.Errorf("the query is %s, want %s", got, want)
+	}
+	if got, want := told.Queries()[requestCount].PromQL, strings.Replace(want, ", cluster)", ", cluster, namespace)", 1); got != want {
+		t.Errorf("with a label the query is %s, want %s", got, want)
+	}
+	for _, label := range []string{"reporter", "source_workload_namespace", "destination_x", "exported_namespace", "__name__", "cluster", "a b", "1"} {
+		if _, err := NewSidecar(Options{Trust: telemetry.Trust{ReporterLabel: label}}); err == nil {
+			t.Errorf("the label %q is accepted", label)
+		}
+	}
+}
+
+// TestRecordedReporters: rules that keep the label work too.
+func TestRecordedReporters(t *testing.T) {
+	got := collect(t, Options{Recorded: true, Trust: telemetry.Trust{ReporterLabel: "namespace"}}, `
+		raw vicinity:istio_request_bytes_sum:rate5m{reporter="source",source_workload="web",source_workload_namespace="shop",destination_workload="api",destination_workload_namespace="shop",namespace="shop"} 10x20
+		raw vicinity:istio_request_bytes_sum:rate5m{reporter="source",source_workload="web",source_workload_namespace="shop",destination_workload="evil",destination_workload_namespace="tenant",namespace="tenant"} 1000x20`)
+	if diff := cmp.Diff([]string{"shop/web -> shop/api 10 0 0"}, flowLines(got.Flows)); diff != "" {
+		t.Errorf("flows (-want +got):\n%s", diff)
+	}
+}
+
+// claimed is a series by which a client claims an edge.
+func claimed(from, to flowgraph.WorkloadID) labelMap {
+	return labelMap{
+		"reporter": "source", "source_workload": from.Name, "source_workload_namespace": from.Namespace,
+		"destination_workload": to.Name, "destination_workload_namespace": to.Namespace,
+	}
+}
+
+// TestFloodIsCutWhileItIsRead: the tally never holds more than twice the limits, and what
+// others report of small edges, before the flood and after it, stays.
+func TestFloodIsCutWhileItIsRead(t *testing.T) {
+	limits := flowgraph.Limits{Edges: 1000, NamespaceEdges: 800, Workloads: 500, NamespaceWorkloads: 400}
+	tl := newTally("", &telemetry.Trust{Limits: limits})
+	honest := func(from, to int) {
+		for i := from; i < to; i++ {
+			tl.add(requestBytes, telemetry.Series{Labels: claimed(flowgraph.WorkloadID{Namespace: "shop", Name: fmt.Sprint("w-", i%50)}, flowgraph.WorkloadID{Namespace: "shop", Name: fmt.Sprint("w-", i%47)}), Value: 1})
+		}
+	}
+	honest(0, 100)
+	for i := range 50_000 {
+		own := flowgraph.WorkloadID{Namespace: "tenant", Name: fmt.Sprint("x-", i)}
+		other := [...]flowgraph.WorkloadID{{Namespace: "shop", Name: "w-0"}, {Namespace: "tenant", Name: fmt.Sprint("y-", i)}, {Namespace: fmt.Sprint("n-", i), Name: "z"}, {}}[i%4]
+		tl.add(responseBytes, telemetry.Series{Labels: claimed(own, other), Value: 1e12})
+		if pairs, workloads := len(tl.sums)-tl.open, len(tl.workloads); pairs > 2*limits.Edges+1 || workloads > 3*limits.Workloads+3 || tl.open > limits.Workloads {
+			t.Fatalf("after %d series: %d pairs, %d open ones, %d workloads", i, pairs, tl.open, workloads)
+		}
+	}
+	honest(100, 200)
+	o := tl.observation("istio", time.Unix(1, 0))
+	kept := 0
+	for _, f := range o.Flows {
+		if f.From.Namespace == "shop" && f.To.Namespace == "shop" {
+			kept++
+			if f.SentBytesPerSecond != 1 {
+				t.Errorf("%v -> %v has %v, want 1", f.From, f.To, f.SentBytesPerSecond)
+			}
+		}
+	}
+	if kept != 200 || len(o.Flows) > limits.Edges || o.LeftOut[telemetry.Surplus].Series < 20_000 {
+		t.Errorf("%d of 200 edges are left among %d, and %d series are surplus", kept, len(o.Flows), o.LeftOut[telemetry.Surplus].Series)
+	}
+}
+
+// TestKnownPairsStay where a flood names workloads of the same namespace.
+func TestKnownPairsStay(t *testing.T) {
+	from, to := flowgraph.WorkloadID{Namespace: "shop", Name: "web"}, flowgraph.WorkloadID{Namespace: "shop", Name: "api"}
+	tl := newTally("", &telemetry.Trust{
+		Limits: flowgraph.Limits{Edges: 10},
+		Known:  func(f, t flowgraph.WorkloadID) bool { return f == from && t == to },
+	})
+	tl.add(requestBytes, telemetry.Series{Labels: claimed(from, to), Value: 1})
+	for i := range 1000 {
+		tl.add(requestBytes, telemetry.Series{Labels: claimed(from, flowgraph.WorkloadID{Namespace: "shop", Name: fmt.Sprint("x-", i)}), Value: 1e12})
+	}
+	for _, f := range tl.observation("istio", time.Unix(1, 0)).Flows {
+		if f.From == from && f.To == to {
+			return
+		}
+	}
+	t.Error("the known edge has left")
+}
