@@ -58,6 +58,9 @@ func newCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			verflag.PrintAndExitIfRequested()
+			if err := limitMemory(); err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			var telemetryConfig *configv1.TelemetryConfiguration
@@ -142,6 +145,9 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	})
 	if err != nil {
 		return inFile(opts.ConfigFile, err)
+	}
+	if err := trimInformers(cc); err != nil {
+		return err
 	}
 	sched.NextEntity = whenPrepared(ctx, preparation.Begin, time.After, sched.NextEntity)
 	gate.(featuregate.MutableFeatureGate).AddMetrics()
