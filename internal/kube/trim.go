@@ -1,9 +1,13 @@
 package kube
 
 import (
+	"maps"
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // Trim takes from an object what no scheduler plugin and no part of Vicinity reads, so that
@@ -26,6 +30,7 @@ func Trim(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
 		trimSpec(&o.Spec)
+		shareAmounts(o)
 	case *appsv1.ReplicaSet:
 		if orOne(o.Spec.Replicas) <= 0 {
 			o.Spec.Template.Spec = corev1.PodSpec{} // when it wants some again, all of it comes anew
@@ -38,7 +43,39 @@ func Trim(object any) (any, error) {
 	return object, nil
 }
 
+// shareAmounts has the status of a container, as long as nothing has resized it, hold the
+// amounts of the spec instead of equal ones, which take kilobytes. Who changes an object that an informer holds, copies it before.
+func shareAmounts(pod *corev1.Pod) {
+	spec := map[string]*corev1.ResourceRequirements{}
+	for _, containers := range [...][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range containers {
+			spec[containers[i].Name] = &containers[i].Resources
+		}
+	}
+	for _, statuses := range [...][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range statuses {
+			status := &statuses[i]
+			of := spec[status.Name]
+			if of == nil {
+				continue
+			}
+			share(&status.AllocatedResources, of.Requests)
+			if status.Resources != nil {
+				share(&status.Resources.Requests, of.Requests)
+				share(&status.Resources.Limits, of.Limits)
+			}
+		}
+	}
+}
+
+func share(list *corev1.ResourceList, other corev1.ResourceList) {
+	if *list != nil && other != nil && maps.EqualFunc(*list, other, func(a, b resource.Quantity) bool { return a.Format == b.Format && a.Cmp(b) == 0 }) {
+		*list = other
+	}
+}
+
 func trimSpec(spec *corev1.PodSpec) {
+	spec.Volumes = slices.Clone(spec.Volumes) // without the room in which the decoder lets slices grow
 	for _, containers := range [...][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range containers {
 			trimContainer(&containers[i])

@@ -8,6 +8,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
 
@@ -106,6 +108,38 @@ func TestTrimFormerReplicaSets(t *testing.T) {
 		}
 		if got := len(rs.Spec.Template.Spec.Containers) > 0; got != tc.want || len(rs.Spec.Template.Labels) == 0 || rs.Spec.Selector == nil {
 			t.Errorf("%s: %+v is left of the spec, labels %v", name, rs.Spec.Template.Spec, rs.Spec.Template.Labels)
+		}
+	}
+}
+
+// TestTrimmedAmounts: a container that was resized has amounts of its own, and what is equal
+// stays equal.
+func TestTrimmedAmounts(t *testing.T) {
+	list := func(cpu string) corev1.ResourceList {
+		return corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse("1Gi")}
+	}
+	pod := &corev1.Pod{}
+	for _, name := range []string{"same", "resized"} {
+		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{
+			Name: name, Resources: corev1.ResourceRequirements{Requests: list("100m"), Limits: list("1")},
+		})
+	}
+	for name, cpu := range map[string]string{"same": "100m", "resized": "200m", "gone": "100m"} {
+		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{
+			Name: name, AllocatedResources: list(cpu), Resources: &corev1.ResourceRequirements{Requests: list(cpu), Limits: list("1")},
+		})
+	}
+	want := pod.DeepCopy()
+	if _, err := kube.Trim(pod); err != nil {
+		t.Fatal(err)
+	}
+	if !equality.Semantic.DeepEqual(pod, want) {
+		t.Errorf("the pod is %+v, want %+v", pod, want)
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		shared := reflect.ValueOf(status.AllocatedResources).Pointer() == reflect.ValueOf(pod.Spec.Containers[0].Resources.Requests).Pointer()
+		if shared != (status.Name == "same") {
+			t.Errorf("%s shares its amounts: %v", status.Name, shared)
 		}
 	}
 }

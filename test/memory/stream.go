@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -13,9 +15,6 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
-	"time"
-
-	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
@@ -41,7 +40,7 @@ func feed(f informers.SharedInformerFactory, s size, trim bool) error {
 			transform = withoutManagedFieldsOfPods
 		}
 		if err := informer.SetTransform(transform); err != nil {
-			return err
+			return fmt.Errorf("trimming what informers hold: %w", err)
 		}
 	}
 	return nil

@@ -167,10 +167,8 @@ func (a *Anonymizer) resourceName(name string) string {
 	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage, corev1.ResourceStorage, corev1.ResourcePods:
 		return string(name)
 	}
-	if size, ok := strings.CutPrefix(name, corev1.ResourceHugePagesPrefix); ok {
-		if q, err := resource.ParseQuantity(size); err == nil {
-			return corev1.ResourceHugePagesPrefix + q.String()
-		}
+	if size, ok := strings.CutPrefix(name, corev1.ResourceHugePagesPrefix); ok && isPageSize(size) {
+		return name
 	}
 	for _, prefix := range [...]string{corev1.ResourceHugePagesPrefix, corev1.ResourceAttachableVolumesPrefix} {
 		if rest, ok := strings.CutPrefix(name, prefix); ok {
@@ -178,4 +176,16 @@ func (a *Anonymizer) resourceName(name string) string {
 		}
 	}
 	return a.labelKey(name)
+}
+
+// isPageSize reports whether a text is one such as 2Mi. To parse any quantity may take for
+// ever: 1e-999999999 is one.
+func isPageSize(text string) bool {
+	digits, ok := text, false
+	for _, unit := range [...]string{"Ki", "Mi", "Gi"} {
+		if digits, ok = strings.CutSuffix(text, unit); ok {
+			break
+		}
+	}
+	return ok && digits != "" && len(digits) <= 6 && strings.Trim(digits, "0123456789") == ""
 }

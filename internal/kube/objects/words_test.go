@@ -80,13 +80,13 @@ func TestAnonymizedLabels(t *testing.T) {
 
 func TestAnonymizedResources(t *testing.T) {
 	list := corev1.ResourceList{}
-	for _, name := range []string{"cpu", "memory", "pods", "hugepages-2Mi", "hugepages-shop", "attachable-volumes-shop", "shop.example/gpu", "shop"} {
+	for _, name := range []string{"cpu", "memory", "pods", "hugepages-2Mi", "hugepages-shop", "hugepages-1e-999999999", "hugepages-Mi", "attachable-volumes-shop", "shop.example/gpu", "shop"} {
 		list[corev1.ResourceName(name)] = resource.MustParse("1")
 	}
 	node := anonymizedAs(t, &corev1.Node{Status: corev1.NodeStatus{Allocatable: list}})
 	a := NewAnonymizer([]byte("key"))
 	want := []string{
-		"cpu", "memory", "pods", "hugepages-2Mi", "hugepages-" + a.hash("k", "shop"), "attachable-volumes-" + a.hash("k", "shop"),
+		"cpu", "memory", "pods", "hugepages-2Mi", "hugepages-" + a.hash("k", "shop"), "hugepages-" + a.hash("k", "1e-999999999"), "hugepages-" + a.hash("k", "Mi"), "attachable-volumes-" + a.hash("k", "shop"),
 		"anonymized.vicinity.dev/" + a.hash("k", "shop.example/gpu"), a.hash("k", "shop"),
 	}
 	slices.Sort(want)
