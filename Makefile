@@ -159,6 +159,13 @@ bench-quality: ## Replay clusters under variants of a profile, one row each (DAT
 	go run ./hack/benchquality -profile='$(PROFILE)' -seeds=$(SEEDS) -output=$(OUTPUT) -only='$(ONLY)' $(if $(BRIEF),-brief) $(if $(DATASET),-dataset=$(DATASET))
 
 # The peers need another version of Kubernetes, which is why they are a program.
+.PHONY: bench-memory
+bench-memory: ## What the scheduler holds of three sizes of clusters, up to 100,000 pods; 4 GiB and some minutes.
+	go build -o bin/memory ./test/memory
+	bin/memory -pods 10000 -nodes 500 -memory-limit 483183821 # nine tenths of 512Mi
+	bin/memory -pods 30000 -nodes 1500 -memory-limit 1207959552 # of 1280Mi
+	bin/memory -pods 100000 -nodes 5000 -memory-limit 3865470566 # of 4Gi
+
 .PHONY: bench-peers
 bench-peers: ## The same beside the NetworkOverhead plugin of scheduler-plugins, built from test/peers (DATASET, SEEDS, OUTPUT, ONLY, PROFILE).
 	@mkdir -p bin

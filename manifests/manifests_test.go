@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -96,6 +97,7 @@ func TestDeploymentIsHardened(t *testing.T) {
 		"probes":                  c.StartupProbe != nil && c.LivenessProbe != nil && c.ReadinessProbe != nil,
 		"requests":                !c.Resources.Requests.Cpu().IsZero() && !c.Resources.Requests.Memory().IsZero(),
 		"a limit of memory":       !c.Resources.Limits.Memory().IsZero(),
+		"the limit known to it":   knowsItsLimit(c),
 		"a priority":              pod.PriorityClassName != "",
 		"its own service account": pod.ServiceAccountName == "vicinity-scheduler",
 	}
@@ -103,6 +105,32 @@ func TestDeploymentIsHardened(t *testing.T) {
 		if !holds {
 			t.Errorf("the pod lacks: %s", what)
 		}
+	}
+}
+
+// knowsItsLimit reports whether the container's limit is in the variable that the scheduler
+// reads, in bytes.
+func knowsItsLimit(c corev1.Container) bool {
+	for _, v := range c.Env {
+		if v.Name == "VICINITY_MEMORY_LIMIT" && v.ValueFrom != nil && v.ValueFrom.ResourceFieldRef != nil {
+			ref := v.ValueFrom.ResourceFieldRef
+			return ref.Resource == "limits.memory" && (ref.Divisor.IsZero() || ref.Divisor.Value() == 1)
+		}
+	}
+	return false
+}
+
+// TestMemoryIsOfTheTable: the request and the limit are a row of the manual's table.
+func TestMemoryIsOfTheTable(t *testing.T) {
+	c := buildBase(t).deployment.Spec.Template.Spec.Containers[0]
+	text, err := os.ReadFile("../docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := fmt.Sprintf("| %s | %s |\n", c.Resources.Requests.Memory(), c.Resources.Limits.Memory())
+	_, section, ok := strings.Cut(string(text), "### How much memory\n")
+	if section, _, _ = strings.Cut(section, "\n#"); !ok || !strings.Contains(section, row) {
+		t.Errorf("docs/install.md has no row that ends in %s", row)
 	}
 }
 

@@ -10,9 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/cli/globalflag"
@@ -32,6 +29,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/internal/nodechanges"
 	"github.com/vicinity-sched/vicinity/internal/permissions"
+	"github.com/vicinity-sched/vicinity/internal/restart"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
 	"github.com/vicinity-sched/vicinity/plugins/config"
@@ -61,6 +59,9 @@ func newCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			verflag.PrintAndExitIfRequested()
+			if err := limitMemory(); err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			var telemetryConfig *configv1.TelemetryConfiguration
@@ -146,42 +147,31 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	if err != nil {
 		return inFile(opts.ConfigFile, err)
 	}
+	if err := trimInformers(cc); err != nil {
+		return err
+	}
 	sched.NextEntity = whenPrepared(ctx, preparation.Begin, time.After, sched.NextEntity)
 	gate.(featuregate.MutableFeatureGate).AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()
 
 	needed := permissions.New(klog.FromContext(ctx), neededPermissions(cc.ComponentConfig.LeaderElection))
 	needed.Register(legacyregistry.MustRegister)
+	tasks := restart.New(time.Now, time.After)
+	tasks.Register(legacyregistry.MustRegister)
 
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	running.Go(func() { needed.Run(ctx, cc.Client.AuthorizationV1().SelfSubjectAccessReviews()) })
-	running.Go(func() { preparation.Run(ctx) })
-	running.Go(func() { watchRules(ctx, cc.Client, cc.KubeConfig, rules) })
-	running.Go(func() {
-		if err := telemetry.guarded(ctx); err != nil {
-			klog.FromContext(ctx).Error(err, "Reading telemetry has ended; pods are scheduled without it once it has expired")
-		}
+	begin(ctx, &running, tasks, map[restart.Task]restart.Run{
+		restart.Telemetry: telemetry, restart.Preparation: untilEnd(preparation.Run),
+		restart.DestinationRules: watchingRules(cc.Client, cc.KubeConfig, rules),
+		restart.Permissions:      checkingPermissions(cc.Client, needed),
 	})
 	err = app.Run(ctx, cc, sched)
 	if ctx.Err() != nil {
 		return nil // asked to stop
 	}
 	return err
-}
-
-// watchRules keeps Istio's DestinationRules up to date until ctx ends. Without them
-// a scheduler still schedules.
-func watchRules(ctx context.Context, client kubernetes.Interface, config *rest.Config, rules *routing.DestinationRules) {
-	logger := klog.FromContext(ctx)
-	dynamicClient, err := dynamic.NewForConfig(config)
-	if err != nil {
-		logger.Error(err, "DestinationRules are not read")
-		return
-	}
-	reviews := client.AuthorizationV1().SelfSubjectAccessReviews()
-	routing.NewWatcher(logger, rules, client.Discovery(), reviews, dynamicClient).Run(ctx)
 }
 
 // inFile makes an error name the configuration file that it is about, if there

@@ -2,51 +2,78 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 
 	"k8s.io/klog/v2"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/restart"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
-// telemetryLoop keeps the graph up to date.
-type telemetryLoop struct{ run func(context.Context) error }
-
 // noTelemetry is what the log says of a scheduler without --telemetry-config.
 const noTelemetry = "There is no --telemetry-config: TrafficLocality has no effect, and pods are scheduled as kube-scheduler would"
 
-// newTelemetry returns the loop that follows a configuration. Without one the
-// loop says so and does nothing.
-func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, observer telemetry.Observer) (telemetryLoop, error) {
-	if cfg == nil {
-		return telemetryLoop{func(ctx context.Context) error {
-			klog.FromContext(ctx).Info(noTelemetry)
-			return nil
-		}}, nil
-	}
-	manager, client, err := telemetrysetup.New(cfg, store, networks, observer)
-	if err != nil {
-		return telemetryLoop{}, err
-	}
-	return telemetryLoop{func(ctx context.Context) error {
-		defer client.Close()
-		return manager.Run(ctx)
-	}}, nil
+// reader reads the telemetry.
+type reader interface {
+	// Run reads until ctx ends.
+	Run(ctx context.Context) error
 }
 
-// guarded runs the loop and turns a panic into its error: without telemetry a
-// scheduler still schedules.
-func (l telemetryLoop) guarded(ctx context.Context) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+// newTelemetry returns the task that follows a configuration. Without one it says so
+// and does nothing. After a panic, what it has gathered may be half written: it begins
+// with a new graph, and the last snapshot counts until there is another.
+func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, observer telemetry.Observer) (restart.Run, error) {
+	if cfg == nil {
+		return func(ctx context.Context, _ func()) error {
+			klog.FromContext(ctx).Info(noTelemetry)
+			return nil
+		}, nil
+	}
+	watched := &workingObserver{Observer: observer}
+	build := func() (reader, func(), error) {
+		manager, client, err := telemetrysetup.New(cfg, store, networks, watched)
+		if err != nil {
+			return nil, nil, err
 		}
-	}()
-	return l.run(ctx)
+		return manager, client.Close, nil
+	}
+	return keepReading(watched, build)
+}
+
+// keepReading returns a task that reads by what is made anew each time it begins; the
+// first is made at once, for what is wrong with the configuration.
+func keepReading(watched *workingObserver, build func() (reader, func(), error)) (restart.Run, error) {
+	next, closeNext, err := build()
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, works func()) error {
+		if next == nil {
+			if next, closeNext, err = build(); err != nil {
+				return err
+			}
+		}
+		running, closeRunning := next, closeNext
+		next = nil
+		defer closeRunning()
+		watched.works = works
+		return running.Run(ctx)
+	}, nil
+}
+
+// workingObserver tells of every round that the telemetry works: that a source fails is
+// not the end of it.
+type workingObserver struct {
+	telemetry.Observer
+	works func()
+}
+
+// Refreshed implements telemetry.Observer.
+func (o *workingObserver) Refreshed(status telemetry.Status) {
+	o.Observer.Refreshed(status)
+	o.works()
 }
 
 // sourceNames returns what the configuration calls its sources, in metrics.

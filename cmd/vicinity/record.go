@@ -52,8 +52,9 @@ A step in which Prometheus does not answer, or has no traffic, is a gap; when mo
 than half of the steps are gaps, the exit code is 3.
 
 Every --step it runs the queries of the scheduler once; the rates are those of the
-source's window. Secrets, environment variables, commands, images and annotations
-are not recorded. --anonymize renames all that has a name; no key is kept.
+source's window. Secrets, environment variables, commands and annotations other than
+those of routing are not recorded. --anonymize renames all that has a name; no key is
+kept. Only you may read what is written.
 
 docs/recording.md has the format and the permissions that are needed.`,
 		Example: `  kubectl port-forward --namespace monitoring service/prometheus 9090 &
@@ -151,15 +152,11 @@ func (o *recordOptions) run(cmd *cobra.Command, path string, s streams, now func
 		return o.explain(err)
 	}
 	from, to := o.period(now())
-	m := recording.Manifest{From: from, Step: o.step, Vicinity: programVersion(), Anonymized: o.anonymize}
-	for _, source := range options.Sources {
-		m.Sources = append(m.Sources, source.Name())
-	}
 	target, err := recordingfile.Create(path)
 	if err != nil {
 		return err
 	}
-	w, err := recording.NewWriter(target, m)
+	w, err := recording.NewWriter(target, options.Manifest(from, programVersion()))
 	if err != nil {
 		return errors.Join(err, target.Close())
 	}
@@ -169,7 +166,7 @@ func (o *recordOptions) run(cmd *cobra.Command, path string, s streams, now func
 	}
 	sum, failed := record(ctx, w, from, to)
 	clearLine(s.progress)
-	return o.finish(cmd, result{path: path, options: o, sum: sum, target: target, writer: w, to: to}, failed)
+	return o.finish(cmd, result{path: path, options: o, from: options, sum: sum, target: target, writer: w, to: to}, failed)
 }
 
 // period returns what is recorded, in whole seconds: timestamps of samples are
@@ -187,6 +184,7 @@ func (o *recordOptions) period(now time.Time) (from, to time.Time) {
 type result struct {
 	path    string
 	options *recordOptions
+	from    recorder.Options
 	sum     recorder.Summary
 	target  recordingfile.Target
 	writer  *recording.Writer
@@ -196,23 +194,8 @@ type result struct {
 // finish writes the rest of the recording and the summary. A recording that ends
 // early is one all the same, unless nothing was observed.
 func (o *recordOptions) finish(cmd *cobra.Command, r result, failed error) error {
-	complete, why := !r.sum.To.Before(r.to), ""
-	switch {
-	case failed != nil:
-		complete, why = false, failed.Error()
-	case !complete:
-		why = "interrupted"
-	}
-	for _, note := range r.sum.Notes {
-		r.writer.Note(note)
-	}
-	for _, f := range r.sum.Findings {
-		r.writer.Note(f.Note(o.anonymize))
-	}
-	for _, l := range r.sum.LeftOut {
-		r.writer.LeaveOut(recording.LeftOut(l))
-	}
-	if err := errors.Join(r.writer.Close(complete, why), r.target.Close()); err != nil {
+	why, err := r.from.Close(r.writer, r.sum, r.to, failed)
+	if err := errors.Join(err, r.target.Close()); err != nil {
 		return fmt.Errorf("%w; %s can be read up to %s", err, r.path, show.Moment(r.writer.Written()))
 	}
 	writeRecordSummary(cmd.OutOrStdout(), r, why)

@@ -32,13 +32,13 @@ func writeRecordSummary(w io.Writer, r result, why string) {
 		fmt.Fprintf(w, "The last gap: %s.\n", show.Printable(strings.ReplaceAll(s.LastFailure.Error(), "\n", "; ")))
 	}
 	for _, f := range s.Findings {
-		fmt.Fprintf(w, "Warning: %s.\n", show.Printable(f.Note(false)))
+		fmt.Fprintf(w, "Warning: %s.\n", show.Printable(f.Note()))
 		if f.Until.IsZero() { // what has passed by itself needs no step
 			fmt.Fprintf(w, "  Next: %s.\n", show.Printable(r.options.next(f.Source, f.Finding)))
 		}
 	}
 	for _, note := range s.Notes {
-		fmt.Fprintf(w, "Note: %s.\n", show.Printable(note))
+		fmt.Fprintf(w, "Note: %s.\n", show.Printable(note.String()))
 	}
 	if !r.mostlyGaps() {
 		fmt.Fprintf(w, "Next: vicinity replay %s\n", show.Printable(r.path))

@@ -1,5 +1,7 @@
 package score
 
+import "math"
+
 // Room is an amount of what pods take and nodes have.
 type Room struct {
 	// MilliCPU is thousandths of a core.
@@ -10,14 +12,15 @@ type Room struct {
 	Pods int64
 }
 
-// Minus returns what is left of r without o.
+// Minus returns what is left of r without o. An amount that is out of range is the
+// nearest in it.
 func (r Room) Minus(o Room) Room {
-	return Room{r.MilliCPU - o.MilliCPU, r.Memory - o.Memory, r.Pods - o.Pods}
+	return Room{minus(r.MilliCPU, o.MilliCPU), minus(r.Memory, o.Memory), minus(r.Pods, o.Pods)}
 }
 
-// Plus returns both amounts.
+// Plus returns both amounts, likewise.
 func (r Room) Plus(o Room) Room {
-	return Room{r.MilliCPU + o.MilliCPU, r.Memory + o.Memory, r.Pods + o.Pods}
+	return Room{plus(r.MilliCPU, o.MilliCPU), plus(r.Memory, o.Memory), plus(r.Pods, o.Pods)}
 }
 
 // Max returns, of each resource, the larger amount.
@@ -25,8 +28,45 @@ func (r Room) Max(o Room) Room {
 	return Room{max(r.MilliCPU, o.MilliCPU), max(r.Memory, o.Memory), max(r.Pods, o.Pods)}
 }
 
+// times returns what n times r takes, n > 0, likewise.
 func (r Room) times(n int32) Room {
-	return Room{r.MilliCPU * int64(n), r.Memory * int64(n), r.Pods * int64(n)}
+	return Room{times(r.MilliCPU, n), times(r.Memory, n), times(r.Pods, n)}
+}
+
+// Amounts of pods are what people write into them: a sum that wraps around would turn a
+// pod that fits nowhere into one that takes less than nothing.
+
+func minus(a, b int64) int64 {
+	d := a - b
+	switch {
+	case a >= 0 && b < 0 && d < 0:
+		return math.MaxInt64
+	case a < 0 && b > 0 && d > 0:
+		return math.MinInt64
+	}
+	return d
+}
+
+func plus(a, b int64) int64 {
+	sum := a + b
+	switch {
+	case a > 0 && b > 0 && sum < 0:
+		return math.MaxInt64
+	case a < 0 && b < 0 && sum >= 0:
+		return math.MinInt64
+	}
+	return sum
+}
+
+func times(a int64, n int32) int64 {
+	product := a * int64(n)
+	switch {
+	case product/int64(n) == a:
+		return product
+	case a < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
 }
 
 // overdrawn reports whether an amount is less than nothing.

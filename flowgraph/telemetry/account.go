@@ -108,16 +108,11 @@ func (a *Account) Findings() []Lasted {
 	return all
 }
 
-// Note returns the finding as a note of a recording. An anonymous one has no names
-// of the cluster's.
-func (l Lasted) Note(anonymous bool) string {
-	what := l.Text()
-	if anonymous {
-		what = l.What
-	}
+// Note returns the finding as a note of a recording. It may have names of the cluster's.
+func (l Lasted) Note() string {
 	steps := ""
 	if l.Steps < l.Of {
 		steps = fmt.Sprintf(" in %d of %d steps", l.Steps, l.Of)
 	}
-	return fmt.Sprintf("%s: %s%s: %s", l.Source, what, steps, l.Why)
+	return fmt.Sprintf("%s: %s%s: %s", l.Source, l.Text(), steps, l.Why)
 }

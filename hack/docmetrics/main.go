@@ -16,6 +16,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
 	"github.com/vicinity-sched/vicinity/internal/permissions"
+	"github.com/vicinity-sched/vicinity/internal/restart"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
@@ -34,7 +35,8 @@ func definitions() []metricdef.Metric {
 	plugin := trafficlocality.NewMetrics(func(...metrics.Registerable) {})
 	observer := telemetrymetrics.New(klog.Logger{}, nil, nil, nil)
 	needed := permissions.New(klog.Logger{}, append(permissions.StockRoles(), permissions.Lease("", "")...))
-	return slices.Concat(observer.Definitions(), plugin.Definitions(), needed.Definitions())
+	tasks := restart.New(nil, nil)
+	return slices.Concat(observer.Definitions(), plugin.Definitions(), needed.Definitions(), tasks.Definitions())
 }
 
 const intro = `# Metrics

@@ -24,6 +24,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
 	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/promtest"
+	"github.com/vicinity-sched/vicinity/internal/restart"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
@@ -60,6 +61,7 @@ var table = map[string]map[string][]string{
 	"vicinity_cycles_behind_total":                 {},
 	"vicinity_panics_recovered_total":              {},
 	"vicinity_permission_missing":                  {"permission": {"get:pods"}},
+	"vicinity_task_restarts_total":                 {"task": {"telemetry", "preparation", "destination-rules", "permissions"}},
 }
 
 // TestTable registers the metrics as the scheduler does, has rounds of every
@@ -72,6 +74,8 @@ func TestTable(t *testing.T) {
 	plugin := trafficlocality.NewMetrics(registry.MustRegister)
 	needed := permissions.New(klog.Logger{}, []permissions.Permission{{Verb: "get", Resource: "pods", Namespace: "shop", Name: "web"}})
 	needed.Register(registry.MustRegister)
+	tasks := restart.New(time.Now, time.After)
+	tasks.Register(registry.MustRegister)
 
 	errs := []error{nil, errors.New("no workload shop/web"), &telemetry.QueryError{Failure: math.MaxInt, Err: errors.ErrUnsupported}}
 	for _, failure := range telemetry.Failures() {
@@ -114,7 +118,7 @@ func TestTable(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("series (-table +served):\n%s", diff)
 	}
-	for _, m := range slices.Concat(observer.Definitions(), plugin.Definitions(), needed.Definitions()) {
+	for _, m := range slices.Concat(observer.Definitions(), plugin.Definitions(), needed.Definitions(), tasks.Definitions()) {
 		if types[m.Name] != string(m.Type) {
 			t.Errorf("%s is defined as %s and served as %s", m.Name, m.Type, types[m.Name])
 		}
@@ -138,7 +142,7 @@ func text(series *dto.Metric) string {
 // combinations returns the texts of one value for each label, sorted.
 func combinations(values map[string][]string) []string {
 	all := []string{""}
-	for _, label := range []string{"condition", "permission", "reason", "result", "source"} {
+	for _, label := range []string{"condition", "permission", "reason", "result", "source", "task"} {
 		if values[label] == nil {
 			continue
 		}
@@ -263,6 +267,7 @@ func TestAlerts(t *testing.T) {
 	vicinity_peer_nodes_not_scored_total 0+1x240
 	vicinity_panics_recovered_total 0+0x240
 	vicinity_permission_missing{permission="get:pods"} 0+0x240
+	vicinity_task_restarts_total{task="telemetry"} 0+0x240
 `
 	bad := `load 30s
 	vicinity_graph_age_seconds{pod="new"} Inf+0x240
@@ -287,6 +292,7 @@ func TestAlerts(t *testing.T) {
 	vicinity_peer_nodes_not_scored_total 0+10x240
 	vicinity_panics_recovered_total 0+0x230 1+0x9
 	vicinity_permission_missing{permission="get:pods"} 0+0x230 1+0x9
+	vicinity_task_restarts_total{task="telemetry"} 0+0x230 1+0x9
 `
 	for name, test := range map[string]struct {
 		load string

@@ -23,6 +23,9 @@ func TestBandwidth(t *testing.T) {
 		"empty":             {map[string]string{label: ""}, "1", 0},
 		"no quantity":       {map[string]string{label: "Up-to-10-Gigabit"}, "1", 0},
 		"nothing":           {map[string]string{label: "0"}, "1", 0},
+		"takes for ever":    {map[string]string{label: "1e-999999999"}, "1", 0},
+		"beyond all":        {map[string]string{label: "1e999"}, "1", 0},
+		"too much to count": {map[string]string{label: "1e99"}, "1e300", 0},
 		"less than nothing": {map[string]string{label: "-5"}, "1", 0},
 	}
 	for name, c := range cases {

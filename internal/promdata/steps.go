@@ -37,7 +37,7 @@ func (s *Steps) Next(ctx context.Context) (*recording.Step, error) {
 	case at.After(s.to) && s.gap != nil && !s.seen:
 		err := fmt.Errorf("no traffic from %s to %s: %w", s.from.UTC().Format(time.RFC3339), s.to.UTC().Format(time.RFC3339), s.gap)
 		for _, f := range s.account.Findings() {
-			err = fmt.Errorf("%w; %s; %s", err, f.Note(false), nextInFile(f.Source, f.Finding))
+			err = fmt.Errorf("%w; %s; %s", err, f.Note(), nextInFile(f.Source, f.Finding))
 		}
 		return nil, err
 	case at.After(s.to):

@@ -14,9 +14,9 @@ import (
 // an API that is not there, it is none.
 func (r *Recorder) probe(ctx context.Context, live bool) error {
 	for _, k := range objects.NewTable().Kinds() {
-		verb, err := "list", error(nil)
+		verb, code, err := "list", NotListed, error(nil)
 		if _, err = r.o.Client.Resource(k.GroupVersionResource()).List(ctx, metav1.ListOptions{Limit: 1}); err == nil && live {
-			verb, err = "watch", r.probeWatch(ctx, k)
+			verb, code, err = "watch", NotWatched, r.probeWatch(ctx, k)
 		}
 		switch {
 		case err == nil:
@@ -26,7 +26,7 @@ func (r *Recorder) probe(ctx context.Context, live bool) error {
 		case apierrors.IsForbidden(err) && k.Required:
 			return fmt.Errorf("a recording needs to %s %s: %w; check with: kubectl auth can-i %s %s --all-namespaces", verb, k.ResourceName(), err, verb, k.ResourceName())
 		case apierrors.IsForbidden(err):
-			r.notes.add(fmt.Sprintf("%s are not recorded: %s is forbidden", k.ResourceName(), verb))
+			r.notes.add(Note{Code: code, Resource: k.ResourceName()})
 		case apierrors.IsNotFound(err) && !k.Required:
 		case apierrors.IsUnauthorized(err):
 			return fmt.Errorf("the API server does not accept the credentials: %w; check with: kubectl auth whoami", err)

@@ -83,7 +83,7 @@ func (r *Recorder) present(ctx context.Context, from, to time.Time) ([]recording
 					c.Object, _, err = r.encode(object)
 				}
 				if err != nil {
-					r.notes.add("an object is not recorded: " + err.Error())
+					r.note(Note{Code: NotRecorded, Detail: err.Error()})
 					continue
 				}
 				if c.At.After(from) {
@@ -147,7 +147,7 @@ func (r *Recorder) recordedFields(k objects.Kind) *cache.ListWatch {
 				if object, err := k.Record(&page.Items[i]); err == nil {
 					list.Items = append(list.Items, runtime.RawExtension{Object: object})
 				} else {
-					r.note("an object is not recorded: " + err.Error())
+					r.note(Note{Code: NotRecorded, Detail: err.Error()})
 				}
 			}
 			return list, nil
@@ -168,7 +168,7 @@ func (r *Recorder) recordedFields(k objects.Kind) *cache.ListWatch {
 				}
 				object, err := k.Record(u)
 				if err != nil {
-					r.note("an object is not recorded: " + err.Error())
+					r.note(Note{Code: NotRecorded, Detail: err.Error()})
 					return false
 				}
 				e.Object = object
@@ -178,16 +178,16 @@ func (r *Recorder) recordedFields(k objects.Kind) *cache.ListWatch {
 	}
 }
 
-func (r *Recorder) note(text string) {
+func (r *Recorder) note(n Note) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.notes.add(text)
+	r.notes.add(n)
 }
 
 // lost notes that a kind is out of sight until it has been listed again.
 func (r *Recorder) lost(ctx context.Context, k objects.Kind, err error) {
 	if ctx.Err() == nil {
-		r.note(fmt.Sprintf("%s were out of sight for a while: %v", k.ResourceName(), err))
+		r.note(Note{Code: OutOfSight, Resource: k.ResourceName(), Detail: err.Error()})
 	}
 }
 

@@ -6,7 +6,6 @@ package recorder
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -59,7 +58,7 @@ type Summary struct {
 	// Findings say what is wrong with the telemetry. Notes do not repeat them.
 	Findings []telemetry.Lasted
 	// Notes say what was not seen.
-	Notes []string
+	Notes []Note
 }
 
 // Recorder is one recording under way.
@@ -93,7 +92,7 @@ func New(ctx context.Context, o Options, live bool) (*Recorder, error) {
 		if telemetry.FailureOf(err) != telemetry.Empty {
 			return nil, err
 		}
-		r.notes.add("at the beginning there is no traffic: " + err.Error())
+		r.notes.add(Note{Code: NoTrafficYet, Detail: err.Error()})
 	}
 	if err := r.probe(ctx, live); err != nil {
 		return nil, err
@@ -109,7 +108,7 @@ func (r *Recorder) Past(ctx context.Context, w *recording.Writer, from, to time.
 	if err != nil {
 		return r.end(ctx, err)
 	}
-	r.notes.add("objects are those at the end: pods that were deleted before are not known, nor what others were like before")
+	r.notes.add(Note{Code: OnlyPresent})
 	all := int(to.Sub(from) / r.o.Step)
 	began := r.o.Now()
 	for i := range all {
@@ -184,10 +183,10 @@ func (r *Recorder) end(ctx context.Context, err error) (Summary, error) {
 		err = nil
 	}
 	if r.leading > 0 && r.leading < r.sum.Steps {
-		r.notes.add(fmt.Sprintf("the sources know of no traffic before %s: the first %d of the steps are gaps",
-			r.sum.From.Add(time.Duration(r.leading)*r.o.Step).UTC().Format(time.RFC3339), r.leading))
+		before := r.sum.From.Add(time.Duration(r.leading) * r.o.Step)
+		r.notes.all = append(r.notes.all, Note{Code: LeadingGaps, Count: r.leading, Before: before})
 	}
-	r.sum.Edges, r.sum.Notes = len(r.edges), r.notes.lines()
+	r.sum.Edges, r.sum.Notes = len(r.edges), r.notes.all
 	r.sum.LeftOut, r.sum.Findings = r.account.LeftOut(), r.account.Findings()
 	if n := r.sum.Steps - r.sum.Gaps; n > 0 {
 		r.sum.BytesPerSecond = r.bytes / float64(n)
@@ -236,7 +235,7 @@ func (r *Recorder) writeStep(at time.Time, flows []flowgraph.Flow, failed error)
 	r.sum.To = at
 	r.sum.Steps++
 	if invalid > 0 {
-		r.notes.add("a rate above 1e12 or without a workload is left out")
+		r.notes.add(Note{Code: InvalidRates})
 	}
 	if len(edges) == 0 {
 		if r.leading == r.sum.Gaps && r.sum.Gaps == r.sum.Steps-1 && telemetry.FailureOf(failed) == telemetry.Empty {
@@ -283,36 +282,4 @@ func (r *Recorder) broken(err error) error {
 	r.err = err
 	r.stop(err)
 	return err
-}
-
-// maxNotes bounds the notes: errors of servers may all have different texts.
-const maxNotes = 30
-
-// notes gathers notes; equal ones are counted.
-type notes struct {
-	order []string
-	count map[string]int
-}
-
-func (n *notes) add(text string) {
-	if n.count == nil {
-		n.count = map[string]int{}
-	}
-	if n.count[text] == 0 && len(n.order) >= maxNotes {
-		text = "there was more of the kind"
-	}
-	if n.count[text]++; n.count[text] == 1 {
-		n.order = append(n.order, text)
-	}
-}
-
-func (n *notes) lines() []string {
-	var lines []string
-	for _, text := range n.order {
-		if count := n.count[text]; count > 1 {
-			text = fmt.Sprintf("%s (%d times)", text, count)
-		}
-		lines = append(lines, text)
-	}
-	return lines
 }

@@ -224,7 +224,7 @@ func TestPast(t *testing.T) {
 	if sum.Steps != 4 || sum.Gaps != 1 || sum.Edges != 1 || sum.Objects != 5 || !errors.Is(sum.LastFailure, unreachable) || sum.BytesPerSecond != 8.0/3 {
 		t.Errorf("summary: %+v", sum)
 	}
-	if !slices.ContainsFunc(sum.Notes, func(s string) bool { return strings.Contains(s, "pods that were deleted before") }) {
+	if !slices.ContainsFunc(sum.Notes, func(n Note) bool { return strings.Contains(n.String(), "pods that were deleted before") }) {
 		t.Errorf("notes: %q", sum.Notes)
 	}
 }
@@ -415,9 +415,17 @@ func TestProbe(t *testing.T) {
 			if (err == nil) != (tc.wantErr == "") || err != nil && !strings.Contains(err.Error(), tc.wantErr) {
 				t.Errorf("error %v, want %q", err, tc.wantErr)
 			}
-			if notes := strings.Join(r.notes.lines(), "\n"); notes != tc.wantIn {
+			if notes := noteTexts(r.notes.all); notes != tc.wantIn {
 				t.Errorf("notes %q, want %q", notes, tc.wantIn)
 			}
 		})
 	}
+}
+
+func noteTexts(all []Note) string {
+	var texts []string
+	for _, n := range all {
+		texts = append(texts, n.String())
+	}
+	return strings.Join(texts, "\n")
 }

@@ -74,7 +74,7 @@ type newDirectory struct {
 }
 
 func createDirectory(path string) (*newDirectory, error) {
-	if err := os.Mkdir(path, 0o755); err != nil {
+	if err := os.Mkdir(path, directoryMode); err != nil {
 		return nil, err
 	}
 	return &newDirectory{path, map[string]int64{}}, nil

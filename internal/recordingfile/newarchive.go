@@ -69,7 +69,7 @@ func (a *newArchive) add(name string, size int64, content io.ReadSeeker) error {
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if err := a.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644}); err != nil {
+	if err := a.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: fileMode}); err != nil {
 		return err
 	}
 	if _, err := io.Copy(a.tar, content); err != nil {

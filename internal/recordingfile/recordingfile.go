@@ -46,7 +46,8 @@ func Open(path string) (Source, error) {
 }
 
 // Create makes a directory, or an archive when the name ends as one's does. It
-// never overwrites: it is an error, of the kind os.ErrExist, when path exists.
+// never overwrites: it is an error, of the kind os.ErrExist, when path exists. Only its
+// owner may read what is made, what is left of a recording that was interrupted too.
 func Create(path string) (Target, error) {
 	path = filepath.Clean(path)
 	if strings.HasSuffix(path, ArchiveSuffix) {
@@ -62,9 +63,12 @@ type output struct {
 	err  error
 }
 
+// fileMode has nobody else read what names a cluster's workloads.
+const fileMode, directoryMode = 0o600, 0o700
+
 // create makes a file that must not exist yet.
 func create(path string) (*output, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -109,6 +110,56 @@ func TestCreateDoesNotOverwrite(t *testing.T) {
 		write(t, path, 1)
 		if _, err := Create(path); !errors.Is(err, os.ErrExist) {
 			t.Errorf("%s: a second Create: %v", name, err)
+		}
+	}
+}
+
+// TestOnlyTheOwnerReads looks at what is under way, what is there in the end, and what
+// unpacking an archive makes.
+func TestOnlyTheOwnerReads(t *testing.T) {
+	private := func(dir string) (files int) {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || path == dir {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil && info.Mode().Perm()&0o077 != 0 {
+				t.Errorf("%s has mode %s", path, info.Mode())
+			}
+			files++
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files
+	}
+	for _, name := range []string{"rec", "rec.tar.zst"} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, name)
+		target := write(t, path, 1)
+		f, err := target.Create("objects-x.jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files := private(dir); files < 2 {
+			t.Errorf("%s: %d files under way", name, files)
+		}
+		if err := errors.Join(f.Close(), target.Close()); err != nil {
+			t.Fatal(err)
+		}
+		private(dir)
+		source, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, ok := source.(*archive); ok {
+			if h, err := a.tar.Next(); err != nil || h.FileInfo().Mode().Perm() != fileMode {
+				t.Errorf("in the archive: %v, %v", h, err)
+			}
+		}
+		if err := source.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func leftOutOfData(a *telemetry.Account) (all []report.LeftOut, notes []string) 
 		all = append(all, report.LeftOut(l))
 	}
 	for _, f := range a.Findings() {
-		note := f.Note(false)
+		note := f.Note()
 		if f.Until.IsZero() { // what has passed by itself needs no step
 			note += "; next: " + f.Next(telemetry.SetInFile("a file given with --telemetry-config", f.Source))
 		}

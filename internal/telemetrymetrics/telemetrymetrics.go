@@ -82,7 +82,7 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 	})
 	o.set.GaugeFunc(metricdef.Metric{
 		Name: "vicinity_graph_generation",
-		Help: "Number of snapshots of the traffic graph that were published since the start.",
+		Help: "Number of snapshots of the traffic graph that were published since the start, or since the task `telemetry` began again.",
 	}, func() float64 { return float64(store.Load().Generation()) })
 	o.set.GaugeFunc(metricdef.Metric{
 		Name: "vicinity_graph_edges",

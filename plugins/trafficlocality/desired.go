@@ -1,6 +1,8 @@
 package trafficlocality
 
 import (
+	"context"
+
 	v1 "k8s.io/api/core/v1"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -12,8 +14,15 @@ var _ kube.DesiredObserver = (*Plugin)(nil)
 
 // DesiredChanged implements kube.DesiredObserver: it tells the Board what is wanted of a
 // workload. It is called when that changes, outside the scheduling cycle, which waits no
-// longer than for one workload.
+// longer than for one workload. An informer calls it, which would end the process by a
+// panic.
 func (p *Plugin) DesiredChanged(id flowgraph.WorkloadID, state kube.DesiredState) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			p.recovered(context.Background(), "DesiredChanged", cause)
+			p.startAnew()
+		}
+	}()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keeper.setDesired(id, state)

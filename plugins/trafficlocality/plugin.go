@@ -44,7 +44,11 @@ type Plugin struct {
 
 	source *source      // of Preparation; nil without one
 	stage  atomic.Int32 // a stage
-	stale  atomic.Bool  // the Board is to be made anew before it is prepared
+	stale  atomic.Bool  // the Board is to be made anew before it is prepared, or used
+
+	// Of Preparation's goroutine: how often in a row a panic has ended it, and for how many
+	// more of its rounds it waits.
+	failures, pause int
 
 	mu     sync.Mutex // held by whoever writes what follows: PreScore, once it is in use
 	engine *score.Engine

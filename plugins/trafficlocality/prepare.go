@@ -37,6 +37,9 @@ func NewPreparation() *Preparation {
 const (
 	prepareEvery = 100 * time.Millisecond
 	refreshEvery = 15 * time.Second
+	// longestPause bounds how long a Board is left alone after it could not be prepared for
+	// a panic; the pauses before are shorter by half each.
+	longestPause = time.Minute
 )
 
 // Begin says, once, that the first cycle is about to begin. It returns what is closed when
@@ -47,17 +50,16 @@ func (r *Preparation) Begin() <-chan struct{} {
 	return r.prepared
 }
 
-// Run prepares Boards until ctx ends.
+// Run prepares Boards until ctx ends. It may be called again after a panic.
 func (r *Preparation) Run(ctx context.Context) {
 	ticker := time.NewTicker(prepareEvery)
 	defer ticker.Stop()
-	asked, told := r.asked, false
+	asked := r.asked
 	for tick := 0; ; tick++ {
 		begun := asked == nil
 		all := r.prepare(ctx, !begun && tick%int(refreshEvery/prepareEvery) == 0)
-		if begun && all && !told {
-			told = true
-			close(r.prepared)
+		if begun && all {
+			r.tell()
 		}
 		select {
 		case <-ctx.Done():
@@ -69,6 +71,15 @@ func (r *Preparation) Run(ctx context.Context) {
 	}
 }
 
+// tell says, once, that all Boards are ready.
+func (r *Preparation) tell() {
+	select {
+	case <-r.prepared:
+	default:
+		close(r.prepared)
+	}
+}
+
 // prepare prepares the Boards that are not, or also those that wait for their first cycle.
 // It reports whether all are.
 func (r *Preparation) prepare(ctx context.Context, refresh bool) bool {
@@ -77,7 +88,9 @@ func (r *Preparation) prepare(ctx context.Context, refresh bool) bool {
 	r.mu.Unlock()
 	all := true
 	for _, p := range plugins {
-		if s := stage(p.stage.Load()); s == unprepared || s == ready && refresh {
+		if p.pause > 0 {
+			p.pause--
+		} else if s := stage(p.stage.Load()); s == unprepared || s == ready && refresh {
 			p.prepare(ctx)
 		}
 		all = all && stage(p.stage.Load()) != unprepared
@@ -118,18 +131,19 @@ func newSource(f informers.SharedInformerFactory, desired *kube.DesiredStates) *
 
 // isPrepared reports whether a cycle may use the Board, which from then on is the cycles'.
 func (p *Plugin) isPrepared() bool {
+	if p.source == nil && p.stale.Swap(false) {
+		p.reset()
+	}
 	return stage(p.stage.Load()) == inUse || p.stage.CompareAndSwap(int32(ready), int32(inUse))
 }
 
 // startAnew has the Board made anew after a panic, when what the plugin remembers may be
-// half written.
+// half written: by the Preparation, or else by the next cycle.
 func (p *Plugin) startAnew() {
-	if p.source == nil {
-		p.reset()
-		return
-	}
 	p.stale.Store(true)
-	p.stage.Store(int32(unprepared))
+	if p.source != nil {
+		p.stage.Store(int32(unprepared))
+	}
 }
 
 // prepare brings the Board to the state of the informers. No cycle uses it meanwhile.
@@ -148,6 +162,7 @@ func (p *Plugin) prepare(ctx context.Context) {
 			p.recovered(ctx, "preparation", cause)
 			p.stale.Store(true)
 		}
+		p.backOff()
 	}()
 	if p.stale.Swap(false) {
 		p.reset()
@@ -156,7 +171,20 @@ func (p *Plugin) prepare(ctx context.Context) {
 		klog.FromContext(ctx).Error(err, "TrafficLocality has no say until the nodes and pods are read")
 		return
 	}
-	p.stage.Store(int32(ready))
+	if !p.stale.Load() { // for a panic where it was told what controllers want
+		p.stage.Store(int32(ready))
+	}
+}
+
+// backOff has the next attempts wait, the longer the more have failed: each is a line in
+// the log.
+func (p *Plugin) backOff() {
+	if !p.stale.Load() {
+		p.failures, p.pause = 0, 0
+		return
+	}
+	p.failures = min(p.failures+1, 16)
+	p.pause = min(1<<p.failures, int(longestPause/prepareEvery)) - 1
 }
 
 // read reads all nodes and pods from the informers.

@@ -13,6 +13,8 @@ import (
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/nodechanges"
 )
 
@@ -157,6 +159,82 @@ func TestNoSayUntilPrepared(t *testing.T) {
 	c.preparation.prepare(t.Context(), false)
 	check("prepared again", false)
 	c.checkBoard("prepared again")
+}
+
+// TestPreparationBacksOff: a Board that cannot be prepared is tried ever more seldom, once
+// a minute in the end, and at once again after it could.
+func TestPreparationBacksOff(t *testing.T) {
+	c := newPreparedCluster(t, 2, 1)
+	c.synced = true
+	lister := c.plugin.source.nodes
+	c.plugin.source.nodes = nil // to be looked at panics
+	c.plugin.startAnew()
+	const ticks = 100 + 3*int(longestPause/prepareEvery)
+	var attempts []int
+	for tick := range ticks {
+		before := count(t, c.metrics.panicsTotal)
+		if c.preparation.prepare(t.Context(), false) {
+			t.Fatal("it is prepared without nodes")
+		}
+		if count(t, c.metrics.panicsTotal) > before {
+			attempts = append(attempts, tick)
+		}
+	}
+	if want := []int{0, 2, 6, 14, 30, 62, 126, 254, 510, 1022, 1622}; !slices.Equal(attempts, want) {
+		t.Errorf("attempts in the rounds %v, want %v", attempts, want)
+	}
+	c.plugin.source.nodes = lister
+	for range int(longestPause / prepareEvery) {
+		c.preparation.prepare(t.Context(), false)
+	}
+	c.checkBoard("once there are nodes")
+	if c.plugin.failures != 0 || c.plugin.pause != 0 || c.scoreText(c.pod("w0")) == "skip" {
+		t.Errorf("it waits for %d rounds after %d failures", c.plugin.pause, c.plugin.failures)
+	}
+}
+
+// TestPanicOnWhatIsWanted: an informer that says what a controller wants has no recover.
+// The Board is made anew, by the Preparation or without one.
+func TestPanicOnWhatIsWanted(t *testing.T) {
+	c := newPreparedCluster(t, 4, 3)
+	c.synced = true
+	c.preparation.prepare(t.Context(), false)
+	alone := newCluster(t, "")
+	alone.assign("n1@r/a: db")
+	alone.traffic("web -> db 10MiB/s")
+	for name, plugin := range map[string]*Plugin{"prepared": c.plugin, "alone": alone.plugin} {
+		board := plugin.keeper.board
+		plugin.keeper.board = nil
+		plugin.DesiredChanged(flowgraph.WorkloadID{Namespace: namespace, Name: "w0"}, kube.DesiredState{Pods: 3})
+		if plugin.keeper.board = board; !plugin.stale.Load() {
+			t.Errorf("%s: the Board is not made anew", name)
+		}
+	}
+	if text := c.scoreText(c.pod("w0")); text != "skip" {
+		t.Errorf("prepared: before the Board is made anew the scores are %s", text)
+	}
+	c.preparation.prepare(t.Context(), false)
+	c.checkBoard("made anew")
+	if alone.scoreText(alone.pod("web")) == "skip" || alone.plugin.stale.Load() {
+		t.Error("alone: the Board is not made anew in the next cycle")
+	}
+}
+
+// TestPreparationRunsAgain: the task begins again after a panic, also once it has told
+// that all is prepared.
+func TestPreparationRunsAgain(t *testing.T) {
+	c := newPreparedCluster(t, 2, 1)
+	c.synced = true
+	prepared := c.preparation.Begin()
+	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { c.preparation.Run(ctx) })
+		<-prepared
+		cancel()
+		running.Wait()
+		c.preparation.tell() // as a second Run does, however soon it is cancelled
+	}
 }
 
 // TestBegin: who asks is told once all Boards are ready, and none of them is prepared anew

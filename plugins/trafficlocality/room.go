@@ -2,6 +2,7 @@ package trafficlocality
 
 import (
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	resourcehelper "k8s.io/component-helpers/resource"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
@@ -11,13 +12,42 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/score"
 )
 
+// mostCores and mostMemory are more than any machine has. Beyond, the conversion to
+// thousandths wraps around: 7Ei cores are less than nothing then.
+const (
+	mostCores  = 1 << 40
+	mostMemory = 1 << 60
+)
+
+// milliCPU is an amount of cores in thousandths, from 0 to that of mostCores.
+func milliCPU(q *resource.Quantity) int64 {
+	switch {
+	case q.Sign() < 0:
+		return 0
+	case q.CmpInt64(mostCores) >= 0:
+		return mostCores * 1000
+	}
+	return q.MilliValue()
+}
+
+// amount is a whole number, from 0 to mostMemory.
+func amount(q *resource.Quantity) int64 {
+	switch {
+	case q.Sign() < 0:
+		return 0
+	case q.CmpInt64(mostMemory) >= 0:
+		return mostMemory
+	}
+	return q.Value()
+}
+
 // requestsOf is what a pod takes of a node: what resourcehelper.PodRequests says, which
 // allocates a dozen objects, except that thousandths of a core are rounded up container by
 // container.
 func requestsOf(pod *v1.Pod) score.Room {
 	if pod.Spec.Resources != nil || pod.Spec.Overhead != nil {
 		requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
-		return score.Room{MilliCPU: requests.Cpu().MilliValue(), Memory: requests.Memory().Value(), Pods: 1}
+		return score.Room{MilliCPU: milliCPU(requests.Cpu()), Memory: amount(requests.Memory()), Pods: 1}
 	}
 	var all, sidecars, starting score.Room
 	for i := range pod.Spec.Containers {
@@ -39,25 +69,20 @@ func requestsOf(pod *v1.Pod) score.Room {
 
 func containerRequests(c *v1.Container) score.Room {
 	cpu, memory := c.Resources.Requests[v1.ResourceCPU], c.Resources.Requests[v1.ResourceMemory]
-	return score.Room{MilliCPU: cpu.MilliValue(), Memory: memory.Value()}
+	return score.Room{MilliCPU: milliCPU(&cpu), Memory: amount(&memory)}
 }
 
 // roomOf is what a node with so many pods has left, and what it has in all.
 func roomOf(info fwk.NodeInfo, pods int) (free, all score.Room) {
 	has, taken := info.GetAllocatable(), info.GetRequested()
 	all = score.Room{MilliCPU: has.GetMilliCPU(), Memory: has.GetMemory(), Pods: int64(has.GetAllowedPodNumber())}
-	free = score.Room{
-		MilliCPU: all.MilliCPU - taken.GetMilliCPU(),
-		Memory:   all.Memory - taken.GetMemory(),
-		Pods:     all.Pods - int64(pods),
-	}
-	return free, all
+	return all.Minus(score.Room{MilliCPU: taken.GetMilliCPU(), Memory: taken.GetMemory(), Pods: int64(pods)}), all
 }
 
 // roomOfNode is what a node has in all.
 func roomOfNode(node *v1.Node) score.Room {
 	has := node.Status.Allocatable
-	return score.Room{MilliCPU: has.Cpu().MilliValue(), Memory: has.Memory().Value(), Pods: has.Pods().Value()}
+	return score.Room{MilliCPU: milliCPU(has.Cpu()), Memory: amount(has.Memory()), Pods: amount(has.Pods())}
 }
 
 // admitting returns whether a node's labels and taints let a pod on it.

@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,21 +17,32 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
 // Anonymizer replaces names by names that say nothing: a keyed hash of the old one. The
 // same name always gets the same new one, so that what belongs together still does;
 // without the key nobody can try names out. It keeps the names of Kubernetes' own
-// namespaces, labels, taints and priority classes, label values that are numbers or
-// booleans, amounts and times.
+// namespaces and priority classes, words that are in the lists of words.go, the values
+// true and false of labels, integers that nodes are labelled with, amounts and times.
 type Anonymizer struct {
-	key   []byte
-	table *Table
+	key          []byte
+	table        *Table
+	kept         map[string]bool // of keptKeys
+	vocabularies map[reflect.Type][]string
+	ownerKinds   map[string]string
 }
 
 // NewAnonymizer returns an Anonymizer. The key should be random, used once and forgotten.
 func NewAnonymizer(key []byte) *Anonymizer {
-	return &Anonymizer{key: slices.Clone(key), table: NewTable()}
+	a := &Anonymizer{
+		key: slices.Clone(key), table: NewTable(),
+		kept: map[string]bool{}, vocabularies: vocabularies(), ownerKinds: ownerKinds(),
+	}
+	for _, key := range keptKeys() {
+		a.kept[key] = true
+	}
+	return a
 }
 
 // Object returns a renamed copy of an object that has been recorded or read.
@@ -42,6 +53,7 @@ func (a *Anonymizer) Object(object runtime.Object) (runtime.Object, error) {
 	}
 	object = object.DeepCopyObject()
 	k.anonymize(a, object)
+	a.words(reflect.ValueOf(object))
 	return object, nil
 }
 
@@ -87,8 +99,11 @@ func (a *Anonymizer) namespace(name string) string {
 	return a.hash("ns", name)
 }
 
+// Classes that every cluster has, of k8s.io/kubernetes/pkg/apis/scheduling.
+const systemClusterCritical, systemNodeCritical = "system-cluster-critical", "system-node-critical"
+
 func (a *Anonymizer) class(name string) string {
-	if strings.HasPrefix(name, "system-") {
+	if name == systemClusterCritical || name == systemNodeCritical {
 		return name
 	}
 	return a.hash("class", name)
@@ -101,24 +116,13 @@ func (a *Anonymizer) scheduler(name string) string {
 	return a.name(name)
 }
 
-// labelKey keeps the keys that Kubernetes and Istio read.
+// labelKey keeps the keys that have a meaning.
 func (a *Anonymizer) labelKey(key string) string {
-	switch key {
-	case "app", "version", kube.DeploymentConfigLabel, kube.RolloutHashLabel,
-		appsv1.DefaultDeploymentUniqueLabelKey, appsv1.ControllerRevisionHashLabelKey:
-		return key
-	}
-	domain, name, ok := strings.Cut(key, "/")
 	switch {
-	case !ok:
+	case a.kept[key]:
+		return key
+	case !strings.Contains(key, "/"):
 		return a.hash("k", key)
-	case domain == "node-role.kubernetes.io" && name != "control-plane" && name != "master":
-		return domain + "/" + a.hash("k", name) // people name roles
-	}
-	for _, kept := range [...]string{"kubernetes.io", "k8s.io", "istio.io"} {
-		if domain == kept || strings.HasSuffix(domain, "."+kept) {
-			return key
-		}
 	}
 	return "anonymized.vicinity.dev/" + a.hash("k", key)
 }
@@ -130,28 +134,53 @@ func (a *Anonymizer) labelValue(key, value string) string {
 		return a.hash("zone", value)
 	case corev1.LabelTopologyRegion, corev1.LabelFailureDomainBetaRegion:
 		return a.hash("region", value)
+	case routing.SubzoneLabel, routing.NetworkLabel:
+		return a.hash("place", value)
 	case corev1.LabelHostname:
 		return a.node(value)
 	case corev1.LabelMetadataName:
 		return a.namespace(value)
 	case corev1.LabelOSStable, corev1.LabelArchStable:
-		return value
+		if slices.Contains(systems(), value) {
+			return value
+		}
 	case kube.WorkloadNameLabel, kube.DeploymentConfigLabel:
 		return a.name(value)
 	}
-	if value == "true" || value == "false" || len(value) <= 10 && strings.Trim(value, "0123456789") == "" {
+	if value == "true" || value == "false" {
+		return value
+	}
+	return a.hash("v", value)
+}
+
+// nodeValue renames the value of a node's label or taint. Integers stay: the operators
+// Gt and Lt of affinities and tolerations compare them.
+func (a *Anonymizer) nodeValue(key, value string) string {
+	if renamed := a.labelValue(key, value); !strings.HasPrefix(renamed, "v-") {
+		return renamed
+	}
+	if len(value) <= 10 && strings.Trim(value, "0123456789") == "" {
 		return value
 	}
 	return a.hash("v", value)
 }
 
 func (a *Anonymizer) labels(labels map[string]string) map[string]string {
+	return a.renamed(labels, a.labelValue)
+}
+
+// nodeLabels renames the labels of nodes, and what selects nodes by them.
+func (a *Anonymizer) nodeLabels(labels map[string]string) map[string]string {
+	return a.renamed(labels, a.nodeValue)
+}
+
+func (a *Anonymizer) renamed(labels map[string]string, value func(key, value string) string) map[string]string {
 	if labels == nil {
 		return nil
 	}
 	renamed := make(map[string]string, len(labels))
-	for key, value := range labels {
-		renamed[a.labelKey(key)] = a.labelValue(key, value)
+	for key, old := range labels {
+		renamed[a.labelKey(key)] = value(key, old)
 	}
 	return renamed
 }
@@ -170,17 +199,13 @@ func (a *Anonymizer) selector(s *metav1.LabelSelector) {
 	}
 }
 
-// resource renames resources that devices bring; those of Kubernetes are kept.
 func (a *Anonymizer) resources(list corev1.ResourceList) corev1.ResourceList {
 	if list == nil {
 		return nil
 	}
 	renamed := corev1.ResourceList{}
 	for name, amount := range list {
-		if strings.Contains(string(name), "/") {
-			name = corev1.ResourceName(a.labelKey(string(name)))
-		}
-		renamed[name] = amount
+		renamed[corev1.ResourceName(a.resourceName(string(name)))] = amount
 	}
 	return renamed
 }
@@ -211,11 +236,12 @@ func (a *Anonymizer) owners(m *metav1.ObjectMeta) {
 	for i := range m.OwnerReferences {
 		o := &m.OwnerReferences[i]
 		o.Name, o.UID = a.controllerName(o.Kind, o.Name, m.Labels), a.uid(o.UID)
-		group, _, _ := strings.Cut(o.APIVersion, "/")
-		switch group {
-		case "v1", appsv1.GroupName, batchv1.GroupName, "argoproj.io":
-		default: // of an operator
-			o.APIVersion, o.Kind = "anonymized.vicinity.dev/v1", a.hash("kind", o.Kind)
+		version, isKnown := a.ownerKinds[o.Kind]
+		if !isKnown {
+			o.Kind = a.hash("kind", o.Kind)
+		}
+		if !isKnown || o.APIVersion != version { // of an operator, which may call its kind Job too
+			o.APIVersion = "anonymized.vicinity.dev/v1"
 		}
 	}
 }
@@ -224,10 +250,11 @@ func (a *Anonymizer) owners(m *metav1.ObjectMeta) {
 func (a *Anonymizer) meta(m *metav1.ObjectMeta, name string) {
 	a.owners(m)
 	m.Namespace, m.Name, m.UID, m.Labels = a.namespace(m.Namespace), name, a.uid(m.UID), a.labels(m.Labels)
+	m.ResourceVersion = ""
 	if m.GenerateName != "" {
 		m.GenerateName = name + "-"
 	}
-	if _, mirror := m.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
-		m.Annotations[corev1.MirrorPodAnnotationKey] = "anonymized"
+	for key, value := range m.Annotations {
+		m.Annotations[key] = annotation(key, value)
 	}
 }

@@ -136,7 +136,7 @@ func (a *Anonymizer) exportTo(namespace string) string {
 // place renames "region/zone/subzone", of which each may be missing or *.
 func (a *Anonymizer) place(place string) string {
 	parts := strings.Split(place, "/")
-	labels := [...]string{corev1.LabelTopologyRegion, corev1.LabelTopologyZone, "topology.istio.io/subzone"}
+	labels := [...]string{corev1.LabelTopologyRegion, corev1.LabelTopologyZone, routing.SubzoneLabel}
 	for i, part := range parts {
 		if part != "*" {
 			parts[i] = a.labelValue(labels[min(i, len(labels)-1)], part)

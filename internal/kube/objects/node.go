@@ -23,10 +23,12 @@ func nodeKind() Kind {
 			}
 		},
 		anonymize: func(a *Anonymizer, n *corev1.Node) {
+			labels := a.nodeLabels(n.Labels)
 			a.meta(&n.ObjectMeta, a.node(n.Name))
+			n.Labels = labels
 			for i := range n.Spec.Taints {
 				t := &n.Spec.Taints[i]
-				t.Key, t.Value = a.labelKey(t.Key), a.labelValue(t.Key, t.Value)
+				t.Key, t.Value = a.labelKey(t.Key), a.nodeValue(t.Key, t.Value)
 			}
 			n.Status.Allocatable = a.resources(n.Status.Allocatable)
 			for _, image := range n.Status.Images {

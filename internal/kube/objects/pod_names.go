@@ -19,7 +19,7 @@ func (a *Anonymizer) pod(pod *corev1.Pod) {
 	}
 	spec := &pod.Spec
 	spec.NodeName, spec.SchedulerName = a.node(spec.NodeName), a.scheduler(spec.SchedulerName)
-	spec.PriorityClassName, spec.NodeSelector = a.class(spec.PriorityClassName), a.labels(spec.NodeSelector)
+	spec.PriorityClassName, spec.NodeSelector = a.class(spec.PriorityClassName), a.nodeLabels(spec.NodeSelector)
 	spec.Overhead = a.resources(spec.Overhead)
 	a.requirements(spec.Resources)
 	for _, containers := range [...][]corev1.Container{spec.InitContainers, spec.Containers} {
@@ -35,7 +35,9 @@ func (a *Anonymizer) pod(pod *corev1.Pod) {
 	for i := range spec.Tolerations {
 		t := &spec.Tolerations[i]
 		if t.Key != "" {
-			t.Key, t.Value = a.labelKey(t.Key), a.labelValue(t.Key, t.Value)
+			t.Key, t.Value = a.labelKey(t.Key), a.nodeValue(t.Key, t.Value)
+		} else {
+			t.Value = known(t.Value)
 		}
 	}
 	for i := range spec.TopologySpreadConstraints {
@@ -121,12 +123,13 @@ func (a *Anonymizer) nodeTerm(term *corev1.NodeSelectorTerm) {
 	for i := range term.MatchExpressions {
 		e := &term.MatchExpressions[i]
 		for j := range e.Values {
-			e.Values[j] = a.labelValue(e.Key, e.Values[j])
+			e.Values[j] = a.nodeValue(e.Key, e.Values[j])
 		}
 		e.Key = a.labelKey(e.Key)
 	}
 	for i := range term.MatchFields {
 		// There is no other field than metadata.name.
+		term.MatchFields[i].Key = known(term.MatchFields[i].Key, metav1.ObjectNameField)
 		values := slices.Clone(term.MatchFields[i].Values)
 		for j := range values {
 			values[j] = a.node(values[j])

@@ -18,6 +18,8 @@ func podDisruptionBudgetKind() Kind {
 		anonymize: func(a *Anonymizer, b *policyv1.PodDisruptionBudget) {
 			a.meta(&b.ObjectMeta, a.name(b.Name))
 			a.selector(b.Spec.Selector)
+			percentage(b.Spec.MinAvailable)
+			percentage(b.Spec.MaxUnavailable)
 		},
 	}.kind()
 }

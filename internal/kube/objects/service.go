@@ -35,6 +35,9 @@ func serviceKind() Kind {
 		anonymize: func(a *Anonymizer, s *corev1.Service) {
 			a.meta(&s.ObjectMeta, a.name(s.Name))
 			s.Spec.Selector = a.labels(s.Spec.Selector)
+			if d := s.Spec.TrafficDistribution; d != nil {
+				s.Spec.TrafficDistribution = new(distribution(*d))
+			}
 		},
 		informer: func(f informers.SharedInformerFactory) cache.SharedIndexInformer {
 			return f.Core().V1().Services().Informer()

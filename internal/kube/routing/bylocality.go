@@ -13,8 +13,8 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
-// Labels of Istio's that a failoverPriority may name.
-const networkLabel, subzoneLabel = "topology.istio.io/network", "topology.istio.io/subzone"
+// NetworkLabel and SubzoneLabel are labels of Istio's that a failoverPriority may name.
+const NetworkLabel, SubzoneLabel = "topology.istio.io/network", "topology.istio.io/subzone"
 
 // isOff reports whether a setting is turned off; unset it is on.
 func isOff(enabled *wrapperspb.BoolValue) bool { return enabled != nil && !enabled.GetValue() }
@@ -43,11 +43,11 @@ func byPriority(labels []string, failover bool) affinity.Routing {
 	zone, part := false, false
 	for _, label := range labels {
 		switch label {
-		case networkLabel, corev1.LabelTopologyRegion, corev1.LabelFailureDomainBetaRegion:
+		case NetworkLabel, corev1.LabelTopologyRegion, corev1.LabelFailureDomainBetaRegion:
 			// Whatever shares a zone shares these.
 		case corev1.LabelTopologyZone, corev1.LabelFailureDomainBetaZone:
 			zone = zone || !part
-		case subzoneLabel:
+		case SubzoneLabel:
 			part = true // the rest of the zone comes after others, unless the zone stands before
 		case corev1.LabelHostname:
 			if zone || failover && !part {

@@ -99,7 +99,7 @@ func zoneAware(s *networking.ZoneAwareLoadBalancerSetting) affinity.Routing {
 	}
 	for _, label := range s.GetFailoverPriority() {
 		switch label {
-		case networkLabel: // whatever shares a zone shares it
+		case NetworkLabel: // whatever shares a zone shares it
 		case corev1.LabelHostname:
 			return affinity.SameNodeOrAny
 		default: // not known of the caller

@@ -18,6 +18,9 @@ import (
 // trafficDistribution says. The field takes precedence.
 const TrafficDistributionAnnotation = "networking.istio.io/traffic-distribution"
 
+// AnyDistribution is the value of the annotation that prefers no endpoint.
+const AnyDistribution = "Any"
+
 // Policies are the places where it may be configured how calls are divided. Which of
 // them count depends on the proxies that divide the calls.
 type Policies struct {
@@ -71,12 +74,15 @@ func Of(service *corev1.Service) affinity.Routing {
 // PreferNothing makes a Service say by Istio's annotation that calls are divided
 // evenly, so that the annotation of its Namespace does not count.
 func PreferNothing(service *corev1.Service) {
-	metav1.SetMetaDataAnnotation(&service.ObjectMeta, TrafficDistributionAnnotation, "Any")
+	metav1.SetMetaDataAnnotation(&service.ObjectMeta, TrafficDistributionAnnotation, AnyDistribution)
 }
 
-// destinationRules is an annotation of Services: with the value ignored no
+// destinationRules is an annotation of Services: with the value Ignored no
 // DestinationRule, and nothing that the mesh says, counts for calls to one.
-const destinationRules, ignored = "vicinity.dev/destination-rules", "Ignore"
+const destinationRules = "vicinity.dev/destination-rules"
+
+// Ignored is the one value that the annotation vicinity.dev/destination-rules can have.
+const Ignored = "Ignore"
 
 // Annotations returns the annotations of Services and Namespaces that decide how calls are
 // divided.
@@ -84,7 +90,7 @@ func Annotations() []string { return []string{TrafficDistributionAnnotation, des
 
 // IgnoreRules excepts the calls to a Service from all DestinationRules.
 func IgnoreRules(service *corev1.Service) {
-	metav1.SetMetaDataAnnotation(&service.ObjectMeta, destinationRules, ignored)
+	metav1.SetMetaDataAnnotation(&service.ObjectMeta, destinationRules, Ignored)
 }
 
 // routingContext is what decides, with a Service, how calls to it are divided.
