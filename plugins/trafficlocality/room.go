@@ -63,8 +63,7 @@ func requestsOf(pod *v1.Pod) score.Room {
 		starting = starting.Max(sidecars.Plus(takes))
 	}
 	all = all.Max(starting)
-	all.Pods = 1
-	return all
+	return score.Room{MilliCPU: min(all.MilliCPU, mostCores*1000), Memory: min(all.Memory, mostMemory), Pods: 1}
 }
 
 func containerRequests(c *v1.Container) score.Room {
