@@ -13,10 +13,10 @@ import (
 //	significance(r) = mean over the workloads j of min(1, r/rj)
 //
 // where rj is what one pod of workload j exchanges, times r/64 for rates below 64 bytes per
-// second: where all have next to no traffic, none of it decides. It is continuous, rises with r from 0
-// to 1, and is 1 where all pods have the same traffic. Each workload counts once, however
-// much it exchanges and however many pods it wants: what k of n workloads do moves the
-// significance of the others by k/n at most. A workload without pods, of which none are
+// second: where all have next to no traffic, none of it decides. It is continuous, rises with
+// r from 0 to 1, and is 1 where all pods have the same traffic. Each workload counts once,
+// however much it exchanges and however many pods it wants: what k of n workloads do moves
+// the significance of the others by k/n at most. A workload without pods, of which none are
 // wanted either, does not count: to name it is not enough.
 //
 // The sum is taken over bands of rates instead of single workloads; those of a band count
@@ -31,7 +31,7 @@ type reference struct {
 }
 
 // leastRate is the rate, in bytes per second, below which traffic means little whatever others
-// exchange: less than a health check a minute.
+// exchange: about one health check in ten seconds.
 const leastRate = 64
 
 // mostReferred is how many workloads of the snapshot are looked at in one cycle. A larger
@@ -45,7 +45,7 @@ type bands struct {
 	low, high int // the bands that are not empty are in [low, high)
 }
 
-// band is the workloads whose rates are within a quarter of a power of two.
+// band is workloads whose rates differ by a quarter at most.
 type band struct {
 	workloads float64
 	inverse   float64 // sum of 1/rate
