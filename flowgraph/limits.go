@@ -261,7 +261,7 @@ func (l Limits) refuse(c *census) (surplus []int) {
 
 // admit lets an edge in if there is room for it and its workloads.
 func (a *admission) admit(e *claim) bool {
-	if over(a.edges+1, a.Limits.Edges) {
+	if over(a.edges+1, a.Edges) {
 		return false
 	}
 	for _, s := range e.ends() {
@@ -285,7 +285,7 @@ func (a *admission) admit(e *claim) bool {
 			return false
 		}
 	}
-	if sum := more[0] + more[1]; sum > 0 && over(a.workloads+sum, a.Limits.Workloads) {
+	if sum := more[0] + more[1]; sum > 0 && over(a.workloads+sum, a.Workloads) {
 		return false
 	}
 	a.edges++

@@ -246,7 +246,11 @@ func manifestIn(t *testing.T, path string) recording.Manifest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer source.Close()
+	defer func() {
+		if err := source.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	r, err := recording.NewReader(source)
 	if err != nil {
 		t.Fatal(err)

@@ -13,8 +13,9 @@ type NoteCode int
 const (
 	// NoTrafficYet means that the sources answered without traffic before the recording.
 	NoTrafficYet NoteCode = iota
-	// NotListed and NotWatched mean that a kind may not be read.
+	// NotListed means that a kind may not be listed.
 	NotListed
+	// NotWatched means that a kind may not be watched.
 	NotWatched
 	// NotRecorded means that an object could not be decoded.
 	NotRecorded

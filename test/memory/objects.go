@@ -56,7 +56,7 @@ func meta(kind, namespace, name string, labels map[string]string) metav1.ObjectM
 	for _, manager := range []string{"kube-controller-manager", "kubelet", "argocd-controller"} {
 		m.ManagedFields = append(m.ManagedFields, metav1.ManagedFieldsEntry{
 			Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", FieldsType: "FieldsV1",
-			FieldsV1: &metav1.FieldsV1{Raw: []byte("{" + fields + "}")}, Time: &m.CreationTimestamp,
+			FieldsV1: metav1.NewFieldsV1("{" + fields + "}"), Time: &m.CreationTimestamp,
 		})
 	}
 	return m

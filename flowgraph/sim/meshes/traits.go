@@ -11,9 +11,6 @@ import (
 // These families have one trait each that scores can fail on. None of them stands for an
 // application, and nothing that scores was tuned to them.
 
-// What pods ask for in all of them: a small service.
-var traitRequests = cluster.Resources{MilliCPU: 500, Memory: 1 << 30}
-
 // evenRate is the requests per second of every edge where all are alike.
 const evenRate = 100
 
@@ -24,7 +21,7 @@ func newTrait(namespace string, size int, replicas int32) *cluster.Cluster {
 	for i := range size {
 		c.Workloads = append(c.Workloads, cluster.Workload{
 			ID:       flowgraph.WorkloadID{Namespace: namespace, Name: fmt.Sprintf("service-%04d", i+1)},
-			Replicas: replicas, Requests: traitRequests,
+			Replicas: replicas, Requests: cluster.Resources{MilliCPU: 500, Memory: 1 << 30}, // a small service
 		})
 	}
 	return c

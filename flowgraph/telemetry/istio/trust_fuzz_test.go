@@ -35,7 +35,7 @@ func FuzzClaims(f *testing.F) {
 			}
 			for _, flow := range o.Flows {
 				from, to := flow.From.Namespace == "evil", flow.To.Namespace == "evil"
-				if !from && !to || agreed && !(from && to) || !flow.Valid() || !flow.From.IsValid() || !flow.To.IsValid() {
+				if !from && !to || agreed && (!from || !to) || !flow.Valid() || !flow.From.IsValid() || !flow.To.IsValid() {
 					t.Fatalf("agreed %v: %q -> %q: %v", agreed, flow.From, flow.To, flow.Rates)
 				}
 			}

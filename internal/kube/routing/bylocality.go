@@ -13,8 +13,13 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
-// NetworkLabel and SubzoneLabel are labels of Istio's that a failoverPriority may name.
-const NetworkLabel, SubzoneLabel = "topology.istio.io/network", "topology.istio.io/subzone"
+// Labels of Istio's that a failoverPriority may name.
+const (
+	// NetworkLabel is that of the network of a pod.
+	NetworkLabel = "topology.istio.io/network"
+	// SubzoneLabel is that of the part of its zone that a node is in.
+	SubzoneLabel = "topology.istio.io/subzone"
+)
 
 // isOff reports whether a setting is turned off; unset it is on.
 func isOff(enabled *wrapperspb.BoolValue) bool { return enabled != nil && !enabled.GetValue() }
