@@ -35,7 +35,6 @@ type keeper struct {
 	nodes      []keptNode // by number
 	candidates []int32    // used anew for each pod
 	pods       []*v1.Pod  // used anew for each node
-	scored     scored     // likewise for each pod
 
 	changes changes
 	catchUp catchUp

@@ -26,9 +26,6 @@ func (s *scoreState) Clone() fwk.StateData { return s }
 
 // of returns the points of a node, 0 when PreScore did not see it.
 func (s *scoreState) of(info fwk.NodeInfo) int64 {
-	if points, ok := s.nodes.scored.pointsOf(info, s.points); ok {
-		return int64(points)
-	}
 	n := s.nodes.numberOf(info)
 	if n == score.Absent {
 		return 0
@@ -94,7 +91,6 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	switch {
 	case result.Basis != score.ByNothing:
 		p.metrics.scored(result.Best, result.Worst)
-		p.keeper.scored.fill(result.Points, candidates, p.keeper.candidates)
 		return &scoreState{nodes: p.keeper, points: result.Points}, notSkipped
 	case ok:
 		return nil, skipNoPeers
