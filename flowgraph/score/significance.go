@@ -19,8 +19,8 @@ import (
 // the significance of the others by k/n at most. A workload without pods, of which none are
 // wanted either, does not count: to name it is not enough.
 //
-// The sum is taken over bands of rates instead of single workloads; those of a band count
-// as if each had their harmonic mean, which is at most a quarter more than any of them.
+// The sum is taken over bands of rates instead of single workloads, those of a band counting
+// by its lowest rate, so that a significance may be up to a quarter higher.
 type reference struct {
 	current, next bands
 	serial        uint64    // of the snapshot that next is by
@@ -38,30 +38,30 @@ const leastRate = 64
 // graph takes some cycles, in which the reference is the one of before.
 const mostReferred = 512
 
-// bands are how many workloads have which rate.
+// bands are how many workloads have which rate. The rates of a band differ by a quarter at
+// most, but for the outermost ones.
 type bands struct {
-	workloads int
-	band      [bandCount]band
-	low, high int // the bands that are not empty are in [low, high)
-}
-
-// band is workloads whose rates differ by a quarter at most.
-type band struct {
 	workloads float64
-	inverse   float64 // sum of 1/rate
+	band      [bandCount]float64 // workloads in each
+	low, high int                // the bands that are not empty are in [low, high)
 }
 
 const (
 	bandsPerOctave = 4
-	lowestOctave   = -16 // rates below 2^-16 bytes per second are in the lowest band
+	lowestOctave   = -16 // the lowest band is that of 2^-16 bytes per second
 	octaves        = 80
 	bandCount      = bandsPerOctave * octaves
 )
 
 func bandOf(rate float64) int {
-	fraction, exponent := math.Frexp(rate)
-	b := (exponent-lowestOctave)*bandsPerOctave + int((fraction-0.5)*2*bandsPerOctave)
+	fraction, exponent := math.Frexp(rate) // rate = fraction 2^exponent, fraction in [1/2, 1)
+	b := (exponent-1-lowestOctave)*bandsPerOctave + int((2*fraction-1)*bandsPerOctave)
 	return min(max(b, 0), bandCount-1)
+}
+
+// lowestOf is the lowest rate of a band, in bytes per second.
+func lowestOf(band int) float64 {
+	return math.Ldexp(1+float64(band%bandsPerOctave)/bandsPerOctave, lowestOctave+band/bandsPerOctave)
 }
 
 func (b *bands) reset() { *b = bands{low: bandCount} }
@@ -69,8 +69,7 @@ func (b *bands) reset() { *b = bands{low: bandCount} }
 func (b *bands) add(rate float64) {
 	i := bandOf(rate)
 	b.workloads++
-	b.band[i].workloads++
-	b.band[i].inverse += 1 / rate
+	b.band[i]++
 	b.low, b.high = min(b.low, i), max(b.high, i+1)
 }
 
@@ -81,9 +80,9 @@ func (b *bands) significance(rate float64) float64 {
 	}
 	sum := 0.0
 	for i := b.low; i < b.high; i++ {
-		sum += min(b.band[i].workloads, rate*b.band[i].inverse)
+		sum += b.band[i] * min(rate/lowestOf(i), 1)
 	}
-	return min(sum/float64(b.workloads), 1) * min(rate/leastRate, 1)
+	return sum / b.workloads * min(rate/leastRate, 1)
 }
 
 // refer brings the reference to the state of the Board and the snapshot, or nearer to it.

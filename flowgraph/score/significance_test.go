@@ -47,6 +47,11 @@ func TestSignificanceIsTheMeanOfRatios(t *testing.T) {
 			t.Errorf("seed %d: the most has %v", seed, got)
 		}
 	}
+	for i := range bandCount {
+		if got := bandOf(lowestOf(i)); got != i {
+			t.Errorf("the lowest rate of band %d is in band %d", i, got)
+		}
+	}
 	var none bands
 	none.reset()
 	if got := none.significance(1); got != 0 {
