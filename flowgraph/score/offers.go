@@ -88,47 +88,8 @@ func (e *Engine) gainAt(snap *flowgraph.Snapshot, i int, w, n int32) (sum float6
 	return sum
 }
 
-// offers is a heap of them, once it has begun. Few are taken as a rule, so that they are not
-// sorted.
-type offers []offer
-
-// begin makes a heap of the offers.
-func (o offers) begin(b *Board) {
-	for i := len(o)/2 - 1; i >= 0; i-- {
-		o.down(b, i)
-	}
-}
-
-// best takes the offer that gains the most.
-func (o *offers) best(b *Board) offer {
-	all := *o
-	best, last := all[0], len(all)-1
-	all[0] = all[last]
-	*o = all[:last]
-	o.down(b, 0)
-	return best
-}
-
-// down moves the offer at i to where those below it are no better.
-func (o offers) down(b *Board, i int) {
-	for {
-		child := 2*i + 1
-		if child >= len(o) {
-			return
-		}
-		if child+1 < len(o) && o[child+1].betters(&o[child], b) {
-			child++
-		}
-		if !o[child].betters(&o[i], b) {
-			return
-		}
-		o[i], o[child] = o[child], o[i]
-		i = child
-	}
-}
-
 // betters reports whether an offer comes before another one. Nodes that are level come in
 // the order of their names: their numbers depend on who came first.
-func (o *offer) betters(other *offer, b *Board) bool {
-	return o.gain > other.gain || o.gain == other.gain && b.nodes[o.node].name < b.nodes[other.node].name
+func (p *promises) betters(a, b offer) bool {
+	return a.gain > b.gain || a.gain == b.gain && p.board.nodes[a.node].name < p.board.nodes[b.node].name
 }

@@ -28,7 +28,7 @@ type promises struct {
 	of     []promised    // by workload
 	made   int           // how many promises there are
 	level  levelGains    // of nodes, for one workload at a time
-	offers offers        // likewise
+	offers []offer       // likewise
 	here   []int32       // pods that serve on one node, by workload
 	others []reservation // of the request: nodes whose room is kept
 }
@@ -90,8 +90,11 @@ func (e *Engine) promise(snap *flowgraph.Snapshot, w int32) {
 	of := &p.of[w]
 	of.seen, of.rate = true, rate
 	left, limit := s.desired.Pods-s.pods, e.node.Level.limit(s.desired.Pods, s.pods)
-	for p.offers.begin(b); len(p.offers) > 0 && left > 0; {
-		o := p.offers.best(b)
+	for k := len(p.offers)/2 - 1; k >= 0; k-- { // few are taken as a rule: they are not sorted
+		siftDown(p.offers, k, p.betters)
+	}
+	for len(p.offers) > 0 && left > 0 {
+		o := pop(&p.offers, p.betters)
 		n := min(left, limit-p.level.own.pods[o.node], int32(math.Ceil(o.pods/o.gain)))
 		if n <= 0 || template.Admits != nil && !template.Admits(o.node) {
 			continue

@@ -9,35 +9,12 @@ func (p *promises) enqueue(w int32) {
 	}
 	p.of[w].waits = true
 	p.queue = append(p.queue, w)
-	for i := len(p.queue) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !p.precedes(p.queue[i], p.queue[parent]) {
-			break
-		}
-		p.queue[i], p.queue[parent] = p.queue[parent], p.queue[i]
-		i = parent
-	}
+	siftUp(p.queue, len(p.queue)-1, p.precedes)
 }
 
 // dequeue takes the next workload.
 func (p *promises) dequeue() int32 {
-	next, last := p.queue[0], len(p.queue)-1
-	p.queue[0] = p.queue[last]
-	p.queue = p.queue[:last]
-	for i := 0; ; {
-		child := 2*i + 1
-		if child >= last {
-			break
-		}
-		if child+1 < last && p.precedes(p.queue[child+1], p.queue[child]) {
-			child++
-		}
-		if !p.precedes(p.queue[child], p.queue[i]) {
-			break
-		}
-		p.queue[i], p.queue[child] = p.queue[child], p.queue[i]
-		i = child
-	}
+	next := pop(&p.queue, p.precedes)
 	p.of[next].waits = false
 	return next
 }
