@@ -268,9 +268,11 @@ func TestConsolidateRefuses(t *testing.T) {
 	if _, err := Events(halfFull(1), Consolidation, rng); err == nil || !strings.Contains(err.Error(), "order consolidation") {
 		t.Errorf("error %v of Events", err)
 	}
-	run := NewTimeline(TimelineOptions{Cluster: halfFull(1), Order: Consolidation})
-	if err := run.Step(t.Context(), &Step{}); err == nil || !strings.Contains(err.Error(), "order consolidation") {
-		t.Errorf("error %v of a Timeline", err)
+	for _, order := range []Order{Consolidation, ScaleOut} {
+		run := NewTimeline(TimelineOptions{Cluster: halfFull(1), Order: order})
+		if err := run.Step(t.Context(), &Step{}); err == nil || !strings.Contains(err.Error(), "order "+order.String()) {
+			t.Errorf("error %v of a Timeline", err)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	c = halfFull(1, 1)

@@ -77,8 +77,9 @@ func (o Order) Seeded() bool { return o != Recorded }
 // Events returns the arrival of a cluster's pods in an order: first the traffic,
 // then the pods that have their place (those of fixed workloads, and all of them
 // before a rollout and a scale-out), then the others. The same cluster, order and state of
-// rng give the same events. Rollout and ScaleOut fail without an assignment, and
-// Consolidation in any case: which pods it moves depends on where they go (see Consolidate).
+// rng give the same events. Rollout and ScaleOut fail without an assignment, ScaleOut
+// also where no pod is missing, and Consolidation in any case: which pods it moves depends on
+// where they go (see Consolidate).
 func Events(c *cluster.Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], error) {
 	if order == Consolidation {
 		return nil, fmt.Errorf("order %s: its events are not known before the pods are placed", order)
@@ -95,6 +96,9 @@ func Events(c *cluster.Cluster, order Order, rng *rand.Rand) (iter.Seq[Event], e
 	}
 	for _, w := range arrivals(c, order, rng) {
 		events = append(events, bring(c, w, order)...)
+	}
+	if order == ScaleOut && !slices.ContainsFunc(events, func(e Event) bool { return e.Kind == Arrive && e.Node == Anywhere }) {
+		return nil, fmt.Errorf("order %s: every workload has the pods that it wants already", order)
 	}
 	if order == Random || order == ScaleOut {
 		// The pods that have a node stay in front.

@@ -138,6 +138,47 @@ func TestUnschedulablePodsAreCounted(t *testing.T) {
 	}
 }
 
+// TestScaleOut: the pods that were found stay, and only those that are missing arrive.
+func TestScaleOut(t *testing.T) {
+	c := testCluster()
+	c.Workloads[0].Replicas, c.Assigned[0] = 5, []int32{1, 0}
+	events, err := Events(c, ScaleOut, rand.New(rand.NewPCG(1, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing, found := 0, 0
+	for e := range events {
+		switch {
+		case e.Kind != Arrive:
+		case e.Node == Anywhere:
+			missing++
+		case missing > 0:
+			t.Errorf("%v was found, and comes after one that is missing", e.Pod)
+		default:
+			found++
+		}
+	}
+	wantMissing, wantFound := 0, 0
+	for w := range c.Workloads {
+		wantFound += len(c.Assigned[w])
+		if !c.Workloads[w].Fixed {
+			wantMissing += max(int(c.Workloads[w].Replicas)-len(c.Assigned[w]), 0)
+		}
+	}
+	if missing != wantMissing || found != wantFound || missing < 3 {
+		t.Errorf("%d pods are missing and %d found, want %d and %d", missing, found, wantMissing, wantFound)
+	}
+	for w := range c.Workloads {
+		c.Workloads[w].Replicas = max(int32(len(c.Assigned[w])), 1)
+		for len(c.Assigned[w]) < int(c.Workloads[w].Replicas) {
+			c.Assigned[w] = append(c.Assigned[w], 0)
+		}
+	}
+	if _, err := Events(c, ScaleOut, rand.New(rand.NewPCG(1, 0))); err == nil || !strings.Contains(err.Error(), "has the pods that it wants") {
+		t.Errorf("with no pod missing the error is %v", err)
+	}
+}
+
 func TestOrdersAreReproducibleAndDiffer(t *testing.T) {
 	c := testCluster()
 	c.Workloads[0].Replicas, c.Assigned[0] = 20, nil

@@ -126,11 +126,11 @@ type recordedPod struct {
 // serves reports whether a pod does so in the recording, if its node is up.
 func (p *recordedPod) serves() bool { return p.node != Anywhere && !p.unready }
 
-// Step goes on by one step. After an error the run is of no more use. Order
-// Consolidation is always an error: the nodes of a recording come and go by
-// themselves.
+// Step goes on by one step. After an error the run is of no more use. The orders
+// Consolidation and ScaleOut are always an error: the nodes and pods of a recording come
+// and go by themselves.
 func (t *Timeline) Step(ctx context.Context, s *Step) error {
-	if t.o.Order == Consolidation {
+	if t.o.Order == Consolidation || t.o.Order == ScaleOut {
 		return fmt.Errorf("order %s: cannot be used with a recording over time", t.o.Order)
 	}
 	t.grow()

@@ -97,8 +97,8 @@ func TestFollow(t *testing.T) {
 	o := small()
 	path := file(t, o)
 	for _, order := range sim.Orders() {
-		if order == sim.Consolidation {
-			continue // is not for recordings
+		if order == sim.Consolidation || order == sim.ScaleOut {
+			continue // are not for recordings
 		}
 		t.Run(order.String(), func(t *testing.T) {
 			var first *Followed

@@ -115,6 +115,8 @@ func (p *Plan) chooseOrder() error {
 		return usage.Errorf("--order %s: %s has no assignment to begin with", p.order, p.input.name)
 	case p.order == sim.Consolidation && p.input.timed != nil:
 		return usage.Errorf("--order consolidation: goes with a cluster at one moment, not with %s, whose nodes come and go as recorded", p.input.name)
+	case p.order == sim.ScaleOut && p.input.timed != nil:
+		return usage.Errorf("--order scale-out: goes with a cluster at one moment, not with %s, whose pods come and go as recorded", p.input.name)
 	case p.options.Rollouts > 1 && (p.order != sim.Rollout || p.input.timed != nil):
 		return usage.Errorf("--rollouts %d: goes with --order rollout of a cluster at one moment", p.options.Rollouts)
 	}
