@@ -15,9 +15,9 @@ const mostWait = 10 * time.Second
 // nextEntity takes the next pod, or group of pods, out of the scheduling queue.
 type nextEntity = func(klog.Logger) (framework.QueuedEntityInfo, error)
 
-// whenPrepared returns next with a first call that waits until all is prepared, but
-// no longer than mostWait. Pods that wait while a scheduler starts would else be placed without a look
-// at the traffic.
+// whenPrepared returns next with a first call that waits until all is prepared, but no longer
+// than mostWait. Pods that are waiting when a scheduler starts would otherwise be placed
+// without a look at the traffic.
 func whenPrepared(ctx context.Context, begin func() <-chan struct{}, after func(time.Duration) <-chan time.Time, next nextEntity) nextEntity {
 	waits := true // written by the scheduling loop only
 	return func(logger klog.Logger) (framework.QueuedEntityInfo, error) {
@@ -27,7 +27,7 @@ func whenPrepared(ctx context.Context, begin func() <-chan struct{}, after func(
 			case <-begin():
 			case <-ctx.Done():
 			case <-after(mostWait):
-				logger.Error(nil, "Pods are scheduled although the plugins are not prepared; those until then are placed without a look at the traffic", "waited", mostWait)
+				logger.Error(nil, "The plugins have not read the nodes and pods yet; until they have, pods are placed without a look at the traffic", "waited", mostWait)
 			}
 		}
 		return next(logger)

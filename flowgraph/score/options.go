@@ -21,8 +21,8 @@ type Options struct {
 	// RequestBytes is how many bytes a request is worth beside its own.
 	RequestBytes float64
 	// SignificantRate is the rate of a pod, in bytes per second, at which its scores
-	// have half of their full range. Negative: as far as other
-	// workloads have less traffic (reference).
+	// have half of their full range. Negative: what the
+	// scores have of it follows the rates of all workloads, see reference.
 	SignificantRate float64
 	// MaxNodeShare and MaxZoneShare, in (0,1], are the share of a workload's pods from
 	// which on a node or a zone attracts no more of them; 1 is no bound.

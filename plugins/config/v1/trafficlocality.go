@@ -90,8 +90,8 @@ type TrafficLocalityArgs struct {
 	RequestBytes *resource.Quantity `json:"requestBytes,omitempty"`
 	// SignificantRate is the traffic of one pod, in bytes per second, at which
 	// the plugin has half of its full say; a pod with much less is left to the
-	// other plugins. By default it has as much say as its rate is, on the average,
-	// of the rates of the pods of all workloads, each 1 at most.
+	// other plugins. By default its say is the mean, over all workloads with traffic,
+	// of its rate relative to that of one of their pods, 1 at most.
 	SignificantRate *resource.Quantity `json:"significantRate,omitempty"`
 	// MaxShare is how many of a workload's pods may be drawn to one place.
 	MaxShare *MaxShare `json:"maxShare,omitempty"`
