@@ -2,7 +2,6 @@ package flowgraph
 
 import (
 	"cmp"
-	"math"
 	"strings"
 	"time"
 )
@@ -165,11 +164,11 @@ func (r Rates) counting() Rates {
 // ValidRate reports whether v can be a rate: a number from 0 to MaxRate.
 func ValidRate(v float64) bool { return v >= 0 && v <= MaxRate }
 
-// ClampRate returns v, or MaxRate where v is above it: a claim that cannot be true must
-// not erase the traffic that it exaggerates. ok is false where v is no rate at all: NaN,
-// negative or infinite.
+// ClampRate returns v, or MaxRate where v is above it, such as a sum that has become
+// infinite: a claim that cannot be true must not erase the traffic that it exaggerates. ok
+// is false where v is no rate at all: NaN or negative.
 func ClampRate(v float64) (rate float64, ok bool) {
-	if !(v >= 0) || math.IsInf(v, 1) {
+	if !(v >= 0) {
 		return 0, false
 	}
 	return min(v, MaxRate), true

@@ -2,6 +2,7 @@ package flowgraph
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -214,7 +215,7 @@ func TestGraphKeepsItsLimits(t *testing.T) {
 // TestLargeRatesAreClamped: a rate that cannot be true neither erases an edge nor passes.
 func TestLargeRatesAreClamped(t *testing.T) {
 	g := NewGraph(Options{})
-	g.Observe(start, []Flow{flow(web, db, 1e13, 0), flow(web, db, MaxRate, time.Second), flow(web, cart, 1e308, 0)})
+	g.Observe(start, []Flow{flow(web, db, 1e13, 0), flow(web, db, MaxRate, time.Second), flow(web, cart, 1e308, 0), flow(web, cart, math.Inf(1), 0)})
 	for e := range g.Snapshot().Edges() {
 		if e.SentBytesPerSecond < MaxRate*0.999 || e.SentBytesPerSecond > MaxRate*1.001 {
 			t.Errorf("%v -> %v has %g, want %g", e.From, e.To, e.SentBytesPerSecond, MaxRate)

@@ -5,8 +5,9 @@ import "slices"
 // AnyNamespace stands for all namespaces in a ReachRule.
 const AnyNamespace = "*"
 
-// Reach says which namespaces may attract pods of which, and how much. Workloads of the
-// same namespace always may. The zero value is no restriction.
+// Reach says what workloads of one namespace may do to the scores of another's pods: which
+// may attract which, how much, and whether their own traffic matters. Workloads of the same
+// namespace always may. The zero value is no restriction.
 type Reach struct {
 	// Rules allow what they name. Without any, everything is allowed.
 	Rules []ReachRule
@@ -14,6 +15,9 @@ type Reach struct {
 	// workloads of one other namespace may contribute to its gain on any node. 0 and 1
 	// are no bound.
 	MaxForeignShare float64
+	// Isolated says that what other namespaces report of traffic among themselves is only
+	// a claim, which must change no pod's scores.
+	Isolated bool
 }
 
 // ReachRule allows the workloads of the namespaces From to attract pods of the namespaces

@@ -151,7 +151,7 @@ func (s *Snapshot) EdgeCount() int { return len(s.to) + len(s.self) }
 // its ends.
 func (s *Snapshot) Exchanged() Rates { return s.exchanged }
 
-// Reach says which namespaces may attract pods of which, and how much.
+// Reach says what namespaces may do to the scores of one another's pods.
 func (s *Snapshot) Reach() *Reach { return &s.reach }
 
 // HasEdge reports whether there is an edge from one workload to another.

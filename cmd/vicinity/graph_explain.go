@@ -35,7 +35,7 @@ func explainReason(r telemetry.Reason) string {
 	case telemetry.Surplus:
 		return "there is more traffic than trust.limits allow. Find the namespace with the most edges; if they are real, raise the limits."
 	case telemetry.Invalid:
-		return "the value is no rate (NaN, negative, infinite) or the labels make no sense, such as names that Kubernetes would refuse. Look for recording rules or relabelling that write to these metrics."
+		return "the value is no rate (NaN or negative) or the labels make no sense, such as names that Kubernetes would refuse. Look for recording rules or relabelling that write to these metrics."
 	}
 	return "no explanation is known."
 }

@@ -37,6 +37,7 @@ type Engine struct {
 	vetoed    []int32  // nodes that have any
 	candidate []uint32
 	cycle     uint32 // of Evaluate, counted; by it candidates are marked
+	isolated  bool   // the snapshot's Reach isolates namespaces
 }
 
 // classGain is the gain on the nodes of a class that have no pods of the workload or of
@@ -106,7 +107,7 @@ func (e *Engine) Reserves(snap *flowgraph.Snapshot) bool {
 func (e *Engine) Evaluate(r *Request) *Result {
 	e.begin(r)
 	result := &Result{engine: e, request: r, workload: Absent}
-	if e.options.SignificantRate < 0 {
+	if e.significantRate() < 0 {
 		e.refer(r.Snapshot)
 	}
 	i, ok := r.Snapshot.Lookup(r.Workload)
@@ -153,6 +154,7 @@ func (e *Engine) Prepare(snap *flowgraph.Snapshot) {
 // begin makes the engine ready for a pod.
 func (e *Engine) begin(r *Request) {
 	e.board.look(r.Snapshot)
+	e.isolated = r.Snapshot.Reach().Isolated
 	for _, n := range e.vetoed {
 		e.vetoes[n] = 0
 	}

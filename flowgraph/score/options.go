@@ -22,7 +22,8 @@ type Options struct {
 	RequestBytes float64
 	// SignificantRate is the rate of a pod, in bytes per second, at which its scores
 	// have half of their full range. Negative: what the
-	// scores have of it follows the rates of all workloads, see reference.
+	// scores have of it follows the rates of all workloads, see reference, or FixedRate
+	// where flowgraph.Reach isolates namespaces.
 	SignificantRate float64
 	// MaxNodeShare and MaxZoneShare, in (0,1], are the share of a workload's pods from
 	// which on a node or a zone attracts no more of them; 1 is no bound.
@@ -36,6 +37,12 @@ type Options struct {
 	// loaded, in each direction; 0 is no bound.
 	MaxUtilization float64
 }
+
+// FixedRate is the SignificantRate, in bytes per second, where the rates of other workloads
+// must not matter and nobody names one: some calls of a few kilobytes each second. A pod
+// with a tenth of it is left to the other plugins, and one with ten times as much has nine
+// tenths of the full range.
+const FixedRate = 16 << 10
 
 // Level is a level that has a say in the scores.
 type Level struct {

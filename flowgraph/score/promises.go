@@ -170,7 +170,9 @@ func (e *Engine) density(r *Result, n int32) float64 {
 }
 
 // precedes reports whether a promise is to somebody else who makes more of the room than
-// the pod of the request, which gains so much for each share of the node.
+// the pod of the request, which gains so much for each share of the node. Where namespaces
+// are isolated, somebody else is of the same one.
 func (p *promise) precedes(r *Result, density float64) bool {
-	return p.workload != r.workload && p.density > density && p.scheduler == r.request.Scheduler
+	return p.workload != r.workload && p.density > density && p.scheduler == r.request.Scheduler &&
+		(!r.engine.isolated || r.engine.board.ID(p.workload).Namespace == r.request.Workload.Namespace)
 }

@@ -142,11 +142,20 @@ func (e *Engine) rateOf(snap *flowgraph.Snapshot, i int) float64 {
 	return rate
 }
 
+// significantRate is that of the options. Where it is negative and namespaces are isolated,
+// it is FixedRate: the traffic of other workloads must not matter.
+func (e *Engine) significantRate() float64 {
+	if rate := e.options.SignificantRate; rate >= 0 || !e.isolated {
+		return rate
+	}
+	return FixedRate
+}
+
 // significance is how much of the range of 0 to 100 points a pod has that exchanges so many
 // bytes per second, in [0,1]: by the rate that the options name, or else by what the other
 // workloads exchange.
 func (e *Engine) significance(podRate float64) float64 {
-	if rate := e.options.SignificantRate; rate >= 0 {
+	if rate := e.significantRate(); rate >= 0 {
 		return affinity.Significance(podRate, rate)
 	}
 	return e.reference.current.significance(podRate)

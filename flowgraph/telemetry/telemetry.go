@@ -163,7 +163,7 @@ const (
 	OneSided
 	// Surplus is traffic beyond the limits of workloads and edges.
 	Surplus
-	// Invalid is a series whose value is NaN, negative or infinite, or whose labels make
+	// Invalid is a series whose value is NaN or negative, or whose labels make
 	// no sense, such as names that Kubernetes would refuse.
 	Invalid
 )

@@ -55,7 +55,7 @@ func meaningOfReason(r telemetry.Reason) string {
 	case telemetry.Surplus:
 		return "Traffic beyond `trust.limits`."
 	case telemetry.Invalid:
-		return "A value that is no rate (NaN, negative, infinite), or labels that make no sense, such as names that Kubernetes would refuse."
+		return "A value that is no rate (NaN or negative), or labels that make no sense, such as names that Kubernetes would refuse."
 	}
 	return ""
 }
@@ -66,7 +66,7 @@ func meaningOfCondition(c telemetry.Condition) string {
 	case telemetry.MissingBytes:
 		return "Requests or connections are counted, but not their bytes, which show as 0."
 	case telemetry.SeveralClusters:
-		return "The answers mix several clusters. Every refresh fails (`several-clusters`), unless each value of the label `cluster` has pairs of workloads of its own."
+		return "The answers mix several clusters. Every refresh fails (`several-clusters`), unless each value of the label `cluster` has pairs of workloads of its own. With `trust.reporterNamespaceLabel` only such pairs are left out."
 	case telemetry.ScrapedTwice:
 		return "The server has the same proxies several times, by two scrape jobs or two replicas that nothing deduplicates: rates are multiples of what they are."
 	case telemetry.MissingLabels:

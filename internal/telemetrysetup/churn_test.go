@@ -147,7 +147,7 @@ func TestChurnReachesAPlateau(t *testing.T) {
 		// in the graph, the last answer and the snapshot.
 		perEdge = 3000
 	)
-	limits := v1.Limits{Edges: pointer[int32](300), NamespaceEdges: pointer[int32](250), Workloads: pointer[int32](500), NamespaceWorkloads: pointer[int32](400)}
+	limits := v1.Limits{Edges: new(int32(300)), NamespaceEdges: new(int32(250)), Workloads: new(int32(500)), NamespaceWorkloads: new(int32(400))}
 	cfg := &v1.TelemetryConfiguration{Interval: &metav1.Duration{Duration: 2 * time.Minute}, Trust: v1.Trust{Limits: limits}}
 	before := liveHeap()
 	var early, surplus float64

@@ -47,16 +47,21 @@ func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, networks *flowg
 	return manager, client, nil
 }
 
-// GraphOptions returns how flows are smoothed and retained, how many are kept, and whom
-// they attract.
+// GraphOptions returns how flows are smoothed and retained, how many are kept, and what
+// they may do to the scores of other namespaces.
 func GraphOptions(cfg *v1.TelemetryConfiguration) flowgraph.Options {
-	reach := flowgraph.Reach{MaxForeignShare: *cfg.Trust.MaxForeignShare}
+	reach := flowgraph.Reach{MaxForeignShare: *cfg.Trust.MaxForeignShare, Isolated: isAgreed(cfg)}
 	for _, rule := range cfg.Trust.Namespaces {
 		reach.Rules = append(reach.Rules, flowgraph.ReachRule{From: rule.From, To: rule.To})
 	}
 	return flowgraph.Options{
 		HalfLife: cfg.HalfLife.Duration, RetainFor: cfg.RetainFor.Duration, Limits: limits(cfg), Reach: reach,
 	}
+}
+
+// isAgreed reports whether a namespace's word alone counts for nothing with others.
+func isAgreed(cfg *v1.TelemetryConfiguration) bool {
+	return cfg.Trust.Agreement == v1.AgreementAgreed
 }
 
 func limits(cfg *v1.TelemetryConfiguration) flowgraph.Limits {
@@ -77,7 +82,7 @@ func Sources(cfg *v1.TelemetryConfiguration) ([]telemetry.Source, error) {
 func sourcesKnowing(cfg *v1.TelemetryConfiguration, known func(from, to flowgraph.WorkloadID) bool) ([]telemetry.Source, error) {
 	trust := telemetry.Trust{
 		ReporterLabel: cfg.Trust.ReporterNamespaceLabel, TrustedReporters: cfg.Trust.TrustedReporterNamespaces,
-		Agreed: cfg.Trust.Agreement == v1.AgreementAgreed, Limits: limits(cfg), Known: known,
+		Agreed: isAgreed(cfg), Limits: limits(cfg), Known: known,
 	}
 	var sources []telemetry.Source
 	for i, s := range cfg.Sources {
@@ -119,8 +124,6 @@ func Client(cfg *v1.TelemetryConfiguration) (*promapi.Client, error) {
 		Headers:         p.Headers,
 		MaxBodyBytes:    p.MaxBodyBytes.Value(),
 		MaxSeries:       int(*p.MaxSeries),
-		// The label keeps series of different namespaces apart in every sum.
-		TolerateSeriesWarnings: cfg.Trust.ReporterNamespaceLabel != "",
 	}
 	if t := p.TLS; t != nil {
 		c.CAFile, c.CertFile, c.KeyFile, c.ServerName = t.CAFile, t.CertFile, t.KeyFile, t.ServerName

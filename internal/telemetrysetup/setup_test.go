@@ -97,6 +97,9 @@ func TestTrustReachesTheGraph(t *testing.T) {
 	cfg.SetDefaults()
 	o := GraphOptions(cfg)
 	reach := flowgraph.NewGraph(o).Snapshot().Reach()
+	if cfg.Trust.Agreement = v1.AgreementAgreed; reach.Isolated || !GraphOptions(cfg).Reach.Isolated {
+		t.Errorf("namespaces are isolated: %v, and where they must agree: %v", reach.Isolated, GraphOptions(cfg).Reach.Isolated)
+	}
 	if !reach.Attracts("data", "shop") || reach.Attracts("shop", "data") || reach.ForeignShare() != share {
 		t.Errorf("the reach is %+v", reach)
 	}

@@ -70,7 +70,7 @@ func optionsOf(a *configv1.TrafficLocalityArgs) options {
 		o.Scale, o.Closeness = nil, []float64{1, 0, 0}
 		o.RequestBytes = 0
 		if a.SignificantRate == nil {
-			o.SignificantRate = leastRate
+			o.SignificantRate = score.FixedRate
 		}
 		return o
 	}
@@ -82,10 +82,6 @@ func optionsOf(a *configv1.TrafficLocalityArgs) options {
 	}
 	return o
 }
-
-// leastRate is the rate, in bytes per second, at which NetMARKS has half of the range
-// of scores, unless the arguments name one.
-const leastRate = 16 << 10
 
 // nodeLocal reports whether a pod that lands on a node changes the score of that node
 // at most.

@@ -159,18 +159,20 @@ func NewSidecar(o Options) (*Sidecar, error) {
 		native: map[string]nativeQueries{},
 	}
 	matchers := s.matchers(bothEnds)
+	// NaN, negative values and native histograms are not >= 0: they would erase the sums
+	// that they are part of.
 	for _, m := range metrics() {
 		rate := fmt.Sprintf("rate(%s{%s}[%ds])", m.name, matchers, o.Window/time.Second)
 		if o.Recorded {
 			rate = fmt.Sprintf("%s{%s}", RecordedName(m.name, o.Window), matchers)
 		}
-		s.queries = append(s.queries, telemetry.Query{Name: m.query, PromQL: fmt.Sprintf("sum by (%s) (%s)", grouping, rate)})
+		s.queries = append(s.queries, telemetry.Query{Name: m.query, PromQL: fmt.Sprintf("sum by (%s) (%s >= 0)", grouping, rate)})
 		if m.native != "" && !o.Recorded { // the rules have both
 			s.native[m.query] = nativeQueries{
 				exists: telemetry.Query{Name: m.query + "-native", PromQL: fmt.Sprintf(
 					"count(last_over_time(%s{%s}[%ds]))", m.native, matchers, o.Window/time.Second)},
 				both: telemetry.Query{Name: m.query, PromQL: fmt.Sprintf(
-					"sum by (%s) (%s or histogram_sum(rate(%s{%s}[%ds])))", grouping, rate, m.native, matchers, o.Window/time.Second)},
+					"sum by (%s) ((%s or histogram_sum(rate(%s{%s}[%ds]))) >= 0)", grouping, rate, m.native, matchers, o.Window/time.Second)},
 			}
 		}
 	}

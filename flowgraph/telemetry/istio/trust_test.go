@@ -88,11 +88,19 @@ func TestTrust(t *testing.T) {
 			wantFlows:   []string{},
 			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.External: {Series: 1, BytesPerSecond: 10}},
 		},
-		"a forged NaN stays in a series of its own": {
-			trust:       identity,
-			series:      honest + "\nsource shop/web -> shop/api via api: istio_request_bytes_sum{namespace=\"tenant\"} 0" + strings.Repeat(" NaN", 20),
-			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
-			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.Invalid: {Series: 1}},
+		"what is no rate erases no sum": {
+			series: honest + `
+				source      shop/web -> shop/api via api: istio_request_bytes_sum{namespace="shop",pod="nan"} 0` + strings.Repeat(" NaN", 20) + `
+				destination shop/web -> shop/api via api: istio_request_bytes_sum{namespace="shop",pod="negative"} 0-300x20
+				source      shop/web -> shop/api via api: istio_request_bytes_sum{namespace="shop",pod="histogram"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20`,
+			wantFlows: []string{"shop/web -> shop/api 10 0 0"},
+		},
+		"nor among native histograms": {
+			series: `
+				destination shop/web -> shop/api via api: istio_request_bytes{pod="a"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:300 count:4 buckets:[1 2 1]}}x20
+				destination shop/web -> shop/api via api: istio_request_bytes{pod="nan"} {{schema:0 sum:0 count:0}}+{{schema:0 sum:NaN count:4 buckets:[1 2 1]}}x20
+				destination shop/web -> shop/api via api: istio_request_bytes_sum{pod="nan"} 0` + strings.Repeat(" NaN", 20),
+			wantFlows: []string{"shop/web -> shop/api 10 0 0"},
 		},
 		"a target that names several clusters silences nobody but itself": {
 			trust: agreed,
@@ -108,6 +116,12 @@ func TestTrust(t *testing.T) {
 			series: `
 				source      shop/web -> shop/api via api: istio_request_bytes_sum 0+300x20
 				destination shop/web -> shop/api via api: istio_request_bytes_sum 0+3e15x20`,
+			wantFlows: []string{"shop/web -> shop/api 1e+12 0 0"},
+		},
+		"one that is infinite, too": {
+			series: `
+				source      shop/web -> shop/api via api: istio_request_bytes_sum{pod="a"} 0+300x20
+				source      shop/web -> shop/api via api: istio_request_bytes_sum{pod="b"} 0x15 Inf Inf Inf Inf Inf`,
 			wantFlows: []string{"shop/web -> shop/api 1e+12 0 0"},
 		},
 		"and so is a sum of such rates": {
@@ -154,7 +168,7 @@ func TestQueriesWithoutTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "sum by (reporter, source_cluster, source_workload_namespace, source_workload, destination_cluster, " +
-		"destination_workload_namespace, destination_workload, destination_service_name, cluster) (rate(istio_requests_total{reporter=~\"source|destination\"}[300s]))"
+		"destination_workload_namespace, destination_workload, destination_service_name, cluster) (rate(istio_requests_total{reporter=~\"source|destination\"}[300s]) >= 0)"
 	if got := plain.Queries()[requestCount].PromQL; got != want {
 		t.Errorf("the query is %s, want %s", got, want)
 	}

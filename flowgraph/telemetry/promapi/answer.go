@@ -48,10 +48,7 @@ type decoder struct {
 }
 
 // limits are those of Config that the decoder enforces.
-type limits struct {
-	series, labelBytes int
-	seriesWarnings     bool // PromQL's own warnings are tolerated
-}
+type limits struct{ series, labelBytes int }
 
 // decode calls yield for each series of an answer and returns an error of
 // yield, of in, a *syntaxError or a *telemetry.QueryError. The labels are valid
@@ -159,7 +156,7 @@ func (d *decoder) readWarnings() error {
 		if err != nil {
 			return err
 		}
-		if isInfo(warning) || d.limits.seriesWarnings && isOfSeries(warning) {
+		if isAnnotation(warning) {
 			continue
 		}
 		if strings.Contains(warning, "truncated due to limit") {
@@ -171,19 +168,15 @@ func (d *decoder) readWarnings() error {
 	}
 }
 
-// isInfo reports whether a warning only says something about the query. Prometheus
-// before 3.0 and servers that pass its annotations on put them among the warnings;
-// newer ones have "infos" for them.
-func isInfo(warning string) bool {
+// isAnnotation reports whether a warning is one of PromQL's own. They say something about
+// the query (Prometheus before 3.0, and servers that pass its annotations on, have these
+// among the warnings), or that single series have no result, such as one that mixes floats
+// and histograms. Whoever exposes such a series must not stop all reading. What the server
+// could not read is said by other warnings, and those that it omits may be of any kind.
+func isAnnotation(warning string) bool {
 	text := strings.TrimSpace(warning)
-	return strings.HasPrefix(text, "PromQL info:") || strings.HasSuffix(text, "more info annotations omitted")
-}
-
-// isOfSeries reports whether a warning is one of PromQL's own, which concern the series
-// that they name and not what the server could read. Those that a server omits may be of
-// either kind.
-func isOfSeries(warning string) bool {
-	return strings.HasPrefix(strings.TrimSpace(warning), "PromQL warning:")
+	return strings.HasPrefix(text, "PromQL info:") || strings.HasPrefix(text, "PromQL warning:") ||
+		strings.HasSuffix(text, "more info annotations omitted")
 }
 
 // data takes the data of an answer. Servers that failed may write null, or

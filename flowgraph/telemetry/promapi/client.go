@@ -101,9 +101,7 @@ func (c *Client) query(ctx context.Context, form string, yield func(telemetry.Se
 	if err := limited(resp.Header); err != nil {
 		return err
 	}
-	return decode(contextReader{ctx, resp.Body}, limits{
-		series: c.config.MaxSeries, labelBytes: c.config.MaxLabelBytes, seriesWarnings: c.config.TolerateSeriesWarnings,
-	}, yield)
+	return decode(contextReader{ctx, resp.Body}, limits{series: c.config.MaxSeries, labelBytes: c.config.MaxLabelBytes}, yield)
 }
 
 // contextReader stops when ctx ends. net/http alone would go on with what has

@@ -222,7 +222,7 @@ func TestIncompleteAnswers(t *testing.T) {
 		"Thanos":                           {fields: `,"warnings":["No StoreAPIs matched"]`, want: telemetry.Partial, text: "No StoreAPIs"},
 		"infos where they belong":          {fields: `,"infos":["PromQL info: metric might not be a counter"]`},
 		"infos among the warnings":         {fields: `,"warnings":["PromQL info: metric might not be a counter, name does not end in _total: \"x\" (1:5)","2 more info annotations omitted"]`},
-		"an info and a warning":            {fields: `,"warnings":["PromQL info: x","PromQL warning: encountered a mix of histograms and floats"]`, want: telemetry.Partial, text: "a mix of histograms"},
+		"an info and a warning":            {fields: `,"warnings":["PromQL info: x","a store is down"]`, want: telemetry.Partial, text: "a store is down"},
 		"more infos than an error repeats": {fields: `,"warnings":[` + strings.Repeat(`"PromQL info: x",`, 20) + `"store a is down"]`, want: telemetry.Partial, text: "store a is down"},
 		"annotations of an unknown kind":   {fields: `,"warnings":["PromQL info: x","3 more annotations omitted"]`, want: telemetry.Partial, text: "3 more"},
 		"a flag inside of the data":        {fields: `,"stats":{"isPartial":true}`},

@@ -48,11 +48,6 @@ type Config struct {
 	// were missing, so that the source counts the series as unknown.
 	// DefaultMaxLabelBytes when zero.
 	MaxLabelBytes int
-	// TolerateSeriesWarnings accepts answers with PromQL's own warnings, such as one of a
-	// mix of floats and histograms: the series that they concern are missing, and no
-	// others. Else they fail the query, as other warnings do. Set it where no such series
-	// can be made of those of different tenants.
-	TolerateSeriesWarnings bool
 }
 
 // The defaults of Config.

@@ -8,7 +8,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
-// TestWarningsOfSeries fail no query where they are tolerated; other warnings do.
+// TestWarningsOfSeries fail no query; other warnings do.
 func TestWarningsOfSeries(t *testing.T) {
 	const mix = `"PromQL warning: encountered a mix of histograms and floats for metric name \"x\""`
 	cases := map[string]struct {
@@ -22,7 +22,7 @@ func TestWarningsOfSeries(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			url := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, vector, `,"warnings":[`+tc.warnings+`]`) })
-			if _, err := query(t, Config{URL: url, TolerateSeriesWarnings: true}); telemetry.FailureOf(err) != tc.want {
+			if _, err := query(t, Config{URL: url}); telemetry.FailureOf(err) != tc.want {
 				t.Errorf("error %v, want the failure %v", err, tc.want)
 			}
 		})
