@@ -2,6 +2,7 @@ package telemetrysetup
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -59,6 +60,14 @@ func (w *town) forge(f forgery) (all []series) {
 			s.labels["cluster"] = pick("a", "b")
 		}
 		claim(s)
+	}
+	for range 1 + w.rng.IntN(5) { // in the sums of a true edge
+		first := seriesPerEdge * w.rng.IntN(len(w.series)/seriesPerEdge)
+		for _, s := range w.series[first : first+seriesPerEdge] {
+			s.samples, s.labels = pick(samples...), maps.Clone(s.labels)
+			s.labels["namespace"] = pick("evil", "evil-2")
+			claim(s)
+		}
 	}
 	w.collude(claim)
 	if f.floods && w.rng.IntN(4) == 0 { // at the cost of what is true of the tenant's own, too

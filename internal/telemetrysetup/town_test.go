@@ -61,8 +61,10 @@ type town struct {
 	seed      uint64
 	rng       *rand.Rand
 	workloads []flowgraph.WorkloadID
-	series    []series // that are true
+	series    []series // that are true, seriesPerEdge of each edge
 }
+
+const seriesPerEdge = 4
 
 // isEvil reports whether a namespace is of the tenant who forges.
 func isEvil(namespace string) bool { return namespace == "evil" || namespace == "evil-2" }
