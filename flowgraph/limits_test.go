@@ -215,14 +215,17 @@ func TestGraphKeepsItsLimits(t *testing.T) {
 // TestLargeRatesAreClamped: a rate that cannot be true neither erases an edge nor passes.
 func TestLargeRatesAreClamped(t *testing.T) {
 	g := NewGraph(Options{})
-	g.Observe(start, []Flow{flow(web, db, 1e13, 0), flow(web, db, MaxRate, time.Second), flow(web, cart, 1e308, 0), flow(web, cart, math.Inf(1), 0)})
+	g.Observe(start, []Flow{
+		flow(web, db, 1e13, 0), flow(web, db, MaxRate, time.Second), flow(web, cart, 1e308, 0), flow(web, cart, math.Inf(1), 0),
+		{From: cart, To: db, Rates: Rates{RequestsPerSecond: 1e13}, ObservedAt: start},
+	})
 	for e := range g.Snapshot().Edges() {
-		if e.SentBytesPerSecond < MaxRate*0.999 || e.SentBytesPerSecond > MaxRate*1.001 {
-			t.Errorf("%v -> %v has %g, want %g", e.From, e.To, e.SentBytesPerSecond, MaxRate)
+		if rate := max(e.SentBytesPerSecond, e.RequestsPerSecond); rate < MaxRate*0.999 || !e.Valid() {
+			t.Errorf("%v -> %v has %g, want %g", e.From, e.To, rate, MaxRate)
 		}
 	}
-	if n := g.Snapshot().EdgeCount(); n != 2 {
-		t.Errorf("%d edges, want 2", n)
+	if n := g.Snapshot().EdgeCount(); n != 3 {
+		t.Errorf("%d edges, want 3", n)
 	}
 }
 

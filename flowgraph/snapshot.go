@@ -207,7 +207,7 @@ func (s *Snapshot) ratesOf(edge int32) Rates {
 	return Rates{
 		SentBytesPerSecond:     float64(s.bytes[edge].sent),
 		ReceivedBytesPerSecond: float64(s.bytes[edge].received),
-		RequestsPerSecond:      s.requests[edge].float64(),
+		RequestsPerSecond:      min(s.requests[edge].float64(), MaxRate), // what it is rounded to may be above
 	}
 }
 

@@ -26,6 +26,7 @@ func FuzzClaims(f *testing.F) {
 	f.Add([]byte(strings.Repeat("\x00\x00\x00\x00\x04\x01\x04\x00\x00\x00\x00\x00\x00\x00\xf0\x7f", 20)), "x")
 	f.Add([]byte(strings.Repeat("\x04\x01\x01\x02\x05\x00\x04\x0d\x00\x00\x00\x00\x00\x00\xf8\x7f", 3)), "BlackHoleCluster")
 	f.Add([]byte("\x00\x00\x00\x00\x04\x01\x04\x00\x00\x00\x00\x00\x00\x00\xf0\x42"+"\x00\x01\x01\x00\x04\x01\x04\x00\x00\x00\x00\x00\x00\x00\xf0\x42"), "") // both ends agree
+	f.Add([]byte("\x04\x00\x00\x00\x04\x00\x05\x00\x00\x00\x00\x00\x00\x00\xf0\x7f"), "")                                                                    // infinitely many requests
 	towns := []expectation{expect(f, 1), expect(f, 2), expect(f, 3)}
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
 		x := &towns[len(data)/claimBytes%len(towns)]
