@@ -1,11 +1,19 @@
 package score
 
-import "github.com/vicinity-sched/vicinity/flowgraph/affinity"
+import (
+	"math"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+)
 
 // foresight is what a pod that is still to come counts beside one that is there: it may
 // come late, or find no room. A tenth does nearly as well, and one half as well where
 // one workload is placed after the other, but not where they are mixed.
 const foresight = 0.25
+
+// rounding is the part of an edge's traffic that a difference of sums of fractions may have
+// where it should be nothing. Scores are relative to the best gain, whatever that is.
+const rounding = 1e-9
 
 // anticipateEdge adds what the pods of a peer that are still to come will make the next
 // pod gain in one domain more than in another. The peer is the one that was counted, and
@@ -59,6 +67,8 @@ func (l *levelGains) anticipateFairLoad(e *edge, coming int32) {
 
 func (l *levelGains) addExpected(d int32, e *edge, coming affinity.Coming, anywhere float64) {
 	own, peer := l.counted(d, e)
-	more := affinity.Expected(e.weight, own, peer, coming) - affinity.Gain(affinity.FairLoad, e.weight, own, peer)
-	l.anticipate(d, foresight*(more-anywhere))
+	more := affinity.Expected(e.weight, own, peer, coming) - affinity.Gain(affinity.FairLoad, e.weight, own, peer) - anywhere
+	if math.Abs(more) > rounding*e.weight {
+		l.anticipate(d, foresight*more)
+	}
 }
