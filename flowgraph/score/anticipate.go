@@ -4,12 +4,20 @@ import (
 	"math"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // foresight is what a pod that is still to come counts beside one that is there: it may
 // come late, or find no room. A tenth does nearly as well, and one half as well where
 // one workload is placed after the other, but not where they are mixed.
 const foresight = 0.25
+
+// unevenness is the part that counts of what pods would gain in a zone by peers of which more
+// than an even part would have to follow. With a quarter, 2.8 points more of the traffic cross
+// zones than by kube-scheduler's default where nodes are nearly full (mesh:full, random order,
+// fair load), with a half 1.1. With all of it, 3.6 points less stay close in
+// mesh:social-network, whose single databases draw their callers together.
+const unevenness = 0.5
 
 // rounding is the part of an edge's traffic that a difference of sums of fractions may have
 // where it should be nothing. Scores are relative to the best gain, whatever that is.
@@ -67,8 +75,28 @@ func (l *levelGains) anticipateFairLoad(e *edge, coming int32) {
 
 func (l *levelGains) addExpected(d int32, e *edge, coming affinity.Coming, anywhere float64) {
 	own, peer := l.counted(d, e)
-	more := affinity.Expected(e.weight, own, peer, coming) - affinity.Gain(affinity.FairLoad, e.weight, own, peer) - anywhere
-	if math.Abs(more) > rounding*e.weight {
-		l.anticipate(d, foresight*more)
+	expected := affinity.Expected(e.weight, own, peer, coming)
+	more := foresight * (expected - affinity.Gain(affinity.FairLoad, e.weight, own, peer) - anywhere)
+	if even := l.evenPart(e.peerDesired); even > 0 {
+		coming.Free = min(coming.Free, max(0, even-peer.Placed-coming.Here))
+		more -= unevenness * (expected - affinity.Expected(e.weight, own, peer, coming))
 	}
+	if e.bounded {
+		more = max(more, 0)
+	}
+	if math.Abs(more) > rounding*e.weight {
+		l.anticipate(d, more)
+	}
+}
+
+// evenPart is how many of a workload's pods a zone has where they are spread evenly, 0 where
+// there are too few pods for that, and at other levels. kube-scheduler spreads pods over zones
+// where nothing is against it, and then fair load keeps all calls in their zones: pods that
+// follow others beyond that leave the rest of their callers behind.
+func (l *levelGains) evenPart(desired int32) int32 {
+	zones := int32(len(l.board.domains[l.Position].numbers))
+	if l.Level.Level != locality.Zone || zones < 2 || desired < zones {
+		return 0
+	}
+	return (desired + zones - 1) / zones
 }

@@ -20,6 +20,7 @@ type edge struct {
 	desired     int32 // pods of the workload
 	peerDesired int32
 	replaced    bool // the peer's pods, sooner or later, where the scheduler chooses
+	bounded     bool // the peer is of a namespace whose part in the gains is bounded: it may draw pods, and not repel them
 }
 
 // edgesOf returns the edges of workload i of the snapshot, of which so many pods are wanted,
@@ -37,7 +38,10 @@ func (e *Engine) edgesOf(snap *flowgraph.Snapshot, i int, desired int32, called 
 		if rates = parts.of(j, rates); rates == (flowgraph.Rates{}) {
 			return
 		}
-		next := edge{number: j, peer: peer, weight: e.options.weight(rates), rates: rates, calls: calls, desired: desired}
+		next := edge{
+			number: j, peer: peer, weight: e.options.weight(rates), rates: rates, calls: calls, desired: desired,
+			bounded: parts.bounds(j),
+		}
 		if !calls {
 			next.routing = called(snap.ID(j).Namespace).Given(desired)
 		}
