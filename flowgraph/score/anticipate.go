@@ -78,8 +78,9 @@ func (l *levelGains) addExpected(d int32, e *edge, coming affinity.Coming, anywh
 	expected := affinity.Expected(e.weight, own, peer, coming)
 	more := foresight * (expected - affinity.Gain(affinity.FairLoad, e.weight, own, peer) - anywhere)
 	if even := l.evenPart(e.peerDesired); even > 0 {
-		coming.Free = min(coming.Free, max(0, even-peer.Placed-coming.Here))
-		more -= unevenness * (expected - affinity.Expected(e.weight, own, peer, coming))
+		left := expected - evenly(e.weight, own, peer, coming, even)
+		elsewhere := anywhere - evenly(e.weight, affinity.Replicas{Desired: e.desired}, affinity.Replicas{Desired: e.peerDesired}, affinity.Coming{Free: coming.Free}, even)
+		more -= unevenness * max(0, left-elsewhere)
 	}
 	if e.bounded {
 		more = max(more, 0)
@@ -87,6 +88,12 @@ func (l *levelGains) addExpected(d int32, e *edge, coming affinity.Coming, anywh
 	if math.Abs(more) > rounding*e.weight {
 		l.anticipate(d, more)
 	}
+}
+
+// evenly is what affinity.Expected says where no more pods follow than make an even part.
+func evenly(w float64, a, b affinity.Replicas, coming affinity.Coming, even int32) float64 {
+	coming.Free = min(coming.Free, max(0, even-b.Placed-coming.Here))
+	return affinity.Expected(w, a, b, coming)
 }
 
 // evenPart is how many of a workload's pods a zone has where they are spread evenly, 0 where
