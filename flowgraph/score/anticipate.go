@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
-	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
 // foresight is what a pod that is still to come counts beside one that is there: it may
@@ -96,14 +95,14 @@ func evenly(w float64, a, b affinity.Replicas, coming affinity.Coming, even int3
 	return affinity.Expected(w, a, b, coming)
 }
 
-// evenPart is how many of a workload's pods a zone has where they are spread evenly, 0 where
-// there are too few pods for that, and at other levels. kube-scheduler spreads pods over zones
-// where nothing is against it, and then fair load keeps all calls in their zones: pods that
-// follow others beyond that leave the rest of their callers behind.
+// evenPart is how many of a workload's pods a zone, or another domain that is wider than a
+// node, has where they are spread evenly; 0 where there are too few pods for that.
+// kube-scheduler spreads pods where nothing is against it, and then fair load keeps all calls
+// in their zones: pods that follow others beyond that leave the rest of their callers behind.
 func (l *levelGains) evenPart(desired int32) int32 {
-	zones := int32(len(l.board.domains[l.Position].numbers))
-	if l.Level.Level != locality.Zone || zones < 2 || desired < zones {
+	domains := int32(len(l.board.domains[l.Position].numbers))
+	if l.Position == 0 || domains < 2 || desired < domains {
 		return 0
 	}
-	return (desired + zones - 1) / zones
+	return (desired + domains - 1) / domains
 }

@@ -95,6 +95,13 @@ func (r *Result) gain(i int) {
 		e.levels[l].start(e.own)
 	}
 	e.networks.start(all, e.options.MaxUtilization > 0 && !request.Group)
+	e.admission.start()
+	rules := ""
+	if r.workload != Absent {
+		if t := e.board.states[r.workload].desired.Template; t != nil {
+			rules = t.Rules
+		}
+	}
 	var rate float64
 	edges := e.edgesOf(request.Snapshot, i, r.desired, request.Routing, nil)
 	for k := range edges {
@@ -102,6 +109,12 @@ func (r *Result) gain(i int) {
 		rate += edge.weight
 		e.networks.add(edge)
 		e.addEdge(edge, request.Workload.Namespace)
+		if e.node != nil && e.options.Anticipate && edge.weight > 0 && edge.peer != Absent && edge.peerDesired > 0 {
+			e.admission.add(e, edge, rules)
+		}
+	}
+	if e.node != nil {
+		e.admit(request.Candidates)
 	}
 	if self := request.Snapshot.Self(i); self != (flowgraph.Rates{}) && !e.options.NetMARKS {
 		w := e.options.weight(self)
