@@ -1,11 +1,26 @@
 package score
 
-import "github.com/vicinity-sched/vicinity/flowgraph/affinity"
+import (
+	"math"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
+)
 
 // foresight is what a pod that is still to come counts beside one that is there: it may
 // come late, or find no room. A tenth does nearly as well, and one half as well where
 // one workload is placed after the other, but not where they are mixed.
 const foresight = 0.25
+
+// unevenness is the part that counts of what pods would gain in a zone by peers of which more
+// than an even part would have to follow. With a quarter, 2.8 points more of the traffic cross
+// zones than by kube-scheduler's default where nodes are nearly full (mesh:full, random order,
+// fair load), with a half 1.1. With all of it, 3.6 points less stay close in
+// mesh:social-network, whose single databases draw their callers together.
+const unevenness = 0.5
+
+// rounding is the part of an edge's traffic that a difference of sums of fractions may have
+// where it should be nothing. Scores are relative to the best gain, whatever that is.
+const rounding = 1e-9
 
 // anticipateEdge adds what the pods of a peer that are still to come will make the next
 // pod gain in one domain more than in another. The peer is the one that was counted, and
@@ -59,6 +74,35 @@ func (l *levelGains) anticipateFairLoad(e *edge, coming int32) {
 
 func (l *levelGains) addExpected(d int32, e *edge, coming affinity.Coming, anywhere float64) {
 	own, peer := l.counted(d, e)
-	more := affinity.Expected(e.weight, own, peer, coming) - affinity.Gain(affinity.FairLoad, e.weight, own, peer)
-	l.anticipate(d, foresight*(more-anywhere))
+	expected := affinity.Expected(e.weight, own, peer, coming)
+	more := foresight * (expected - affinity.Gain(affinity.FairLoad, e.weight, own, peer) - anywhere)
+	if even := l.evenPart(e.peerDesired); even > 0 {
+		left := expected - evenly(e.weight, own, peer, coming, even)
+		elsewhere := anywhere - evenly(e.weight, affinity.Replicas{Desired: e.desired}, affinity.Replicas{Desired: e.peerDesired}, affinity.Coming{Free: coming.Free}, even)
+		more -= unevenness * max(0, left-elsewhere)
+	}
+	if e.bounded {
+		more = max(more, 0)
+	}
+	if math.Abs(more) > rounding*e.weight {
+		l.anticipate(d, more)
+	}
+}
+
+// evenly is what affinity.Expected says where no more pods follow than make an even part.
+func evenly(w float64, a, b affinity.Replicas, coming affinity.Coming, even int32) float64 {
+	coming.Free = min(coming.Free, max(0, even-b.Placed-coming.Here))
+	return affinity.Expected(w, a, b, coming)
+}
+
+// evenPart is how many of a workload's pods a zone, or another domain that is wider than a
+// node, has where they are spread evenly; 0 where there are too few pods for that.
+// kube-scheduler spreads pods where nothing is against it, and then fair load keeps all calls
+// in their zones: pods that follow others beyond that leave the rest of their callers behind.
+func (l *levelGains) evenPart(desired int32) int32 {
+	domains := int32(len(l.board.domains[l.Position].numbers))
+	if l.Position == 0 || domains < 2 || desired < domains {
+		return 0
+	}
+	return (desired + domains - 1) / domains
 }

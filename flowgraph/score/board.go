@@ -70,6 +70,7 @@ type boardNode struct {
 	name      string
 	stacks    []stack
 	changes   uint64 // of its pods, counted
+	revision  uint32 // of its labels and taints, counted from 1 on
 	free, all Room
 	bandwidth float64 // bytes per second in each direction, 0 when unknown
 }
@@ -94,6 +95,7 @@ func NewBoard(scale locality.Scale) *Board {
 func (b *Board) AddNode(at Node) int32 {
 	n := b.newNode()
 	b.nodes[n].name = at.Node
+	b.nodes[n].revision++
 	b.where[0][n] = n
 	b.MoveNode(n, at)
 	return n
@@ -170,7 +172,7 @@ func (b *Board) setClass(n, class int32) {
 func (b *Board) RemoveNode(n int32) {
 	b.setDomains(n, make([]string, b.levels))
 	b.where[0][n] = Absent
-	b.nodes[n] = boardNode{stacks: b.nodes[n].stacks[:0], changes: b.nodes[n].changes + 1}
+	b.nodes[n] = boardNode{stacks: b.nodes[n].stacks[:0], changes: b.nodes[n].changes + 1, revision: b.nodes[n].revision}
 	b.free = append(b.free, n)
 	if b.watched {
 		b.changes.gone = append(b.changes.gone, n)
@@ -186,6 +188,7 @@ func (b *Board) SetBandwidth(n int32, bandwidth float64) { b.nodes[n].bandwidth 
 
 // AlterNode says that a node may admit other pods than before, or more of them.
 func (b *Board) AlterNode(n int32) {
+	b.nodes[n].revision++
 	for _, s := range b.nodes[n].stacks {
 		b.move(move{workload: s.workload, node: n})
 	}

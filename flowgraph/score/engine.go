@@ -29,6 +29,7 @@ type Engine struct {
 	callee int32  // likewise, where called is asked
 	called func(callerNamespace string) affinity.Routing
 
+	admission admission
 	networks  networks
 	promises  promises
 	reference reference
@@ -208,6 +209,7 @@ func (e *Engine) isOrdinary(n int32) bool {
 // sumOver returns the gain on a node over all levels, each by its step, and whether one
 // of the node's domains has its share of the workload's pods.
 func (e *Engine) sumOver(n int32) (gain float64, full bool) {
+	gain = e.admittedBase()
 	for i := range e.levels {
 		l := &e.levels[i]
 		if d := e.board.where[l.Position][n]; d != Absent {
@@ -218,6 +220,14 @@ func (e *Engine) sumOver(n int32) (gain float64, full bool) {
 	return gain, full
 }
 
+// admittedBase is what the pod gains on every node but for those from which admit takes it.
+func (e *Engine) admittedBase() float64 {
+	if e.node == nil {
+		return 0
+	}
+	return e.node.Step * e.admission.base
+}
+
 // sumClasses does the same for each class.
 func (e *Engine) sumClasses() {
 	classes := &e.board.classes
@@ -225,7 +235,7 @@ func (e *Engine) sumClasses() {
 		e.class = append(e.class, classGain{})
 	}
 	for c := range classes.keys {
-		sum := classGain{}
+		sum := classGain{gain: e.admittedBase()}
 		for i := range e.levels {
 			l := &e.levels[i]
 			if l.Position == 0 {

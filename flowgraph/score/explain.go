@@ -144,6 +144,9 @@ func (r *Result) explainPeers(n int32) []PeerGain {
 		}
 		start()
 		e.addToLevels(levels, zones, edge, &e.board.states[edge.peer])
+		if gain := e.admission.explain(e, edge, n); gain > 0 {
+			find(levels, locality.Node).anticipate(n, gain)
+		}
 		add(PeerGain{Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Routing: edge.routing, Weight: edge.weight})
 	}
 	if self := request.Snapshot.Self(r.number); self != (flowgraph.Rates{}) && !e.options.NetMARKS {

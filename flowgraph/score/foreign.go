@@ -1,6 +1,8 @@
 package score
 
 import (
+	"math"
+
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
@@ -43,6 +45,11 @@ func (e *Engine) partsOf(snap *flowgraph.Snapshot, i int) parts {
 	}
 	p.capped = reduced(all, mostOf(share, []float64{own}, all))
 	return p
+}
+
+// bounds reports whether peer j of the snapshot is of a namespace whose part is bounded.
+func (p *parts) bounds(j int) bool {
+	return p.limited && p.snap.Reach().ForeignShare() < 1 && p.snap.ID(j).Namespace != p.namespace
 }
 
 // of returns what counts of the traffic with peer j of the snapshot.
@@ -159,10 +166,15 @@ func (r *Result) capForeign() {
 		}
 	}
 	for i := range own {
+		gain := own[i]
 		for k := range all {
 			own[i] -= all[k].gains[i]
 		}
-		own[i] = max(own[i], 0)
+		if own[i] < -rounding*gain { // peers in the pod's namespace repel it: the formula has no such rows
+			own[i] = math.Inf(-1)
+		} else {
+			own[i] = max(own[i], 0)
+		}
 	}
 	r.capped = reduced(all, mostOf(share, own, all))
 	for k := range all {

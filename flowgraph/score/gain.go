@@ -20,6 +20,7 @@ type edge struct {
 	desired     int32 // pods of the workload
 	peerDesired int32
 	replaced    bool // the peer's pods, sooner or later, where the scheduler chooses
+	bounded     bool // the peer is of a namespace whose part in the gains is bounded: it may draw pods, and not repel them
 }
 
 // edgesOf returns the edges of workload i of the snapshot, of which so many pods are wanted,
@@ -37,7 +38,10 @@ func (e *Engine) edgesOf(snap *flowgraph.Snapshot, i int, desired int32, called 
 		if rates = parts.of(j, rates); rates == (flowgraph.Rates{}) {
 			return
 		}
-		next := edge{number: j, peer: peer, weight: e.options.weight(rates), rates: rates, calls: calls, desired: desired}
+		next := edge{
+			number: j, peer: peer, weight: e.options.weight(rates), rates: rates, calls: calls, desired: desired,
+			bounded: parts.bounds(j),
+		}
 		if !calls {
 			next.routing = called(snap.ID(j).Namespace).Given(desired)
 		}
@@ -91,6 +95,13 @@ func (r *Result) gain(i int) {
 		e.levels[l].start(e.own)
 	}
 	e.networks.start(all, e.options.MaxUtilization > 0 && !request.Group)
+	e.admission.start()
+	rules := ""
+	if r.workload != Absent {
+		if t := e.board.states[r.workload].desired.Template; t != nil {
+			rules = t.Rules
+		}
+	}
 	var rate float64
 	edges := e.edgesOf(request.Snapshot, i, r.desired, request.Routing, nil)
 	for k := range edges {
@@ -98,6 +109,12 @@ func (r *Result) gain(i int) {
 		rate += edge.weight
 		e.networks.add(edge)
 		e.addEdge(edge, request.Workload.Namespace)
+		if e.node != nil && e.options.Anticipate && edge.weight > 0 && edge.peer != Absent && edge.peerDesired > 0 {
+			e.admission.add(e, edge, rules)
+		}
+	}
+	if e.node != nil {
+		e.admit(request.Candidates)
 	}
 	if self := request.Snapshot.Self(i); self != (flowgraph.Rates{}) && !e.options.NetMARKS {
 		w := e.options.weight(self)

@@ -156,6 +156,14 @@ type tally struct {
 	domains []int32 // those that have pods
 }
 
+// total is how many pods are in any domain.
+func (t *tally) total() (pods int32) {
+	for _, d := range t.domains {
+		pods += t.pods[d]
+	}
+	return pods
+}
+
 // count replaces what the tally holds: all pods at the given places, or those that serve.
 func (t *tally) count(l *levelGains, places []place, serving bool) {
 	for _, d := range t.domains {

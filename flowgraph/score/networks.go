@@ -1,7 +1,6 @@
 package score
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -15,7 +14,7 @@ import (
 type networks struct {
 	on     bool       // for this pod
 	byNode []network  // by node
-	drawn  []int32    // candidates where this pod gains something, and whose bandwidth is known
+	stale  [2][]drawn // candidates where this pod gains something, and whose loads are to be added up: unknown, and changed
 	local  levelGains // of nodes: what of the next pod's traffic stays there
 	adds   traffic    // that the next pod exchanges
 
@@ -24,6 +23,16 @@ type networks struct {
 	serial  uint64    // of the snapshot that they are of
 	counts  []int32   // pods on one node, by workload in the snapshot
 	present []int32   // workloads that are there
+}
+
+// drawn is a node where the pod would gain something, in bytes per second.
+type drawn struct {
+	node int32
+	gain float64
+}
+
+func (d drawn) precedes(other drawn) bool {
+	return d.gain > other.gain || d.gain == other.gain && d.node < other.node
 }
 
 // network is the load of one node's network.
@@ -109,30 +118,64 @@ func (w *networks) addSelf(r flowgraph.Rates, own affinity.Routing, desired int3
 // that all are after some cycles.
 const mostLoads = 32
 
-// budget is how many loads may still be added up.
-type budget struct{ unknown, changed int }
+// budget is how many loads may still be added up: those that were not known, and those that
+// may have changed.
+type budget [2]int
+
+const (
+	unknown = iota
+	changed
+)
 
 // vetoSaturatedNodes takes the gains from candidates whose network the pod would load
 // beyond the bound. A pod that takes more off the network, by being near its peers, than
 // it adds is welcome everywhere.
 func (e *Engine) vetoSaturatedNodes(r *Result) {
 	w := &e.networks
-	w.begin(e.board, r.request.Snapshot)
-	w.drawn = w.drawn[:0]
-	for _, n := range r.request.Candidates {
-		if n != Absent && e.board.nodes[n].bandwidth > 0 && e.gainOn(n) > 0 {
-			w.drawn = append(w.drawn, n)
-		}
+	if w.begin(e.board, r.request.Snapshot); w.adds.out <= 0 && w.adds.in <= 0 {
+		return
 	}
-	slices.SortFunc(w.drawn, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(e.gainOn(b), e.gainOn(a)), cmp.Compare(a, b))
-	})
-	left := budget{unknown: mostLoads, changed: mostLoads}
-	for _, n := range w.drawn {
-		if e.isSaturated(r.request.Snapshot, n, &left) {
+	judge := func(n int32, left *budget) {
+		if e.isSaturated(r.request.Snapshot, n, left) {
 			e.veto(n, VetoNetwork)
 		}
 	}
+	none := &budget{}
+	w.stale = [2][]drawn{w.stale[unknown][:0], w.stale[changed][:0]}
+	for _, n := range r.request.Candidates {
+		if n == Absent || e.board.nodes[n].bandwidth <= 0 {
+			continue
+		}
+		gain := e.gainOn(n)
+		switch {
+		case gain <= 0:
+		case e.isCurrent(n):
+			judge(n, none)
+		default:
+			kind := e.staleness(n)
+			w.stale[kind] = append(w.stale[kind], drawn{n, gain})
+		}
+	}
+	for kind, stale := range w.stale {
+		for i := len(stale)/2 - 1; i >= 0; i-- {
+			siftDown(stale, i, drawn.precedes)
+		}
+		left := &budget{}
+		for left[kind] = mostLoads; len(stale) > 0 && left[kind] > 0; {
+			judge(pop(&stale, drawn.precedes).node, left)
+		}
+		for _, d := range stale {
+			judge(d.node, none)
+		}
+	}
+}
+
+// staleness is whether the load of a node that is not current was known before.
+func (e *Engine) staleness(n int32) int {
+	if l := &e.networks.byNode[n]; l.known && l.name == e.board.nodes[n].name { // otherwise the number is used again
+		return changed
+	}
+	return unknown
 }
 
 // isSaturated reports whether a node's network has no room for what the pod would add.
@@ -163,13 +206,9 @@ func (e *Engine) loadOf(snap *flowgraph.Snapshot, n int32, left *budget) traffic
 	if e.isCurrent(n) {
 		return l.load
 	}
-	of := &left.changed
-	if !l.known {
-		of = &left.unknown
-	}
-	if *of > 0 {
+	if kind := e.staleness(n); left[kind] > 0 {
 		l.load, l.known, l.serial, l.changes = e.load(snap, n), true, e.board.view.serial, node.changes
-		*of--
+		left[kind]--
 	}
 	return l.load
 }

@@ -112,13 +112,13 @@ func (r *Result) betterElsewhere() bool {
 	e := r.engine
 	if e.node != nil {
 		for _, n := range e.node.hits {
-			if e.gainOn(n) > r.best && e.candidate[n] != e.cycle && !e.keepsOut(r, n) {
+			if e.gainOn(n)-e.admittedBase() > r.best && e.candidate[n] != e.cycle && !e.keepsOut(r, n) {
 				return true
 			}
 		}
 	}
 	for c, members := range e.board.members { // nothing is gained in class 0, which is no domain's
-		if class := &e.class[c]; class.full || class.gain <= r.best {
+		if class := &e.class[c]; class.full || class.gain-e.admittedBase() <= r.best {
 			continue
 		}
 		for _, n := range members {

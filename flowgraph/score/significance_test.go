@@ -15,12 +15,12 @@ func exactSignificance(rates []float64, rate float64) float64 {
 	for _, r := range rates {
 		sum += min(1, rate/r)
 	}
-	return sum / float64(len(rates)) * min(rate/leastRate, 1)
+	return math.Pow(sum/float64(len(rates)), 1.5) * min(rate/leastRate, 1)
 }
 
-// TestSignificanceIsTheMeanOfRatios: bands of rates differ from single workloads by as much
+// TestSignificanceIsAPowerOfTheMean: bands of rates differ from single workloads by as much
 // as the rates of a band do, and in one direction.
-func TestSignificanceIsTheMeanOfRatios(t *testing.T) {
+func TestSignificanceIsAPowerOfTheMean(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var b bands
@@ -35,10 +35,10 @@ func TestSignificanceIsTheMeanOfRatios(t *testing.T) {
 		last, lastRate := 0.0, 0.0
 		for rate := 1e-6; rate < 1e15; rate *= 1.1 {
 			got, want := b.significance(rate), exactSignificance(rates, rate)
-			if got < want-1e-12 || got > 1.25*want {
+			if got < want-1e-12 || got > 1.4*want {
 				t.Fatalf("seed %d: %v bytes per second have %v, want %v", seed, rate, got, want)
 			}
-			if got < last || got > 1 || got-last > 0.11 {
+			if got < last || got > 1 || got-last > 0.16 {
 				t.Fatalf("seed %d: from %v to %v bytes per second it goes from %v to %v", seed, lastRate, rate, last, got)
 			}
 			last, lastRate = got, rate
@@ -81,7 +81,7 @@ func crowd(t *testing.T, random *rand.Rand, pairs int) (*scene, []flowgraph.Edge
 }
 
 // TestOthersMoveScoresLittle: what k of n workloads do that the pod has no traffic with
-// moves its scores by 100 k/n points at most, whatever they exchange and want; names without
+// moves its scores by 150 k/n points at most, whatever they exchange and want; names without
 // pods move nothing.
 func TestOthersMoveScoresLittle(t *testing.T) {
 	add := map[string]struct {
@@ -125,7 +125,7 @@ func TestOthersMoveScoresLittle(t *testing.T) {
 				before := s.settled(edges)
 				after := s.settled(c.add(s, edges))
 				// web, db and cart have traffic too; points are rounded.
-				most := 100*float64(c.workloads)/float64(2*pairs+3) + 1
+				most := 150*float64(c.workloads)/float64(2*pairs+3) + 1
 				for node, points := range before {
 					if d := math.Abs(float64(after[node] - points)); d > most {
 						t.Fatalf("seed %d, %d pairs: %s goes from %d to %d points, want %v at most", seed, pairs, node, points, after[node], most)
@@ -174,7 +174,7 @@ func TestScoresGoToThoseWithoutTraffic(t *testing.T) {
 		s.traffic(others, calls("web", "cart", rate), calls("web", "db", rate/2))
 		points := s.points(s.engine.Evaluate(s.request("web", 1)))
 		for node := range last {
-			if d := points[node] - last[node]; d > 8 || d < -8 {
+			if d := points[node] - last[node]; d > 12 || d < -12 {
 				t.Errorf("at %v bytes per second %s goes from %d to %d points", rate, node, last[node], points[node])
 			}
 		}

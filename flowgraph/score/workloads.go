@@ -40,8 +40,10 @@ type Template struct {
 	// pods that the same one places.
 	Scheduler string
 	// Admits reports whether a node's labels and taints let the pods on it; nil is
-	// every node.
+	// every node. Board.AlterNode says when the answer may be another one.
 	Admits func(node int32) bool
+	// Rules is the same for templates that ask the same of labels and taints.
+	Rules string
 }
 
 // Workload returns the number of a workload, Absent when it is not on the Board.

@@ -66,9 +66,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return err
 	}
 	if *brief {
-		runs = slices.DeleteFunc(runs, func(r kubesim.Run) bool {
-			return r.Name == kubesim.NetMARKSRun || strings.HasSuffix(r.Name, "-unbound") || strings.Contains(r.Name, "same-node")
-		})
+		runs = withoutVariants(runs)
 	}
 	sets, err := datasets(ctx, *path, *only)
 	if err != nil {
@@ -94,6 +92,13 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return writeJSON(out, rows)
 	}
 	return writeCSV(out, rows)
+}
+
+// withoutVariants keeps the runs with the profile's bound, under uniform and fair-load routing.
+func withoutVariants(runs []kubesim.Run) []kubesim.Run {
+	return slices.DeleteFunc(runs, func(r kubesim.Run) bool {
+		return r.Name == kubesim.NetMARKSRun || strings.HasSuffix(r.Name, "-unbound") || strings.Contains(r.Name, "same-node")
+	})
 }
 
 // datasets returns every generated mesh and the published cluster in every order that

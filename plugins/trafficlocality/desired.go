@@ -82,6 +82,7 @@ func (k *keeper) templateOf(pod *v1.Pod) *score.Template {
 	return &score.Template{
 		Requests: requestsOf(pod), Scheduler: pod.Spec.SchedulerName,
 		Admits: func(n int32) bool { return admits(k.nodes[n].node) },
+		Rules:  rulesOf(pod),
 	}
 }
 

@@ -1,6 +1,11 @@
 package trafficlocality
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	resourcehelper "k8s.io/component-helpers/resource"
@@ -82,6 +87,27 @@ func roomOf(info fwk.NodeInfo, pods int) (free, all score.Room) {
 func roomOfNode(node *v1.Node) score.Room {
 	has := node.Status.Allocatable
 	return score.Room{MilliCPU: milliCPU(has.Cpu()), Memory: amount(has.Memory()), Pods: amount(has.Pods())}
+}
+
+// rulesOf is the same for pods that ask the same of a node's labels and taints: a text, "" where
+// they ask nothing and tolerate nothing. The tolerations that every pod gets from the API
+// server, and no template has, do not count.
+func rulesOf(pod *v1.Pod) string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(pod.Spec.NodeSelector)) {
+		fmt.Fprintf(&b, "%q=%q ", key, pod.Spec.NodeSelector[key])
+	}
+	if a := pod.Spec.Affinity; a != nil && a.NodeAffinity != nil && a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution != nil {
+		b.WriteString(a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.String())
+	}
+	for i := range pod.Spec.Tolerations {
+		switch t := &pod.Spec.Tolerations[i]; t.Key {
+		case v1.TaintNodeNotReady, v1.TaintNodeUnreachable:
+		default:
+			fmt.Fprintf(&b, "%q %q %q %q ", t.Key, t.Operator, t.Value, t.Effect)
+		}
+	}
+	return b.String()
 }
 
 // admitting returns whether a node's labels and taints let a pod on it.

@@ -86,3 +86,51 @@ func TestRequestsBeyondAllMachines(t *testing.T) {
 		})
 	}
 }
+
+// TestRulesOf: pods have the same rules where no label or taint tells them apart.
+func TestRulesOf(t *testing.T) {
+	pod := func(edit func(*v1.PodSpec)) string {
+		p := &v1.Pod{}
+		edit(&p.Spec)
+		return rulesOf(p)
+	}
+	selects := func(key, value string) func(*v1.PodSpec) {
+		return func(s *v1.PodSpec) { s.NodeSelector = map[string]string{"zone": "a", key: value} }
+	}
+	tolerates := func(key string) func(*v1.PodSpec) {
+		return func(s *v1.PodSpec) {
+			s.Tolerations = append(s.Tolerations, v1.Toleration{Key: key, Operator: v1.TolerationOpExists})
+		}
+	}
+	requires := func(value string) func(*v1.PodSpec) {
+		return func(s *v1.PodSpec) {
+			s.Affinity = &v1.Affinity{NodeAffinity: &v1.NodeAffinity{
+				RequiredDuringSchedulingIgnoredDuringExecution: &v1.NodeSelector{NodeSelectorTerms: []v1.NodeSelectorTerm{{
+					MatchExpressions: []v1.NodeSelectorRequirement{{Key: "disk", Operator: v1.NodeSelectorOpIn, Values: []string{value}}},
+				}}},
+			}}
+		}
+	}
+	nothing := pod(func(*v1.PodSpec) {})
+	different := map[string]string{"nothing": nothing}
+	for name, edit := range map[string]func(*v1.PodSpec){
+		"a label": selects("disk", "ssd"), "another value": selects("disk", "hdd"), "a value with a quote": selects("disk", "\"ssd"),
+		"a taint": tolerates("gpu"), "another taint": tolerates("batch"), "an expression": requires("ssd"), "another one": requires("hdd"),
+	} {
+		rules := pod(edit)
+		if rules != pod(edit) {
+			t.Errorf("%s: the rules are %q, and others the next time", name, rules)
+		}
+		for other, r := range different {
+			if r == rules {
+				t.Errorf("%s and %s have the same rules %q", name, other, rules)
+			}
+		}
+		different[name] = rules
+	}
+	for _, added := range []string{v1.TaintNodeNotReady, v1.TaintNodeUnreachable} {
+		if got := pod(tolerates(added)); got != nothing {
+			t.Errorf("the API server adds a toleration of %s, which makes the rules %q", added, got)
+		}
+	}
+}

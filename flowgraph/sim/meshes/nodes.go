@@ -30,12 +30,15 @@ const (
 
 // fitNodes gives the cluster equal nodes on which its pods ask for a share of
 // load of the CPU. A small cluster gets smaller nodes rather than fewer.
-func fitNodes(c *cluster.Cluster) {
+func fitNodes(c *cluster.Cluster) { fitNodesFrom(c, minNodes) }
+
+// fitNodesFrom does the same with a number of nodes that the cluster has at least.
+func fitNodesFrom(c *cluster.Cluster, least int) {
 	var wanted float64
 	for _, w := range c.Workloads {
 		wanted += float64(w.Requests.MilliCPU) * float64(w.Replicas)
 	}
-	count := max(math.Round(wanted/load/nodeMilliCPU), minNodes)
+	count := max(math.Round(wanted/load/nodeMilliCPU), float64(least))
 	each := math.Ceil(wanted/load/count/100) * 100
 	addNodes(c, int(count), int64(each))
 }

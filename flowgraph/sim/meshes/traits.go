@@ -92,7 +92,7 @@ func Dedicated(rng *rand.Rand, size int) (*cluster.Cluster, error) {
 		c.Workloads[i].Tolerant = i%4 == 0
 	}
 	callOthers(rng, c, func() float64 { return logNormal(rng, evenRate, shapeSigma) })
-	fitNodes(c)
+	fitNodesFrom(c, 3*zones)
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
 		// A third of the nodes has only a quarter of the workloads to take, and must not be
