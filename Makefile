@@ -155,8 +155,8 @@ bench: ## Run every benchmark.
 	go test -run '^$$' -bench . -benchmem ./flowgraph/... ./plugins/... ./internal/kubesim
 
 .PHONY: bench-quality
-bench-quality: ## Replay clusters under variants of a profile, one row each (DATASET=M3.json, SEEDS=5, OUTPUT=csv or json, ONLY=mesh:star, BRIEF=1, PROFILE=manifests/profiles/cost.yaml).
-	go run ./hack/benchquality -profile='$(PROFILE)' -seeds=$(SEEDS) -output=$(OUTPUT) -only='$(ONLY)' $(if $(BRIEF),-brief) $(if $(DATASET),-dataset=$(DATASET))
+bench-quality: ## Replay clusters under variants of a profile, one row each (DATASET=M3.json, SEEDS=5, OUTPUT=csv or json, ONLY=mesh:star, BRIEF=1, ROLLOUTS=5, PROFILE=manifests/profiles/cost.yaml).
+	go run ./hack/benchquality -profile='$(PROFILE)' -seeds=$(SEEDS) -output=$(OUTPUT) -only='$(ONLY)' $(if $(BRIEF),-brief) $(if $(ROLLOUTS),-rollouts=$(ROLLOUTS)) $(if $(DATASET),-dataset=$(DATASET))
 
 # The peers need another version of Kubernetes, which is why they are a program.
 .PHONY: bench-memory

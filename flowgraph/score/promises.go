@@ -144,19 +144,19 @@ func (e *Engine) reservedFrom(r *Result, n int32) (significance float64) {
 	if free.overdrawn() {
 		return 0 // it cannot go there anyway
 	}
-	density := e.density(r, n)
+	density, rate := e.density(r, n), 0.0
 	for i := range e.promises.byNode[n] {
 		other := &e.promises.byNode[n][i]
 		if !other.precedes(r, density) {
 			continue
 		}
 		free = free.Minus(other.room)
-		significance = max(significance, e.significance(other.podRate))
+		rate = max(rate, other.podRate) // significance rises with it
 	}
 	if !free.overdrawn() {
 		return 0
 	}
-	return significance
+	return e.significance(rate)
 }
 
 // density is what the pod of the request gains on a node by the peers that are there,

@@ -41,7 +41,7 @@ func TestFloors(t *testing.T) {
 		if strings.HasPrefix(set.name, "mesh:heavy-tailed/") {
 			continue
 		}
-		rows, err := replay(t.Context(), set, runs, floorSeeds, others{})
+		rows, err := replay(t.Context(), set, runs, floorSeeds, 1, others{})
 		if err != nil {
 			t.Fatalf("%s: %v", set.name, err)
 		}

@@ -52,14 +52,15 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	seeds := flags.Int("seeds", 5, "replays of each run")
 	only := flags.String("only", "", "a part of the names of the data sets to replay, such as mesh:star; all by default")
 	brief := flags.Bool("brief", false, "only the runs with the profile's bound, under uniform and fair-load routing")
+	rollouts := flags.Int("rollouts", 1, "rollouts in a row, in the rows of the order rollout")
 	output := flags.String("output", "csv", "csv or json")
 	o := others{}
 	flags.StringVar(&o.peers, "peers", "", "the program of test/peers, for rows of the NetworkOverhead plugin")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *seeds < 1 || *output != "csv" && *output != "json" {
-		return fmt.Errorf("-seeds must be positive and -output csv or json")
+	if *seeds < 1 || *rollouts < 1 || *output != "csv" && *output != "json" {
+		return fmt.Errorf("-seeds and -rollouts must be positive, and -output csv or json")
 	}
 	runs, err := configured(*profile)
 	if err != nil {
@@ -81,7 +82,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	var rows []benchRow
 	for _, set := range sets {
 		began := time.Now()
-		more, err := replay(ctx, set, runs, *seeds, o)
+		more, err := replay(ctx, set, runs, *seeds, *rollouts, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", set.name, err)
 		}
@@ -217,10 +218,12 @@ func configured(profile string) ([]kubesim.Run, error) {
 	return runs, nil
 }
 
-func replay(ctx context.Context, set dataset, runs []kubesim.Run, seeds int, o others) ([]benchRow, error) {
-	results, err := kubesim.Batch{
-		Input: set.input, Order: set.order, Seeds: seeds, First: 1, Parallel: runtime.GOMAXPROCS(0), Now: time.Now,
-	}.Run(ctx, runs)
+func replay(ctx context.Context, set dataset, runs []kubesim.Run, seeds, rollouts int, o others) ([]benchRow, error) {
+	batch := kubesim.Batch{Input: set.input, Order: set.order, Seeds: seeds, First: 1, Parallel: runtime.GOMAXPROCS(0), Now: time.Now}
+	if set.order == sim.Rollout {
+		batch.Rollouts = rollouts
+	}
+	results, err := batch.Run(ctx, runs)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ func (p *Plugin) DesiredChanged(id flowgraph.WorkloadID, state kube.DesiredState
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keeper.setDesired(id, state)
+	p.batching.note(nil, true) // until the next cycle has looked at it
 }
 
 func (k *keeper) setDesired(id flowgraph.WorkloadID, state kube.DesiredState) {

@@ -50,6 +50,8 @@ type Plugin struct {
 	// more of its rounds it waits.
 	failures, pause int
 
+	batching batching
+
 	mu     sync.Mutex // held by whoever writes what follows: PreScore, once it is in use
 	engine *score.Engine
 	keeper *keeper

@@ -85,6 +85,10 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 		p.metrics.fellBehind()
 	}
 	result := p.evaluate(snap, id, pod, candidates, influence, state)
+	p.batching.note(snap, p.engine.Reserves(snap))
+	if !ok && p.batching.staysSilent(now, result.Basis != score.ByNothing) {
+		return nil, skipNoTraffic
+	}
 	if result.BetterElsewhere {
 		p.metrics.peersNotScored()
 	}
@@ -92,10 +96,8 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	case result.Basis != score.ByNothing:
 		p.metrics.scored(result.Best, result.Worst)
 		return &scoreState{nodes: p.keeper, points: result.Points}, notSkipped
-	case ok:
-		return nil, skipNoPeers
 	default:
-		return nil, skipNoTraffic
+		return nil, skipNoPeers
 	}
 }
 

@@ -86,6 +86,39 @@ func TestSignPod(t *testing.T) {
 	}
 }
 
+// TestSignPodWithoutTraffic: pods without traffic are signed while room is kept for nobody. For
+// as long as kube-scheduler may compare their results with those of others, the plugin then has
+// nothing to say of them, also when room is kept.
+func TestSignPodWithoutTraffic(t *testing.T) {
+	c := newCluster(t, "requestBytes: 0")
+	c.traffic("web -> db 100MiB/s")
+	c.assign("n1: db; n2:")
+	c.place(c.sized("filler", "48"), "n1")
+	c.update()
+	check := func(when string, signed bool, scores string) {
+		t.Helper()
+		if got := c.signature(c.sized("none", "8")); (got != "") != signed {
+			t.Errorf("%s the signature is %q, want one: %v", when, got, signed)
+		}
+		if got := c.scoreText(c.sized("none", "8")); got != scores {
+			t.Errorf("%s the scores are %s, want %s", when, got, scores)
+		}
+	}
+	check("before the first cycle", false, "skip")
+	check("while nothing is wanted", true, "skip")
+	c.want("web", 1, c.sized("web", "12"))
+	check("when a controller has just said what it wants", false, "skip")
+	c.now = c.now.Add(reuse / 2)
+	check("while results may be reused", false, "skip")
+	c.now = c.now.Add(reuse)
+	check("afterwards", false, "n1=0 n2=100")
+	c.want("web", 0, c.sized("web", "12"))
+	check("when nothing is wanted any more, before a cycle", false, "skip")
+	check("when nothing is wanted any more", true, "skip")
+	c.traffic("web -> db 90MiB/s")
+	check("before a cycle with a new snapshot", false, "skip")
+}
+
 func TestSignPodTellsTemplatesApart(t *testing.T) {
 	c := newCluster(t, "strategy: NetMARKS")
 	c.traffic("web -> db 1MiB/s")
@@ -106,10 +139,10 @@ func TestSignPodTellsTemplatesApart(t *testing.T) {
 // were.
 func TestEqualSignaturesMeanEqualScores(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 9))
-	signed, scored := 0, 0
+	signed, scored, silent := 0, 0, 0
 	for _, args := range []string{
 		"closeness: {zone: 0, region: 0}", "strategy: NetMARKS", // these sign
-		"", "closeness: {zone: 0, region: 0}, routing: FairLoad",
+		"", "closeness: {zone: 0, region: 0}, routing: FairLoad", "reserveRoom: false", // these do outside the graph
 	} {
 		for range 40 {
 			c, _ := randomCluster(t, random, args, true)
@@ -118,9 +151,13 @@ func TestEqualSignaturesMeanEqualScores(t *testing.T) {
 					c.desire(fmt.Sprintf("w%d=%d", w, 1+random.IntN(3)))
 				}
 			}
-			owners := map[string]string{} // of signatures
-			for w := range 10 {
+			owners := map[string]string{}         // of signatures
+			c.scores(c.pod("outside"), c.nodes()) // the cycle after which it is known for whom room is kept
+			for w := range 11 {
 				name, newPod := fmt.Sprintf("w%d", w), c.pod
+				if w == 10 {
+					name = "outside"
+				}
 				if w%5 == 0 {
 					newPod = c.job
 				}
@@ -141,6 +178,9 @@ func TestEqualSignaturesMeanEqualScores(t *testing.T) {
 				if before != nil {
 					scored++
 				}
+				if name == "outside" {
+					silent++
+				}
 				first.Spec.NodeName = slices.Sorted(maps.Keys(c.gains(c.plugin, c.pod("w0"))))[random.IntN(10)]
 				if err := c.cache.AssumePod(klog.Background(), first); err != nil {
 					t.Fatal(err)
@@ -152,7 +192,7 @@ func TestEqualSignaturesMeanEqualScores(t *testing.T) {
 			}
 		}
 	}
-	if signed < 300 || scored < 150 {
-		t.Errorf("%d workloads were signed, %d of them had scores", signed, scored)
+	if signed < 300 || scored < 150 || silent < 60 {
+		t.Errorf("%d workloads were signed, %d of them had scores, and %d no traffic", signed, scored, silent)
 	}
 }
