@@ -171,7 +171,7 @@ func TestSameSeed(t *testing.T) {
 		"even":            0xd433870644c6922e,
 		"even-tree":       0x96ee9577b67baf2b,
 		"hub":             0xe43c291240c9161e,
-		"dedicated":       0xa82ec751ed4f9eb,
+		"dedicated":       0x825192386fd0832d,
 		"spread-sets":     0x27433b6aa111febd,
 		"low-rates":       0x51ab74bd74b9e76c,
 		"scale-out":       0x16af2121c0985c35,

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 )
 
@@ -33,11 +34,11 @@ func TestTraits(t *testing.T) {
 	}
 	for name, has := range map[string]func(*cluster.Cluster) bool{
 		"even": func(c *cluster.Cluster) bool {
-			return !slices.ContainsFunc(c.Edges, func(e cluster.Edge) bool { return e.BytesPerSecond() != c.Edges[0].BytesPerSecond() })
+			return !slices.ContainsFunc(c.Edges, func(e flowgraph.Edge) bool { return e.BytesPerSecond() != c.Edges[0].BytesPerSecond() })
 		},
 		"even-tree": func(c *cluster.Cluster) bool {
 			return len(c.Edges) == len(c.Workloads)-1 &&
-				!slices.ContainsFunc(c.Edges, func(e cluster.Edge) bool { return e.BytesPerSecond() != c.Edges[0].BytesPerSecond() })
+				!slices.ContainsFunc(c.Edges, func(e flowgraph.Edge) bool { return e.BytesPerSecond() != c.Edges[0].BytesPerSecond() })
 		},
 		"hub": func(c *cluster.Cluster) bool {
 			rates := perPod(c)
