@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/restart"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
@@ -24,7 +26,7 @@ type reader interface {
 // newTelemetry returns the task that follows a configuration. Without one it says so
 // and does nothing. After a panic, what it has gathered may be half written: it begins
 // with a new graph, and the last snapshot counts until there is another.
-func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, observer telemetry.Observer) (restart.Run, error) {
+func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, resolver *endpoints.Resolver, observer telemetry.Observer) (restart.Run, error) {
 	if cfg == nil {
 		return func(ctx context.Context, _ func()) error {
 			klog.FromContext(ctx).Info(noTelemetry)
@@ -33,13 +35,27 @@ func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, 
 	}
 	watched := &workingObserver{Observer: observer}
 	build := func() (reader, func(), error) {
-		manager, client, err := telemetrysetup.New(cfg, store, networks, watched)
+		manager, client, err := telemetrysetup.New(cfg, store, networks, resolver, watched)
 		if err != nil {
 			return nil, nil, err
 		}
 		return manager, client.Close, nil
 	}
-	return keepReading(watched, build)
+	sources, err := telemetrysetup.Sources(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	run, err := keepReading(watched, build)
+	if err != nil || len(telemetrysetup.Resolving(sources)) == 0 {
+		return run, err
+	}
+	return func(ctx context.Context, works func()) error {
+		// Without the objects, all that is not named as a workload would be left out.
+		if !cache.WaitForCacheSync(ctx.Done(), resolver.HasSynced) {
+			return nil // asked to stop
+		}
+		return run(ctx, works)
+	}, nil
 }
 
 // keepReading returns a task that reads by what is made anew each time it begins; the

@@ -3,16 +3,25 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/ktesting"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promql"
+	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/restart"
+	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // brokenReader has rounds and panics after them.
@@ -78,7 +87,7 @@ func TestReadingBeginsAnew(t *testing.T) {
 // TestNoTelemetryConfigSaysSo: whoever forgets the flag reads it in the log.
 func TestNoTelemetryConfigSaysSo(t *testing.T) {
 	logger := ktesting.NewLogger(t, ktesting.NewConfig(ktesting.BufferLogs(true)))
-	loop, err := newTelemetry(nil, nil, nil, nil)
+	loop, err := newTelemetry(nil, nil, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,4 +98,43 @@ func TestNoTelemetryConfigSaysSo(t *testing.T) {
 	if len(lines) != 1 || lines[0].Message != noTelemetry || !strings.Contains(noTelemetry, "--telemetry-config") {
 		t.Errorf("lines %+v", lines)
 	}
+}
+
+// TestPodsAreReadBeforeTelemetry: a source that names pods is not read before the informers
+// have them.
+func TestPodsAreReadBeforeTelemetry(t *testing.T) {
+	resolver := &endpoints.Resolver{}
+	synced := make(chan bool, 100)
+	prometheus := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		synced <- resolver.HasSynced()
+		_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"vector","result":[]}}`)
+	}))
+	defer prometheus.Close()
+	cfg := &configv1.TelemetryConfiguration{
+		Prometheus: configv1.Prometheus{URL: prometheus.URL},
+		Sources: []configv1.TelemetrySource{{Type: configv1.SourcePromQL, PromQL: &promql.Definition{
+			Queries: []promql.Query{{Measures: promql.Sent, Query: "a"}},
+			Client:  []promql.End{{Kind: "pod", NamespaceLabel: "a", NameLabel: "b"}},
+			Server:  []promql.End{{NamespaceLabel: "c", NameLabel: "d"}},
+		}}},
+	}
+	cfg.SetDefaults()
+	run, err := newTelemetry(cfg, flowgraph.NewStore(), &flowgraph.NodeNetworkStore{}, resolver, silentObserver{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- run(ctx, func() {}) }()
+	factory := informers.NewSharedInformerFactory(fake.NewClientset(), 0)
+	resolver.ReadFrom(factory)
+	factory.Start(ctx.Done())
+	if !<-synced {
+		t.Error("asked before the pods were read")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	factory.Shutdown()
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
 
@@ -51,6 +52,7 @@ func (r *Recorder) encode(object runtime.Object) (text []byte, as recorded, err 
 		}
 	} else {
 		object = object.DeepCopyObject()
+		objects.DropAddresses(object)
 	}
 	about, err := meta.Accessor(object)
 	if err != nil {
@@ -226,6 +228,9 @@ func (s *store) put(object any) error {
 	if err != nil {
 		return err
 	}
+	if err := s.recorder.lookUp(kube.ObjectChange{Object: o}); err != nil {
+		return err
+	}
 	text, as, err := s.recorder.encode(o)
 	if err != nil {
 		return err
@@ -253,6 +258,9 @@ func (s *store) Delete(object any) error {
 	}
 	key, err := s.key(o)
 	if err != nil {
+		return err
+	}
+	if err := s.recorder.lookUp(kube.ObjectChange{Object: o, Deleted: true}); err != nil {
 		return err
 	}
 	text, _, err := s.recorder.encode(o)
@@ -315,6 +323,13 @@ func (s *store) deleteOthers(there map[objectKey]bool) error {
 	})
 	for _, key := range gone {
 		as := r.objects[key]
+		was, err := s.kind.Named(key.namespace, key.name)
+		if err != nil {
+			return err
+		}
+		if err := r.lookUp(kube.ObjectChange{Object: was, Deleted: true}); err != nil {
+			return err
+		}
 		named, err := s.kind.Named(as.namespace, as.name)
 		if err != nil {
 			return err

@@ -41,6 +41,7 @@ type source struct {
 }
 
 func (s source) Name() string               { return s.name }
+func (s source) About() telemetry.About     { return telemetry.About{} }
 func (s source) Queries() []telemetry.Query { return nil }
 func (s source) Collect(_ context.Context, _ telemetry.Querier, at time.Time) (telemetry.Observation, error) {
 	if s.fail != nil {

@@ -120,7 +120,7 @@ func snapshot(t *testing.T, trust v1.Trust, series []string) (*flowgraph.Snapsho
 	t.Helper()
 	cfg := &v1.TelemetryConfiguration{Trust: trust}
 	cfg.SetDefaults()
-	sources, err := Sources(cfg)
+	sources, err := Sources(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

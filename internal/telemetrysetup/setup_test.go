@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/sources"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
@@ -32,7 +33,7 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 	}
 	cfg.SetDefaults()
 	store, networks := flowgraph.NewStore(), &flowgraph.NodeNetworkStore{}
-	manager, client, err := New(cfg, store, networks, nil)
+	manager, client, err := New(cfg, store, networks, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 func TestRecordedRatesAreAskedFor(t *testing.T) {
 	cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: v1.SourceIstioSidecar, Recorded: true}}}
 	cfg.SetDefaults()
-	sources, err := Sources(cfg)
+	sources, err := Sources(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,16 +75,23 @@ func TestRecordedRatesAreAskedFor(t *testing.T) {
 }
 
 func TestEverySourceTypeIsBuilt(t *testing.T) {
-	for _, kind := range v1.SourceTypes() {
-		cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: kind}}}
+	types, err := sources.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range types {
+		if kind.IsCustom() {
+			continue // its definition is the configuration's
+		}
+		cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: kind.Name}}}
 		cfg.SetDefaults()
-		if _, err := Sources(cfg); err != nil {
-			t.Errorf("%s: %v", kind, err)
+		if _, err := Sources(cfg, nil); err != nil {
+			t.Errorf("%s: %v", kind.Name, err)
 		}
 	}
 	cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: "x"}}}
 	cfg.SetDefaults()
-	if _, err := Sources(cfg); err == nil || !strings.Contains(err.Error(), `sources[0]: type "x"`) {
+	if _, err := Sources(cfg, nil); err == nil || !strings.Contains(err.Error(), `sources[0]: type "x"`) {
 		t.Errorf("error = %v, want it to name the type", err)
 	}
 }

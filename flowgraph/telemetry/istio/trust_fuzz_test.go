@@ -23,13 +23,13 @@ func FuzzClaims(f *testing.F) {
 		words := append(strings.Split(text, " "), "evil")
 		for _, agreed := range []bool{false, true} {
 			limits := flowgraph.Limits{Edges: 5, NamespaceEdges: 4, Workloads: 6, NamespaceWorkloads: 5}
-			tl := newTally("", &telemetry.Trust{ReporterLabel: "namespace", Agreed: agreed, Limits: limits})
+			tl := newTally("istio", "", &telemetry.Trust{ReporterLabel: "namespace", Agreed: agreed, Limits: limits})
 			for i := 0; i+10 <= len(data); i += 10 {
 				tl.add(int(data[i])%int(numMetrics), telemetry.Series{
 					Labels: claim{data[i : i+10], words}, Value: math.Float64frombits(binary.LittleEndian.Uint64(data[i+2:])),
 				})
 			}
-			o := tl.observation("istio", time.Unix(1, 0))
+			o := tl.Observation(time.Unix(1, 0))
 			if len(o.Flows) > limits.Edges {
 				t.Fatalf("%d flows", len(o.Flows))
 			}
