@@ -71,8 +71,8 @@ func TestEndpoints(t *testing.T) {
 		out := succeed(t, "graph", "--telemetry-config", meshOfPods(t, url), "--kubeconfig", kubeconfig)
 		words := strings.Join(strings.Fields(out), " ")
 		for _, want := range []string{
-			"shop/web shop/cart 300 B/s", "shop/web shop/cart-canary 300 B/s", "external 1 6.0 B/s", "unknown-object 1 30 B/s",
-			"left out 36 B/s in 2 series",
+			"shop/web shop/cart 300 B/s", "shop/web shop/cart-canary 300 B/s", "external 1 6.0 B/s", "unknown-object 1 30.0 B/s",
+			"left out 36.0 B/s in 2 series",
 		} {
 			if !strings.Contains(words, want) {
 				t.Errorf("no %q in\n%s", want, out)

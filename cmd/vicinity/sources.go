@@ -21,6 +21,7 @@ can be pasted into a TelemetryConfiguration, to begin a source of your own with.
 		Example: `  vicinity sources list
   vicinity sources show istio-sidecar
   vicinity sources show promql > my-source.yaml`,
+		SuggestionsMinimumDistance: 2,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownVerb(cmd, args[0])

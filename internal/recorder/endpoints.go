@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
@@ -26,7 +28,7 @@ func ReadEndpoints(ctx context.Context, client dynamic.Interface, into *endpoint
 				return fmt.Errorf("listing %s, to find the workloads behind what the telemetry names: %w", k.ResourceName(), err)
 			}
 			for i := range page.Items {
-				object, err := k.Record(&page.Items[i])
+				object, err := k.Keep(&page.Items[i])
 				if err != nil {
 					return err
 				}
@@ -40,6 +42,15 @@ func ReadEndpoints(ctx context.Context, client dynamic.Interface, into *endpoint
 		}
 	}
 	return nil
+}
+
+// keep returns what is recorded of an object, with what endpoints are found by where there
+// are any.
+func (r *Recorder) keep(k *objects.Kind, u *unstructured.Unstructured) (runtime.Object, error) {
+	if r.o.Endpoints == nil {
+		return k.Record(u)
+	}
+	return k.Keep(u)
 }
 
 // lookUp keeps what the sources look endpoints up in up to date.

@@ -146,7 +146,7 @@ func (r *Recorder) recordedFields(k objects.Kind) *cache.ListWatch {
 				ResourceVersion: page.GetResourceVersion(), Continue: page.GetContinue(), RemainingItemCount: page.GetRemainingItemCount(),
 			}}
 			for i := range page.Items {
-				if object, err := k.Record(&page.Items[i]); err == nil {
+				if object, err := r.keep(&k, &page.Items[i]); err == nil {
 					list.Items = append(list.Items, runtime.RawExtension{Object: object})
 				} else {
 					r.note(Note{Code: NotRecorded, Detail: err.Error()})
@@ -168,7 +168,7 @@ func (r *Recorder) recordedFields(k objects.Kind) *cache.ListWatch {
 				if !ok || e.Type != watch.Added && e.Type != watch.Modified && e.Type != watch.Deleted {
 					return true
 				}
-				object, err := k.Record(u)
+				object, err := r.keep(&k, u)
 				if err != nil {
 					r.note(Note{Code: NotRecorded, Detail: err.Error()})
 					return false
