@@ -54,15 +54,24 @@ func (t *Tally) keyOf(r *Report) (key, telemetry.Reason) {
 // index returns the number of an endpoint, 0 for the zero one. ok is false where there can
 // be none of such a name.
 func (t *Tally) index(e telemetry.Endpoint) (i uint32, ok bool) {
-	i, known := t.indices[e]
-	if !known {
-		if !e.IsValid() {
-			return 0, false
-		}
-		i = uint32(len(t.endpoints))
-		t.endpoints = append(t.endpoints, e)
-		t.indices[e] = i
-		t.unnamed = t.unnamed || e.Kind != telemetry.WorkloadEndpoint
+	isWorkload := e.Kind == telemetry.WorkloadEndpoint
+	if isWorkload {
+		i, ok = t.workloads[e.Workload()]
+	} else {
+		i, ok = t.others[e]
+	}
+	switch {
+	case ok:
+		return i, true
+	case !e.IsValid():
+		return 0, false
+	}
+	i = uint32(len(t.endpoints))
+	t.endpoints = append(t.endpoints, e)
+	if isWorkload {
+		t.workloads[e.Workload()] = i
+	} else {
+		t.others[e] = i
 	}
 	return i, true
 }

@@ -23,10 +23,12 @@ func (t *Tally) Observation(at time.Time) telemetry.Observation {
 	known := t.reportedByOneEnd(keys)
 	t.agree(keys)
 	t.thin()
-	keys = slices.DeleteFunc(keys, func(k key) bool {
-		_, kept := t.sums[k]
-		return !kept
-	})
+	if len(keys) > len(t.sums) {
+		keys = slices.DeleteFunc(keys, func(k key) bool {
+			_, kept := t.sums[k]
+			return !kept
+		})
+	}
 	if flows := len(keys) - t.open; flows > 0 {
 		o.Flows = make([]flowgraph.Flow, 0, flows)
 	}

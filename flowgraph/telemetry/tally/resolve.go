@@ -23,7 +23,7 @@ func (t *Tally) foldInstances() {
 // resolve replaces the endpoints of all pairs by the workloads behind them. Each end's
 // reports of the same workloads add up: they are of different endpoints.
 func (t *Tally) resolve() {
-	if !t.unnamed {
+	if len(t.others) == 0 {
 		return
 	}
 	resolved := t.resolutions()

@@ -108,13 +108,13 @@ type Report struct {
 // memory.
 type Tally struct {
 	o         Options
-	indices   map[telemetry.Endpoint]uint32 // in endpoints
-	endpoints []telemetry.Endpoint          // the zero one is the first
-	groups    names                         // of open keys
-	instances names                         // of all others, where the largest counts
-	sums      map[key]uint32                // in reports
-	open      int                           // of these, such as become no flow
-	unnamed   bool                          // some endpoint names no workload
+	workloads map[flowgraph.WorkloadID]uint32 // in endpoints
+	others    map[telemetry.Endpoint]uint32   // likewise, what is named otherwise
+	endpoints []telemetry.Endpoint            // the zero one is the first
+	groups    names                           // of open keys
+	instances names                           // of all others, where the largest counts
+	sums      map[key]uint32                  // in reports
+	open      int                             // of these, such as become no flow
 	reports   reports
 	leftOut   map[telemetry.Reason]telemetry.LeftOut
 	series    int
@@ -127,7 +127,8 @@ type Tally struct {
 func New(o Options) *Tally {
 	return &Tally{
 		o:         o,
-		indices:   map[telemetry.Endpoint]uint32{{}: 0},
+		workloads: map[flowgraph.WorkloadID]uint32{{}: 0},
+		others:    map[telemetry.Endpoint]uint32{},
 		endpoints: []telemetry.Endpoint{{}},
 		groups:    names{},
 		instances: names{},

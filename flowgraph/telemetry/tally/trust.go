@@ -76,7 +76,7 @@ func (t *Tally) thin() {
 // rebuild forgets the endpoints and reports that no key has any more.
 func (t *Tally) rebuild() {
 	was := *t
-	t.indices, t.endpoints, t.unnamed = map[telemetry.Endpoint]uint32{{}: 0}, []telemetry.Endpoint{{}}, false
+	t.workloads, t.others, t.endpoints = map[flowgraph.WorkloadID]uint32{{}: 0}, map[telemetry.Endpoint]uint32{}, []telemetry.Endpoint{{}}
 	t.sums, t.reports = make(map[key]uint32, len(was.sums)), reports{}
 	for k, i := range was.sums {
 		k.from, _ = t.index(was.endpoints[k.from])
