@@ -49,13 +49,19 @@ func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, 
 	if err != nil || len(telemetrysetup.Resolving(sources)) == 0 {
 		return run, err
 	}
+	return whenSynced(resolver.HasSynced, run), nil
+}
+
+// whenSynced returns a task that begins when the objects have been read by which the
+// workloads behind endpoints are found: until then all traffic of other endpoints would be
+// left out.
+func whenSynced(synced cache.InformerSynced, run restart.Run) restart.Run {
 	return func(ctx context.Context, works func()) error {
-		// Without the objects, all that is not named as a workload would be left out.
-		if !cache.WaitForCacheSync(ctx.Done(), resolver.HasSynced) {
+		if !cache.WaitForCacheSync(ctx.Done(), synced) {
 			return nil // asked to stop
 		}
 		return run(ctx, works)
-	}, nil
+	}
 }
 
 // keepReading returns a task that reads by what is made anew each time it begins; the

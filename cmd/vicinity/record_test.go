@@ -95,8 +95,10 @@ func recordedIn(t *testing.T, path string) (recording.Manifest, []string) {
 			if err := json.Unmarshal(c.Object, &o); err != nil {
 				t.Fatal(err)
 			}
-			if bytes.Contains(c.Object, []byte("hunter2")) {
-				t.Errorf("a secret is recorded: %s", c.Object)
+			for _, secret := range []string{"hunter2", "10.96.0.1"} {
+				if bytes.Contains(c.Object, []byte(secret)) {
+					t.Errorf("%s is recorded: %s", secret, c.Object)
+				}
 			}
 			lines = append(lines, fmt.Sprintf("%s %s %s", c.Type, o.Kind, o.Metadata.Name))
 		}

@@ -284,6 +284,11 @@ func (s *store) deleted(key objectKey, text []byte) error {
 // Replace implements cache.ReflectorStore: what is not in the list has been
 // deleted while nobody watched.
 func (s *store) Replace(list []any, _ string) error {
+	if look := s.recorder.o.Endpoints; look != nil {
+		if err := look.Replace(s.kind.Kind, list); err != nil {
+			return err
+		}
+	}
 	there := map[objectKey]bool{}
 	for _, object := range list {
 		o, ok := object.(runtime.Object)
@@ -323,13 +328,6 @@ func (s *store) deleteOthers(there map[objectKey]bool) error {
 	})
 	for _, key := range gone {
 		as := r.objects[key]
-		was, err := s.kind.Named(key.namespace, key.name)
-		if err != nil {
-			return err
-		}
-		if err := r.lookUp(kube.ObjectChange{Object: was, Deleted: true}); err != nil {
-			return err
-		}
 		named, err := s.kind.Named(as.namespace, as.name)
 		if err != nil {
 			return err

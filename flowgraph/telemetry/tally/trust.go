@@ -25,8 +25,6 @@ func (t *Tally) judge(r *Report) telemetry.Reason {
 		return telemetry.Included
 	case end.IsZero():
 		return t.o.Trust.Judge(r.Namespace, r.Claimed)
-	case end.Namespace == "":
-		return t.o.Trust.JudgeAgent(r.Namespace)
 	}
 	return t.o.Trust.Judge(r.Namespace, end.Namespace)
 }

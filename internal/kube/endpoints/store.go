@@ -1,6 +1,9 @@
 package endpoints
 
 import (
+	"fmt"
+	"reflect"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
@@ -14,40 +17,43 @@ import (
 type Store struct {
 	Resolver
 
-	informers informers.SharedInformerFactory // never started
+	indexers map[string]cache.Indexer // by kind
 }
 
 // NewStore returns a Store without objects.
 func NewStore() *Store {
-	s := &Store{informers: informers.NewSharedInformerFactory(nil, 0)}
-	s.ReadFrom(s.informers)
+	f := informers.NewSharedInformerFactory(nil, 0) // never started
+	s := &Store{indexers: map[string]cache.Indexer{
+		kindOf(&corev1.Pod{}):        f.Core().V1().Pods().Informer().GetIndexer(),
+		kindOf(&corev1.Service{}):    f.Core().V1().Services().Informer().GetIndexer(),
+		kindOf(&corev1.Node{}):       f.Core().V1().Nodes().Informer().GetIndexer(),
+		kindOf(&appsv1.ReplicaSet{}): f.Apps().V1().ReplicaSets().Informer().GetIndexer(),
+	}}
+	s.ReadFrom(f)
 	return s
 }
 
+// kindOf returns the kind of an object, which its type is named after.
+func kindOf(object any) string { return reflect.TypeOf(object).Elem().Name() }
+
 // LooksUp reports whether objects of a kind are looked up.
-func (s *Store) LooksUp(kind string) bool {
-	switch kind {
-	case "Pod", "Service", "Node", "ReplicaSet":
-		return true
-	}
-	return false
-}
+func (s *Store) LooksUp(kind string) bool { return s.indexers[kind] != nil }
 
 // Put applies a change of an object. Objects of kinds that are not looked up are ignored.
 func (s *Store) Put(c kube.ObjectChange) error {
-	core, apps := s.informers.Core().V1(), s.informers.Apps().V1()
-	var informer cache.SharedIndexInformer
-	switch c.Object.(type) {
-	case *corev1.Pod:
-		informer = core.Pods().Informer()
-	case *corev1.Service:
-		informer = core.Services().Informer()
-	case *corev1.Node:
-		informer = core.Nodes().Informer()
-	case *appsv1.ReplicaSet:
-		informer = apps.ReplicaSets().Informer()
-	default:
-		return nil
+	if indexer := s.indexers[kindOf(c.Object)]; indexer != nil {
+		return c.Into(indexer)
 	}
-	return c.Into(informer.GetIndexer())
+	return nil
+}
+
+// Replace makes a list all objects of a kind. Those of kinds that are not looked up are
+// ignored.
+func (s *Store) Replace(kind string, list []any) error {
+	if indexer := s.indexers[kind]; indexer != nil {
+		if err := indexer.Replace(list, ""); err != nil {
+			return fmt.Errorf("indexing a list of %s: %w", kind, err)
+		}
+	}
+	return nil
 }
