@@ -16,14 +16,15 @@ import (
 // search finds the pods of many endpoints in one look at all of them.
 type search struct {
 	*objects
-	selected  map[labelKey][]*selection // by one of the labels of the selector
+	selected  map[string]selections // by namespace
 	addresses map[netip.Addr]*addressee
 
 	serviceNames     map[string][]*corev1.Service // of all namespaces, when it is needed
 	serviceAddresses map[netip.Addr]*corev1.Service
 }
 
-type labelKey struct{ namespace, label, value string }
+// selections are found by one of the labels of their selectors, and its value.
+type selections map[string]map[string][]*selection
 
 // selection is the pods that an endpoint selects.
 type selection struct {
@@ -39,7 +40,7 @@ type addressee struct {
 }
 
 func newSearch(o *objects) *search {
-	return &search{objects: o, selected: map[labelKey][]*selection{}, addresses: map[netip.Addr]*addressee{}}
+	return &search{objects: o, selected: map[string]selections{}, addresses: map[netip.Addr]*addressee{}}
 }
 
 // service looks for the pods of a Service.
@@ -83,8 +84,15 @@ func (s *search) labelled(e telemetry.Endpoint, answer *telemetry.Resolution) {
 // choose looks for the pods of a namespace that a selector matches.
 func (s *search) choose(namespace string, selector map[string]string, answer *telemetry.Resolution) {
 	first := slices.Min(slices.Collect(maps.Keys(selector)))
-	key := labelKey{namespace, first, selector[first]}
-	s.selected[key] = append(s.selected[key], &selection{selector, map[flowgraph.WorkloadID]int{}, answer})
+	in := s.selected[namespace]
+	if in == nil {
+		in = selections{}
+		s.selected[namespace] = in
+	}
+	if in[first] == nil {
+		in[first] = map[string][]*selection{}
+	}
+	in[first][selector[first]] = append(in[first][selector[first]], &selection{selector, map[flowgraph.WorkloadID]int{}, answer})
 }
 
 // address looks for the pod or the Service with an address.
@@ -115,18 +123,25 @@ func (s *search) run() {
 	for _, pod := range all {
 		s.look(pod)
 	}
-	for _, selections := range s.selected {
-		for _, of := range selections {
-			if len(of.pods) == 0 {
-				*of.answer = without(telemetry.NotServing)
-				continue
-			}
-			*of.answer = telemetry.Resolution{Shares: shares(of.pods)}
-		}
+	for _, in := range s.selected {
+		in.answer()
 	}
 	for _, a := range s.addresses {
 		for _, answer := range a.answers {
 			*answer = a.resolution()
+		}
+	}
+}
+
+// answer says which workloads the selected pods are of.
+func (s selections) answer() {
+	for _, byValue := range s {
+		for _, all := range byValue {
+			for _, of := range all {
+				if *of.answer = without(telemetry.NotServing); len(of.pods) > 0 {
+					*of.answer = telemetry.Resolution{Shares: shares(of.pods)}
+				}
+			}
 		}
 	}
 }
@@ -142,9 +157,9 @@ func (s *search) look(pod *corev1.Pod) {
 		}
 	}
 	asked, serves := false, false
-	for label, value := range pod.Labels {
-		for _, of := range s.selected[labelKey{pod.Namespace, label, value}] {
-			if !labels.SelectorFromSet(of.selector).Matches(labels.Set(pod.Labels)) {
+	for label, byValue := range s.selected[pod.Namespace] {
+		for _, of := range byValue[pod.Labels[label]] {
+			if !matches(of.selector, pod.Labels) {
 				continue
 			}
 			if !asked {
@@ -155,6 +170,16 @@ func (s *search) look(pod *corev1.Pod) {
 			}
 		}
 	}
+}
+
+// matches reports whether labels have all of a selector's.
+func matches(selector, labels map[string]string) bool {
+	for label, value := range selector {
+		if has, ok := labels[label]; !ok || has != value {
+			return false
+		}
+	}
+	return true
 }
 
 // resolution is the workload of the pod that has an address for itself. Pods on the
