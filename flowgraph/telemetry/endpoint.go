@@ -3,6 +3,7 @@ package telemetry
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 
@@ -134,32 +135,42 @@ type Resolver interface {
 }
 
 // Remember returns a Resolver that asks r, and answers for pods and ReplicaSets that have
-// gone since the last time what it answered then: rates name a pod until their window has
-// passed. What is not asked for is forgotten. It is for one source, whose refreshes
+// gone what it answered before: rates name a pod until their window has passed. What has not
+// been asked for ten times in a row is forgotten. It is for one source, whose refreshes
 // follow one another.
-func Remember(r Resolver) Resolver { return &memory{resolver: r} }
+func Remember(r Resolver) Resolver { return &memory{resolver: r, known: map[Endpoint]remembered{}} }
 
-// memory is what was known of endpoints at the last refresh.
+// forgetAfter is how many questions a memory of an endpoint lives for that are not about it.
+const forgetAfter = 10
+
+// memory is what was known of endpoints.
 type memory struct {
 	resolver Resolver
-	known    map[Endpoint]Resolution
+	known    map[Endpoint]remembered
+	asked    int // questions
+}
+
+// remembered is an answer, and the last question that it answers.
+type remembered struct {
+	Resolution
+	at int
 }
 
 // Resolve implements Resolver.
 func (m *memory) Resolve(endpoints []Endpoint) []Resolution {
 	answers := m.resolver.Resolve(endpoints)
-	known := map[Endpoint]Resolution{}
+	m.asked++
 	for i, e := range endpoints {
 		if e.Kind != PodEndpoint && e.Kind != ReplicaSetEndpoint {
 			continue
 		}
 		if before, ok := m.known[e]; ok && answers[i].Reason == UnknownObject {
-			answers[i] = before
+			answers[i] = before.Resolution
 		}
 		if answers[i].Reason == Included {
-			known[e] = answers[i]
+			m.known[e] = remembered{answers[i], m.asked}
 		}
 	}
-	m.known = known
+	maps.DeleteFunc(m.known, func(_ Endpoint, r remembered) bool { return m.asked-r.at >= forgetAfter })
 	return answers
 }

@@ -2,8 +2,11 @@ package tally
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
@@ -88,4 +91,43 @@ func TestManyPairs(t *testing.T) {
 			t.Errorf("%v -> %v comes too late", f.From, f.To)
 		}
 	}
+}
+
+// TestPodsDoNotCountAsWorkloads: of many pods and few workloads nothing is surplus, though
+// there are more pods than there may be workloads.
+func TestPodsDoNotCountAsWorkloads(t *testing.T) {
+	limits := flowgraph.Limits{Edges: 300, NamespaceEdges: 300, Workloads: 60, NamespaceWorkloads: 60}
+	tl := New(Options{Metrics: bytesOnly, Trust: &telemetry.Trust{Limits: limits}, Reporters: OneEnd, Resolver: owners{}})
+	want := map[pair]float64{}
+	for i := range 20_000 {
+		from, to := fmt.Sprint("web", i%10), fmt.Sprint("db", i%7)
+		tl.Add(&Report{
+			From: telemetry.Endpoint{Kind: telemetry.PodEndpoint, Namespace: "shop", Name: fmt.Sprint(from, "-", i)},
+			To:   telemetry.Endpoint{Kind: telemetry.PodEndpoint, Namespace: "shop", Name: fmt.Sprint(to, "-", i%1000)}, Value: 1,
+		})
+		want[pair{flowgraph.WorkloadID{Namespace: "shop", Name: from}, flowgraph.WorkloadID{Namespace: "shop", Name: to}}]++
+		if len(tl.endpoints) > 3*limits.Workloads+3 || len(tl.sums) > 2*limits.Edges+1 {
+			t.Fatalf("after %d series: %d endpoints, %d pairs", i, len(tl.endpoints), len(tl.sums))
+		}
+	}
+	o := tl.Observation(time.Unix(1, 0))
+	got := map[pair]float64{}
+	for _, f := range o.Flows {
+		got[pair{f.From, f.To}] = f.SentBytesPerSecond
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(pair{})); diff != "" || len(o.LeftOut) > 0 {
+		t.Errorf("left out %v, edges (-want +got):\n%s", o.LeftOut, diff)
+	}
+}
+
+// owners knows the workload of each pod by its name.
+type owners struct{}
+
+func (owners) Resolve(endpoints []telemetry.Endpoint) []telemetry.Resolution {
+	var all []telemetry.Resolution
+	for _, e := range endpoints {
+		name, _, _ := strings.Cut(e.Name, "-")
+		all = append(all, telemetry.Resolution{Shares: []telemetry.Share{{Workload: flowgraph.WorkloadID{Namespace: e.Namespace, Name: name}, Part: 1}}})
+	}
+	return all
 }

@@ -27,6 +27,9 @@ func (t *Tally) resolve() {
 		return
 	}
 	resolved := t.resolutions()
+	if len(resolved) == 0 {
+		return // all of them are of what becomes no flow
+	}
 	pairs := t.keys(func(k key) bool {
 		return !k.isOpen() && (t.endpoints[k.from].Kind != telemetry.WorkloadEndpoint || t.endpoints[k.to].Kind != telemetry.WorkloadEndpoint)
 	})
@@ -60,7 +63,7 @@ func (t *Tally) share(r *report, from, to telemetry.Share) {
 }
 
 // resolutions asks for the endpoints of the pairs. The answers are by the numbers of the
-// endpoints.
+// endpoints; there are none where all pairs are of workloads.
 func (t *Tally) resolutions() map[uint32]telemetry.Resolution {
 	resolved := map[uint32]telemetry.Resolution{}
 	var numbers []uint32
@@ -80,7 +83,10 @@ func (t *Tally) resolutions() map[uint32]telemetry.Resolution {
 			}
 		}
 	}
-	if t.o.Resolver == nil {
+	switch {
+	case len(numbers) == 0:
+		return nil
+	case t.o.Resolver == nil:
 		return resolved
 	}
 	slices.SortFunc(numbers, func(a, b uint32) int { return t.endpoints[a].Compare(t.endpoints[b]) })

@@ -173,8 +173,7 @@ func (t *Tally) Add(r *Report) (believed bool) {
 // add adds a rate that is believed.
 func (t *Tally) add(r *Report, rate float64) {
 	if t.isCrowded() {
-		t.thin()
-		t.rebuild()
+		t.makeRoom()
 	}
 	k, reason := t.keyOf(r)
 	if reason != telemetry.Included {

@@ -44,6 +44,19 @@ func (t *Tally) isCrowded() bool {
 	return l.Edges > 0 && len(t.sums)-t.open > 2*l.Edges || l.Workloads > 0 && len(t.endpoints) > 3*l.Workloads
 }
 
+// makeRoom first looks for the workloads behind endpoints, of which there are fewer than
+// pods; what is beyond the limits then leaves. Instances have to be compared before.
+func (t *Tally) makeRoom() {
+	if len(t.others) > 0 && !t.o.Largest {
+		t.resolve()
+		t.rebuild()
+	}
+	if t.isCrowded() {
+		t.thin()
+		t.rebuild()
+	}
+}
+
 // thin leaves out the pairs that are beyond the limits.
 func (t *Tally) thin() {
 	l := t.o.Trust.Limits
