@@ -26,7 +26,6 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
-	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/internal/nodechanges"
 	"github.com/vicinity-sched/vicinity/internal/permissions"
@@ -112,7 +111,10 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	}
 	store, networks := flowgraph.NewStore(), &flowgraph.NodeNetworkStore{}
 	observer := telemetrymetrics.New(klog.FromContext(ctx), store, time.Now, sourceNames(telemetryConfig))
-	resolver := &endpoints.Resolver{}
+	resolver, err := newResolver(telemetryConfig)
+	if err != nil {
+		return err
+	}
 	telemetry, err := newTelemetry(telemetryConfig, store, networks, resolver, observer)
 	if err != nil {
 		return err
@@ -152,7 +154,9 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	if err := trimInformers(cc); err != nil {
 		return err
 	}
-	resolver.ReadFrom(cc.InformerFactory)
+	if resolver != nil {
+		resolver.ReadFrom(cc.InformerFactory)
+	}
 	sched.NextEntity = whenPrepared(ctx, preparation.Begin, time.After, sched.NextEntity)
 	gate.(featuregate.MutableFeatureGate).AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()

@@ -24,8 +24,8 @@ type reader interface {
 }
 
 // newTelemetry returns the task that follows a configuration. Without one it says so
-// and does nothing. After a panic, what it has gathered may be half written: it begins
-// with a new graph, and the last snapshot counts until there is another.
+// and does nothing. resolver may be nil. After a panic, what it has gathered may be half
+// written: it begins with a new graph, and the last snapshot counts until there is another.
 func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, resolver *endpoints.Resolver, observer telemetry.Observer) (restart.Run, error) {
 	if cfg == nil {
 		return func(ctx context.Context, _ func()) error {
@@ -35,21 +35,34 @@ func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, 
 	}
 	watched := &workingObserver{Observer: observer}
 	build := func() (reader, func(), error) {
-		manager, client, err := telemetrysetup.New(cfg, store, networks, resolver, watched)
+		var finds telemetry.Resolver
+		if resolver != nil {
+			finds = resolver
+		}
+		manager, client, err := telemetrysetup.New(cfg, store, networks, finds, watched)
 		if err != nil {
 			return nil, nil, err
 		}
 		return manager, client.Close, nil
 	}
-	sources, err := telemetrysetup.Sources(cfg, nil)
-	if err != nil {
-		return nil, err
-	}
 	run, err := keepReading(watched, build)
-	if err != nil || len(telemetrysetup.Resolving(sources)) == 0 {
+	if err != nil || resolver == nil {
 		return run, err
 	}
 	return whenSynced(resolver.HasSynced, run), nil
+}
+
+// newResolver returns what finds the workloads behind endpoints, nil where no source of a
+// configuration names anything else than workloads.
+func newResolver(cfg *configv1.TelemetryConfiguration) (*endpoints.Resolver, error) {
+	if cfg == nil {
+		return nil, nil
+	}
+	sources, err := telemetrysetup.Sources(cfg, nil)
+	if err != nil || len(telemetrysetup.Resolving(sources)) == 0 {
+		return nil, err
+	}
+	return &endpoints.Resolver{}, nil
 }
 
 // whenSynced returns a task that begins when the objects have been read by which the

@@ -135,10 +135,10 @@ func TestPodsAreReadFirst(t *testing.T) {
 func TestOnlyWhoNamesPodsWaits(t *testing.T) {
 	for kind, waits := range map[promql.Kind]bool{"workload": false, "pod": true} {
 		t.Run(string(kind), func(t *testing.T) {
-			resolver := &endpoints.Resolver{}
+			var resolver *endpoints.Resolver
 			synced := make(chan bool, 100)
 			prometheus := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				synced <- resolver.HasSynced()
+				synced <- resolver != nil && resolver.HasSynced()
 				_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"vector","result":[]}}`)
 			}))
 			defer prometheus.Close()
@@ -151,6 +151,10 @@ func TestOnlyWhoNamesPodsWaits(t *testing.T) {
 				}}},
 			}
 			cfg.SetDefaults()
+			resolver, err := newResolver(cfg)
+			if err != nil || (resolver != nil) != waits {
+				t.Fatalf("a resolver: %v, error %v", resolver != nil, err)
+			}
 			run, err := newTelemetry(cfg, flowgraph.NewStore(), &flowgraph.NodeNetworkStore{}, resolver, silentObserver{})
 			if err != nil {
 				t.Fatal(err)
