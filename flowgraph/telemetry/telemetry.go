@@ -48,10 +48,6 @@ type Series struct {
 // Valid reports whether the value can be a rate, see flowgraph.ValidRate.
 func (s Series) Valid() bool { return flowgraph.ValidRate(s.Value) }
 
-// Rate returns the value as a rate, at most flowgraph.MaxRate. ok is false where it is
-// none, see flowgraph.ClampRate.
-func (s Series) Rate() (rate float64, ok bool) { return flowgraph.ClampRate(s.Value) }
-
 // Query is one query of a source.
 type Query struct {
 	// Name says within the source what is asked for, as errors and recordings

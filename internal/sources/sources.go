@@ -148,7 +148,7 @@ func (t *Type) Check(s v1.TelemetrySource, trust *telemetry.Trust) []promql.Mist
 		return nil
 	}
 	checked := d.WithDefaults()
-	return checked.Check(trust, s.Selector)
+	return checked.Check(promql.Use{Cluster: s.Cluster, Selector: s.Selector, Trust: trust})
 }
 
 // New returns a source, whose defaults have been set and which has been validated.

@@ -24,6 +24,7 @@ type Mistake struct {
 
 // checker gathers mistakes.
 type checker struct {
+	use      Use
 	mistakes []Mistake
 	path     string
 }
@@ -32,10 +33,16 @@ func (c *checker) add(field, value, format string, args ...any) {
 	c.mistakes = append(c.mistakes, Mistake{c.path + field, value, fmt.Sprintf(format, args...)})
 }
 
-// Check returns every mistake in a definition whose defaults have been set, with the trust
-// and the selector that it is to be used with.
-func (d *Definition) Check(trust *telemetry.Trust, selector string) []Mistake {
-	c := &checker{}
+// Use is what a definition is used with, which must fit it.
+type Use struct {
+	// Cluster and Selector are as in Options.
+	Cluster, Selector string
+	Trust             *telemetry.Trust
+}
+
+// Check returns every mistake in a definition whose defaults have been set.
+func (d *Definition) Check(use Use) []Mistake {
+	c := &checker{use: use}
 	if len(d.Queries) == 0 {
 		c.add("queries", "", "name at least one query")
 	}
@@ -49,17 +56,23 @@ func (d *Definition) Check(trust *telemetry.Trust, selector string) []Mistake {
 			c.add("name", q.Name, "must be unique: give each query a name of its own")
 		}
 		names[q.Name] = true
-		c.query(d, &q, trust, selector)
+		c.query(d, &q)
 	}
 	c.path = ""
 	c.ends("client", d.Client)
 	c.ends("server", d.Server)
+	if use.Cluster != "" && !slices.ContainsFunc(slices.Concat(d.Client, d.Server), namesCluster) {
+		c.add("server", "", "the source has a cluster, and nothing says which cluster an end is in: give the ends a clusterLabel, or select the cluster with the source's selector")
+	}
 	c.path = "reporters."
-	c.reporters(&d.Reporters, trust)
+	c.reporters(&d.Reporters)
 	return c.mistakes
 }
 
-func (c *checker) query(d *Definition, q *Query, trust *telemetry.Trust, selector string) {
+// namesCluster reports whether labels say which cluster an end is in.
+func namesCluster(e End) bool { return e.ClusterLabel != "" || hasGroup(e.Pattern, "cluster") }
+
+func (c *checker) query(d *Definition, q *Query) {
 	c.oneOf("measures", string(q.Measures), strs(Measures()))
 	switch {
 	case q.Measures != Requests:
@@ -67,13 +80,13 @@ func (c *checker) query(d *Definition, q *Query, trust *telemetry.Trust, selecto
 	case q.Unit != "":
 		c.add("unit", string(q.Unit), "must not be set: requests have no unit")
 	}
-	needed := d.labels(trust.ReporterLabel)
+	needed := d.labels(c.use.Trust.ReporterLabel)
 	needed = slices.DeleteFunc(needed, func(l string) bool { return l == clusterLabel })
 	if err := checkQuery(q.Query, needed); err != nil {
 		c.add("query", q.Query, "%v", err)
 		return
 	}
-	if selector != "" && !uses(q.Query, selectorPlaceholder) {
+	if c.use.Selector != "" && !uses(q.Query, selectorPlaceholder) {
 		c.add("query", q.Query, "the source has a selector, which has no place in the query: write $selector among the matchers of the metric")
 	}
 }
@@ -200,7 +213,8 @@ func hasGroup(pattern, group string) bool {
 	return err == nil && slices.Contains(re.SubexpNames(), group)
 }
 
-func (c *checker) reporters(r *Reporters, trust *telemetry.Trust) {
+func (c *checker) reporters(r *Reporters) {
+	trust := c.use.Trust
 	c.oneOf("by", string(r.By), strs(Bys()))
 	c.oneOf("instances", string(r.Instances), strs(InstancesValues()))
 	c.label("label", r.Label)

@@ -25,6 +25,7 @@ func TestCheck(t *testing.T) {
 		change   func(*Definition)
 		trust    telemetry.Trust
 		selector string
+		cluster  string
 		want     []string // fields of mistakes
 	}{
 		"none": {change: func(*Definition) {}},
@@ -141,6 +142,15 @@ func TestCheck(t *testing.T) {
 			selector: `job="a"`,
 			want:     []string{"queries[0].query"},
 		},
+		"a cluster that nothing names": {
+			change:  func(*Definition) {},
+			cluster: "east",
+			want:    []string{"server"},
+		},
+		"a cluster that a label names": {
+			change:  func(d *Definition) { d.Server[0].ClusterLabel = "to_cluster" },
+			cluster: "east",
+		},
 		"one end cannot agree": {
 			change: func(*Definition) {},
 			trust:  agreed,
@@ -168,7 +178,7 @@ func TestCheck(t *testing.T) {
 			tc.change(&d)
 			d.SetDefaults()
 			var got []string
-			for _, m := range d.Check(&tc.trust, tc.selector) {
+			for _, m := range d.Check(Use{tc.cluster, tc.selector, &tc.trust}) {
 				if m.Text == "" {
 					t.Errorf("%s: no text", m.Field)
 				}

@@ -24,7 +24,7 @@ func (s *Source) findings(a *answers, o telemetry.Observation) []telemetry.Findi
 	}
 	missing := o.LeftOut[telemetry.MissingLabel].BytesPerSecond
 	return append(found, condition.Labels(labels, a.Series(), missing, missing/max(o.BytesPerSecond(), 1),
-		"compare the labels of the metrics in Prometheus with those that the source reads (vicinity sources show "+s.o.Type+")")...)
+		"compare the labels of the metrics in Prometheus with those that the source reads")...)
 }
 
 // missingBytes finds pairs whose requests are counted, but not their bytes.

@@ -56,7 +56,7 @@ func New(o Options) (*Source, error) {
 		return nil, fmt.Errorf("selector: %w", err)
 	}
 	var mistakes []error
-	for _, m := range o.Definition.Check(&o.Trust, o.Selector) {
+	for _, m := range o.Definition.Check(Use{o.Cluster, o.Selector, &o.Trust}) {
 		mistakes = append(mistakes, fmt.Errorf("%s: %s", m.Field, m.Text))
 	}
 	if err := errors.Join(mistakes...); err != nil {

@@ -1,6 +1,7 @@
 package promql
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,7 +102,7 @@ func isWord(c byte) bool {
 // answers must have.
 func checkQuery(query string, needed []string) error {
 	if strings.TrimSpace(query) == "" {
-		return fmt.Errorf("must be PromQL that yields rates, such as sum by ($labels) (rate(some_bytes_total{$selector}[$window]))")
+		return errors.New("must be PromQL that yields rates, such as sum by ($labels) (rate(some_bytes_total{$selector}[$window]))")
 	}
 	tokens, err := scan(query)
 	if err != nil {
