@@ -11,7 +11,7 @@ func TestSources(t *testing.T) {
 		code int
 		want []string // in the order of the output
 	}{
-		"list":          {[]string{"sources", "list"}, exitOK, []string{"TYPE", "MADE OF", "READS", "istio-sidecar", "code", "Istio's sidecar proxies", "promql", "your data"}},
+		"list":          {[]string{"sources", "list"}, exitOK, []string{"TYPE", "MADE OF", "READS", "caretta", "data", "Caretta's eBPF agents", "istio-sidecar", "code", "Istio's sidecar proxies", "promql", "your data"}},
 		"show code":     {[]string{"sources", "show", "istio-sidecar"}, exitOK, []string{"needs more logic than data can express", "- type: istio-sidecar", "type: promql", "istio_request_bytes_sum"}},
 		"show data":     {[]string{"sources", "show", "promql"}, exitOK, []string{"sources:", "- type: promql", "pattern: (?P<namespace>"}},
 		"show no type":  {[]string{"sources", "show", "linkerdd"}, exitUsage, []string{`no type of sources called "linkerdd"`, "vicinity sources list"}},
