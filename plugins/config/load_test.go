@@ -174,6 +174,7 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"no rules":        {ok + "sources: [{type: promql, recorded: true}]", "sources[0].recorded: Invalid value: true: there are no recording rules for the type promql"},
 		"one end agrees": {ok + "trust: {agreement: agreed}\nsources: [{type: promql, promql: {queries: [{measures: sent, query: a}], client: [{namespaceLabel: a, nameLabel: b}], server: [{namespaceLabel: c, nameLabel: d}]}}]",
 			`sources[0].promql.reporters.by: Invalid value: "client": one end alone reports, and with trust.agreement: agreed nothing between namespaces would count. Set trust.agreement: larger`},
+		"untrusted agents":  {ok + "trust: {reporterNamespaceLabel: namespace}\nsources: [{type: caretta}]", `sources[0].type: Invalid value: "caretta": with trust.reporterNamespaceLabel agents are believed only from trusted namespaces: name theirs in trust.trustedReporterNamespaces`},
 		"preferred nowhere": {ok + "sources: [{type: istio-sidecar, preferredIn: [Shop]}]", `sources[0].preferredIn[0]: Invalid value: "Shop": must be the name of a namespace, or "*" for all`},
 		"no query":          {ok + "nodeNetworks: {label: node}", "nodeNetworks.query: Required value: PromQL"},
 		"not a label":       {ok + "nodeNetworks: {query: a, label: a-b}", `nodeNetworks.label: Invalid value: "a-b": must be the name of a label`},

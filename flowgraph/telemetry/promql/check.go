@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/prometheus/common/model"
 
@@ -147,11 +149,17 @@ func (c *checker) end(e *End, last bool) {
 	c.namespace(e, slices.Contains(groups, "namespace"))
 }
 
-// label checks the name of a label of series, which may be "".
+// label checks the name of a label of series, which may be "". Names of OpenTelemetry, with
+// dots, are labels of Prometheus too.
 func (c *checker) label(field, label string) {
-	if label != "" && !model.LegacyValidation.IsValidLabelName(label) {
-		c.add(field, label, "must be the name of a label in Prometheus: letters, digits and underscores, no digit first")
+	if label != "" && (!model.UTF8Validation.IsValidLabelName(label) || strings.ContainsFunc(label, notInLabel)) {
+		c.add(field, label, "must be the name of a label in Prometheus, such as namespace or k8s.namespace.name")
 	}
+}
+
+// notInLabel reports whether no label is named with a character: it would have to be escaped.
+func notInLabel(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.:/-", r)
 }
 
 // namespace checks where the namespace comes from.

@@ -54,8 +54,8 @@ func TestCheck(t *testing.T) {
 		},
 		"labels that are none": {
 			change: func(d *Definition) {
-				d.Client = []End{{KindLabel: "a-b", NamespaceLabel: "1", NameLabel: "x y", ClusterLabel: "."}}
-				d.Reporters = Reporters{By: ByBoth, Label: "a.b", ClientValue: "a", ServerValue: "b", Instances: Maximum, InstanceLabel: "-"}
+				d.Client = []End{{KindLabel: "a\"b", NamespaceLabel: "{}", NameLabel: "x y", ClusterLabel: ","}}
+				d.Reporters = Reporters{By: ByBoth, Label: "a\\b", ClientValue: "a", ServerValue: "b", Instances: Maximum, InstanceLabel: "\n"}
 			},
 			want: []string{"client[0].clusterLabel", "client[0].kindLabel", "client[0].nameLabel", "client[0].namespaceLabel", "reporters.instanceLabel", "reporters.label"},
 		},

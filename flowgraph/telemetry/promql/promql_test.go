@@ -217,6 +217,15 @@ func TestCollect(t *testing.T) {
 			series: []string{`sent{instance="1",` + ab + `} 300`, `sent{instance="2",` + ab + `} 330`},
 			want:   []string{"web -> api 21 0 0"},
 		},
+		"names of OpenTelemetry": {
+			define: func(d *Definition) {
+				d.Queries = []Query{{Measures: Sent, Query: `sum by ($labels) (rate({"flow.bytes",direction="request",$selector}[$window]))`}}
+				d.Client = []End{{NamespaceLabel: "k8s.src.namespace", NameLabel: "k8s.src.owner.name"}}
+				d.Server = []End{{NamespaceLabel: "k8s.dst.namespace", NameLabel: "k8s.dst.owner.name"}}
+			},
+			series: []string{`{"flow.bytes",direction="request","k8s.src.namespace"="shop","k8s.src.owner.name"="web","k8s.dst.namespace"="shop","k8s.dst.owner.name"="api"} 300`},
+			want:   []string{"web -> api 10 0 0"},
+		},
 		"a selector": {
 			define: func(d *Definition) {
 				workloads(d)

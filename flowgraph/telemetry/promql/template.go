@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/prometheus/common/model"
 )
 
 // The placeholders of a query.
@@ -182,6 +184,17 @@ func uses(query, want string) bool {
 	return slices.ContainsFunc(tokens, func(t token) bool { return t.kind == placeholder && t.text == want })
 }
 
+// joined is labels as they stand in a by clause, with quotes where PromQL wants them.
+func joined(labels []string) string {
+	names := make([]string, len(labels))
+	for i, label := range labels {
+		if names[i] = label; !model.LegacyValidation.IsValidLabelName(label) {
+			names[i] = `"` + label + `"`
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // expand fills in the placeholders of a query that has been checked.
 func expand(query string, labels []string, selector, window string) string {
 	tokens, _ := scan(query)
@@ -195,7 +208,7 @@ func expand(query string, labels []string, selector, window string) string {
 		case t.kind != placeholder:
 			out.WriteString(t.text)
 		case t.text == labelsPlaceholder:
-			out.WriteString(strings.Join(labels, ", "))
+			out.WriteString(joined(labels))
 		case t.text == windowPlaceholder:
 			out.WriteString(window)
 		case selector != "":

@@ -66,15 +66,14 @@ func validateSource(path *field.Path, s v1.TelemetrySource, t *sources.Type, tru
 		ReporterLabel: trust.ReporterNamespaceLabel, TrustedReporters: trust.TrustedReporterNamespaces, Agreed: trust.Agreement == v1.AgreementAgreed,
 	})
 	for _, m := range mistakes {
-		at := path.Child("type")
-		if t.IsCustom() {
-			at = path.Child("promql", m.Field)
+		switch {
+		case !t.IsCustom(): // it does not fit what it is used with
+			errs = append(errs, field.Invalid(path.Child("type"), s.Type, m.Text))
+		case m.Value == "":
+			errs = append(errs, field.Required(path.Child("promql", m.Field), m.Text))
+		default:
+			errs = append(errs, field.Invalid(path.Child("promql", m.Field), m.Value, m.Text))
 		}
-		kind := field.ErrorTypeInvalid
-		if m.Value == "" {
-			kind = field.ErrorTypeRequired
-		}
-		errs = append(errs, &field.Error{Type: kind, Field: at.String(), BadValue: m.Value, Detail: m.Text})
 	}
 	return errs
 }
