@@ -10,7 +10,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
-// Definition is a source as data. It has no default that depends on where it is used.
+// Definition is a source as data, as a configuration has it.
 type Definition struct {
 	// Scraped is what has the metrics, in messages, such as "the agents of Caretta".
 	Scraped string `json:"scraped,omitempty"`

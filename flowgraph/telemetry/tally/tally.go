@@ -1,8 +1,9 @@
-// Package tally adds up what the series of a source report of the traffic between
-// endpoints, until all queries have been answered, and then makes flows between workloads
-// of it: it compares the reports of the two ends, finds the workloads behind endpoints,
-// believes and bounds reports as telemetry.Trust says, and counts by reason what becomes no
-// flow. It knows no mesh, no label and no query: these are the sources'.
+// Package tally turns the reports of a source's series into flows between workloads. In
+// Collect a source makes a [Tally], adds a [Report] for each series of all its queries, and
+// returns the Observation. The Tally compares the reports of the two ends, finds the
+// workloads behind endpoints, believes and bounds reports as [telemetry.Trust] says, and
+// counts by reason what becomes no flow. It knows no mesh, no label and no query; these
+// belong to the sources.
 package tally
 
 import (
@@ -109,12 +110,12 @@ type Report struct {
 type Tally struct {
 	o         Options
 	workloads map[flowgraph.WorkloadID]uint32 // in endpoints
-	others    map[telemetry.Endpoint]uint32   // likewise, what is named otherwise
+	others    map[telemetry.Endpoint]uint32   // likewise, for endpoints of other kinds
 	endpoints []telemetry.Endpoint            // the zero one is the first
 	groups    names                           // of open keys
 	instances names                           // of all others, where the largest counts
 	sums      map[key]uint32                  // in reports
-	open      int                             // of these, such as become no flow
+	open      int                             // those of them that become no flow
 	reports   reports
 	leftOut   map[telemetry.Reason]telemetry.LeftOut
 	series    int
