@@ -54,7 +54,8 @@ several clusters, there is no graph.
 
 With --prometheus the source is of the type ` + string(defaultSource().Type) + `. Other sources, credentials, CA
 files and tenant headers are the business of the scheduler's configuration file:
-give it with --telemetry-config.
+give it with --telemetry-config. Where such a source names pods or Services, the
+workloads behind them are looked up in the cluster that kubectl would take.
 
 The JSON output has the schema ` + graphSchema + `; fields may be added to it.`,
 		Example: `  kubectl port-forward --namespace monitoring service/prometheus 9090 &
