@@ -217,6 +217,20 @@ func TestCollect(t *testing.T) {
 			series: []string{`sent{instance="1",` + ab + `} 300`, `sent{instance="2",` + ab + `} 330`},
 			want:   []string{"web -> api 21 0 0"},
 		},
+		"an end whose cluster is not known is in this one": {
+			define: func(d *Definition) {
+				workloads(d)
+				d.Queries = []Query{query("sent", Sent)}
+				d.Client[0].ClusterLabel, d.Server[0].ClusterLabel = "a_cluster", "b_cluster"
+			},
+			options: Options{Cluster: "east"},
+			series: []string{
+				`sent{a_cluster="unknown",b_cluster="east",` + ab + `} 300`, `sent{b_cluster="unknown",` + ab + `} 30`,
+				`sent{a_cluster="west",b_cluster="unknown",` + ab + `} 60`,
+			},
+			want:    []string{"web -> api 11 0 0"},
+			leftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.OtherCluster: {Series: 1, BytesPerSecond: 2}},
+		},
 		"names of OpenTelemetry": {
 			define: func(d *Definition) {
 				d.Queries = []Query{{Measures: Sent, Query: `sum by ($labels) (rate({"flow.bytes",direction="request",$selector}[$window]))`}}
