@@ -244,6 +244,10 @@ func (c *checker) reporters(r *Reporters) {
 		c.add("by", string(r.By), "one end alone reports, and with trust.agreement: agreed nothing between namespaces would count. "+
 			"Set trust.agreement: larger, or use a source that both ends or trusted agents report")
 	}
+	if r.By == ByAgents && trust.Agreed && !trust.Identifies() {
+		c.add("by", string(r.By), "with trust.agreement: agreed agents stand for both ends, so it must be known who is one: "+
+			"set trust.reporterNamespaceLabel, and trust.trustedReporterNamespaces to their namespaces")
+	}
 	if r.By == ByAgents && trust.Identifies() && len(trust.TrustedReporters) == 0 {
 		c.add("by", string(r.By), "with trust.reporterNamespaceLabel agents are believed only from trusted namespaces: name theirs in trust.trustedReporterNamespaces")
 	}

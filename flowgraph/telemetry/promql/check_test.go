@@ -167,6 +167,11 @@ func TestCheck(t *testing.T) {
 			trust:  agreed,
 			want:   []string{"reporters.by"},
 		},
+		"agents that nobody knows cannot agree": {
+			change: func(d *Definition) { d.Reporters.By = ByAgents },
+			trust:  telemetry.Trust{Agreed: true},
+			want:   []string{"reporters.by"},
+		},
 		"trusted agents": {
 			change: func(d *Definition) { d.Reporters.By = ByAgents },
 			trust:  telemetry.Trust{ReporterLabel: "namespace", TrustedReporters: []string{"agents"}, Agreed: true},
