@@ -111,7 +111,11 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	}
 	store, networks := flowgraph.NewStore(), &flowgraph.NodeNetworkStore{}
 	observer := telemetrymetrics.New(klog.FromContext(ctx), store, time.Now, sourceNames(telemetryConfig))
-	telemetry, err := newTelemetry(telemetryConfig, store, networks, observer)
+	resolver, err := newResolver(telemetryConfig)
+	if err != nil {
+		return err
+	}
+	telemetry, err := newTelemetry(telemetryConfig, store, networks, resolver, observer)
 	if err != nil {
 		return err
 	}
@@ -149,6 +153,9 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	}
 	if err := trimInformers(cc); err != nil {
 		return err
+	}
+	if resolver != nil {
+		resolver.ReadFrom(cc.InformerFactory)
 	}
 	sched.NextEntity = whenPrepared(ctx, preparation.Begin, time.After, sched.NextEntity)
 	gate.(featuregate.MutableFeatureGate).AddMetrics()

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/restart"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
@@ -22,9 +24,9 @@ type reader interface {
 }
 
 // newTelemetry returns the task that follows a configuration. Without one it says so
-// and does nothing. After a panic, what it has gathered may be half written: it begins
-// with a new graph, and the last snapshot counts until there is another.
-func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, observer telemetry.Observer) (restart.Run, error) {
+// and does nothing. resolver may be nil. After a panic, what it has gathered may be half
+// written: it begins with a new graph, and the last snapshot counts until there is another.
+func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, resolver *endpoints.Resolver, observer telemetry.Observer) (restart.Run, error) {
 	if cfg == nil {
 		return func(ctx context.Context, _ func()) error {
 			klog.FromContext(ctx).Info(noTelemetry)
@@ -33,13 +35,46 @@ func newTelemetry(cfg *configv1.TelemetryConfiguration, store *flowgraph.Store, 
 	}
 	watched := &workingObserver{Observer: observer}
 	build := func() (reader, func(), error) {
-		manager, client, err := telemetrysetup.New(cfg, store, networks, watched)
+		var finds telemetry.Resolver
+		if resolver != nil {
+			finds = resolver
+		}
+		manager, client, err := telemetrysetup.New(cfg, store, networks, finds, watched)
 		if err != nil {
 			return nil, nil, err
 		}
 		return manager, client.Close, nil
 	}
-	return keepReading(watched, build)
+	run, err := keepReading(watched, build)
+	if err != nil || resolver == nil {
+		return run, err
+	}
+	return whenSynced(resolver.HasSynced, run), nil
+}
+
+// newResolver returns what finds the workloads behind endpoints, nil where no source of a
+// configuration names anything else than workloads.
+func newResolver(cfg *configv1.TelemetryConfiguration) (*endpoints.Resolver, error) {
+	if cfg == nil {
+		return nil, nil
+	}
+	sources, err := telemetrysetup.Sources(cfg, nil)
+	if err != nil || len(telemetrysetup.Resolving(sources)) == 0 {
+		return nil, err
+	}
+	return &endpoints.Resolver{}, nil
+}
+
+// whenSynced returns a task that begins when the objects have been read by which the
+// workloads behind endpoints are found: until then all traffic of other endpoints would be
+// left out.
+func whenSynced(synced cache.InformerSynced, run restart.Run) restart.Run {
+	return func(ctx context.Context, works func()) error {
+		if !cache.WaitForCacheSync(ctx.Done(), synced) {
+			return nil // asked to stop
+		}
+		return run(ctx, works)
+	}
 }
 
 // keepReading returns a task that reads by what is made anew each time it begins; the

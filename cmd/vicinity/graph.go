@@ -15,6 +15,7 @@ import (
 // graphOptions are the flags of the verb graph.
 type graphOptions struct {
 	telemetryOptions
+	clusterOptions
 
 	output       string
 	limit        int
@@ -51,9 +52,10 @@ by bytes per second in both directions plus requests per second times
 figures wrong or incomplete is a warning with the next step; where the answers mix
 several clusters, there is no graph.
 
-With --prometheus the source is istio-sidecar. Other sources, credentials, CA
+With --prometheus the source is of the type ` + string(defaultSource().Type) + `. Other sources, credentials, CA
 files and tenant headers are the business of the scheduler's configuration file:
-give it with --telemetry-config.
+give it with --telemetry-config. Where such a source names pods or Services, the
+workloads behind them are looked up in the cluster that kubectl would take.
 
 The JSON output has the schema ` + graphSchema + `; fields may be added to it.`,
 		Example: `  kubectl port-forward --namespace monitoring service/prometheus 9090 &
@@ -79,6 +81,7 @@ func (o *graphOptions) addFlags(cmd *cobra.Command) {
 	args.SetDefaults()
 	f := cmd.Flags()
 	o.telemetryOptions.addFlags(cmd)
+	o.clusterOptions.addFlags(cmd)
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json, dot or html, a page that needs no network")
 	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, the largest; 0 shows all (default 30 for table, 2000 for html, all for json and dot)")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "show only edges that begin or end in this `NAMESPACE`")

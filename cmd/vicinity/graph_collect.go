@@ -2,47 +2,58 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
+	"github.com/vicinity-sched/vicinity/internal/recorder"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // collect asks the sources once and returns what they see. The report is nil
 // when none of them succeeded; the error is that of those that failed.
-func (o *telemetryOptions) collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Writer, now func() time.Time) (*graphReport, error) {
+func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Writer, now func() time.Time) (*graphReport, error) {
 	client, err := telemetrysetup.Client(cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
-	sources, err := telemetrysetup.Sources(cfg)
+	store := endpoints.NewStore()
+	sources, err := telemetrysetup.Sources(cfg, store)
 	if err != nil {
 		return nil, err
 	}
+	if names := telemetrysetup.Resolving(sources); len(names) > 0 {
+		if err := o.readEndpoints(ctx, store, names); err != nil {
+			return nil, err
+		}
+	}
 	querier := newProgress(client, sources, watcher)
-	store := flowgraph.NewStore()
+	graph := flowgraph.NewStore()
 	manager, err := telemetry.NewManager(telemetry.Options{
-		Sources:  sources,
-		Querier:  querier,
-		Graph:    flowgraph.NewGraph(telemetrysetup.GraphOptions(cfg)),
-		Limits:   telemetrysetup.GraphOptions(cfg).Limits,
-		Store:    store,
-		Interval: cfg.Interval.Duration,
-		Now:      now,
-		Random:   rand.Float64,
+		Sources:     sources,
+		Preferences: telemetrysetup.Preferences(cfg),
+		Querier:     querier,
+		Graph:       flowgraph.NewGraph(telemetrysetup.GraphOptions(cfg)),
+		Limits:      telemetrysetup.GraphOptions(cfg).Limits,
+		Store:       graph,
+		Interval:    cfg.Interval.Duration,
+		Now:         now,
+		Random:      rand.Float64,
 	})
 	if err != nil {
 		return nil, err
 	}
 	failed := manager.Refresh(ctx)
 	querier.clear()
-	snap, status := store.Load(), manager.Status()
+	snap, status := graph.Load(), manager.Status()
 	if ctx.Err() == nil && onlyEmpty(status.Sources) {
 		// The scheduler waits for traffic; here the report says why there is none.
 		failed = nil
@@ -53,7 +64,20 @@ func (o *telemetryOptions) collect(ctx context.Context, cfg *v1.TelemetryConfigu
 	if snap.Generation() == 0 { // also when ctx has ended
 		return nil, failed
 	}
-	return newReport(snap, status, cfg, sources, now(), o.next), failed
+	return newReport(snap, status, sources, now(), o.next), failed
+}
+
+// readEndpoints reads the objects of the cluster that say which workloads are behind what
+// the sources of these names read.
+func (o *graphOptions) readEndpoints(ctx context.Context, into *endpoints.Store, names []string) error {
+	client, err := o.connect("vicinity-graph")
+	if err == nil {
+		err = recorder.ReadEndpoints(ctx, client, into)
+	}
+	if err != nil {
+		return fmt.Errorf("source %s may name pods and Services, whose workloads are in the cluster: %w", strings.Join(names, ", "), err)
+	}
+	return nil
 }
 
 // onlyEmpty takes the errors away from the sources that answered without any

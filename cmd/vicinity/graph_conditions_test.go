@@ -89,7 +89,7 @@ func TestGraphSaysWhatIsWrong(t *testing.T) {
 		"only waypoints": {
 			traffic:   `raw istio_requests_total{reporter="waypoint",source_workload="web",source_workload_namespace="shop",destination_workload="cart",destination_workload_namespace="shop"} 0+30x20`,
 			condition: "only-waypoints",
-			want:      []string{"only waypoints report (ambient mode): 1 pair of workloads", "Next: have Prometheus scrape ztunnel", "The graph is empty", "istio-sidecar: only waypoints report, see the warning above."},
+			want:      []string{"only waypoints report (ambient mode): 1 pair of workloads", "Next: have Prometheus scrape ztunnel", "The graph is empty", "istio-sidecar: the warning above says why there is no traffic."},
 		},
 	}
 	for name, tc := range cases {

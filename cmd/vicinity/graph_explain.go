@@ -7,7 +7,6 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/show"
-	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // explainReason says in plain words what was left out and, where something can
@@ -32,6 +31,16 @@ func explainReason(r telemetry.Reason) string {
 		return "a target reports for a namespace that is not its own. If it is an agent of yours, add its namespace to trust.trustedReporterNamespaces; if not, somebody forges traffic: find the target in Prometheus by its labels."
 	case telemetry.OneSided:
 		return "only one end of traffic between namespaces reports it, and trust.agreement is agreed. Give both ends a proxy, and let Prometheus scrape both."
+	case telemetry.NoObjects:
+		return "the telemetry names pods, Services or addresses, and no Kubernetes objects are read that say which workloads these are. This is a bug of Vicinity: report it."
+	case telemetry.UnknownObject:
+		return "the telemetry names a pod, a ReplicaSet or a Service that is not in the cluster, or not any more. Some is normal where pods come and go; if it is much, check that the metrics are of this cluster."
+	case telemetry.UnknownAddress:
+		return "the telemetry names an IP address that is neither a pod's nor a Service's: something outside the cluster, a node, or a pod that has gone."
+	case telemetry.NotServing:
+		return "the telemetry names a Service, or pods by a label, none of which is ready. A Service without a selector has no pods of its own."
+	case telemetry.Ambiguous:
+		return "several objects have the name or the address, such as pods on the network of one node. Use a source that names workloads or pods."
 	case telemetry.Surplus:
 		return "there is more traffic than trust.limits allow. Find the namespace with the most edges; if they are real, raise the limits."
 	case telemetry.Invalid:
@@ -48,42 +57,21 @@ func writeWhyEmpty(w io.Writer, r viewed) {
 		switch {
 		case s.Err != nil:
 		case s.Series == 0 && slices.ContainsFunc(s.Findings, func(f telemetry.Finding) bool { return f.Condition == telemetry.OnlyWaypoints }):
-			fmt.Fprintf(w, "%s: only waypoints report, see the warning above.\n", show.Printable(s.Name))
+			fmt.Fprintf(w, "%s: the warning above says why there is no traffic.\n", show.Printable(s.Name))
 		case s.Series == 0:
 			writeNoSeries(w, s)
 		case s.Flows == 0:
 			fmt.Fprintf(w, "%s: all %d series were left out, for the reasons above.\n", show.Printable(s.Name), s.Series)
 		default:
-			fmt.Fprintf(w, "%s: every rate is zero: no traffic in the last %s. Send some, or take a longer window.\n", show.Printable(s.Name), show.Duration(s.window))
+			fmt.Fprintf(w, "%s: every rate is zero: no traffic in the last %s. Send some, or take a longer window.\n", show.Printable(s.Name), show.Duration(s.about.Window))
 		}
 	}
 }
 
 func writeNoSeries(w io.Writer, s sourceReport) {
 	fmt.Fprintf(w, "%s: no query returned a series. Likely causes, the most likely first:\n", show.Printable(s.Name))
-	var causes []string
-	if s.recorded {
-		causes = append(causes, "the recording rules are not loaded, or are of another window (see manifests/recording-rules).")
-	}
-	causes = append(causes,
-		"Prometheus does not scrape the mesh's proxies. Try in its UI: "+tryQuery(s),
-		fmt.Sprintf("the window (%s) holds less than two scrapes. It should be at least four scrape intervals.", show.Duration(s.window)))
-	if s.sourceType == v1.SourceIstioSidecar {
-		causes = append(causes, "a relabelling drops the label reporter, which must be source or destination.")
-	}
-	if s.selector != "" {
-		causes = append(causes, fmt.Sprintf("the selector %s matches nothing. Try it without.", show.Printable(s.selector)))
-	}
-	for i, cause := range causes {
+	for i, cause := range s.about.WhyNone {
 		fmt.Fprintf(w, "  %d. %s\n", i+1, cause)
 	}
 	fmt.Fprintf(w, "The first query (%s) was:\n  %s\n", show.Printable(s.firstQuery.Name), show.Printable(s.firstQuery.PromQL))
-}
-
-// tryQuery returns PromQL that shows whether the metrics are there at all.
-func tryQuery(s sourceReport) string {
-	if s.sourceType == v1.SourceIstioSidecar {
-		return "count by (reporter) (istio_requests_total)"
-	}
-	return "the query below"
 }

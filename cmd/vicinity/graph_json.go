@@ -159,8 +159,8 @@ func toJSON(r viewed) graphJSON {
 
 func sourceToJSON(s sourceReport) sourceJSON {
 	out := sourceJSON{
-		Name: s.Name, Type: string(s.sourceType),
-		WindowSeconds: s.window.Seconds(), DurationSeconds: s.Duration.Seconds(),
+		Name: s.Name, Type: s.about.Type,
+		WindowSeconds: s.about.Window.Seconds(), DurationSeconds: s.Duration.Seconds(),
 		Series: s.Series, Flows: s.Flows, LeftOut: []leftOutJSON{},
 	}
 	if s.Err != nil {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
-	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // graphReport is the graph and where it comes from. Renderers get a viewed report.
@@ -33,29 +32,21 @@ type totals struct {
 // sourceReport is what became of one source.
 type sourceReport struct {
 	telemetry.SourceStatus
-	sourceType v1.SourceType
-	window     time.Duration
-	// selector and cluster narrow the source's view; either may be "".
-	selector, cluster string
-	recorded          bool // reads recording rules
+	about telemetry.About
 	// firstQuery is one that people can try by hand.
 	firstQuery telemetry.Query
 	// next are the next steps of the findings, in their order.
 	next []string
 }
 
-// newReport describes the graph of snap. The sources of cfg, status and sources
-// are the same, in the same order.
-func newReport(snap *flowgraph.Snapshot, status telemetry.Status, cfg *v1.TelemetryConfiguration, sources []telemetry.Source, now time.Time, next func(string, telemetry.Finding) string) *graphReport {
+// newReport describes the graph of snap. The sources of status and sources are the same,
+// in the same order.
+func newReport(snap *flowgraph.Snapshot, status telemetry.Status, sources []telemetry.Source, now time.Time, next func(string, telemetry.Finding) string) *graphReport {
 	r := &graphReport{madeAt: now, dataAt: snap.At(), invalidFlows: status.InvalidFlows}
 	r.edges = slices.AppendSeq(make([]flowgraph.Edge, 0, snap.EdgeCount()), snap.Edges())
 	r.total = sum(r.edges)
 	for i, s := range status.Sources {
-		c := cfg.Sources[i]
-		source := sourceReport{
-			SourceStatus: s, sourceType: c.Type, window: c.Window.Duration,
-			selector: c.Selector, cluster: c.Cluster, recorded: c.Recorded, firstQuery: sources[i].Queries()[0],
-		}
+		source := sourceReport{SourceStatus: s, about: sources[i].About(), firstQuery: sources[i].Queries()[0]}
 		for _, f := range s.Findings {
 			source.next = append(source.next, next(s.Name, f))
 		}
@@ -166,8 +157,8 @@ func (r *graphReport) share(rates flowgraph.Rates) float64 {
 func (r *graphReport) windows() []time.Duration {
 	var all []time.Duration
 	for _, s := range r.sources {
-		if !slices.Contains(all, s.window) {
-			all = append(all, s.window)
+		if !slices.Contains(all, s.about.Window) {
+			all = append(all, s.about.Window)
 		}
 	}
 	return all

@@ -122,7 +122,7 @@ func writeSources(w io.Writer, r viewed) {
 		if s.Err != nil {
 			series, flows = "failed", "-"
 		}
-		t.Add(s.Name, series, flows, show.Duration(s.window), show.Duration(s.Duration.Round(time.Millisecond)))
+		t.Add(s.Name, series, flows, show.Duration(s.about.Window), show.Duration(s.Duration.Round(time.Millisecond)))
 	}
 	t.Write(w)
 }

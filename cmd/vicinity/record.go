@@ -22,7 +22,7 @@ import (
 // recordOptions are the flags of the verb record.
 type recordOptions struct {
 	telemetryOptions
-	kubeconfig, context string
+	clusterOptions
 
 	since, duration, step time.Duration
 	anonymize             bool
@@ -77,16 +77,14 @@ docs/recording.md has the format and the permissions that are needed.`,
 
 func (o *recordOptions) addFlags(cmd *cobra.Command) {
 	o.telemetryOptions.addFlags(cmd)
+	o.clusterOptions.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `FILE`; otherwise that which kubectl takes, or the pod's own account")
-	f.StringVar(&o.context, "context", "", "`NAME` of the context in the kubeconfig")
 	f.DurationVar(&o.duration, "duration", 0, "record from now on for so long, such as 1h")
 	f.DurationVar(&o.since, "since", 0, "record what has gone by since so long ago, such as 24h")
 	f.DurationVar(&o.step, "step", time.Minute, "time between two observations of the traffic")
 	f.BoolVar(&o.anonymize, "anonymize", false, "rename namespaces, workloads, pods, nodes, labels and Services, the same name always alike")
 	cmd.MarkFlagsMutuallyExclusive("since", "duration") // for completion, as above
 	addCompletion(cmd, map[string]cobra.CompletionFunc{
-		"context":  cobra.NoFileCompletions,
 		"duration": cobra.FixedCompletions([]string{"10m", "1h", "24h"}, cobra.ShellCompDirectiveNoFileComp),
 		"since":    cobra.FixedCompletions([]string{"1h", "24h", "168h"}, cobra.ShellCompDirectiveNoFileComp),
 		"step":     cobra.FixedCompletions([]string{"15s", "1m", "5m"}, cobra.ShellCompDirectiveNoFileComp),

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/recorder"
 	"github.com/vicinity-sched/vicinity/internal/show"
@@ -26,11 +27,12 @@ func (o *recordOptions) recorder(cmd *cobra.Command, s streams, now func() time.
 	if err != nil {
 		return none, nil, err
 	}
-	sources, err := telemetrysetup.Sources(cfg)
+	store := endpoints.NewStore()
+	sources, err := telemetrysetup.Sources(cfg, store)
 	if err != nil {
 		return none, nil, err
 	}
-	client, err := o.cluster()
+	client, err := o.connect("vicinity-record")
 	if err != nil {
 		return none, nil, err
 	}
@@ -46,14 +48,28 @@ func (o *recordOptions) recorder(cmd *cobra.Command, s streams, now func() time.
 	if err != nil {
 		return none, nil, err
 	}
+	if len(telemetrysetup.Resolving(sources)) == 0 {
+		store = nil // and need not be filled
+	}
 	return recorder.Options{
-		Sources: sources, Querier: querier, Client: client, Step: o.step, Now: now, Wait: wait,
+		Sources: sources, Preferences: telemetrysetup.Preferences(cfg), Endpoints: store, Querier: querier, Client: client, Step: o.step, Now: now, Wait: wait,
 		Progress: showProgress(s.progress), Anonymize: names,
 	}, querier.Close, nil
 }
 
-// cluster returns a client of the API server that kubectl would take.
-func (o *recordOptions) cluster() (dynamic.Interface, error) {
+// clusterOptions are the flags of the verbs that ask an API server.
+type clusterOptions struct{ kubeconfig, context string }
+
+func (o *clusterOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `FILE`; otherwise that which kubectl takes, or the pod's own account")
+	f.StringVar(&o.context, "context", "", "`NAME` of the context in the kubeconfig")
+	addCompletion(cmd, map[string]cobra.CompletionFunc{"context": cobra.NoFileCompletions})
+}
+
+// connect returns a client of the API server that kubectl would take. userAgent is what
+// it calls itself.
+func (o *clusterOptions) connect(userAgent string) (dynamic.Interface, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context}).ClientConfig()
@@ -63,7 +79,7 @@ func (o *recordOptions) cluster() (dynamic.Interface, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w; check with: kubectl config get-contexts", err)
 	}
-	config.UserAgent = "vicinity-record"
+	config.UserAgent = userAgent
 	config.QPS, config.Burst = 50, 100 // of kubectl; the default of 5 is for controllers
 	return dynamic.NewForConfig(config)
 }

@@ -29,6 +29,12 @@ func apiServer(t *testing.T, forbidden ...string) string {
 		"pods": `{"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"shop","name":"cart-0","creationTimestamp":"2026-10-01T11:57:30Z",
 			"annotations":{"note":"hunter2"}},"spec":{"containers":[{"name":"c","env":[{"name":"PASSWORD","value":"hunter2"}]}]}}`,
 	}
+	return apiServerOf(t, objects, forbidden...)
+}
+
+// apiServerOf serves lists of objects by their resources.
+func apiServerOf(t *testing.T, objects map[string]string, forbidden ...string) string {
+	t.Helper()
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		resource := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 		verb := "list"
@@ -89,8 +95,10 @@ func recordedIn(t *testing.T, path string) (recording.Manifest, []string) {
 			if err := json.Unmarshal(c.Object, &o); err != nil {
 				t.Fatal(err)
 			}
-			if bytes.Contains(c.Object, []byte("hunter2")) {
-				t.Errorf("a secret is recorded: %s", c.Object)
+			for _, secret := range []string{"hunter2", "10.96.0.1"} {
+				if bytes.Contains(c.Object, []byte(secret)) {
+					t.Errorf("%s is recorded: %s", secret, c.Object)
+				}
 			}
 			lines = append(lines, fmt.Sprintf("%s %s %s", c.Type, o.Kind, o.Metadata.Name))
 		}

@@ -58,6 +58,13 @@ func addCompletion(cmd *cobra.Command, complete map[string]cobra.CompletionFunc)
 	}
 }
 
+// defaultSource is the source of a configuration that names none.
+func defaultSource() v1.TelemetrySource {
+	standard := v1.TelemetryConfiguration{}
+	standard.SetDefaults()
+	return standard.Sources[0]
+}
+
 // check reports mistakes in the flags.
 func (o *telemetryOptions) check(cmd *cobra.Command) error {
 	see := cmd.CommandPath()
@@ -106,7 +113,7 @@ func (o *telemetryOptions) configuration(cmd *cobra.Command) (*v1.TelemetryConfi
 			Timeout: &metav1.Duration{Duration: o.timeout},
 		},
 		Sources: []v1.TelemetrySource{{
-			Type:     v1.SourceIstioSidecar,
+			Type:     defaultSource().Type,
 			Window:   &metav1.Duration{Duration: o.window},
 			Cluster:  o.cluster,
 			Selector: o.selector,
@@ -192,7 +199,7 @@ func nextStep(f telemetry.Failure, configFile string) string {
 	case telemetry.TooLarge:
 		return "raise prometheus.maxSeries or prometheus.maxBodyBytes in " + file
 	case telemetry.Empty:
-		return "check that Prometheus scrapes the mesh's proxies, and the selector, cluster and window of the source"
+		return "check that Prometheus scrapes what the source reads, and the selector, cluster and window of the source"
 	case telemetry.Mixed: // the finding says it better
 		return "select one cluster with cluster or selector of the source"
 	case telemetry.BadAnswer:

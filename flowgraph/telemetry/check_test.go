@@ -93,7 +93,7 @@ func TestChecksAreRareWhileAllIsWell(t *testing.T) {
 			now := &clock{checkStart}
 			m, _ := newManager(t, now.now, &c.fakeSource)
 			follow(m, c)
-			steps := NewAsker([]Source{asker}, nobody{})
+			steps := NewAsker([]Source{asker}, nil, nobody{})
 			for at := time.Duration(0); at <= tc.until; at += time.Minute {
 				now.t = checkStart.Add(at)
 				tc.change(c, at)
@@ -131,7 +131,7 @@ func TestFailedChecksFailNoRefresh(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.fakeSource = fakeSource{name: "a", flows: []flowgraph.Flow{flow(web, db, 1, 1)}}
 			c.own = []Finding{{Condition: MissingBytes, What: "b"}}
-			seen, err := NewAsker([]Source{c}, nobody{}).Observe(t.Context(), checkStart)
+			seen, err := NewAsker([]Source{c}, nil, nobody{}).Observe(t.Context(), checkStart)
 			if got := findings(seen.Sources[0].Findings); err != nil || got != want[name] || len(seen.Flows) != 1 {
 				t.Errorf("error %v, findings %q, want %q", err, got, want[name])
 			}
@@ -154,7 +154,7 @@ func TestMixedClustersStop(t *testing.T) {
 	if s := m.Status().Sources[0]; s.Failures != 1 || findings(s.Findings) != "several-clusters:pairs name 2 clusters" {
 		t.Errorf("the status is %+v", s)
 	}
-	if _, err := NewAsker([]Source{c}, nobody{}).Observe(t.Context(), checkStart); FailureOf(err) != Mixed {
+	if _, err := NewAsker([]Source{c}, nil, nobody{}).Observe(t.Context(), checkStart); FailureOf(err) != Mixed {
 		t.Errorf("step by step the error is %v", err)
 	}
 }

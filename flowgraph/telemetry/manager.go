@@ -21,10 +21,12 @@ const (
 	holdIntervals = 5
 )
 
-// Options is what a Manager is made of. Every field but Observer is required.
+// Options is what a Manager is made of. Every field is required unless it says otherwise.
 type Options struct {
 	// Sources are queried in this order. Their names are unique.
 	Sources []Source
+	// Preferences may say which of them count alone in some namespaces.
+	Preferences Preferences
 	// Companions are refreshed after them, in this order. Whether they succeed says
 	// nothing of how old the traffic is.
 	Companions []Companion
@@ -61,7 +63,7 @@ type Observer interface {
 //
 // Where several sources see the same edge, the larger of each of its rates
 // counts, never the sum: two observers of the same traffic may each miss some
-// of it. The flows of a source that fails stay in this maximum for five
+// of it. Where one of them is preferred, the others do not count. The flows of a source that fails stay in this maximum for five
 // intervals, so that a short failure does not lower an edge; an edge that no
 // other source sees is not renewed by them, because they keep their time.
 type Manager struct {
@@ -223,13 +225,13 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 
 // merge merges the flows that the sources saw last.
 func (m *Manager) merge(at time.Time) []flowgraph.Flow {
-	var seen [][]flowgraph.Flow
+	var seen []sourceFlows
 	for _, s := range m.states[:len(m.options.Sources)] {
 		if len(m.options.Sources) == 1 || at.Sub(s.status.LastSuccess) <= holdIntervals*m.options.Interval {
-			seen = append(seen, s.seen.Flows)
+			seen = append(seen, sourceFlows{s.status.Name, s.seen.Flows})
 		}
 	}
-	return merge(seen)
+	return m.options.Preferences.merge(seen)
 }
 
 // Status returns what the last round found. Before the first one it names the

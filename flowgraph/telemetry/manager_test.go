@@ -36,6 +36,7 @@ type fakeSource struct {
 }
 
 func (f *fakeSource) Name() string     { return f.name }
+func (f *fakeSource) About() About     { return About{} }
 func (f *fakeSource) Queries() []Query { return nil }
 
 func (f *fakeSource) Collect(ctx context.Context, _ Querier, at time.Time) (Observation, error) {

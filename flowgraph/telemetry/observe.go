@@ -14,10 +14,11 @@ import (
 // Asker asks sources step by step and merges what they see as a Manager does, but
 // keeps and smooths nothing. It is not safe for concurrent use.
 type Asker struct {
-	sources []Source
-	querier Querier
-	checks  []checks // of each source
-	failed  []bool   // whether the source failed last time
+	sources     []Source
+	preferences Preferences
+	querier     Querier
+	checks      []checks // of each source
+	failed      []bool   // whether the source failed last time
 }
 
 // Observed is what all sources saw at one time.
@@ -35,9 +36,9 @@ type SourceObserved struct {
 	Findings []Finding
 }
 
-// NewAsker returns an Asker of the sources.
-func NewAsker(sources []Source, q Querier) *Asker {
-	return &Asker{sources: sources, querier: q, checks: make([]checks, len(sources)), failed: make([]bool, len(sources))}
+// NewAsker returns an Asker of the sources. preferences may be nil.
+func NewAsker(sources []Source, preferences Preferences, q Querier) *Asker {
+	return &Asker{sources: sources, preferences: preferences, querier: q, checks: make([]checks, len(sources)), failed: make([]bool, len(sources))}
 }
 
 // Observe asks every source once. It is all or nothing: when a source fails, the
@@ -45,7 +46,7 @@ func NewAsker(sources []Source, q Querier) *Asker {
 // only when no other has any; what it left out and found is there all the same. The
 // error joins those of the sources, each with its name.
 func (a *Asker) Observe(ctx context.Context, at time.Time) (Observed, error) {
-	var seen [][]flowgraph.Flow
+	var seen []sourceFlows
 	var all Observed
 	var failed, empty []error
 	for i, s := range a.sources {
@@ -66,7 +67,7 @@ func (a *Asker) Observe(ctx context.Context, at time.Time) (Observed, error) {
 		case len(o.Flows) == 0:
 			empty = append(empty, fmt.Errorf("source %s: %w", s.Name(), o.empty()))
 		default:
-			seen = append(seen, o.Flows)
+			seen = append(seen, sourceFlows{s.Name(), o.Flows})
 		}
 	}
 	switch {
@@ -75,7 +76,7 @@ func (a *Asker) Observe(ctx context.Context, at time.Time) (Observed, error) {
 	case len(seen) == 0:
 		return all, errors.Join(empty...)
 	}
-	all.Flows = merge(seen)
+	all.Flows = a.preferences.merge(seen)
 	return all, nil
 }
 
@@ -145,40 +146,4 @@ func (o Observation) isEmpty() bool { return len(o.Flows) == 0 }
 // empty is the error of an observation without traffic.
 func (o Observation) empty() error {
 	return Refreshed{o.Series, o.LeftOut}.EmptyError("traffic between workloads")
-}
-
-// merge takes the maximum over the sources for each edge. The time of a merged
-// flow is that of the newest.
-func merge(seen [][]flowgraph.Flow) []flowgraph.Flow {
-	if len(seen) == 1 {
-		return seen[0]
-	}
-	type edge struct{ from, to flowgraph.WorkloadID }
-	index := map[edge]int{}
-	var merged []flowgraph.Flow
-	for _, flows := range seen {
-		for _, f := range flows {
-			rates, ok := f.Clamp()
-			if !ok {
-				merged = append(merged, f) // for Graph.Observe to count
-				continue
-			}
-			f.Rates = rates
-			i, known := index[edge{f.From, f.To}]
-			if !known {
-				index[edge{f.From, f.To}] = len(merged)
-				merged = append(merged, f)
-				continue
-			}
-			old := &merged[i]
-			if f.BytesPerSecond() > old.BytesPerSecond() {
-				old.Source = f.Source
-			}
-			old.Rates = old.Max(f.Rates)
-			if f.ObservedAt.After(old.ObservedAt) {
-				old.ObservedAt = f.ObservedAt
-			}
-		}
-	}
-	return merged
 }

@@ -19,6 +19,7 @@ type sees struct {
 }
 
 func (s sees) Name() string     { return s.name }
+func (s sees) About() About     { return About{} }
 func (s sees) Queries() []Query { return nil }
 func (s sees) Collect(context.Context, Querier, time.Time) (Observation, error) {
 	if FailureOf(s.err) == Panicked {
@@ -50,7 +51,7 @@ func TestObserve(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			seen, err := NewAsker(tc.sources, nil).Observe(t.Context(), time.Time{})
+			seen, err := NewAsker(tc.sources, nil, nil).Observe(t.Context(), time.Time{})
 			var got float64
 			for _, f := range seen.Flows {
 				got += f.SentBytesPerSecond
@@ -65,7 +66,7 @@ func TestObserve(t *testing.T) {
 func TestObserveEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := NewAsker([]Source{sees{"a", 3, nil}}, nil).Observe(ctx, time.Time{}); !errors.Is(err, context.Canceled) {
+	if _, err := NewAsker([]Source{sees{"a", 3, nil}}, nil, nil).Observe(ctx, time.Time{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

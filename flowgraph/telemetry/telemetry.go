@@ -1,8 +1,8 @@
 // Package telemetry turns the answers of a metrics server into the flows of a
-// [flowgraph.Graph]. A [Source] knows one kind of mesh: its queries and how one
-// series becomes a flow. A [Querier] answers the queries: an HTTP client for
-// live use, an embedded engine for replay; both run through the same mapping.
-// The [Manager] polls the sources and publishes snapshots.
+// [flowgraph.Graph]. A [Source] knows one kind of mesh: its queries, and which [Endpoint]s
+// a series names. A [Resolver] knows the workloads behind endpoints. A [Querier] answers
+// the queries: an HTTP client for live use, an embedded engine for replay; both run through
+// the same mapping. The [Manager] polls the sources and publishes snapshots.
 //
 // The package knows nothing of Kubernetes, and it does not log: what happened
 // is in [Status], which an [Observer] is given after every round.
@@ -48,10 +48,6 @@ type Series struct {
 // Valid reports whether the value can be a rate, see flowgraph.ValidRate.
 func (s Series) Valid() bool { return flowgraph.ValidRate(s.Value) }
 
-// Rate returns the value as a rate, at most flowgraph.MaxRate. ok is false where it is
-// none, see flowgraph.ClampRate.
-func (s Series) Rate() (rate float64, ok bool) { return flowgraph.ClampRate(s.Value) }
-
 // Query is one query of a source.
 type Query struct {
 	// Name says within the source what is asked for, as errors and recordings
@@ -61,17 +57,36 @@ type Query struct {
 	PromQL string
 }
 
-// Source maps the metrics of one kind of mesh to flows. It keeps no state
-// between calls.
+// Source maps the metrics of one kind of mesh to flows. It reads reports of traffic
+// between Endpoints, finds the workloads behind these by a Resolver, and adds the reports
+// up; package tally does most of that. It keeps no state of traffic between calls.
 type Source interface {
 	// Name is unique among the sources of a Manager.
 	Name() string
+	// About says what people should know of the source.
+	About() About
 	// Queries returns the queries that Collect runs, the same ones every time. Their
 	// answers may lead it to others.
 	Queries() []Query
 	// Collect runs the queries at the given time. Its error means that nothing
 	// of the observation may be used.
 	Collect(ctx context.Context, q Querier, at time.Time) (Observation, error)
+}
+
+// About is what people should know of a source, and what those who show its answers need
+// not find out from its type.
+type About struct {
+	// Type is the source's type in a TelemetryConfiguration.
+	Type string
+	// Window is the range of the rates.
+	Window time.Duration
+	// Resolves says that the source may name other endpoints than workloads.
+	Resolves bool
+	// Try is PromQL that shows whether the metrics are there at all.
+	Try string
+	// WhyNone are likely causes of answers without any series, each a sentence, the most
+	// likely first.
+	WhyNone []string
 }
 
 // Companion reads something else than traffic from the same server, and keeps what it
@@ -122,6 +137,18 @@ type Observation struct {
 	Findings []Finding
 }
 
+// BytesPerSecond is all traffic of the observation, left out or not.
+func (o Observation) BytesPerSecond() float64 {
+	all := 0.0
+	for _, f := range o.Flows {
+		all += f.BytesPerSecond()
+	}
+	for _, l := range o.LeftOut {
+		all += l.BytesPerSecond
+	}
+	return all
+}
+
 // LeftOut counts traffic that did not become a flow.
 type LeftOut struct {
 	// Series is how many series of all the source's queries were left out.
@@ -161,6 +188,18 @@ const (
 	ForeignReporter
 	// OneSided is traffic between namespaces that one end alone reports, where both must.
 	OneSided
+	// NoObjects is traffic of an endpoint that is not named as a workload, where no
+	// Kubernetes objects are read that would say whose it is.
+	NoObjects
+	// UnknownObject is traffic of a pod, a ReplicaSet or a Service that is not there, or
+	// not any more.
+	UnknownObject
+	// UnknownAddress is traffic of an IP address that is neither a pod's nor a Service's.
+	UnknownAddress
+	// NotServing is traffic of a Service or of labelled pods none of which is ready.
+	NotServing
+	// Ambiguous is traffic of a name or an address that several objects have.
+	Ambiguous
 	// Surplus is traffic beyond the limits of workloads and edges.
 	Surplus
 	// Invalid is a series whose value is NaN or negative, or whose labels make
@@ -170,7 +209,10 @@ const (
 
 // Reasons returns every reason to leave traffic out, Included excepted.
 func Reasons() []Reason {
-	return []Reason{MissingLabel, UnknownWorkload, External, Passthrough, BlackHole, OtherCluster, UnknownReporter, ForeignReporter, OneSided, Surplus, Invalid}
+	return []Reason{
+		MissingLabel, UnknownWorkload, External, Passthrough, BlackHole, OtherCluster, UnknownReporter, ForeignReporter, OneSided,
+		NoObjects, UnknownObject, UnknownAddress, NotServing, Ambiguous, Surplus, Invalid,
+	}
 }
 
 // String returns the reason as metrics and the CLI show it, e.g.
@@ -197,6 +239,16 @@ func (r Reason) String() string {
 		return "foreign-reporter"
 	case OneSided:
 		return "one-sided"
+	case NoObjects:
+		return "no-objects"
+	case UnknownObject:
+		return "unknown-object"
+	case UnknownAddress:
+		return "unknown-address"
+	case NotServing:
+		return "not-serving"
+	case Ambiguous:
+		return "ambiguous"
 	case Surplus:
 		return "surplus"
 	case Invalid:

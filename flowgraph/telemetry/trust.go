@@ -48,6 +48,10 @@ func (t *Trust) Judge(reporter, end string) Reason {
 	return ForeignReporter
 }
 
+// JudgeAgent says whether a target of some namespace may report for ends that it is none
+// of, whoever they are: Included, UnknownReporter or ForeignReporter.
+func (t *Trust) JudgeAgent(reporter string) Reason { return t.Judge(reporter, "") }
+
 // ValidateReporterLabel reports why a label cannot name the namespace of a target.
 func ValidateReporterLabel(label string) error {
 	if !model.LegacyValidation.IsValidLabelName(label) {

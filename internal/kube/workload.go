@@ -129,6 +129,12 @@ func IsPeer(pod *corev1.Pod) bool {
 		pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }
 
+// HasAddress reports whether the addresses in a pod's status are still its own: those of a
+// finished pod may be another's already.
+func HasAddress(pod *corev1.Pod) bool {
+	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
+}
+
 // ReadyCondition returns a pod's condition Ready, nil when it has none.
 func ReadyCondition(pod *corev1.Pod) *corev1.PodCondition {
 	for i := range pod.Status.Conditions {

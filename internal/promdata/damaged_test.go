@@ -44,7 +44,7 @@ func stepsOf(t *testing.T, d *Data) (gaps string, lowest float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := NewSteps(d, []telemetry.Source{source}, d.From.Add(10*time.Minute), d.To, 2*time.Minute)
+	steps := NewSteps(d, []telemetry.Source{source}, nil, d.From.Add(10*time.Minute), d.To, 2*time.Minute)
 	first, last, n := 0, 0, 0
 	for lowest = 1e9; ; {
 		s, err := steps.Next(t.Context())

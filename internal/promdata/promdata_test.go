@@ -123,7 +123,7 @@ func TestData(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			steps := NewSteps(d, []telemetry.Source{source}, d.From, d.To, 10*time.Minute)
+			steps := NewSteps(d, []telemetry.Source{source}, nil, d.From, d.To, 10*time.Minute)
 			for n := 1; ; n++ {
 				s, err := steps.Next(t.Context())
 				if errors.Is(err, io.EOF) {
@@ -168,7 +168,7 @@ func TestGaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := NewSteps(d, []telemetry.Source{source}, begin.Add(-time.Hour), begin.Add(-time.Hour+90*time.Second), time.Minute)
+	steps := NewSteps(d, []telemetry.Source{source}, nil, begin.Add(-time.Hour), begin.Add(-time.Hour+90*time.Second), time.Minute)
 	s, err := steps.Next(t.Context())
 	if err != nil || !s.Gap || len(s.Edges) > 0 {
 		t.Errorf("%+v, %v; want a gap", s, err)
@@ -202,7 +202,7 @@ func TestConditionsOfData(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			steps := NewSteps(promtest.New(t, tc.load), []telemetry.Source{source}, time.Unix(480, 0), time.Unix(600, 0), time.Minute)
+			steps := NewSteps(promtest.New(t, tc.load), []telemetry.Source{source}, nil, time.Unix(480, 0), time.Unix(600, 0), time.Minute)
 			for range 3 {
 				if _, err = steps.Next(t.Context()); err != nil {
 					break

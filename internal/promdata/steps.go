@@ -24,9 +24,9 @@ type Steps struct {
 }
 
 // NewSteps returns the steps from one time to another, the last one as long as the
-// others.
-func NewSteps(q telemetry.Querier, sources []telemetry.Source, from, to time.Time, step time.Duration) *Steps {
-	return &Steps{asker: telemetry.NewAsker(sources, q), from: from, at: from, to: to, step: step}
+// others. preferences may be nil.
+func NewSteps(q telemetry.Querier, sources []telemetry.Source, preferences telemetry.Preferences, from, to time.Time, step time.Duration) *Steps {
+	return &Steps{asker: telemetry.NewAsker(sources, preferences, q), from: from, at: from, to: to, step: step}
 }
 
 // Next returns the next step, io.EOF after the last. A step in which the sources

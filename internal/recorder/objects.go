@@ -21,6 +21,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
 
@@ -51,6 +52,7 @@ func (r *Recorder) encode(object runtime.Object) (text []byte, as recorded, err 
 		}
 	} else {
 		object = object.DeepCopyObject()
+		objects.DropAddresses(object)
 	}
 	about, err := meta.Accessor(object)
 	if err != nil {
@@ -144,7 +146,7 @@ func (r *Recorder) recordedFields(k objects.Kind) *cache.ListWatch {
 				ResourceVersion: page.GetResourceVersion(), Continue: page.GetContinue(), RemainingItemCount: page.GetRemainingItemCount(),
 			}}
 			for i := range page.Items {
-				if object, err := k.Record(&page.Items[i]); err == nil {
+				if object, err := r.keep(&k, &page.Items[i]); err == nil {
 					list.Items = append(list.Items, runtime.RawExtension{Object: object})
 				} else {
 					r.note(Note{Code: NotRecorded, Detail: err.Error()})
@@ -166,7 +168,7 @@ func (r *Recorder) recordedFields(k objects.Kind) *cache.ListWatch {
 				if !ok || e.Type != watch.Added && e.Type != watch.Modified && e.Type != watch.Deleted {
 					return true
 				}
-				object, err := k.Record(u)
+				object, err := r.keep(&k, u)
 				if err != nil {
 					r.note(Note{Code: NotRecorded, Detail: err.Error()})
 					return false
@@ -226,6 +228,9 @@ func (s *store) put(object any) error {
 	if err != nil {
 		return err
 	}
+	if err := s.recorder.lookUp(kube.ObjectChange{Object: o}); err != nil {
+		return err
+	}
 	text, as, err := s.recorder.encode(o)
 	if err != nil {
 		return err
@@ -255,6 +260,9 @@ func (s *store) Delete(object any) error {
 	if err != nil {
 		return err
 	}
+	if err := s.recorder.lookUp(kube.ObjectChange{Object: o, Deleted: true}); err != nil {
+		return err
+	}
 	text, _, err := s.recorder.encode(o)
 	if err != nil {
 		return err
@@ -276,6 +284,11 @@ func (s *store) deleted(key objectKey, text []byte) error {
 // Replace implements cache.ReflectorStore: what is not in the list has been
 // deleted while nobody watched.
 func (s *store) Replace(list []any, _ string) error {
+	if look := s.recorder.o.Endpoints; look != nil {
+		if err := look.Replace(s.kind.Kind, list); err != nil {
+			return err
+		}
+	}
 	there := map[objectKey]bool{}
 	for _, object := range list {
 		o, ok := object.(runtime.Object)

@@ -14,21 +14,27 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
 
-// Options is what a recording is made from. Every field but Progress and
-// Anonymize is required.
+// Options is what a recording is made from. Every field is required unless it says
+// otherwise.
 type Options struct {
 	Sources []telemetry.Source
-	Querier telemetry.Querier
-	Client  dynamic.Interface
-	Step    time.Duration
-	Now     func() time.Time
+	// Preferences say which of them count alone in some namespaces; nil is none.
+	Preferences telemetry.Preferences
+	// Endpoints is what the sources look endpoints up in, which the Recorder keeps up to
+	// date; nil where none of them does.
+	Endpoints *endpoints.Store
+	Querier   telemetry.Querier
+	Client    dynamic.Interface
+	Step      time.Duration
+	Now       func() time.Time
 	// Wait returns after so long, or with the error of ctx when that ends.
 	Wait func(ctx context.Context, d time.Duration) error
 	// Progress is told of every step that has been written, and when the first one
-	// begins.
+	// begins; nil where nobody watches.
 	Progress func(Progress)
 	// Anonymize renames; nil keeps the names.
 	Anonymize Anonymizer
@@ -86,9 +92,14 @@ type Recorder struct {
 func New(ctx context.Context, o Options, live bool) (*Recorder, error) {
 	r := &Recorder{
 		o: o, objects: map[objectKey]recorded{}, edges: map[[2]flowgraph.WorkloadID]bool{},
-		asker: telemetry.NewAsker(o.Sources, o.Querier),
+		asker: telemetry.NewAsker(o.Sources, o.Preferences, o.Querier),
 	}
-	if _, err := telemetry.NewAsker(o.Sources, o.Querier).Observe(ctx, o.Now()); err != nil {
+	if o.Endpoints != nil {
+		if err := ReadEndpoints(ctx, o.Client, o.Endpoints); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := telemetry.NewAsker(o.Sources, o.Preferences, o.Querier).Observe(ctx, o.Now()); err != nil {
 		if telemetry.FailureOf(err) != telemetry.Empty {
 			return nil, err
 		}

@@ -41,6 +41,7 @@ type source struct {
 }
 
 func (s source) Name() string               { return s.name }
+func (s source) About() telemetry.About     { return telemetry.About{} }
 func (s source) Queries() []telemetry.Query { return nil }
 func (s source) Collect(_ context.Context, _ telemetry.Querier, at time.Time) (telemetry.Observation, error) {
 	if s.fail != nil {
@@ -229,6 +230,23 @@ func TestPast(t *testing.T) {
 	}
 }
 
+// await waits until so many changes have been recorded.
+func await(t *testing.T, r *Recorder, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		r.mu.Lock()
+		got := r.sum.Objects + r.sum.Changes
+		r.mu.Unlock()
+		if got >= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("%d changes are recorded, want %d", got, n)
+			return
+		}
+	}
+}
+
 func TestLive(t *testing.T) {
 	c := &clock{now: begin}
 	client := cluster(object("v1 Node n1", 0), object("v1 Pod shop/web-0", 0))
@@ -239,21 +257,6 @@ func TestLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// seen waits until so many changes have been recorded.
-	seen := func(n int) {
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-			r.mu.Lock()
-			got := r.sum.Objects + r.sum.Changes
-			r.mu.Unlock()
-			if got >= n {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Errorf("%d changes are recorded, want %d", got, n)
-				return
-			}
-		}
-	}
 	check := func(err error) {
 		if err != nil {
 			t.Error(err)
@@ -262,11 +265,11 @@ func TestLive(t *testing.T) {
 	c.waits = func(n int) {
 		switch n {
 		case 0:
-			seen(2)
+			await(t, r, 2)
 		case 1:
 			_, err := pods.Create(t.Context(), object("v1 Pod shop/web-1", 0), metav1.CreateOptions{})
 			check(err)
-			seen(3)
+			await(t, r, 3)
 			changed := object("v1 Pod shop/web-1", 0)
 			changed.SetAnnotations(map[string]string{"secret": "hunter2"}) // not recorded, so no change
 			_, err = pods.Update(t.Context(), changed, metav1.UpdateOptions{})
@@ -274,10 +277,10 @@ func TestLive(t *testing.T) {
 			changed.SetLabels(map[string]string{"app": "web"})
 			_, err = pods.Update(t.Context(), changed, metav1.UpdateOptions{})
 			check(err)
-			seen(4)
+			await(t, r, 4)
 		case 2:
 			check(pods.Delete(t.Context(), "web-0", metav1.DeleteOptions{}))
-			seen(5)
+			await(t, r, 5)
 		}
 	}
 	f := &files{}

@@ -201,11 +201,15 @@ func openData(path string, o Options) (*timed, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources, err := telemetrysetup.Sources(cfg)
+	objects, odd, err := o.objects()
 	if err != nil {
 		return nil, err
 	}
-	objects, odd, err := o.objects()
+	resolver, err := objects.Resolver()
+	if err != nil {
+		return nil, err
+	}
+	sources, err := telemetrysetup.Sources(cfg, resolver)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +229,7 @@ func openData(path string, o Options) (*timed, error) {
 	if err != nil {
 		return nil, errors.Join(err, data.Close())
 	}
-	steps := promdata.NewSteps(data, sources, from, to, step)
+	steps := promdata.NewSteps(data, sources, telemetrysetup.Preferences(cfg), from, to, step)
 	return &timed{
 		name: filepath.Base(filepath.Clean(path)), steps: steps, from: from, to: to,
 		cluster: objects, graph: telemetrysetup.GraphOptions(cfg), close: data.Close,

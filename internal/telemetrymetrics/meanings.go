@@ -52,6 +52,16 @@ func meaningOfReason(r telemetry.Reason) string {
 		return "Series of a target that reports for a namespace which is not its own: a forgery, or an agent whose namespace is missing in `trust.trustedReporterNamespaces`."
 	case telemetry.OneSided:
 		return "Traffic between namespaces that one end alone reports, with `trust.agreement: agreed`."
+	case telemetry.NoObjects:
+		return "Pods, Services or addresses, where no Kubernetes objects are read that say which workloads these are."
+	case telemetry.UnknownObject:
+		return "A pod, a ReplicaSet or a Service that is not in the cluster, or not any more."
+	case telemetry.UnknownAddress:
+		return "An IP address that is neither a pod's nor a Service's."
+	case telemetry.NotServing:
+		return "A Service, or pods with a label, none of which is ready."
+	case telemetry.Ambiguous:
+		return "A name or an address that several objects have."
 	case telemetry.Surplus:
 		return "Traffic beyond `trust.limits`."
 	case telemetry.Invalid:

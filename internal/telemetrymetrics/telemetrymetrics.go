@@ -164,9 +164,9 @@ func (o *Observer) defineAnswers(source, reason metricdef.Label) {
 		Labels: []metricdef.Label{source, reason},
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityTrafficUnresolved",
-			PromQL: `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"missing-label|unknown-workload|invalid"})
+			PromQL: `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"missing-label|unknown-workload|no-objects|unknown-object|not-serving|ambiguous|invalid"})
   / (vicinity_telemetry_series > 0) > 0.2`,
-			Meaning: "A fifth of what the mesh reports within the cluster cannot be told apart by workload, and does not count. Find out which proxies lack the workload's name, or who removes labels (reason `missing-label`).",
+			Meaning: "A fifth of what the mesh reports within the cluster cannot be told apart by workload, and does not count. Find out which proxies lack the workload's name, who removes labels (reason `missing-label`), or whether the metrics are of another cluster (`unknown-object`).",
 		}, {
 			Name:    "VicinityForeignReports",
 			PromQL:  `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"foreign-reporter|unknown-reporter"}) > 0`,

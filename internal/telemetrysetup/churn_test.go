@@ -94,7 +94,7 @@ func (c *churn) follow(t testing.TB, cfg *v1.TelemetryConfiguration, rounds int,
 	}
 	defer client.Close()
 	store := flowgraph.NewStore()
-	sources, err := sourcesKnowing(cfg, func(from, to flowgraph.WorkloadID) bool { return store.Load().HasEdge(from, to) })
+	sources, err := sourcesKnowing(cfg, nil, func(from, to flowgraph.WorkloadID) bool { return store.Load().HasEdge(from, to) })
 	if err != nil {
 		t.Fatal(err)
 	}

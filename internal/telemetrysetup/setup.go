@@ -1,6 +1,4 @@
-// Package telemetrysetup builds what package telemetry needs from the
-// configuration. It is the only place that maps types of the configuration to
-// packages of sources.
+// Package telemetrysetup builds what package telemetry needs from the configuration.
 package telemetrysetup
 
 import (
@@ -10,36 +8,38 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
-	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/istio"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/nodenetwork"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promapi"
+	"github.com/vicinity-sched/vicinity/internal/sources"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // New returns a Manager that publishes to store, and what the networks of nodes take to
-// networks, with the system's clock and randomness. cfg must have been defaulted and validated. observer may be nil.
+// networks, with the system's clock and randomness. cfg must have been defaulted and
+// validated. resolver and observer may be nil.
 // Nothing is queried before the Manager's Run or Refresh. The client is
 // returned for its Close, once the Manager has stopped.
-func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, observer telemetry.Observer) (*telemetry.Manager, *promapi.Client, error) {
+func New(cfg *v1.TelemetryConfiguration, store *flowgraph.Store, networks *flowgraph.NodeNetworkStore, resolver telemetry.Resolver, observer telemetry.Observer) (*telemetry.Manager, *promapi.Client, error) {
 	client, err := Client(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	sources, err := sourcesKnowing(cfg, func(from, to flowgraph.WorkloadID) bool { return store.Load().HasEdge(from, to) })
+	sources, err := sourcesKnowing(cfg, resolver, func(from, to flowgraph.WorkloadID) bool { return store.Load().HasEdge(from, to) })
 	if err != nil {
 		return nil, nil, err
 	}
 	manager, err := telemetry.NewManager(telemetry.Options{
-		Sources:    sources,
-		Companions: companions(cfg, networks),
-		Querier:    client,
-		Graph:      flowgraph.NewGraph(GraphOptions(cfg)),
-		Limits:     limits(cfg),
-		Store:      store,
-		Interval:   cfg.Interval.Duration,
-		Now:        time.Now,
-		Random:     rand.Float64,
-		Observer:   observer,
+		Sources:     sources,
+		Preferences: Preferences(cfg),
+		Companions:  companions(cfg, networks),
+		Querier:     client,
+		Graph:       flowgraph.NewGraph(GraphOptions(cfg)),
+		Limits:      limits(cfg),
+		Store:       store,
+		Interval:    cfg.Interval.Duration,
+		Now:         time.Now,
+		Random:      rand.Float64,
+		Observer:    observer,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -72,38 +72,50 @@ func limits(cfg *v1.TelemetryConfiguration) flowgraph.Limits {
 	}
 }
 
-// Sources returns the sources of the configuration in their order.
-func Sources(cfg *v1.TelemetryConfiguration) ([]telemetry.Source, error) {
-	return sourcesKnowing(cfg, nil)
+// Sources returns the sources of the configuration in their order. resolver may be nil.
+func Sources(cfg *v1.TelemetryConfiguration, resolver telemetry.Resolver) ([]telemetry.Source, error) {
+	return sourcesKnowing(cfg, resolver, nil)
+}
+
+// Resolving returns the names of the sources that may name other endpoints than workloads,
+// and therefore need a Resolver.
+func Resolving(sources []telemetry.Source) []string {
+	var names []string
+	for _, s := range sources {
+		if s.About().Resolves {
+			names = append(names, s.Name())
+		}
+	}
+	return names
+}
+
+// Preferences returns which sources are preferred in which namespaces.
+func Preferences(cfg *v1.TelemetryConfiguration) telemetry.Preferences {
+	preferences := telemetry.Preferences{}
+	for _, s := range cfg.Sources {
+		if len(s.PreferredIn) > 0 {
+			preferences[s.Name] = s.PreferredIn
+		}
+	}
+	return preferences
 }
 
 // sourcesKnowing returns the sources, which prefer edges that are known where there are too
 // many.
-func sourcesKnowing(cfg *v1.TelemetryConfiguration, known func(from, to flowgraph.WorkloadID) bool) ([]telemetry.Source, error) {
+func sourcesKnowing(cfg *v1.TelemetryConfiguration, resolver telemetry.Resolver, known func(from, to flowgraph.WorkloadID) bool) ([]telemetry.Source, error) {
 	trust := telemetry.Trust{
 		ReporterLabel: cfg.Trust.ReporterNamespaceLabel, TrustedReporters: cfg.Trust.TrustedReporterNamespaces,
 		Agreed: isAgreed(cfg), Limits: limits(cfg), Known: known,
 	}
-	var sources []telemetry.Source
+	var all []telemetry.Source
 	for i, s := range cfg.Sources {
-		source, err := newSource(s, trust)
+		source, err := sources.New(s, trust, resolver)
 		if err != nil {
 			return nil, fmt.Errorf("sources[%d]: %w", i, err)
 		}
-		sources = append(sources, source)
+		all = append(all, source)
 	}
-	return sources, nil
-}
-
-func newSource(s v1.TelemetrySource, trust telemetry.Trust) (telemetry.Source, error) {
-	switch s.Type {
-	case v1.SourceIstioSidecar:
-		return istio.NewSidecar(istio.Options{
-			Name: s.Name, Window: s.Window.Duration, Cluster: s.Cluster, Selector: s.Selector, Recorded: s.Recorded,
-			Trust: trust,
-		})
-	}
-	return nil, fmt.Errorf("type %q is not supported", s.Type)
+	return all, nil
 }
 
 // companions returns the reader of what the networks of nodes take, if one is configured.

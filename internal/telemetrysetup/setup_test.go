@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promql"
+	"github.com/vicinity-sched/vicinity/internal/sources"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
@@ -32,7 +34,7 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 	}
 	cfg.SetDefaults()
 	store, networks := flowgraph.NewStore(), &flowgraph.NodeNetworkStore{}
-	manager, client, err := New(cfg, store, networks, nil)
+	manager, client, err := New(cfg, store, networks, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +64,7 @@ func TestFromConfigurationToSnapshot(t *testing.T) {
 func TestRecordedRatesAreAskedFor(t *testing.T) {
 	cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: v1.SourceIstioSidecar, Recorded: true}}}
 	cfg.SetDefaults()
-	sources, err := Sources(cfg)
+	sources, err := Sources(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,16 +76,23 @@ func TestRecordedRatesAreAskedFor(t *testing.T) {
 }
 
 func TestEverySourceTypeIsBuilt(t *testing.T) {
-	for _, kind := range v1.SourceTypes() {
-		cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: kind}}}
+	types, err := sources.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range types {
+		if kind.IsCustom() {
+			continue // its definition is the configuration's
+		}
+		cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: kind.Name}}}
 		cfg.SetDefaults()
-		if _, err := Sources(cfg); err != nil {
-			t.Errorf("%s: %v", kind, err)
+		if _, err := Sources(cfg, nil); err != nil {
+			t.Errorf("%s: %v", kind.Name, err)
 		}
 	}
 	cfg := &v1.TelemetryConfiguration{Sources: []v1.TelemetrySource{{Type: "x"}}}
 	cfg.SetDefaults()
-	if _, err := Sources(cfg); err == nil || !strings.Contains(err.Error(), `sources[0]: type "x"`) {
+	if _, err := Sources(cfg, nil); err == nil || !strings.Contains(err.Error(), `sources[0]: type "x"`) {
 		t.Errorf("error = %v, want it to name the type", err)
 	}
 }
@@ -132,6 +141,46 @@ func TestDefaultLimitsTouchNoHonestCluster(t *testing.T) {
 		cfg.SetDefaults()
 		if gone := limits(cfg).Surplus(len(all), func(i int) flowgraph.Bounded { return all[i] }); len(gone) > 0 {
 			t.Errorf("in %d namespaces %d of %d edges leave", namespaces, len(gone), len(all))
+		}
+	}
+}
+
+// TestPreferredSourceCounts: what the preferred source sees counts, though another sees more.
+func TestPreferredSourceCounts(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{
+			"a_ns":"shop","a":"web","b_ns":"shop","b":"api"},"value":[1,%q]}]}}`, r.FormValue("query"))
+	}))
+	defer server.Close()
+	sees := func(name, bytes string, preferredIn ...string) v1.TelemetrySource {
+		return v1.TelemetrySource{Type: v1.SourcePromQL, Name: name, PreferredIn: preferredIn, PromQL: &promql.Definition{
+			Queries: []promql.Query{{Measures: promql.Sent, Query: bytes}}, // which the server answers with
+			Client:  []promql.End{{NamespaceLabel: "a_ns", NameLabel: "a"}},
+			Server:  []promql.End{{NamespaceLabel: "b_ns", NameLabel: "b"}},
+		}}
+	}
+	for preferred, want := range map[string]float64{"shop": 3, "elsewhere": 5} {
+		cfg := &v1.TelemetryConfiguration{
+			Prometheus: v1.Prometheus{URL: server.URL},
+			Sources:    []v1.TelemetrySource{sees("packets", "5"), sees("mesh", "3", preferred)},
+		}
+		cfg.SetDefaults()
+		store := flowgraph.NewStore()
+		manager, client, err := New(cfg, store, &flowgraph.NodeNetworkStore{}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		if err := manager.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for e := range store.Load().Edges() {
+			if e.SentBytesPerSecond != want {
+				t.Errorf("preferred in %s: %v bytes/s, want %v", preferred, e.SentBytesPerSecond, want)
+			}
+		}
+		if n := store.Load().EdgeCount(); n != 1 {
+			t.Errorf("preferred in %s: %d edges", preferred, n)
 		}
 	}
 }

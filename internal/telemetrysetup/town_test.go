@@ -98,7 +98,7 @@ func newTown(seed uint64, ties bool) *town {
 func read(t testing.TB, cfg v1.TelemetryConfiguration, q telemetry.Querier) (*flowgraph.Snapshot, telemetry.Status) {
 	t.Helper()
 	cfg.SetDefaults()
-	sources, err := Sources(&cfg)
+	sources, err := Sources(&cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promql"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
@@ -69,7 +70,14 @@ prometheus:
   maxBodyBytes: 1Mi
   maxSeries: 7
 sources:
-- {type: istio-sidecar, name: istio, window: 2m, cluster: east, selector: 'job="envoy"'}
+- {type: istio-sidecar, name: istio, window: 2m, cluster: east, selector: 'job="envoy"', preferredIn: [shop]}
+- type: promql
+  name: mine
+  promql:
+    queries: [{measures: sent, query: 'sum by ($labels) (rate(a_total[$window]))'}]
+    client: [{namespaceLabel: a_ns, nameLabel: a}]
+    server: [{kind: app, namespaceLabel: b_ns, nameLabel: b}, {kind: external}]
+    reporters: {by: both, label: side, clientValue: out, serverValue: in}
 nodeNetworks: {query: node_network_speed_bytes, label: instance}
 trust:
   reporterNamespaceLabel: namespace
@@ -91,7 +99,15 @@ trust:
 					MaxBodyBytes: pointer(resource.MustParse("1Mi")), MaxSeries: pointer[int32](7),
 				},
 				Sources: []v1.TelemetrySource{{
-					Type: "istio-sidecar", Name: "istio", Window: duration(2 * time.Minute), Cluster: "east", Selector: `job="envoy"`,
+					Type: "istio-sidecar", Name: "istio", Window: duration(2 * time.Minute), Cluster: "east", Selector: `job="envoy"`, PreferredIn: []string{"shop"},
+				}, {
+					Type: "promql", Name: "mine", Window: duration(5 * time.Minute), PromQL: &promql.Definition{
+						Scraped:   "what has the metrics of this source",
+						Queries:   []promql.Query{{Name: "sent", Measures: "sent", Unit: "bytes", Query: "sum by ($labels) (rate(a_total[$window]))"}},
+						Client:    []promql.End{{Kind: "workload", NamespaceLabel: "a_ns", NameLabel: "a"}},
+						Server:    []promql.End{{Kind: "app", NamespaceLabel: "b_ns", NameLabel: "b", PodLabel: "app"}, {Kind: "external"}},
+						Reporters: promql.Reporters{By: "both", Label: "side", ClientValue: "out", ServerValue: "in", Instances: "sum"},
+					},
 				}},
 				NodeNetworks: &v1.NodeNetworks{Query: "node_network_speed_bytes", Label: "instance"},
 				Trust: v1.Trust{
@@ -128,8 +144,8 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"empty file":        {"", `apiVersion: Unsupported value: "": supported values: "config.vicinity.dev/v1"; kind: `},
 		"other kind":        {strings.Replace(ok, "Telemetry", "X", 1), `kind: Unsupported value: "XConfiguration"`},
 		"no prometheus":     {header, "prometheus.url: Required value"},
-		"unknown type":      {ok + "sources: [{type: istioo}]", `sources[0].type: Unsupported value: "istioo": supported values: "istio-sidecar"`},
-		"unknown field":     {ok + "sources: [{type: istio-sidecar, windows: 1m}]", "sources[0].windows: Forbidden: unknown field; known here are cluster, name, recorded, selector, type, window"},
+		"unknown type":      {ok + "sources: [{type: istioo}]", `sources[0].type: Unsupported value: "istioo": supported values: "`},
+		"unknown field":     {ok + "sources: [{type: istio-sidecar, windows: 1m}]", "sources[0].windows: Forbidden: unknown field; known here are cluster, name, preferredIn, promql, recorded, selector, type, window"},
 		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, halfLife, interval, kind, nodeNetworks, prometheus, retainFor, sources, trust; intervall: Forbidden: "},
 		"wrong case":        {ok + "Interval: 1s", "Interval: Forbidden: unknown field"},
 		"repeated field":    {ok + "interval: 1s\ninterval: 2s", `key "interval" already set in map`},
@@ -150,6 +166,16 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"uneven window":     {ok + "sources: [{type: istio-sidecar, window: 60100ms}]", "must be whole seconds"},
 		"same name":         {ok + "sources: [{type: istio-sidecar}, {type: istio-sidecar}]", `sources[1].name: Duplicate value: "istio-sidecar"`},
 		"bad selector":      {ok + "sources: [{type: istio-sidecar, selector: a}]", `sources[0].selector: Invalid value: "a"`},
+		"promql of another": {ok + "sources: [{type: istio-sidecar, promql: {}}]", "sources[0].promql: Forbidden: goes with the type promql only; vicinity sources show istio-sidecar"},
+		"no promql":         {ok + "sources: [{type: promql}]", "sources[0].promql: Required value: the type promql is what this field says; vicinity sources show promql"},
+		"broken promql": {ok + "sources: [{type: promql, promql: {queries: [{measures: sent, query: 'rate(a[5m])'}], client: [{namespaceLabel: a, nameLabel: b}], server: [{nameLabel: b}]}}]",
+			`sources[0].promql.queries[0].query: Invalid value: "rate(a[5m])": the range at byte 6 must be [$window], so that the window of the source is that of all rates; sources[0].promql.server[0].namespaceLabel: Required value: say which label`},
+		"field of promql": {ok + "sources: [{type: promql, promql: {query: a}}]", "sources[0].promql.query: Forbidden: unknown field; known here are client, queries, reporters, scraped, server"},
+		"no rules":        {ok + "sources: [{type: promql, recorded: true}]", "sources[0].recorded: Invalid value: true: there are no recording rules for the type promql"},
+		"one end agrees": {ok + "trust: {agreement: agreed}\nsources: [{type: promql, promql: {queries: [{measures: sent, query: a}], client: [{namespaceLabel: a, nameLabel: b}], server: [{namespaceLabel: c, nameLabel: d}]}}]",
+			`sources[0].promql.reporters.by: Invalid value: "client": one end alone reports, and with trust.agreement: agreed nothing between namespaces would count. Set trust.agreement: larger`},
+		"untrusted agents":  {ok + "trust: {reporterNamespaceLabel: namespace}\nsources: [{type: caretta}]", `sources[0].type: Invalid value: "caretta": with trust.reporterNamespaceLabel agents are believed only from trusted namespaces: name theirs in trust.trustedReporterNamespaces`},
+		"preferred nowhere": {ok + "sources: [{type: istio-sidecar, preferredIn: [Shop]}]", `sources[0].preferredIn[0]: Invalid value: "Shop": must be the name of a namespace, or "*" for all`},
 		"no query":          {ok + "nodeNetworks: {label: node}", "nodeNetworks.query: Required value: PromQL"},
 		"not a label":       {ok + "nodeNetworks: {query: a, label: a-b}", `nodeNetworks.label: Invalid value: "a-b": must be the name of a label`},
 		"taken name":        {ok + "nodeNetworks: {query: a}\nsources: [{type: istio-sidecar, name: node-networks}]", `sources[0].name: Invalid value: "node-networks": is what nodeNetworks is called`},

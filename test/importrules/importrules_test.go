@@ -36,6 +36,7 @@ M/flowgraph/telemetry -> M/flowgraph net/http
 M/flowgraph/telemetry ~> M/internal/promtest M/flowgraph/telemetry/istio
 M/flowgraph/telemetry/promapi -> M/flowgraph/telemetry github.com/prometheus/client_golang/api
 M/flowgraph/telemetry/condition -> M/flowgraph/telemetry
+M/flowgraph/telemetry/tally -> M/flowgraph/telemetry M/flowgraph/telemetry/condition
 M/flowgraph/telemetry/istio -> M/flowgraph/telemetry M/flowgraph/telemetry/promapi M/flowgraph/telemetry/condition M/flowgraph/telemetry/istio/labels
 M/flowgraph/telemetry/istio/labels -> strings
 M/flowgraph/telemetry/linkerd -> M/flowgraph/telemetry

@@ -146,7 +146,7 @@ var table = []rule{
 var planned = []string{replay, report}
 
 // notSources are the packages below telemetry that sources may share.
-var notSources = []string{telemetry + "/promapi", telemetry + "/condition"}
+var notSources = []string{telemetry + "/promapi", telemetry + "/condition", telemetry + "/tally"}
 
 // sourceRules returns the rule for each telemetry source that it imports no
 // other. Every package below telemetry is a source unless notSources says

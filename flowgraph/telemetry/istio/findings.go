@@ -1,9 +1,12 @@
 package istio
 
 import (
+	"strings"
+
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/condition"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/tally"
 )
 
 // clusterLabel is what metrics servers call a cluster by convention.
@@ -21,100 +24,26 @@ const (
 		"in Prometheus, count by (reporter) (istio_tcp_sent_bytes_total) then shows source and destination"
 )
 
-// severalClusters is the mark of a pair that occurs under several clusters.
-const severalClusters = 1<<16 - 1
-
-// maxClusters is how many names of clusters are told apart. Those beyond it are taken for
-// one.
-const maxClusters = 1000
-
-// noteClusters notes which clusters an end of an included pair names.
-func (t *tally) noteClusters(r *report, end int, l telemetry.Labels) {
-	if t.cluster == "" {
-		for _, label := range clusterLabels() {
-			if name := l.Get(label); isNamed(name) && !t.named[name] && len(t.named) < maxClusters {
-				t.named[name] = true
-			}
-		}
-	}
-	note(&r.cluster[end], t.labelled, l.Get(clusterLabel))
-	if t.trust.Identifies() {
-		if own := l.Get(clusterLabels()[end]); isNamed(own) {
-			note(&r.mesh[end], t.meshes, own)
-		}
-	}
-}
-
-// note notes a value in the number of the value that was there before.
-func note(number *uint16, numbers map[string]uint16, value string) {
-	n, known := numbers[value]
-	if !known {
-		n = uint16(len(numbers) + 1)
-		if len(numbers) < maxClusters {
-			numbers[value] = n
-		}
-	}
-	switch *number {
-	case 0:
-		*number = n
-	case n:
-	default:
-		*number = severalClusters
-	}
-}
-
 // findings returns the conditions that the answers themselves show.
-func (s *Sidecar) findings(t *tally, o telemetry.Observation) []telemetry.Finding {
-	found := condition.MeshClusters(t.named)
-	values, same := map[string]bool{}, 0
-	for value := range t.labelled {
-		values[value] = true
-	}
+func (s *Sidecar) findings(t *answers, o telemetry.Observation) []telemetry.Finding {
+	found := t.ClusterFindings(clusterLabel, s.selector)
 	http, tcp := newLacks(t, requestBytes, responseBytes), newLacks(t, tcpReceived, tcpSent)
-	for k, i := range t.sums {
-		if k.reason() != telemetry.Included {
-			continue
-		}
-		r := t.reports.at(i)
-		if r.cluster[0] == severalClusters || r.cluster[1] == severalClusters {
-			same++
-		}
-		http.countHTTP(r)
-		tcp.countTCP(r)
-	}
-	found = append(found, condition.ClusterLabel(clusterLabel, values, same, s.selector)...)
-	if s.trust.Identifies() {
-		tolerate(found)
+	for pair := range t.Pairs() {
+		http.countHTTP(&pair)
+		tcp.countTCP(&pair)
 	}
 	found = append(found, condition.Bytes("requests", http.of, http.lacks, findBytes)...)
 	found = append(found, condition.Bytes("TCP traffic", tcp.of, tcp.lacks, findTCPBytes)...)
-	found = append(found, condition.Services(t.toUnknown, t.fromUnknown, total(o), callByName)...)
+	// Names of hosts outside, which have dots, and what is let through have no server that
+	// reports them.
+	toUnknown, fromUnknown := t.Unmatched(func(service string) bool {
+		return service != "" && !isPassthrough(service) && !strings.Contains(service, ".")
+	})
+	found = append(found, condition.Services(toUnknown, fromUnknown, o.BytesPerSecond(), callByName)...)
 	return append(found, s.missingLabels(t, o)...)
 }
 
-// tolerate makes findings of several clusters such as do not stop the refresh. Where
-// targets speak for themselves, only those that name several clusters are not believed:
-// one of them must not silence all others.
-func tolerate(found []telemetry.Finding) {
-	for i := range found {
-		found[i].Stops = false
-		found[i].Why = "what an end reports of a pair under several clusters is left out (other-cluster)"
-	}
-}
-
-// total is all traffic of an observation in bytes per second.
-func total(o telemetry.Observation) float64 {
-	all := 0.0
-	for _, f := range o.Flows {
-		all += f.BytesPerSecond()
-	}
-	for _, l := range o.LeftOut {
-		all += l.BytesPerSecond
-	}
-	return all
-}
-
-func (s *Sidecar) missingLabels(t *tally, o telemetry.Observation) []telemetry.Finding {
+func (s *Sidecar) missingLabels(t *answers, o telemetry.Observation) []telemetry.Finding {
 	var labels []condition.Label
 	for i, name := range workloadLabels() {
 		labels = append(labels, condition.Label{Name: name, Series: t.absent[i]})
@@ -125,14 +54,14 @@ func (s *Sidecar) missingLabels(t *tally, o telemetry.Observation) []telemetry.F
 	}
 	missing := o.LeftOut[telemetry.MissingLabel].BytesPerSecond
 	share := 0.0
-	if all := total(o); all > 0 {
+	if all := o.BytesPerSecond(); all > 0 {
 		share = missing / all
 	}
-	found := condition.Labels(labels, t.series, missing, share, findLabels)
-	if t.cluster == "" {
+	found := condition.Labels(labels, t.Series(), missing, share, findLabels)
+	if s.cluster == "" {
 		return found // nobody asks for one cluster
 	}
-	return append(found, condition.ClusterNames(clusters, t.series, findLabels)...)
+	return append(found, condition.ClusterNames(clusters, t.Series(), findLabels)...)
 }
 
 // lacks counts the pairs that lack one of two metrics of bytes, by direction.
@@ -142,24 +71,24 @@ type lacks struct {
 	of      int // pairs that have traffic of the kind
 }
 
-func newLacks(t *tally, sent, received int) *lacks {
+func newLacks(t *answers, sent, received int) *lacks {
 	l := &lacks{metrics: [2]int{sent, received}}
 	for _, m := range l.metrics {
-		l.lacks = append(l.lacks, condition.Lack{Metric: t.metrics[m].name, Series: t.answered[m]})
+		l.lacks = append(l.lacks, condition.Lack{Metric: metrics()[m].name, Series: t.Answered(m)})
 	}
 	return l
 }
 
 // countHTTP looks at a pair that exchanges requests. A reporter that has only TCP
 // metrics (ztunnel) has the bytes of the same requests in them.
-func (l *lacks) countHTTP(r *report) {
-	if max(r.bySource.RequestsPerSecond, r.byDestination.RequestsPerSecond) == 0 {
+func (l *lacks) countHTTP(p *tally.Pair) {
+	if p.By[tally.Client].Max(p.By[tally.Server]).RequestsPerSecond == 0 {
 		return
 	}
 	l.of++
 	for direction, m := range l.metrics {
 		known := false
-		for _, has := range r.has {
+		for _, has := range p.Has {
 			onlyTCP := has&(1<<requestCount) == 0 && has&(1<<[2]int{tcpReceived, tcpSent}[direction]) != 0
 			known = known || has&(1<<m) != 0 || onlyTCP
 		}
@@ -170,8 +99,8 @@ func (l *lacks) countHTTP(r *report) {
 }
 
 // countTCP looks at a pair with bytes in one direction: proxies write both.
-func (l *lacks) countTCP(r *report) {
-	has := r.has[0] | r.has[1]
+func (l *lacks) countTCP(p *tally.Pair) {
+	has := p.Has[tally.Client] | p.Has[tally.Server]
 	if has&(1<<tcpReceived|1<<tcpSent) == 0 {
 		return
 	}

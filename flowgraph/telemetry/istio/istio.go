@@ -17,8 +17,10 @@ import (
 
 	"github.com/prometheus/common/model"
 
-	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/condition"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promapi"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/tally"
 )
 
 // DefaultWindow is the window of the rates when Options.Window is zero: long
@@ -60,6 +62,7 @@ type Sidecar struct {
 	cluster  string
 	selector string
 	window   time.Duration
+	recorded bool
 	trust    telemetry.Trust
 	queries  []telemetry.Query
 	// native are the queries for the metrics that scrapes may keep as native
@@ -80,22 +83,13 @@ type nativeQueries struct {
 
 var _ telemetry.Checker = (*Sidecar)(nil)
 
-// quantity is what a metric measures.
-type quantity int
-
-const (
-	sent     quantity = iota // bytes from the client to the server
-	received                 // bytes from the server to the client
-	requests
-)
-
 // metric is one metric to query. Both byte meters of a proxy sit on its
 // downstream connection, so "request" and "tcp received" are always from client
 // to server whichever end reports (istio/istio#32399).
 type metric struct {
 	query    string
 	name     string
-	quantity quantity
+	quantity tally.Quantity
 	// native is the name of the same metric as a native histogram, "" when it is
 	// none.
 	native string
@@ -105,11 +99,11 @@ type metric struct {
 // the HTTP metrics or in the TCP ones, never in both, so the two add up.
 func metrics() [numMetrics]metric {
 	return [numMetrics]metric{
-		requestBytes:  {"request-bytes", "istio_request_bytes_sum", sent, "istio_request_bytes"},
-		responseBytes: {"response-bytes", "istio_response_bytes_sum", received, "istio_response_bytes"},
-		tcpReceived:   {"tcp-received", "istio_tcp_received_bytes_total", sent, ""},
-		tcpSent:       {"tcp-sent", "istio_tcp_sent_bytes_total", received, ""},
-		requestCount:  {"requests", "istio_requests_total", requests, ""},
+		requestBytes:  {"request-bytes", "istio_request_bytes_sum", tally.Sent, "istio_request_bytes"},
+		responseBytes: {"response-bytes", "istio_response_bytes_sum", tally.Received, "istio_response_bytes"},
+		tcpReceived:   {"tcp-received", "istio_tcp_received_bytes_total", tally.Sent, ""},
+		tcpSent:       {"tcp-sent", "istio_tcp_sent_bytes_total", tally.Received, ""},
+		requestCount:  {"requests", "istio_requests_total", tally.Requests, ""},
 	}
 }
 
@@ -141,11 +135,11 @@ func NewSidecar(o Options) (*Sidecar, error) {
 	if o.Window < minWindow || o.Window%time.Second != 0 {
 		return nil, fmt.Errorf("window %v: must be at least %v and whole seconds", o.Window, minWindow)
 	}
-	if err := ValidateSelector(o.Selector); err != nil {
+	if err := promapi.ValidateSelector(o.Selector, "reporter"); err != nil {
 		return nil, fmt.Errorf("selector: %w", err)
 	}
 	if o.Name == "" {
-		o.Name = "istio-sidecar"
+		o.Name = Type
 	}
 	grouping := grouping
 	if label := o.Trust.ReporterLabel; label != "" {
@@ -155,7 +149,7 @@ func NewSidecar(o Options) (*Sidecar, error) {
 		grouping += ", " + label
 	}
 	s := &Sidecar{
-		name: o.Name, cluster: o.Cluster, selector: strings.TrimSpace(o.Selector), window: o.Window, trust: o.Trust,
+		name: o.Name, cluster: o.Cluster, selector: strings.TrimSpace(o.Selector), window: o.Window, recorded: o.Recorded, trust: o.Trust,
 		native: map[string]nativeQueries{},
 	}
 	matchers := s.matchers(bothEnds)
@@ -200,6 +194,21 @@ func RecordedName(metric string, window time.Duration) string {
 // Name returns the name of the source.
 func (s *Sidecar) Name() string { return s.name }
 
+// Type is the source's type in a TelemetryConfiguration.
+const Type = "istio-sidecar"
+
+// About implements telemetry.Source.
+func (s *Sidecar) About() telemetry.About {
+	const try = "count by (reporter) (istio_requests_total)"
+	var why []string
+	if s.recorded {
+		why = append(why, "the recording rules are not loaded, or are of another window (see manifests/recording-rules).")
+	}
+	why = append(why, condition.NoSeries("the mesh's proxies", try, s.window)...)
+	why = append(why, "a relabelling drops the label reporter, which must be source or destination.")
+	return telemetry.About{Type: Type, Window: s.window, Try: try, WhyNone: append(why, condition.NothingSelected(s.selector)...)}
+}
+
 // Queries returns one query for each metric, and those that ask whether there are native
 // histograms.
 func (s *Sidecar) Queries() []telemetry.Query {
@@ -219,7 +228,7 @@ func (s *Sidecar) Queries() []telemetry.Query {
 // are in classic histograms, in native ones, or in both: some proxies or scrapes may
 // have the one and some the other.
 func (s *Sidecar) Collect(ctx context.Context, q telemetry.Querier, at time.Time) (telemetry.Observation, error) {
-	t := newTally(s.cluster, &s.trust)
+	t := newTally(s.name, s.cluster, &s.trust)
 	for i := range s.queries {
 		query, err := s.queryFor(ctx, q, i, at)
 		if err != nil {
@@ -233,7 +242,7 @@ func (s *Sidecar) Collect(ctx context.Context, q telemetry.Querier, at time.Time
 			return telemetry.Observation{}, err
 		}
 	}
-	o := t.observation(s.name, at)
+	o := t.Observation(at)
 	o.Findings = s.findings(t, o)
 	return o, nil
 }
@@ -251,16 +260,4 @@ func (s *Sidecar) queryFor(ctx context.Context, q telemetry.Querier, i int, at t
 		return nil
 	})
 	return query, err
-}
-
-// addTo adds v to the rate that q measures.
-func addTo(r *flowgraph.Rates, q quantity, v float64) {
-	switch q {
-	case sent:
-		r.SentBytesPerSecond += v
-	case received:
-		r.ReceivedBytesPerSecond += v
-	case requests:
-		r.RequestsPerSecond += v
-	}
 }

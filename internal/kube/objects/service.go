@@ -30,9 +30,12 @@ func serviceKind() Kind {
 			}
 			if from.Spec.ClusterIP == corev1.ClusterIPNone {
 				to.Spec.ClusterIP = corev1.ClusterIPNone
+			} else {
+				to.Spec.ClusterIPs = from.Spec.ClusterIPs
 			}
 		},
 		anonymize: func(a *Anonymizer, s *corev1.Service) {
+			DropAddresses(s)
 			a.meta(&s.ObjectMeta, a.name(s.Name))
 			s.Spec.Selector = a.labels(s.Spec.Selector)
 			if d := s.Spec.TrafficDistribution; d != nil {

@@ -94,6 +94,16 @@ func (k *Kind) Wants(controller runtime.Object) (replicas *int32, says bool) {
 // Record returns what is recorded of an object that the API server has sent. It shares no
 // memory with that object. The resourceVersion is kept, for the caller who watches.
 func (k *Kind) Record(u *unstructured.Unstructured) (runtime.Object, error) {
+	object, err := k.Keep(u)
+	if err == nil {
+		DropAddresses(object)
+	}
+	return object, err
+}
+
+// Keep returns what is kept of an object that the API server has sent: what is recorded, and
+// the addresses by which endpoints are found.
+func (k *Kind) Keep(u *unstructured.Unstructured) (runtime.Object, error) {
 	object, err := k.convert(u)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", k.ResourceName(), kube.FullName(u.GetNamespace(), u.GetName()), err)

@@ -3,6 +3,8 @@ package v1
 import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promql"
 )
 
 // TelemetryConfigurationKind is the kind of TelemetryConfiguration.
@@ -24,7 +26,7 @@ type TelemetryConfiguration struct {
 	// Prometheus is the server that answers the queries of all sources.
 	Prometheus Prometheus `json:"prometheus"`
 	// Sources are what to query (default one of type istio-sidecar). Where
-	// several see the same traffic, the largest rate counts.
+	// several see the same traffic, the largest rate counts, unless one is preferred.
 	Sources []TelemetrySource `json:"sources,omitempty"`
 	// NodeNetworks says what the networks of nodes take, for profiles that bound what
 	// is drawn to a node by it (networkCapacity of TrafficLocalityArgs). It is not asked
@@ -92,15 +94,17 @@ type NodeNetworks struct {
 // SourceType names a kind of telemetry source.
 type SourceType string
 
-// SourceIstioSidecar reads the metrics of Istio's sidecar proxies.
-const SourceIstioSidecar SourceType = "istio-sidecar"
-
-// SourceTypes returns every supported type.
-func SourceTypes() []SourceType { return []SourceType{SourceIstioSidecar} }
+const (
+	// SourceIstioSidecar reads the metrics of Istio's sidecar proxies. It is the default.
+	SourceIstioSidecar SourceType = "istio-sidecar"
+	// SourcePromQL reads what its field promql says.
+	SourcePromQL SourceType = promql.Type
+)
 
 // TelemetrySource is one source.
 type TelemetrySource struct {
-	// Type selects the metrics and how they are read.
+	// Type selects the metrics and how they are read: "promql", or one that
+	// vicinity sources list names.
 	Type SourceType `json:"type"`
 	// Name shows in metrics and messages and is unique (default: the type).
 	Name string `json:"name,omitempty"`
@@ -115,6 +119,11 @@ type TelemetrySource struct {
 	// Recorded reads what the recording rules in manifests/recording-rules have
 	// aggregated, instead of the mesh's own metrics.
 	Recorded bool `json:"recorded,omitempty"`
+	// PreferredIn are namespaces, "*" for all. Where this source sees traffic with an end in
+	// one of them, what sources say that are not preferred there does not count.
+	PreferredIn []string `json:"preferredIn,omitempty"`
+	// PromQL says what to query and how to read the answers, for the type promql.
+	PromQL *promql.Definition `json:"promql,omitempty"`
 }
 
 // Agreement says which of two reports of the same traffic counts.

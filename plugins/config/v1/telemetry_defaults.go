@@ -27,6 +27,9 @@ func (c *TelemetryConfiguration) SetDefaults() {
 		s := &c.Sources[i]
 		setDefault(&s.Name, string(s.Type))
 		pointerDefault(&s.Window, metav1.Duration{Duration: 5 * time.Minute})
+		if s.PromQL != nil {
+			s.PromQL.SetDefaults()
+		}
 	}
 }
 

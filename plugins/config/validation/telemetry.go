@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/istio"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promapi"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
@@ -39,7 +38,7 @@ func TelemetryConfiguration(c *v1.TelemetryConfiguration) field.ErrorList {
 		errs = append(errs, atLeast(field.NewPath("retainFor"), c.RetainFor, c.Interval.Duration)...)
 	}
 	errs = append(errs, validatePrometheus(field.NewPath("prometheus"), &c.Prometheus)...)
-	errs = append(errs, validateSources(field.NewPath("sources"), c.Sources)...)
+	errs = append(errs, validateSources(field.NewPath("sources"), c)...)
 	errs = append(errs, validateNodeNetworks(field.NewPath("nodeNetworks"), c)...)
 	return append(errs, validateTrust(field.NewPath("trust"), &c.Trust)...)
 }
@@ -88,31 +87,6 @@ func validatePrometheus(path *field.Path, p *v1.Prometheus) field.ErrorList {
 	}
 	if n := p.MaxSeries; n != nil && *n <= 0 {
 		errs = append(errs, field.Invalid(path.Child("maxSeries"), *n, "must be positive"))
-	}
-	return errs
-}
-
-func validateSources(path *field.Path, sources []v1.TelemetrySource) field.ErrorList {
-	var errs field.ErrorList
-	names := map[string]bool{}
-	for i, s := range sources {
-		at := path.Index(i)
-		if s.Type == "" {
-			errs = append(errs, field.Required(at.Child("type"), ""))
-		} else if !slices.Contains(v1.SourceTypes(), s.Type) {
-			errs = append(errs, field.NotSupported(at.Child("type"), s.Type, v1.SourceTypes()))
-		}
-		if names[s.Name] {
-			errs = append(errs, field.Duplicate(at.Child("name"), s.Name))
-		}
-		names[s.Name] = true
-		errs = append(errs, atLeast(at.Child("window"), s.Window, minWindow)...)
-		if s.Window != nil && s.Window.Duration%time.Second != 0 {
-			errs = append(errs, field.Invalid(at.Child("window"), s.Window.Duration.String(), "must be whole seconds"))
-		}
-		if err := istio.ValidateSelector(s.Selector); err != nil {
-			errs = append(errs, field.Invalid(at.Child("selector"), s.Selector, err.Error()))
-		}
 	}
 	return errs
 }

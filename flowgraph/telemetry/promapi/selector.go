@@ -1,17 +1,18 @@
-package istio
+package promapi
 
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // ValidateSelector reports the first mistake in a list of PromQL label matchers
 // such as `job="envoy",mesh_id=~"a|b"`. The list may be empty. Values stand in
-// double quotes. It is checked by hand because linking the PromQL parser into
-// the scheduler for this is not worth it.
-func ValidateSelector(selector string) error {
+// double quotes. own are labels that the source itself matches. It is checked by hand
+// because linking the PromQL parser into the scheduler for this is not worth it.
+func ValidateSelector(selector string, own ...string) error {
 	matcher := regexp.MustCompile(`^\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\\n]|\\.)*")\s*`)
 	rest := strings.TrimSpace(selector)
 	for rest != "" {
@@ -28,7 +29,7 @@ func ValidateSelector(selector string) error {
 				return fmt.Errorf("label %s: %w", m[1], err)
 			}
 		}
-		if m[1] == "reporter" || m[1] == "__name__" {
+		if m[1] == "__name__" || slices.Contains(own, m[1]) {
 			return fmt.Errorf("label %s: is set by the source", m[1])
 		}
 		rest = rest[len(m[0]):]

@@ -1,20 +1,20 @@
-package istio
+package tally
 
 import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/condition"
 )
 
-// unresolved is what has an unresolved end and goes to one service. A connection
-// whose proxies do not know each other is reported by both: by the client's as one
-// to an unknown server, by the server's as one from an unknown client. Nothing in
-// the series joins the two, so they are compared service by service: the larger of
-// both views counts, never their sum.
+// unresolved is what has an end that is not named and is of one group, such as the calls to
+// one Service. A connection whose proxies do not know each other is reported by both: by
+// the client's as one to an unknown server, by the server's as one from an unknown
+// client. Nothing in the series joins the two, so they are compared group by group: the
+// larger of both views counts, never their sum.
 type unresolved struct {
 	byClient, byServer flowgraph.Rates
 	clients, servers   map[telemetry.Reason]flowgraph.Rates
@@ -60,19 +60,20 @@ func beyond(all, known float64) float64 {
 	return (all - known) / all
 }
 
-// findUnmatched notes the services that one side alone reports. Names of hosts outside,
-// which have dots, and what is let through have no server that reports them.
-func (t *tally) findUnmatched(open map[uint32]*unresolved) {
-	for _, name := range slices.Sorted(maps.Keys(t.services)) {
-		u := open[t.services[name]]
-		if u == nil || name == "" || isPassthrough(name) || strings.Contains(name, ".") {
+// Unmatched returns the traffic of the groups that one side alone reports, of those that
+// are wanted: what clients report of servers that are not named, and servers of clients.
+// It follows Observation.
+func (t *Tally) Unmatched(wanted func(group string) bool) (toUnknown, fromUnknown condition.Unmatched) {
+	for _, name := range slices.Sorted(maps.Keys(t.groups)) {
+		u := t.halves[t.groups[name]]
+		if u == nil || !wanted(name) {
 			continue
 		}
-		into, rates := &t.toUnknown, u.byClient
+		into, rates := &toUnknown, u.byClient
 		switch byClient, byServer := u.byClient.BytesPerSecond(), u.byServer.BytesPerSecond(); {
 		case byServer == 0 && byClient > 0:
 		case byClient == 0 && byServer > 0:
-			into, rates = &t.fromUnknown, u.byServer
+			into, rates = &fromUnknown, u.byServer
 		default:
 			continue
 		}
@@ -82,6 +83,7 @@ func (t *tally) findUnmatched(open map[uint32]*unresolved) {
 		into.Names[name] = true
 		into.BytesPerSecond += rates.BytesPerSecond()
 	}
+	return toUnknown, fromUnknown
 }
 
 // oneEnd is the traffic of included pairs that one end alone reports under both names, by
@@ -93,17 +95,20 @@ type oneEnd struct {
 	byServers map[uint32]flowgraph.Rates // by the calling workload
 }
 
-func (t *tally) reportedByOneEnd(keys []key) oneEnd {
+func (t *Tally) reportedByOneEnd(keys []key) oneEnd {
 	known := oneEnd{map[uint32]flowgraph.Rates{}, map[uint32]flowgraph.Rates{}}
+	if t.o.Reporters != BothEnds {
+		return known // the other end reports nothing
+	}
 	for _, k := range keys {
-		if k.reason() != telemetry.Included {
+		if k.isOpen() {
 			continue
 		}
 		switch r := t.reports.at(t.sums[k]); {
-		case r.has[1] == 0:
-			known.byClients[k.to] = plus(known.byClients[k.to], r.bySource)
-		case r.has[0] == 0:
-			known.byServers[k.from] = plus(known.byServers[k.from], r.byDestination)
+		case r.has[Server] == 0:
+			known.byClients[k.to] = plus(known.byClients[k.to], r.by[Client])
+		case r.has[Client] == 0:
+			known.byServers[k.from] = plus(known.byServers[k.from], r.by[Server])
 		}
 	}
 	return known
@@ -122,21 +127,4 @@ func (o oneEnd) take(k key, rates flowgraph.Rates) flowgraph.Rates {
 	}
 	by[workload] = minus(known, rates)
 	return minus(rates, known)
-}
-
-// minus is what of a is beyond b, at least 0.
-func minus(a, b flowgraph.Rates) flowgraph.Rates {
-	return flowgraph.Rates{
-		SentBytesPerSecond:     max(0, a.SentBytesPerSecond-b.SentBytesPerSecond),
-		ReceivedBytesPerSecond: max(0, a.ReceivedBytesPerSecond-b.ReceivedBytesPerSecond),
-		RequestsPerSecond:      max(0, a.RequestsPerSecond-b.RequestsPerSecond),
-	}
-}
-
-func plus(a, b flowgraph.Rates) flowgraph.Rates {
-	return flowgraph.Rates{
-		SentBytesPerSecond:     a.SentBytesPerSecond + b.SentBytesPerSecond,
-		ReceivedBytesPerSecond: a.ReceivedBytesPerSecond + b.ReceivedBytesPerSecond,
-		RequestsPerSecond:      a.RequestsPerSecond + b.RequestsPerSecond,
-	}
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vicinity-sched/vicinity/internal/show"
+	"github.com/vicinity-sched/vicinity/internal/sources"
+	"github.com/vicinity-sched/vicinity/internal/usage"
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+func sourcesCommand(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sources",
+		Short: "Show the types of telemetry sources that a configuration can name",
+		Long: `Show the types of telemetry sources that a TelemetryConfiguration can name. Most types
+are data: PromQL and the labels that name the two ends. show prints them as YAML that
+can be pasted into a TelemetryConfiguration, to begin a source of your own with.`,
+		Example: `  vicinity sources list
+  vicinity sources show istio-sidecar
+  vicinity sources show promql > my-source.yaml`,
+		SuggestionsMinimumDistance: 2,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownVerb(cmd, args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:               "list",
+		Short:             "List the types of sources",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(*cobra.Command, []string) error { return listSources(s) },
+	}, &cobra.Command{
+		Use:               "show TYPE",
+		Short:             "Print a type of sources as YAML",
+		Args:              oneType,
+		ValidArgsFunction: completeTypes,
+		RunE:              func(_ *cobra.Command, args []string) error { return showSource(s, args[0]) },
+	})
+	return cmd
+}
+
+func listSources(s streams) error {
+	all, err := sources.All()
+	if err != nil {
+		return err
+	}
+	t := show.Table{Left: 3}
+	t.Add("TYPE", "MADE OF", "READS")
+	for _, kind := range all {
+		of := "data"
+		switch {
+		case kind.IsCode():
+			of = "code"
+		case kind.IsCustom():
+			of = "your data"
+		}
+		t.Add(string(kind.Name), of, kind.Summary)
+	}
+	t.Write(s.out)
+	return nil
+}
+
+func showSource(s streams, name string) error {
+	kind, ok, err := sources.Named(v1.SourceType(name))
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return usage.Errorf("there is no type of sources called %q; type: vicinity sources list", name)
+	}
+	_, err = fmt.Fprint(s.out, kind.Text)
+	return err
+}
+
+// oneType takes one argument.
+func oneType(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usage.Errorf("%s takes one TYPE; type: vicinity sources list", cmd.CommandPath())
+	}
+	return nil
+}
+
+func completeTypes(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	all, err := sources.All()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, kind := range all {
+		names = append(names, string(kind.Name)+"\t"+kind.Summary)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
