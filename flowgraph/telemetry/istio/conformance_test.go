@@ -1,8 +1,11 @@
 package istio
 
 import (
+	"fmt"
 	"maps"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
@@ -19,6 +22,20 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// TestConformanceNotices breaks the source once for each property.
+func TestConformanceNotices(t *testing.T) {
+	only := func(reporter string) telemetrytest.Fault {
+		return telemetrytest.Asking(func(promQL string) string {
+			return strings.ReplaceAll(promQL, bothEnds, fmt.Sprintf("reporter=%q", reporter))
+		})
+	}
+	telemetrytest.RunFaults(t, promtest.Engine, mesh(sidecars), map[string]telemetrytest.Fault{
+		"servers without proxies":          only("destination"),
+		"half of the pods without proxies": only("destination"),
+		"requests are retried":             only("source"),
+	})
+}
+
 // mesh is a mesh whose proxies report calls in some way.
 func mesh(report func(telemetrytest.Call) []telemetrytest.Counter) telemetrytest.Mesh {
 	var optional []string
@@ -29,6 +46,7 @@ func mesh(report func(telemetrytest.Call) []telemetrytest.Counter) telemetrytest
 			optional = append(optional, label)
 		}
 	}
+	slices.Sort(optional)
 	return telemetrytest.Mesh{
 		New: func(o telemetrytest.Options) (telemetry.Source, error) {
 			return NewSidecar(Options{Window: o.Window, Selector: o.Selector})

@@ -57,7 +57,7 @@ func (b *books) add(c Call, step Step, of *current) {
 	all.add(step.Retried)
 	client, server := workloadOf(c.Client), workloadOf(c.Server)
 	switch {
-	case len(of.counts) == 0:
+	case !of.named && len(of.counts) == 0: // nobody can know
 	case !of.named:
 		b.book(edge{}, c.Protocol, all)
 	case c.Waypoint == Pod{}:
