@@ -14,6 +14,7 @@ package telemetrytest
 import (
 	"time"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
@@ -28,9 +29,9 @@ type Mesh struct {
 	// that it belongs to an edge. Where the pods at both ends are in the mesh, they must.
 	Names func(Call) bool
 	// Waypoint returns the workload in the server's namespace through whose pods the mesh
-	// leads calls to a workload, "" for none. Edges are what crosses the network: one to the
-	// waypoint and one from it. It may be nil.
-	Waypoint func(namespace, workload string) string
+	// leads the calls of a client, "" for none. Edges are what crosses the network: one to
+	// the waypoint and one from it. It may be nil.
+	Waypoint func(client Pod, server flowgraph.WorkloadID) string
 	// Optional are the labels of counters that may be missing without any loss.
 	Optional []string
 	// Tolerance is how far off the bytes of a protocol may be, e.g. 0.01.

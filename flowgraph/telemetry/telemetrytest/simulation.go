@@ -32,7 +32,8 @@ type simulation struct {
 	silent  map[int]bool        // indices of traffic() that do not flow
 	without []string            // labels that counters lack
 	twice   bool                // two jobs scrape all targets
-	blind   []span              // when too little may be seen
+	least   float64             // part of all rates that must be seen
+	blind   []span              // when less may be seen
 	outage  bool                // nobody scrapes
 	down    map[Target]bool     // cannot be scraped
 	calls   map[callOf]*current // that have been made
@@ -68,7 +69,7 @@ type count struct {
 func newSimulation(m Mesh) *simulation {
 	s := &simulation{
 		cluster: cluster{pods: roster{}, started: map[flowgraph.WorkloadID]int{}},
-		mesh:    m, random: rand.New(rand.NewPCG(1, 2)),
+		mesh:    m, least: 1, random: rand.New(rand.NewPCG(1, 2)),
 		silent: map[int]bool{}, down: map[Target]bool{}, calls: map[callOf]*current{}, series: map[string]*series{}, books: newBooks(),
 	}
 	for range replicas {
@@ -85,19 +86,22 @@ func (s *simulation) needed() []flowgraph.WorkloadID {
 	all := map[flowgraph.WorkloadID]bool{}
 	for _, t := range traffic() {
 		all[t.from], all[t.to] = true, true
-		if w := s.waypoint(t.to); !w.IsZero() {
-			all[w] = true
+		for i := range replicas {
+			client := Pod{Namespace: t.from.Namespace, Workload: t.from.Name, Index: i, Meshed: true}
+			if w := s.waypoint(client, t.to); !w.IsZero() {
+				all[w] = true
+			}
 		}
 	}
 	return slices.SortedFunc(maps.Keys(all), flowgraph.WorkloadID.Compare)
 }
 
-// waypoint returns the workload through which calls go to another, zero for none.
-func (s *simulation) waypoint(to flowgraph.WorkloadID) flowgraph.WorkloadID {
-	if s.mesh.Waypoint == nil {
+// waypoint returns the workload through which the calls of a client go, zero for none.
+func (s *simulation) waypoint(client Pod, to flowgraph.WorkloadID) flowgraph.WorkloadID {
+	if s.mesh.Waypoint == nil || !client.Meshed {
 		return flowgraph.WorkloadID{}
 	}
-	name := s.mesh.Waypoint(to.Namespace, to.Name)
+	name := s.mesh.Waypoint(client, to)
 	if name == "" {
 		return flowgraph.WorkloadID{}
 	}
@@ -140,7 +144,7 @@ func (s *simulation) advance() {
 // waypoints returns the pods through one of which a call goes; the zero one where it goes
 // straight.
 func (s *simulation) waypoints(client Pod, to flowgraph.WorkloadID) []Pod {
-	if w := s.waypoint(to); !w.IsZero() && client.Meshed {
+	if w := s.waypoint(client, to); !w.IsZero() {
 		return s.pods[w]
 	}
 	return []Pod{{}}

@@ -69,10 +69,11 @@ func (tr *trial) follow(s *simulation) error {
 		if err != nil {
 			return err
 		}
-		isBlind := slices.ContainsFunc(s.blind, func(b span) bool {
-			return at >= b.from && at <= b.to || at-window >= b.from && at-window <= b.to
-		})
-		if err := compareWith(s.books.wanted(at, tr.mesh.Tolerance), o, isBlind); err != nil {
+		least := s.least
+		if s.isBlind(at) || s.isBlind(at-window) {
+			least = 0
+		}
+		if err := compareWith(s.books.wanted(at, tr.mesh.Tolerance), o, least); err != nil {
 			return fmt.Errorf("after %v: %w", at, err)
 		}
 	}
@@ -108,9 +109,9 @@ func (tr *trial) findings(s *simulation, selector string) (telemetry.Observation
 }
 
 // last compares what a source sees at the end of a simulation.
-func (tr *trial) last(s *simulation, atMost bool) error {
+func (tr *trial) last(s *simulation) error {
 	o, _, err := tr.findings(s, "")
-	return errors.Join(err, compareWith(s.books.wanted(s.now(), tr.mesh.Tolerance), o, atMost))
+	return errors.Join(err, compareWith(s.books.wanted(s.now(), tr.mesh.Tolerance), o, s.least))
 }
 
 func timeOf(at time.Duration) time.Time { return time.Unix(0, 0).Add(at) }
