@@ -2,6 +2,8 @@ package istio
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -32,19 +34,64 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestConformanceNotices breaks the source once for each property.
+// reading has the source read other reporters, as the label reporter has them.
+func reading(reporters string) telemetrytest.Fault {
+	return telemetrytest.Asking(func(promQL string) string {
+		return strings.ReplaceAll(promQL, bothEnds, fmt.Sprintf("reporter=~%q", reporters))
+	})
+}
+
+// amongThemselves has proxies report only calls that another proxy sees too.
+func amongThemselves(m telemetrytest.Mesh) telemetrytest.Mesh {
+	whole := m.Report
+	m.Report = func(c telemetrytest.Call) []telemetrytest.Counter {
+		if !c.Client.Meshed || !c.Server.Meshed {
+			return nil
+		}
+		return whole(c)
+	}
+	return m
+}
+
+// TestConformanceNotices breaks the source once for each property, for sidecars alone, and
+// where half of all pods have ztunnel instead.
 func TestConformanceNotices(t *testing.T) {
-	only := func(reporter string) telemetrytest.Fault {
-		return telemetrytest.Asking(func(promQL string) string {
-			return strings.ReplaceAll(promQL, bothEnds, fmt.Sprintf("reporter=%q", reporter))
+	faults := func(more map[string]telemetrytest.Fault) map[string]telemetrytest.Fault {
+		all := map[string]telemetrytest.Fault{
+			"servers without proxies":                       reading("destination"),
+			"half of the pods at one end without proxies":   reading("destination"),
+			"half of the pods at both ends without proxies": amongThemselves,
+			"requests are retried":                          reading("source"),
+		}
+		maps.Copy(all, more)
+		return all
+	}
+	t.Run("sidecars", func(t *testing.T) {
+		telemetrytest.RunFaults(t, promtest.Engine, read(istiomesh.Sidecars()), faults(nil))
+	})
+	t.Run("migrating", func(t *testing.T) {
+		telemetrytest.RunFaults(t, promtest.Engine, read(istiomesh.Migrating(true)), faults(map[string]telemetrytest.Fault{
+			"clients without proxies": reading("source"), // which ztunnel names at the server's end
+		}))
+	})
+}
+
+// TestWaypointsCountOnce: a source that takes waypoints for servers sees edges that are not
+// there, and the suite notices.
+func TestWaypointsCountOnce(t *testing.T) {
+	for name, m := range map[string]telemetrytest.Mesh{"ambient": istiomesh.Waypoints(), "mixed": istiomesh.Mixed()} {
+		t.Run(name, func(t *testing.T) {
+			rates := regexp.MustCompile(`rate\([^)]*\)`)
+			both := telemetrytest.Asking(func(promQL string) string {
+				promQL = strings.ReplaceAll(promQL, bothEnds, `reporter=~"source|destination|waypoint"`)
+				return rates.ReplaceAllString(promQL, `label_replace($0, "reporter", "destination", "reporter", "waypoint")`)
+			})
+			err := telemetrytest.Check(t, promtest.Engine, both(read(m)), "steady traffic")
+			if err == nil || !strings.Contains(err.Error(), "there is no such edge") {
+				t.Errorf("error %v, want an edge that is not there", err)
+			}
 		})
 	}
-	telemetrytest.RunFaults(t, promtest.Engine, read(istiomesh.Sidecars()), map[string]telemetrytest.Fault{
-		"servers without proxies":                       only("destination"),
-		"half of the pods at one end without proxies":   only("destination"),
-		"half of the pods at both ends without proxies": only("destination"),
-		"requests are retried":                          only("source"),
-	})
 }
 
 // TestSidecarsThatDoNotKnowAmbientClients: the client's ztunnel knows the server, so that

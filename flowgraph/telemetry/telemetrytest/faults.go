@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,21 @@ func commonFaults() map[string]Fault {
 func Asking(rewrite func(promQL string) string) Fault {
 	return func(m Mesh) Mesh {
 		return m.wrapped(func(s telemetry.Source) telemetry.Source { return &broken{Source: s, rewrite: rewrite} })
+	}
+}
+
+// Counting has the proxies count something else than what calls exchange.
+func Counting(counted func(Step) Step) Fault {
+	return func(m Mesh) Mesh {
+		whole := m.Report
+		m.Report = func(c Call) []Counter {
+			counters := slices.Clone(whole(c))
+			for i, of := range counters {
+				counters[i].Add = func(s Step) float64 { return of.Add(counted(s)) }
+			}
+			return counters
+		}
+		return m
 	}
 }
 

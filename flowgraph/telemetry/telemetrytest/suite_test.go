@@ -47,19 +47,6 @@ func report(c Call) []Counter {
 func TestPlainMesh(t *testing.T) { Run(t, promtest.Engine, plain()) }
 
 func TestFaultsAreNoticed(t *testing.T) {
-	// lossy is a mesh whose proxies do not count all.
-	lossy := func(counts func(Step) Step) Fault {
-		return func(m Mesh) Mesh {
-			m.Report = func(c Call) []Counter {
-				counters := report(c)
-				for i, of := range counters {
-					counters[i].Add = func(s Step) float64 { return of.Add(counts(s)) }
-				}
-				return counters
-			}
-			return m
-		}
-	}
 	RunFaults(t, promtest.Engine, plain(), map[string]Fault{
 		"clients without proxies": func(m Mesh) Mesh {
 			m.Report = func(c Call) []Counter { c.Client.Meshed = true; return report(c) }
@@ -83,8 +70,8 @@ func TestFaultsAreNoticed(t *testing.T) {
 			m.Report = func(c Call) []Counter { c.Client.Meshed = true; return report(c) }
 			return m
 		},
-		"requests are retried": lossy(func(s Step) Step { s.Retried = Traffic{}; return s }),
-		"requests are long streams": lossy(func(s Step) Step {
+		"requests are retried": Counting(func(s Step) Step { s.Retried = Traffic{}; return s }),
+		"requests are long streams": Counting(func(s Step) Step {
 			if s.Ended != s.Moved {
 				s.Moved = s.Ended.times(0.5)
 			}
