@@ -94,6 +94,22 @@ func TestWaypointsCountOnce(t *testing.T) {
 	}
 }
 
+// TestTrustedZtunnel: where targets speak for themselves and both ends must agree, ztunnel's
+// word is enough for traffic that only ztunnel sees: that of waypoints has no other end.
+func TestTrustedZtunnel(t *testing.T) {
+	trust := telemetry.Trust{ReporterLabel: "namespace", TrustedReporters: []string{"istio-system"}, Agreed: true}
+	for name, m := range map[string]telemetrytest.Mesh{"ambient": istiomesh.Waypoints(), "mixed": istiomesh.Mixed()} {
+		t.Run(name, func(t *testing.T) {
+			m.New = func(o telemetrytest.Options) (telemetry.Source, error) {
+				return NewSidecar(Options{Window: o.Window, Selector: o.Selector, Trust: trust})
+			}
+			if err := telemetrytest.Check(t, promtest.Engine, m, "steady traffic"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestSidecarsThatDoNotKnowAmbientClients: the client's ztunnel knows the server, so that
 // all edges are right. What the server's sidecar cannot tell from traffic of others is left
 // out beside them.

@@ -33,6 +33,7 @@ func TestTrust(t *testing.T) {
 	identity := telemetry.Trust{ReporterLabel: "namespace"}
 	trusting := telemetry.Trust{ReporterLabel: "namespace", TrustedReporters: []string{"istio-system"}}
 	agreed := telemetry.Trust{ReporterLabel: "namespace", Agreed: true}
+	agents := telemetry.Trust{ReporterLabel: "namespace", TrustedReporters: []string{"istio-system"}, Agreed: true}
 	const honest = `
 		source      shop/web -> shop/api via api: istio_request_bytes_sum{namespace="shop"} 0+300x20
 		destination shop/web -> shop/api via api: istio_request_bytes_sum{namespace="shop"} 0+300x20`
@@ -58,6 +59,21 @@ func TestTrust(t *testing.T) {
 			series:      honest + "\ndestination shop/web -> tenant/evil via evil: istio_request_bytes_sum{namespace=\"tenant\"} 0+30x20",
 			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
 			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.OneSided: {Series: 1, BytesPerSecond: 1}},
+		},
+		"unless it is ztunnel that reports: a waypoint has none at its end": {
+			trust: agents,
+			series: `
+				source      shop/web -> data/waypoint via db: istio_tcp_received_bytes_total{namespace="istio-system"} 0+30x20
+				destination data/waypoint -> shop/db via db: istio_tcp_received_bytes_total{namespace="istio-system"} 0+60x20`,
+			wantFlows: []string{"data/waypoint -> shop/db 2 0 0", "shop/web -> data/waypoint 1 0 0"},
+		},
+		"which a claim beside it is not": {
+			trust: agents,
+			series: `
+				source shop/web -> data/waypoint via db: istio_tcp_received_bytes_total{namespace="istio-system"} 0+30x20
+				source shop/web -> data/waypoint via db: istio_tcp_received_bytes_total{namespace="shop"} 0+30000x20`,
+			wantFlows:   []string{},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.OneSided: {Series: 1, BytesPerSecond: 1001}},
 		},
 		"the smaller report counts between namespaces, the larger within one": {
 			trust: agreed,
