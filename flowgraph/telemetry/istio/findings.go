@@ -22,6 +22,7 @@ const (
 	callByName = "look for clients that call a Service by an ExternalName or by an alias (kubectl get services -A, type ExternalName), and let them call the Service itself"
 	addZtunnel = "have Prometheus scrape ztunnel (pods with app=ztunnel in istio-system, port 15020), whose istio_tcp_* metrics are read; " +
 		"in Prometheus, count by (reporter) (istio_tcp_sent_bytes_total) then shows source and destination"
+	trustZtunnel = "name ztunnel's namespace (istio-system) in trust.trustedReporterNamespaces, if ztunnel is scraped: what targets report for other namespaces is left out (foreign-reporter)"
 )
 
 // findings returns the conditions that the answers themselves show.

@@ -159,6 +159,33 @@ func TestTrust(t *testing.T) {
 	}
 }
 
+// TestZtunnelThatIsNotTrusted: where ztunnel is scraped and not believed, the next step is to
+// trust it.
+func TestZtunnelThatIsNotTrusted(t *testing.T) {
+	const waypoint = `
+		waypoint shop/web -> shop/api via api: istio_requests_total{namespace="shop",pod="waypoint-1"} 0+30x20`
+	for name, tc := range map[string]struct{ series, want string }{
+		"scraped":     {"source shop/web -> shop/waypoint via api: istio_tcp_sent_bytes_total{namespace=\"istio-system\"} 0+30x20" + waypoint, trustZtunnel},
+		"not scraped": {waypoint, addZtunnel},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source, err := NewSidecar(Options{Trust: telemetry.Trust{ReporterLabel: "namespace"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, at := promtest.New(t, fixture(t, collapse(tc.series))), time.Unix(600, 0)
+			seen, err := source.Collect(t.Context(), q, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := source.Check(t.Context(), q, at, seen)
+			if err != nil || len(found) != 1 || found[0].Condition != telemetry.OnlyWaypoints || found[0].Do != tc.want {
+				t.Errorf("found %v, error %v", found, err)
+			}
+		})
+	}
+}
+
 // TestQueriesWithoutTrust are what they were.
 func TestQueriesWithoutTrust(t *testing.T) {
 	plain, err := NewSidecar(Options{})
