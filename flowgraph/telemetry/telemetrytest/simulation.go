@@ -36,6 +36,7 @@ type simulation struct {
 	blind   []span              // when less may be seen
 	outage  bool                // nobody scrapes
 	down    map[Target]bool     // cannot be scraped
+	planned []planned           // nil when pods or traffic have changed
 	calls   map[callOf]*current // that have been made
 	series  map[string]*series
 	order   []*series
@@ -50,6 +51,13 @@ type span struct{ from, to time.Duration }
 type callOf struct {
 	Call
 	stream int
+}
+
+// planned is a call that is made in each tick.
+type planned struct {
+	Call
+	*current
+	perTick Traffic
 }
 
 // current is what the simulation keeps of a call.
@@ -113,6 +121,7 @@ func (s *simulation) now() time.Duration { return time.Duration(s.books.scrapes(
 
 // run lets time pass, whole scrape intervals.
 func (s *simulation) run(d time.Duration) {
+	s.planned = nil // pods and what flows may have changed since
 	for range d / interval {
 		for range interval / tick {
 			s.advance()
@@ -124,17 +133,28 @@ func (s *simulation) run(d time.Duration) {
 // advance lets a tick's traffic flow.
 func (s *simulation) advance() {
 	s.ticks++
+	if s.planned == nil {
+		s.plan()
+	}
+	for _, p := range s.planned {
+		s.flow(p)
+	}
+}
+
+// plan divides the traffic over the pods that run.
+func (s *simulation) plan() {
 	for i, t := range traffic() {
 		if s.silent[i] {
 			continue
 		}
 		clients, servers := s.pods[t.from], s.pods[t.to]
 		for _, client := range clients {
+			waypoints := s.waypoints(client, t.to)
+			part := tick.Seconds() / float64(len(clients)*len(servers)*len(waypoints))
 			for _, server := range servers {
-				for _, waypoint := range s.waypoints(client, t.to) {
-					call := Call{client, server, waypoint, t.protocol}
-					part := tick.Seconds() / float64(len(clients)*len(servers)*len(s.waypoints(client, t.to)))
-					s.flow(callOf{call, i}, t.Traffic.times(part))
+				for _, waypoint := range waypoints {
+					c := callOf{Call{client, server, waypoint, t.protocol}, i}
+					s.planned = append(s.planned, planned{c.Call, s.begin(c), t.times(part)})
 				}
 			}
 		}
@@ -150,32 +170,34 @@ func (s *simulation) waypoints(client Pod, to flowgraph.WorkloadID) []Pod {
 	return []Pod{{}}
 }
 
-// flow lets a call exchange about so much.
-func (s *simulation) flow(c callOf, t Traffic) {
-	now := s.calls[c]
-	if now == nil {
-		now = s.begin(c)
-		s.calls[c] = now
-	}
+// flow lets a call exchange about so much as is planned.
+func (s *simulation) flow(p planned) {
+	t := p.perTick
 	t.Sent *= 0.6 + 0.8*s.random.Float64() // requests differ in size
 	t.Received *= 0.6 + 0.8*s.random.Float64()
 	step := Step{Moved: t, Ended: t}
-	if c.Protocol == HTTP {
+	if p.Protocol == HTTP {
 		step.Retried = t.times(s.retried)
 		if s.long {
-			step.Ended = now.ended(t, s.ticks)
+			step.Ended = p.ended(t, s.ticks)
 		}
 	}
-	for _, counter := range now.counts {
+	for _, counter := range p.counts {
 		counter.value += counter.add(step)
 		counter.exposed = true
 	}
-	s.books.add(c.Call, step, now)
+	s.books.add(p.Call, step, p.current)
 }
 
-// begin asks the mesh what it reports of a call.
+// begin returns what is kept of a call. When it is made for the first time, it asks the mesh
+// what it reports of it.
 func (s *simulation) begin(c callOf) *current {
-	now := &current{phase: len(s.calls)}
+	now, known := s.calls[c]
+	if known {
+		return now
+	}
+	now = &current{phase: len(s.calls)}
+	s.calls[c] = now
 	if !c.Client.Meshed && !c.Server.Meshed {
 		return now
 	}

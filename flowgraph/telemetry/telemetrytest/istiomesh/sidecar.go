@@ -4,7 +4,6 @@
 package istiomesh
 
 import (
-	"maps"
 	"math"
 
 	test "github.com/vicinity-sched/vicinity/flowgraph/telemetry/telemetrytest"
@@ -46,8 +45,8 @@ func sidecar(c test.Call, reporter string, target test.Target, knowsClient bool)
 	return http(labels(c, reporter, "http", knowsClient), target, attempts)
 }
 
-// http is what Envoy reports of requests and streams when they have ended. Of the buckets it
-// has the last alone, which no source reads.
+// http is what Envoy reports of requests and streams when they have ended, but for the
+// buckets of its histograms, which no source reads.
 func http(of map[string]string, target test.Target, ended func(test.Step) []test.Traffic) []test.Counter {
 	sum := func(quantity func(test.Traffic) float64) func(test.Step) float64 {
 		return func(s test.Step) (all float64) {
@@ -57,16 +56,12 @@ func http(of map[string]string, target test.Target, ended func(test.Step) []test
 			return all
 		}
 	}
-	bucket := maps.Clone(of)
-	bucket["le"] = "+Inf"
 	requests := sum(func(t test.Traffic) float64 { return t.Requests })
 	return []test.Counter{
 		{Target: target, Name: "istio_requests_total", Labels: of, Add: requests},
 		{Target: target, Name: "istio_request_bytes_count", Labels: of, Add: requests},
-		{Target: target, Name: "istio_request_bytes_bucket", Labels: bucket, Add: requests},
 		{Target: target, Name: "istio_request_bytes_sum", Labels: of, Add: sum(func(t test.Traffic) float64 { return approximate(t.Sent, t.Requests) })},
 		{Target: target, Name: "istio_response_bytes_count", Labels: of, Add: requests},
-		{Target: target, Name: "istio_response_bytes_bucket", Labels: bucket, Add: requests},
 		{Target: target, Name: "istio_response_bytes_sum", Labels: of, Add: sum(func(t test.Traffic) float64 { return approximate(t.Received, t.Requests) })},
 	}
 }
