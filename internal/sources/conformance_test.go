@@ -12,19 +12,57 @@ import (
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
-// TestIstioAsDataConforms: what is shown of the type istio-sidecar as data passes the suite.
-func TestIstioAsDataConforms(t *testing.T) {
-	kind, _, err := sources.Named(v1.SourceIstioSidecar)
-	if err != nil {
-		t.Fatal(err)
+// TestDataConform: the types that are data pass the suite, and so does what is shown of the
+// type istio-sidecar as data.
+func TestDataConform(t *testing.T) {
+	cases := map[string]struct {
+		kind v1.SourceType
+		mesh telemetrytest.Mesh
+	}{
+		"istio, sidecars": {v1.SourceIstioSidecar, istiomesh.Sidecars()},
+		"istio, mixed":    {v1.SourceIstioSidecar, istiomesh.Mixed()},
+		"caretta":         {"caretta", caretta()},
 	}
-	meshes := map[string]telemetrytest.Mesh{"sidecars": istiomesh.Sidecars(), "mixed": istiomesh.Mixed()}
-	for name, m := range meshes {
-		m.New = func(o telemetrytest.Options) (telemetry.Source, error) {
+	for name, tc := range cases {
+		kind, ok, err := sources.Named(tc.kind)
+		if err != nil || !ok {
+			t.Fatalf("type %s: %v, error %v", tc.kind, ok, err)
+		}
+		tc.mesh.New = func(o telemetrytest.Options) (telemetry.Source, error) {
 			return promql.New(promql.Options{
-				Name: "istio", Type: promql.Type, Definition: *kind.Definition, Window: o.Window, Selector: o.Selector, Resolver: o.Resolver,
+				Name: "data", Type: promql.Type, Definition: *kind.Definition, Window: o.Window, Selector: o.Selector, Resolver: o.Resolver,
 			})
 		}
-		t.Run(name, func(t *testing.T) { telemetrytest.Run(t, promtest.Engine, m) })
+		t.Run(name, func(t *testing.T) { telemetrytest.Run(t, promtest.Engine, tc.mesh) })
+	}
+}
+
+// caretta is what Caretta's agents export: each counts what the sockets on its node send. The
+// client's names the Service, the server's the workload. Agents see all pods.
+func caretta() telemetrytest.Mesh {
+	agent := func(node string) telemetrytest.Target {
+		return telemetrytest.Target{Namespace: "caretta", Pod: "caretta-" + node, Address: "192.168.0." + node[len(node)-1:]}
+	}
+	link := func(c telemetrytest.Call, role, kind, node string, sent func(telemetrytest.Traffic) float64) telemetrytest.Counter {
+		return telemetrytest.Counter{
+			Target: agent(node), Name: "caretta_links_observed",
+			Labels: map[string]string{
+				"client_name": c.Client.Workload, "client_namespace": c.Client.Namespace, "client_kind": "Deployment",
+				"server_name": c.Server.Workload, "server_namespace": c.Server.Namespace, "server_kind": kind,
+				"role": role, "server_port": "8080", "link_id": c.Client.Workload + c.Server.Workload, "client_id": c.Client.Workload, "server_id": c.Server.Workload,
+			},
+			Add: func(s telemetrytest.Step) float64 { return sent(s.Moved) + sent(s.Retried) },
+		}
+	}
+	return telemetrytest.Mesh{
+		Report: func(c telemetrytest.Call) []telemetrytest.Counter {
+			return []telemetrytest.Counter{
+				link(c, "1", "Service", c.Client.Node, func(t telemetrytest.Traffic) float64 { return t.Sent }),
+				link(c, "2", "Deployment", c.Server.Node, func(t telemetrytest.Traffic) float64 { return t.Received }),
+			}
+		},
+		Names:     func(telemetrytest.Call) bool { return true },
+		Optional:  []string{"client_id", "link_id", "server_id", "server_port"},
+		Tolerance: func(telemetrytest.Protocol) float64 { return 0.01 },
 	}
 }

@@ -19,7 +19,7 @@ type Fault func(Mesh) Mesh
 
 // RunFaults sees to it that each property fails for a source with a fault that the property
 // is about, which with steady traffic does no harm. The source must ask for rates as
-// "sum by (...) (rate(metric{...}[...]))". faults are by the name of the property; for most
+// "sum by (...) (rate(metric{...}[...]))", with or without >= 0. faults are by the name of the property; for most
 // there is one that fits all sources.
 func RunFaults(t *testing.T, engine Engine, m Mesh, faults map[string]Fault) {
 	all := commonFaults()
@@ -204,7 +204,7 @@ func slope(promQL string) string { return replace(promQL, rateOf, "deriv($1[$2])
 
 // sumFirst takes the rate of a sum.
 func sumFirst(promQL string) string {
-	return replace(promQL, `sum by \(([^)]*)\) \(`+rateOf+`\)`, fmt.Sprintf("rate(sum by ($1) ($2)[$3:%v])", interval))
+	return replace(promQL, `sum by \(([^)]*)\) \(`+rateOf+`( >= 0)?\)`, fmt.Sprintf("rate(sum by ($1) ($2)[$3:%v])", interval))
 }
 
 // countSamples takes every scrape for one that succeeded.
