@@ -13,7 +13,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/promtest"
 )
 
-// read has the source read a mesh.
+// read returns a mesh that the source reads.
 func read(m telemetrytest.Mesh) telemetrytest.Mesh {
 	m.New = func(o telemetrytest.Options) (telemetry.Source, error) {
 		return NewSidecar(Options{Window: o.Window, Selector: o.Selector})
@@ -34,14 +34,14 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// reading has the source read other reporters, as the label reporter has them.
+// reading returns a fault of a source that reads other reporters, a pattern of the label.
 func reading(reporters string) telemetrytest.Fault {
 	return telemetrytest.Asking(func(promQL string) string {
 		return strings.ReplaceAll(promQL, bothEnds, fmt.Sprintf("reporter=~%q", reporters))
 	})
 }
 
-// amongThemselves has proxies report only calls that another proxy sees too.
+// amongThemselves is a fault of proxies that report only calls that another proxy sees too.
 func amongThemselves(m telemetrytest.Mesh) telemetrytest.Mesh {
 	whole := m.Report
 	m.Report = func(c telemetrytest.Call) []telemetrytest.Counter {

@@ -14,13 +14,13 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
-// A Fault breaks a mesh, or the source that reads it.
+// Fault breaks a mesh, or the source that reads it.
 type Fault func(Mesh) Mesh
 
-// RunFaults sees to it that each property fails for a source with a fault that the property
-// is about, which with steady traffic does no harm. The source must ask for rates as
-// "sum by (...) (rate(metric{...}[...]))", with or without >= 0. faults are by the name of the property; for most
-// there is one that fits all sources.
+// RunFaults breaks a source once for each property and checks that the property fails, and
+// that the fault does no harm while traffic is steady. The source must ask for rates as
+// "sum by (...) (rate(metric{...}[...]))", with or without ">= 0". faults are by the name of
+// the property; most properties have one that fits all sources.
 func RunFaults(t *testing.T, engine Engine, m Mesh, faults map[string]Fault) {
 	all := commonFaults()
 	maps.Copy(all, faults)
@@ -67,14 +67,14 @@ func commonFaults() map[string]Fault {
 	}
 }
 
-// Asking has the source ask other queries than it means to.
+// Asking returns a fault that rewrites what the source asks.
 func Asking(rewrite func(promQL string) string) Fault {
 	return func(m Mesh) Mesh {
 		return m.wrapped(func(s telemetry.Source) telemetry.Source { return &broken{Source: s, rewrite: rewrite} })
 	}
 }
 
-// Counting has the proxies count something else than what calls exchange.
+// Counting returns a fault of proxies that count something else than what calls exchange.
 func Counting(counted func(Step) Step) Fault {
 	return func(m Mesh) Mesh {
 		whole := m.Report
@@ -89,11 +89,12 @@ func Counting(counted func(Step) Step) Fault {
 	}
 }
 
-// changed has the source see something else.
+// changed returns a fault that changes what the source sees.
 func changed(change func(*telemetry.Observation)) Fault {
 	return stateful(func() func(*telemetry.Observation) { return change })
 }
 
+// stateful returns a fault that changes what the source sees, by what it saw before.
 func stateful(begin func() func(*telemetry.Observation)) Fault {
 	return func(m Mesh) Mesh {
 		return m.wrapped(func(s telemetry.Source) telemetry.Source { return &broken{Source: s, change: begin()} })
@@ -194,7 +195,7 @@ func guess(o *telemetry.Observation) {
 
 const rateOf = `rate\((\w+\{[^}]*\})\[(\d+s)\]\)`
 
-// replace puts something else in the place of all rates.
+// replace replaces all matches of a pattern.
 func replace(promQL, pattern, by string) string {
 	return regexp.MustCompile(pattern).ReplaceAllString(promQL, by)
 }

@@ -1,12 +1,12 @@
 // Package telemetrytest is the conformance suite of telemetry sources. It simulates a
-// cluster whose traffic is known, has a mesh count that traffic as its proxies would, feeds
-// what a metrics server scrapes from them to a PromQL engine, and demands that a source
-// gives the traffic back: the bytes of both directions of each edge, no edge more and none
-// less, whatever happens to counters, pods, proxies, scrapes and labels.
+// cluster whose traffic is known and the proxies that count it, feeds a PromQL engine with
+// what a scrape would find, and compares what a source makes of it with the truth: the bytes
+// of both directions of each edge, no edge more and none less, whatever happens to counters,
+// pods, proxies, scrapes and labels.
 //
-// A source joins the suite with a Mesh. Targets are scraped every 5 seconds and windows are
-// 10 minutes long, so that what no rate can see (from the last scrape of a proxy to its end)
-// stays below the tolerance.
+// A source joins the suite with a Mesh. All targets are scraped at the same time, every 5
+// seconds, and windows are 10 minutes long: a rate does not see what a proxy counts between
+// its last scrape and its end, and this must stay below the tolerance.
 //
 // The package links no engine: tests bring one. Only tests may import it.
 package telemetrytest
@@ -25,8 +25,8 @@ type Mesh struct {
 	// Report returns the counters to which a call adds, of all proxies that see it. It is
 	// asked once for each kind of call.
 	Report func(Call) []Counter
-	// Names reports whether the proxies that see a call know the workloads at both ends, so
-	// that it belongs to an edge. Where the pods at both ends are in the mesh, they must.
+	// Names reports whether some proxy that sees a call knows the workloads at both ends, so
+	// that the call belongs to an edge. It must be true where both pods are in the mesh.
 	Names func(Call) bool
 	// Waypoint returns the workload in the server's namespace through whose pods the mesh
 	// leads the calls of a client, "" for none. Edges are what crosses the network: one to
@@ -61,10 +61,10 @@ const (
 // Deployment with a Service of the same name.
 type Pod struct {
 	Namespace, Name, Workload, Node, Address string
-	// Meshed says that a proxy of the mesh handles its traffic: none is left out but in the
-	// properties about proxies that are missing.
+	// Meshed says that a proxy of the mesh handles its traffic. It is false only in the
+	// properties about missing proxies.
 	Meshed bool
-	// Index counts the pods of a workload, those that replaced others too.
+	// Index numbers the pods of a workload from 0 on; a pod that replaces another has a new one.
 	Index int
 }
 
@@ -90,8 +90,8 @@ type Step struct {
 	Moved Traffic
 	// Ended is what belongs to requests and streams that ended, since these began.
 	Ended Traffic
-	// Retried is what further attempts at requests exchanged with the server, sent by the
-	// client's proxy or by the waypoint. It is in neither of the others.
+	// Retried is what further attempts at requests exchanged with the server. The client's
+	// proxy or the waypoint sends them. It is not part of Moved or Ended.
 	Retried Traffic
 }
 

@@ -45,7 +45,7 @@ func sidecar(c test.Call, reporter string, target test.Target, knowsClient bool)
 	return http(labels(c, reporter, "http", knowsClient), target, attempts)
 }
 
-// http is what Envoy reports of requests and streams when they have ended, but for the
+// http is what Envoy reports of requests and streams when they have ended, except the
 // buckets of its histograms, which no source reads.
 func http(of map[string]string, target test.Target, ended func(test.Step) []test.Traffic) []test.Counter {
 	sum := func(quantity func(test.Traffic) float64) func(test.Step) float64 {
@@ -90,7 +90,7 @@ func tcp(of map[string]string, target test.Target, traffic func(test.Step) test.
 	}
 }
 
-// moved is what crossed the network but for further attempts.
+// moved is what crossed the network at first attempts.
 func moved(s test.Step) test.Traffic { return s.Moved }
 
 // labels are those that Envoy gives to a call.
