@@ -24,17 +24,28 @@ func TestDataConform(t *testing.T) {
 		"caretta":         {"caretta", caretta()},
 	}
 	for name, tc := range cases {
-		kind, ok, err := sources.Named(tc.kind)
-		if err != nil || !ok {
-			t.Fatalf("type %s: %v, error %v", tc.kind, ok, err)
-		}
-		tc.mesh.New = func(o telemetrytest.Options) (telemetry.Source, error) {
-			return promql.New(promql.Options{
-				Name: "data", Type: promql.Type, Definition: *kind.Definition, Window: o.Window, Selector: o.Selector, Resolver: o.Resolver,
-			})
-		}
-		t.Run(name, func(t *testing.T) { telemetrytest.Run(t, promtest.Engine, tc.mesh) })
+		t.Run(name, func(t *testing.T) { telemetrytest.Run(t, promtest.Engine, data(t, tc.kind, tc.mesh)) })
 	}
+}
+
+// TestDataConformNotices breaks a type that is data once for each property.
+func TestDataConformNotices(t *testing.T) {
+	telemetrytest.RunFaults(t, promtest.Engine, data(t, v1.SourceIstioSidecar, istiomesh.Sidecars()), istiomesh.Faults())
+}
+
+// data returns a mesh that a type reads as data.
+func data(t *testing.T, name v1.SourceType, m telemetrytest.Mesh) telemetrytest.Mesh {
+	t.Helper()
+	kind, ok, err := sources.Named(name)
+	if err != nil || !ok {
+		t.Fatalf("type %s: %v, error %v", name, ok, err)
+	}
+	m.New = func(o telemetrytest.Options) (telemetry.Source, error) {
+		return promql.New(promql.Options{
+			Name: "data", Type: promql.Type, Definition: *kind.Definition, Window: o.Window, Selector: o.Selector, Resolver: o.Resolver,
+		})
+	}
+	return m
 }
 
 // caretta is what Caretta's agents export: each counts what the sockets on its node send. The

@@ -143,7 +143,7 @@ func (s *Sidecar) checkWaypoints(ctx context.Context, q telemetry.Querier, at ti
 			reported[pair] = true
 		}
 	}
-	all, unseen := unseenClients(reported, seen.Flows)
+	all, unseen := unseenPairs(reported, seen.Flows)
 	do := addZtunnel
 	if seen.LeftOut[telemetry.ForeignReporter].Series > 0 {
 		do = trustZtunnel

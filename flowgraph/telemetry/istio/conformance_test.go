@@ -1,8 +1,6 @@
 package istio
 
 import (
-	"fmt"
-	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -34,46 +32,12 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// reading returns a fault of a source that reads other reporters, a pattern of the label.
-func reading(reporters string) telemetrytest.Fault {
-	return telemetrytest.Asking(func(promQL string) string {
-		return strings.ReplaceAll(promQL, bothEnds, fmt.Sprintf("reporter=~%q", reporters))
-	})
-}
-
-// amongThemselves is a fault of proxies that report only calls that another proxy sees too.
-func amongThemselves(m telemetrytest.Mesh) telemetrytest.Mesh {
-	whole := m.Report
-	m.Report = func(c telemetrytest.Call) []telemetrytest.Counter {
-		if !c.Client.Meshed || !c.Server.Meshed {
-			return nil
-		}
-		return whole(c)
-	}
-	return m
-}
-
 // TestConformanceNotices breaks the source once for each property, for sidecars alone, and
 // where half of all pods have ztunnel instead.
 func TestConformanceNotices(t *testing.T) {
-	faults := func(more map[string]telemetrytest.Fault) map[string]telemetrytest.Fault {
-		all := map[string]telemetrytest.Fault{
-			"servers without proxies":                       reading("destination"),
-			"half of the pods at one end without proxies":   reading("destination"),
-			"half of the pods at both ends without proxies": amongThemselves,
-			"requests are retried":                          reading("source"),
-		}
-		maps.Copy(all, more)
-		return all
+	for name, m := range map[string]telemetrytest.Mesh{"sidecars": istiomesh.Sidecars(), "migrating": istiomesh.Migrating(true)} {
+		t.Run(name, func(t *testing.T) { telemetrytest.RunFaults(t, promtest.Engine, read(m), istiomesh.Faults()) })
 	}
-	t.Run("sidecars", func(t *testing.T) {
-		telemetrytest.RunFaults(t, promtest.Engine, read(istiomesh.Sidecars()), faults(nil))
-	})
-	t.Run("migrating", func(t *testing.T) {
-		telemetrytest.RunFaults(t, promtest.Engine, read(istiomesh.Migrating(true)), faults(map[string]telemetrytest.Fault{
-			"clients without proxies": reading("source"), // which ztunnel names at the server's end
-		}))
-	})
 }
 
 // TestWaypointsCountOnce: a source that takes waypoints for servers sees edges that are not
@@ -83,7 +47,7 @@ func TestWaypointsCountOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rates := regexp.MustCompile(`rate\([^)]*\)`)
 			both := telemetrytest.Asking(func(promQL string) string {
-				promQL = strings.ReplaceAll(promQL, bothEnds, `reporter=~"source|destination|waypoint"`)
+				promQL = strings.ReplaceAll(promQL, istiomesh.Reporters, `reporter=~"source|destination|waypoint"`)
 				return rates.ReplaceAllString(promQL, `label_replace($0, "reporter", "destination", "reporter", "waypoint")`)
 			})
 			err := telemetrytest.Check(t, promtest.Engine, both(read(m)), "steady traffic")

@@ -113,15 +113,15 @@ func (l *lacks) countTCP(p *tally.Pair) {
 	}
 }
 
-// unseenClients returns how many pairs there are, and of how many the client has no
-// flow to anyone.
-func unseenClients(pairs map[[2]flowgraph.WorkloadID]bool, flows []flowgraph.Flow) (all, unseen int) {
-	clients := map[flowgraph.WorkloadID]bool{}
+// unseenPairs returns how many pairs there are, and of how many the client has no flow to
+// anyone or the server none from anyone: either has one with the waypoint.
+func unseenPairs(pairs map[[2]flowgraph.WorkloadID]bool, flows []flowgraph.Flow) (all, unseen int) {
+	clients, servers := map[flowgraph.WorkloadID]bool{}, map[flowgraph.WorkloadID]bool{}
 	for _, f := range flows {
-		clients[f.From] = true
+		clients[f.From], servers[f.To] = true, true
 	}
 	for pair := range pairs {
-		if !clients[pair[0]] {
+		if !clients[pair[0]] || !servers[pair[1]] {
 			unseen++
 		}
 	}
