@@ -173,8 +173,8 @@ func (s *simulation) waypoints(client Pod, to flowgraph.WorkloadID) []Pod {
 // flow lets a call exchange about so much as is planned.
 func (s *simulation) flow(p planned) {
 	t := p.perTick
-	t.Sent *= 0.6 + 0.8*s.random.Float64() // requests differ in size
-	t.Received *= 0.6 + 0.8*s.random.Float64()
+	t.Sent *= 0.8 + 0.4*s.random.Float64() // requests differ in size
+	t.Received *= 0.8 + 0.4*s.random.Float64()
 	step := Step{Moved: t, Ended: t}
 	if p.Protocol == HTTP {
 		step.Retried = t.times(s.retried)
