@@ -58,11 +58,12 @@ func TestWaypointsCountOnce(t *testing.T) {
 	}
 }
 
-// TestTrustedZtunnel: where targets speak for themselves and both ends must agree, ztunnel's
-// word is enough for traffic that only ztunnel sees: that of waypoints has no other end.
-func TestTrustedZtunnel(t *testing.T) {
+// TestTrustLosesNothing: where targets speak for themselves and both ends must agree, honest
+// ones lose nothing. ztunnel's word is enough for what it alone sees: the traffic of waypoints
+// has no other end.
+func TestTrustLosesNothing(t *testing.T) {
 	trust := telemetry.Trust{ReporterLabel: "namespace", TrustedReporters: []string{"istio-system"}, Agreed: true}
-	for name, m := range map[string]telemetrytest.Mesh{"ambient": istiomesh.Waypoints(), "mixed": istiomesh.Mixed()} {
+	for name, m := range map[string]telemetrytest.Mesh{"sidecars": istiomesh.Sidecars(), "waypoints": istiomesh.Waypoints(), "mixed": istiomesh.Mixed()} {
 		t.Run(name, func(t *testing.T) {
 			m.New = func(o telemetrytest.Options) (telemetry.Source, error) {
 				return NewSidecar(Options{Window: o.Window, Selector: o.Selector, Trust: trust})
