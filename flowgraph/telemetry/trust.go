@@ -22,7 +22,8 @@ type Trust struct {
 	// nodes. They need a ReporterLabel.
 	TrustedReporters []string
 	// Agreed counts of traffic between namespaces what both ends report: the smaller of
-	// each rate, and nothing where only one end does. Otherwise the larger counts.
+	// each rate, and nothing where only one end does, unless by TrustedReporters alone.
+	// Otherwise the larger counts.
 	Agreed bool
 	// Limits bound the pairs of one observation, and half-way twice as many.
 	Limits flowgraph.Limits
@@ -42,10 +43,15 @@ func (t *Trust) Judge(reporter, end string) Reason {
 		return Included
 	case reporter == "":
 		return UnknownReporter
-	case slices.Contains(t.TrustedReporters, reporter):
+	case t.Trusts(reporter):
 		return Included
 	}
 	return ForeignReporter
+}
+
+// Trusts reports whether targets in a namespace may report for ends that they are none of.
+func (t *Trust) Trusts(reporter string) bool {
+	return t.Identifies() && slices.Contains(t.TrustedReporters, reporter)
 }
 
 // JudgeAgent says whether a target of some namespace may report for ends that it is none

@@ -85,3 +85,6 @@ func valueOf(s promql.Sample) float64 {
 	}
 	return s.F
 }
+
+// Engine returns what New does, as the Engine of package telemetrytest.
+func Engine(t testing.TB, load string) telemetry.Querier { return New(t, load) }

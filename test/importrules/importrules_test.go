@@ -40,6 +40,8 @@ M/flowgraph/telemetry/tally -> M/flowgraph/telemetry M/flowgraph/telemetry/condi
 M/flowgraph/telemetry/istio -> M/flowgraph/telemetry M/flowgraph/telemetry/promapi M/flowgraph/telemetry/condition M/flowgraph/telemetry/istio/labels
 M/flowgraph/telemetry/istio/labels -> strings
 M/flowgraph/telemetry/linkerd -> M/flowgraph/telemetry
+M/flowgraph/telemetry/linkerd ~> M/flowgraph/telemetry/telemetrytest M/internal/promtest
+M/flowgraph/telemetry/telemetrytest -> M/flowgraph/telemetry testing
 M/plugins/trafficlocality -> M/flowgraph M/internal/kube k8s.io/kube-scheduler/framework
 M/plugins/trafficlocality ~> M/plugins/trafficlocality k8s.io/kubernetes/pkg/scheduler/framework
 M/internal/kube -> M/flowgraph k8s.io/api/core/v1
@@ -196,6 +198,10 @@ func TestCheckFindsViolations(t *testing.T) {
 		"promtest outside tests": {
 			add:  "M/flowgraph/telemetry -> M/internal/promtest",
 			want: []string{"M/flowgraph/telemetry imports M/internal/promtest, against R4"},
+		},
+		"the conformance suite outside tests": {
+			add:  "M/flowgraph/telemetry/istio -> M/flowgraph/telemetry/telemetrytest",
+			want: []string{"M/flowgraph/telemetry/istio imports M/flowgraph/telemetry/telemetrytest, against R4"},
 		},
 		"the scheduler links what it must not": {
 			add: "k8s.io/kubernetes/cmd/kube-scheduler/app -> go.etcd.io/etcd/server/v3/embed k8s.io/kubernetes/pkg/controlplane\n" +

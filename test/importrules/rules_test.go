@@ -30,6 +30,7 @@ const (
 	plugins         = module + "/plugins"
 	sandbox         = module + "/internal/sandbox"
 	promtest        = module + "/internal/promtest"
+	telemetryTest   = telemetry + "/telemetrytest"
 	kubesim         = module + "/internal/kubesim"
 	kubeObjects     = module + "/internal/kube/objects"
 	kubeHistory     = module + "/internal/kube/history"
@@ -119,6 +120,12 @@ var table = []rule{
 		forbid: []string{promtest},
 	},
 	{
+		name:    "R4",
+		because: "it links package testing, for tests",
+		of:      []string{module}, except: []string{telemetryTest, tests},
+		forbid: []string{telemetryTest},
+	},
+	{
 		name:    "R5",
 		because: "a scheduler without a cluster, a database and a query engine in it is small and has little to patch",
 		of:      []string{scheduler},
@@ -146,7 +153,7 @@ var table = []rule{
 var planned = []string{replay, report}
 
 // notSources are the packages below telemetry that sources may share.
-var notSources = []string{telemetry + "/promapi", telemetry + "/condition", telemetry + "/tally"}
+var notSources = []string{telemetry + "/promapi", telemetry + "/condition", telemetry + "/tally", telemetryTest}
 
 // sourceRules returns the rule for each telemetry source that it imports no
 // other. Every package below telemetry is a source unless notSources says

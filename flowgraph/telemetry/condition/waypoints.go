@@ -7,8 +7,8 @@ import (
 )
 
 // Waypoints finds pairs of workloads of which only waypoints report. pairs is how many
-// waypoints report, unseen those of whose client nobody else does, and nothing says
-// that nobody else reports anything at all. do says what to configure.
+// waypoints report, unseen those of whose client or server nobody else does, and nothing
+// says that nobody else reports anything at all. do says what to configure.
 func Waypoints(pairs, unseen int, nothing bool, do string) []telemetry.Finding {
 	if unseen == 0 {
 		return nil

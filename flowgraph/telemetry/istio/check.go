@@ -143,8 +143,12 @@ func (s *Sidecar) checkWaypoints(ctx context.Context, q telemetry.Querier, at ti
 			reported[pair] = true
 		}
 	}
-	all, unseen := unseenClients(reported, seen.Flows)
-	return condition.Waypoints(all, unseen, seen.Series == 0, addZtunnel), nil
+	all, unseen := unseenPairs(reported, seen.Flows)
+	do := addZtunnel
+	if seen.LeftOut[telemetry.ForeignReporter].Series > 0 {
+		do = trustZtunnel
+	}
+	return condition.Waypoints(all, unseen, seen.Series == 0, do), nil
 }
 
 // pairs asks which pairs of known workloads have series of a metric. Of more than there

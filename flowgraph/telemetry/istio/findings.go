@@ -22,6 +22,7 @@ const (
 	callByName = "look for clients that call a Service by an ExternalName or by an alias (kubectl get services -A, type ExternalName), and let them call the Service itself"
 	addZtunnel = "have Prometheus scrape ztunnel (pods with app=ztunnel in istio-system, port 15020), whose istio_tcp_* metrics are read; " +
 		"in Prometheus, count by (reporter) (istio_tcp_sent_bytes_total) then shows source and destination"
+	trustZtunnel = "name ztunnel's namespace (istio-system) in trust.trustedReporterNamespaces, if ztunnel is scraped: what targets report for other namespaces is left out (foreign-reporter)"
 )
 
 // findings returns the conditions that the answers themselves show.
@@ -112,15 +113,15 @@ func (l *lacks) countTCP(p *tally.Pair) {
 	}
 }
 
-// unseenClients returns how many pairs there are, and of how many the client has no
-// flow to anyone.
-func unseenClients(pairs map[[2]flowgraph.WorkloadID]bool, flows []flowgraph.Flow) (all, unseen int) {
-	clients := map[flowgraph.WorkloadID]bool{}
+// unseenPairs returns how many pairs there are, and of how many the client has no flow to
+// anyone or the server none from anyone: either has one with the waypoint.
+func unseenPairs(pairs map[[2]flowgraph.WorkloadID]bool, flows []flowgraph.Flow) (all, unseen int) {
+	clients, servers := map[flowgraph.WorkloadID]bool{}, map[flowgraph.WorkloadID]bool{}
 	for _, f := range flows {
-		clients[f.From] = true
+		clients[f.From], servers[f.To] = true, true
 	}
 	for pair := range pairs {
-		if !clients[pair[0]] {
+		if !clients[pair[0]] || !servers[pair[1]] {
 			unseen++
 		}
 	}

@@ -252,10 +252,19 @@ func TestFindings(t *testing.T) {
 				waypoint shop/web -> shop/api via api: istio_requests_total 0+30x20`,
 			want: []string{"only-waypoints: 1 pair of workloads is reported only by waypoints (ambient mode), of 2 that waypoints report"},
 		},
+		"a waypoint between a client that calls sidecars too and a server that only it calls": {
+			series: whole + `
+				destination ambient/web -> shop/api via api: istio_tcp_sent_bytes_total{pod="api-1"} 0+30x20
+				destination ambient/web -> shop/api via api: istio_tcp_received_bytes_total{pod="api-1"} 0+30x20
+				waypoint ambient/web -> ambient/api via api: istio_requests_total 0+30x20`,
+			want: []string{"only-waypoints: 1 pair of workloads is reported only by waypoints (ambient mode), of 1 that waypoints report"},
+		},
 		"waypoints beside ztunnel": {
 			series: whole + `
 				source   ambient/web -> ambient/waypoint via api: istio_tcp_sent_bytes_total{pod="ztunnel-1"} 0+30x20
 				source   ambient/web -> ambient/waypoint via api: istio_tcp_received_bytes_total{pod="ztunnel-1"} 0+30x20
+				destination ambient/waypoint -> ambient/api via api: istio_tcp_sent_bytes_total{pod="ztunnel-1"} 0+30x20
+				destination ambient/waypoint -> ambient/api via api: istio_tcp_received_bytes_total{pod="ztunnel-1"} 0+30x20
 				waypoint ambient/web -> ambient/api via api: istio_requests_total 0+30x20`,
 		},
 	}

@@ -1,6 +1,11 @@
-// Package istio is the telemetry source for Istio in sidecar mode, from the
-// metrics that the proxies on both ends of a connection report. What ztunnel reports
-// in ambient mode has the same metrics and is read too; what waypoints report is not.
+// Package istio is the telemetry source for Istio, from the metrics that the proxies at both
+// ends of a connection report: sidecars, and ztunnel in ambient mode. It is one source for
+// both modes, because the pods of one workload may be in either while a mesh migrates: what
+// they report is added up before the two ends are compared.
+//
+// Edges are what crosses the network. A waypoint is a workload like others, with an edge from
+// each client and one to each server, which ztunnel reports. What waypoints themselves report
+// is the same traffic once more, from clients to servers, and is not read.
 //
 // A target that is scraped can report any edge, of any rate: the labels that name the two
 // ends are its own. With telemetry.Trust.ReporterLabel it can report what it likes of its

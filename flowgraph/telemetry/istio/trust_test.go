@@ -33,6 +33,7 @@ func TestTrust(t *testing.T) {
 	identity := telemetry.Trust{ReporterLabel: "namespace"}
 	trusting := telemetry.Trust{ReporterLabel: "namespace", TrustedReporters: []string{"istio-system"}}
 	agreed := telemetry.Trust{ReporterLabel: "namespace", Agreed: true}
+	agents := telemetry.Trust{ReporterLabel: "namespace", TrustedReporters: []string{"istio-system"}, Agreed: true}
 	const honest = `
 		source      shop/web -> shop/api via api: istio_request_bytes_sum{namespace="shop"} 0+300x20
 		destination shop/web -> shop/api via api: istio_request_bytes_sum{namespace="shop"} 0+300x20`
@@ -58,6 +59,21 @@ func TestTrust(t *testing.T) {
 			series:      honest + "\ndestination shop/web -> tenant/evil via evil: istio_request_bytes_sum{namespace=\"tenant\"} 0+30x20",
 			wantFlows:   []string{"shop/web -> shop/api 10 0 0"},
 			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.OneSided: {Series: 1, BytesPerSecond: 1}},
+		},
+		"unless it is ztunnel that reports: a waypoint has none at its end": {
+			trust: agents,
+			series: `
+				source      shop/web -> data/waypoint via db: istio_tcp_received_bytes_total{namespace="istio-system"} 0+30x20
+				destination data/waypoint -> shop/db via db: istio_tcp_received_bytes_total{namespace="istio-system"} 0+60x20`,
+			wantFlows: []string{"data/waypoint -> shop/db 2 0 0", "shop/web -> data/waypoint 1 0 0"},
+		},
+		"which a claim beside it is not": {
+			trust: agents,
+			series: `
+				source shop/web -> data/waypoint via db: istio_tcp_received_bytes_total{namespace="istio-system"} 0+30x20
+				source shop/web -> data/waypoint via db: istio_tcp_received_bytes_total{namespace="shop"} 0+30000x20`,
+			wantFlows:   []string{},
+			wantLeftOut: map[telemetry.Reason]telemetry.LeftOut{telemetry.OneSided: {Series: 1, BytesPerSecond: 1001}},
 		},
 		"the smaller report counts between namespaces, the larger within one": {
 			trust: agreed,
@@ -152,6 +168,33 @@ func TestTrust(t *testing.T) {
 				if f.Stops {
 					t.Errorf("%s stops the refresh", f.Text())
 				}
+			}
+		})
+	}
+}
+
+// TestZtunnelThatIsNotTrusted: where ztunnel is scraped and not believed, the next step is to
+// trust it.
+func TestZtunnelThatIsNotTrusted(t *testing.T) {
+	const waypoint = `
+		waypoint shop/web -> shop/api via api: istio_requests_total{namespace="shop",pod="waypoint-1"} 0+30x20`
+	for name, tc := range map[string]struct{ series, want string }{
+		"scraped":     {"source shop/web -> shop/waypoint via api: istio_tcp_sent_bytes_total{namespace=\"istio-system\"} 0+30x20" + waypoint, trustZtunnel},
+		"not scraped": {waypoint, addZtunnel},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source, err := NewSidecar(Options{Trust: telemetry.Trust{ReporterLabel: "namespace"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, at := promtest.New(t, fixture(t, collapse(tc.series))), time.Unix(600, 0)
+			seen, err := source.Collect(t.Context(), q, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := source.Check(t.Context(), q, at, seen)
+			if err != nil || len(found) != 1 || found[0].Condition != telemetry.OnlyWaypoints || found[0].Do != tc.want {
+				t.Errorf("found %v, error %v", found, err)
 			}
 		})
 	}

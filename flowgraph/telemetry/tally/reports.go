@@ -11,6 +11,7 @@ import (
 type report struct {
 	by      [2]flowgraph.Rates
 	has     [2]uint8  // the metrics with a series, as bits
+	claimed [2]bool   // not all of it by trusted reporters
 	cluster [2]uint16 // the number of the label's value, 0 before
 	mesh    [2]uint16 // likewise, of the reporter's own name of its cluster
 }
@@ -40,6 +41,7 @@ func (r *report) takeLargest(o *report) {
 // note takes over what another report says beside the rates.
 func (r *report) note(o *report, end int) {
 	r.has[end] |= o.has[end]
+	r.claimed[end] = r.claimed[end] || o.claimed[end]
 	mix(&r.cluster[end], o.cluster[end])
 	mix(&r.mesh[end], o.mesh[end])
 }

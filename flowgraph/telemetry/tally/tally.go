@@ -197,6 +197,9 @@ func (t *Tally) add(r *Report, rate float64) {
 	}
 	sum := t.reports.at(i)
 	sum.has[r.End] |= 1 << r.Metric
+	if t.o.Trust.Agreed && !t.o.Trust.Trusts(r.Namespace) {
+		sum.claimed[r.End] = true
+	}
 	if reason == telemetry.Included {
 		t.noteClusters(sum, r)
 	}

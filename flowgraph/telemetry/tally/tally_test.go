@@ -55,6 +55,15 @@ func oracle(o Options, all []Report) (edges map[pair]flowgraph.Rates, leftOut ma
 		largest[k] = largest[k].Max(rates)
 	}
 	byEnd := map[pair]map[End]flowgraph.Rates{}
+	claimed := map[pair]bool{}
+	for _, r := range all {
+		for _, f := range behind(o, r.From).Shares {
+			for _, t := range behind(o, r.To).Shares {
+				p := pair{f.Workload, t.Workload}
+				claimed[p] = claimed[p] || !slices.Contains(o.Trust.TrustedReporters, r.Namespace)
+			}
+		}
+	}
 	lost := map[[2]telemetry.Endpoint]flowgraph.Rates{} // the larger of both ends
 	why := map[[2]telemetry.Endpoint]telemetry.Reason{}
 	for k, rates := range largest {
@@ -88,7 +97,7 @@ func oracle(o Options, all []Report) (edges map[pair]flowgraph.Rates, leftOut ma
 		switch {
 		case foreign && byClient && byServer:
 			edges[p] = client.Min(server)
-		case foreign:
+		case foreign && claimed[p]:
 			leftOut[telemetry.OneSided] += client.Max(server).BytesPerSecond()
 		default:
 			edges[p] = client.Max(server)
@@ -130,6 +139,9 @@ func TestSumsAreRight(t *testing.T) {
 			Source: "test", Metrics: []Metric{{"sent", Sent}, {"received", Received}, {"requests", Requests}, {"more", Sent}},
 			Reporters: []Reporters{BothEnds, OneEnd, Agents}[r.IntN(3)], Largest: r.IntN(2) == 0, Trust: &telemetry.Trust{Agreed: r.IntN(2) == 0},
 		}
+		if r.IntN(2) == 0 {
+			o.Trust.ReporterLabel, o.Trust.TrustedReporters = "namespace", []string{"agents"}
+		}
 		if r.IntN(5) > 0 {
 			o.Resolver = resolver
 		}
@@ -140,8 +152,12 @@ func TestSumsAreRight(t *testing.T) {
 				From: endpoints[r.IntN(len(endpoints))], To: endpoints[r.IntN(len(endpoints))], Metric: r.IntN(len(o.Metrics)),
 				Instance: fmt.Sprint(r.IntN(3)), Value: float64(r.IntN(100)),
 			}
-			if o.Reporters == BothEnds {
-				report.End = End(r.IntN(2))
+			report.Namespace = report.From.Namespace
+			if o.Reporters == BothEnds && r.IntN(2) == 0 {
+				report.End, report.Namespace = Server, report.To.Namespace
+			}
+			if o.Reporters == Agents || r.IntN(2) == 0 {
+				report.Namespace = "agents"
 			}
 			all = append(all, report)
 			if !tl.Add(&report) {

@@ -109,15 +109,16 @@ func (t *Tally) disbelieveMixed() {
 		for end := range r.by {
 			if !k.isOpen() && (r.cluster[end] == severalClusters || r.mesh[end] == severalClusters) {
 				t.leaveOut(telemetry.OtherCluster, bits.OnesCount8(r.has[end]), r.by[end].BytesPerSecond())
-				r.by[end], r.has[end] = flowgraph.Rates{}, 0
+				r.by[end], r.has[end], r.claimed[end] = flowgraph.Rates{}, 0, false
 			}
 		}
 	}
 }
 
 // agree reduces what is reported of pairs in different namespaces to what both ends
-// report, where both must. Nothing is left of a pair that one end alone reports. Agents
-// stand for both ends.
+// report, where both must. Nothing is left of a pair that one end alone reports, unless it
+// does so by trusted reporters: where ztunnel is at one end and a waypoint at the other,
+// nobody else reports. Agents stand for both ends.
 func (t *Tally) agree(keys []key) {
 	if !t.o.Trust.Agreed || t.o.Reporters == Agents {
 		return
@@ -128,8 +129,10 @@ func (t *Tally) agree(keys []key) {
 		}
 		r := t.reports.at(t.sums[k])
 		if r.has[Client] == 0 || r.has[Server] == 0 {
-			t.leaveOut(telemetry.OneSided, r.series(), r.max().BytesPerSecond())
-			delete(t.sums, k)
+			if r.claimed[Client] || r.claimed[Server] {
+				t.leaveOut(telemetry.OneSided, r.series(), r.max().BytesPerSecond())
+				delete(t.sums, k)
+			}
 			continue
 		}
 		r.by[Client] = r.by[Client].Min(r.by[Server])

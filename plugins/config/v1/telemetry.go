@@ -95,7 +95,8 @@ type NodeNetworks struct {
 type SourceType string
 
 const (
-	// SourceIstioSidecar reads the metrics of Istio's sidecar proxies. It is the default.
+	// SourceIstioSidecar reads the metrics of Istio's sidecar proxies and of ztunnel. It is
+	// the default.
 	SourceIstioSidecar SourceType = "istio-sidecar"
 	// SourcePromQL reads what its field promql says.
 	SourcePromQL SourceType = promql.Type
