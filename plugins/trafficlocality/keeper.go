@@ -48,7 +48,7 @@ type keptNode struct {
 	name        string
 	info        fwk.NodeInfo // nil while it was not listed yet
 	generation  int64        // that was looked at last
-	node        *v1.Node
+	node        *v1.Node     // its last state that was looked at, or that gave it a number
 	unreachable bool
 	pods        []keptPod // in the order of the NodeInfo
 	position    int       // in the list, unlisted until its turn there
@@ -152,10 +152,10 @@ func (k *keeper) setNode(n int32, node *v1.Node) {
 		return
 	}
 	k.nodes[n].node = node
-	if was != nil && !maps.Equal(was.Labels, node.Labels) {
+	if !maps.Equal(was.Labels, node.Labels) {
 		k.board.MoveNode(n, k.nodeOf(node))
 	}
-	if was != nil && alters(was, node) {
+	if alters(was, node) {
 		k.board.AlterNode(n)
 	}
 	k.nodes[n].measured = false

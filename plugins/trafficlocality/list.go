@@ -7,6 +7,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/score"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // numberOf returns the number of a node, score.Absent when it has none. The name tells for
@@ -112,13 +113,17 @@ const (
 	prepared = -2 // the node was read from the informers
 )
 
-// number gives a node that is new a number.
+// number gives a node that is new a number. What runs there is not known before the node is
+// looked at, which may be in a later cycle; where it is, and what it admits, is.
 func (k *keeper) number(node *v1.Node) int32 {
 	n := k.board.AddNode(k.nodeOf(node))
 	for int(n) >= len(k.nodes) {
 		k.nodes = append(k.nodes, keptNode{})
 	}
-	k.nodes[n] = keptNode{name: node.Name, generation: notSeen, pods: k.nodes[n].pods, position: unlisted}
+	k.nodes[n] = keptNode{
+		name: node.Name, generation: notSeen, node: node, unreachable: kube.IsUnreachable(node),
+		pods: k.nodes[n].pods, position: unlisted,
+	}
 	k.names[node.Name] = n
 	return n
 }
