@@ -13,6 +13,9 @@ type admission struct {
 	followers []follower // of the request
 	base      float64    // what the pod gains where all followers may run, in bytes per second
 	asked     [mostAsked]asked
+
+	refusals []uint8 // by node: followers, as bits, that may not run there, where nothing else tells it from others of its class
+	refusing []int32 // nodes that have any
 }
 
 // follower is peers whose pods are still to come, and which labels and taints let on the same
@@ -41,13 +44,20 @@ const (
 )
 
 // start begins with another pod.
-func (a *admission) start() { a.followers, a.base = a.followers[:0], 0 }
+func (a *admission) start() {
+	a.followers, a.base = a.followers[:0], 0
+	for _, n := range a.refusing {
+		a.refusals[n] = 0
+	}
+	a.refusing = a.refusing[:0]
+}
 
 // add notes what a pod gains where those of a peer can follow it, as those that are still to
-// come count, in the rules that are not the pod's own: its candidates let those follow.
-func (a *admission) add(e *Engine, edge *edge, rules string) {
+// come count. Where both are known to ask the same of nodes, those can follow to all
+// candidates.
+func (a *admission) add(e *Engine, edge *edge, own *Template) {
 	t := e.board.states[edge.peer].desired.Template
-	if t == nil || t.Admits == nil || t.Rules == rules || edge.bounded {
+	if t == nil || t.Admits == nil || own != nil && t.Rules == own.Rules || edge.bounded {
 		return
 	}
 	gain := edge.followed(e.board.states[edge.peer].coming(), e.node.own.total())
@@ -86,22 +96,55 @@ func (e *Engine) admit(candidates []int32) {
 	a.followers = a.followers[:min(len(a.followers), mostFollowers)]
 	for i := range a.followers {
 		f := &a.followers[i]
-		admitting, asked := 0, a.askedOf(f.rules, e.cycle)
+		admitting, refusing, asked := 0, 0, a.askedOf(f.rules, e.cycle)
 		for _, n := range candidates {
-			if n != Absent && asked.admits(e.board, n, f.admits) {
+			switch {
+			case n == Absent:
+			case asked.admits(e.board, n, f.admits):
 				admitting++
+			default:
+				refusing++
 			}
 		}
-		if f.counts = admitting > 0 && admitting < len(candidates); !f.counts {
+		if f.counts = admitting > 0 && refusing > 0; !f.counts {
 			continue
 		}
 		a.base += f.gain
 		for _, n := range candidates {
 			if n != Absent && !asked.admits(e.board, n, f.admits) {
-				e.node.anticipate(n, -f.gain)
+				e.refuse(n, i)
 			}
 		}
 	}
+}
+
+// refuse takes from a node what the pod would gain by a follower.
+func (e *Engine) refuse(n int32, follower int) {
+	a := &e.admission
+	for len(a.refusals) < e.board.Len() {
+		a.refusals = append(a.refusals, 0)
+	}
+	if e.isOrdinary(n) {
+		a.refusing = append(a.refusing, n)
+		a.refusals[n] = 1 << follower
+	} else if a.refusals[n] != 0 {
+		a.refusals[n] |= 1 << follower
+	}
+	e.node.anticipate(n, -a.followers[follower].gain)
+}
+
+// kindOf returns the same number for nodes on which the pod gains the same: those of a class
+// that have neither pods of its workload nor of its peers, and admit the same followers. It
+// reports whether a node is of any kind.
+func (e *Engine) kindOf(n int32) (kind int32, ok bool) {
+	kind = e.board.class[n] << mostFollowers
+	if e.isOrdinary(n) {
+		return kind, true
+	}
+	if int(n) < len(e.admission.refusals) && e.admission.refusals[n] != 0 {
+		return kind | int32(e.admission.refusals[n]), true
+	}
+	return 0, false
 }
 
 // askedOf returns the answers to a set of rules: those that are kept, or none in the place of

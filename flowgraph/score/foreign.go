@@ -222,20 +222,19 @@ func (r *Result) foreigners() (all []foreign) {
 }
 
 // rows are the candidates whose gains may differ and count: those that have pods of the
-// workload or of peers, and one of each class of the others.
+// workload or of peers, and one of each kind of the others.
 func (r *Result) rows() (rows []int32) {
 	e := r.engine
-	seen := make([]bool, len(e.class))
+	seen := make([]bool, len(e.class)<<mostFollowers)
 	for _, n := range r.request.Candidates {
 		if n == Absent || e.gainOn(n) == 0 {
 			continue
 		}
-		if e.isOrdinary(n) {
-			class := e.board.class[n]
-			if seen[class] {
+		if kind, ok := e.kindOf(n); ok {
+			if seen[kind] {
 				continue
 			}
-			seen[class] = true
+			seen[kind] = true
 		}
 		rows = append(rows, n)
 	}

@@ -96,11 +96,9 @@ func (r *Result) gain(i int) {
 	}
 	e.networks.start(all, e.options.MaxUtilization > 0 && !request.Group)
 	e.admission.start()
-	rules := ""
+	var own *Template
 	if r.workload != Absent {
-		if t := e.board.states[r.workload].desired.Template; t != nil {
-			rules = t.Rules
-		}
+		own = e.board.states[r.workload].desired.Template
 	}
 	var rate float64
 	edges := e.edgesOf(request.Snapshot, i, r.desired, request.Routing, nil)
@@ -110,7 +108,7 @@ func (r *Result) gain(i int) {
 		e.networks.add(edge)
 		e.addEdge(edge, request.Workload.Namespace)
 		if e.node != nil && e.options.Anticipate && edge.weight > 0 && edge.peer != Absent && edge.peerDesired > 0 {
-			e.admission.add(e, edge, rules)
+			e.admission.add(e, edge, own)
 		}
 	}
 	if e.node != nil {
@@ -119,10 +117,10 @@ func (r *Result) gain(i int) {
 	if self := request.Snapshot.Self(i); self != (flowgraph.Rates{}) && !e.options.NetMARKS {
 		w := e.options.weight(self)
 		rate += w
-		own := r.ownRouting()
-		e.networks.addSelf(self, own, r.desired)
+		routing := r.ownRouting()
+		e.networks.addSelf(self, routing, r.desired)
 		for l := range e.levels {
-			e.levels[l].addSelf(w, own, r.desired)
+			e.levels[l].addSelf(w, routing, r.desired)
 		}
 	}
 	r.podRate = rate / float64(max(r.desired, 1))
