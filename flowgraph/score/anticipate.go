@@ -1,7 +1,9 @@
 package score
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 )
@@ -54,12 +56,7 @@ func (l *levelGains) anticipateUniform(e *edge) {
 // pod goes. What the next pod would gain by these in any domain says nothing about where
 // to go, and is subtracted.
 func (l *levelGains) anticipateFairLoad(e *edge, coming int32) {
-	left := coming
-	for _, d := range l.own.domains {
-		own, peer := l.counted(d, e)
-		l.at[d] = min(left, affinity.Lacking(own, peer))
-		left -= l.at[d]
-	}
+	left := l.expect(e, coming)
 	nothing := affinity.Replicas{Desired: e.peerDesired}
 	anywhere := affinity.Expected(e.weight, affinity.Replicas{Desired: e.desired}, nothing, affinity.Coming{Free: left})
 	for _, d := range l.own.domains {
@@ -70,6 +67,36 @@ func (l *levelGains) anticipateFairLoad(e *edge, coming int32) {
 			l.addExpected(d, e, affinity.Coming{Free: left}, anywhere)
 		}
 	}
+}
+
+// expect fills in where the peer's pods are expected that are still to come, and returns how
+// many are left over. Where more are lacking than will come, the domains have them in the order
+// of their keys: that of places depends on who came first.
+func (l *levelGains) expect(e *edge, coming int32) (left int32) {
+	var lacking int64
+	for _, d := range l.own.domains {
+		own, peer := l.counted(d, e)
+		l.at[d] = affinity.Lacking(own, peer)
+		lacking += int64(l.at[d])
+	}
+	if lacking <= int64(coming) {
+		return coming - int32(lacking)
+	}
+	slices.SortFunc(l.own.domains, func(a, b int32) int { return cmp.Compare(l.key(a), l.key(b)) })
+	left = coming
+	for _, d := range l.own.domains {
+		l.at[d] = min(left, l.at[d])
+		left -= l.at[d]
+	}
+	return 0
+}
+
+// key is that of a domain.
+func (l *levelGains) key(d int32) string {
+	if l.Position == 0 {
+		return l.board.nodes[d].name
+	}
+	return l.board.domains[l.Position].keys[d]
 }
 
 func (l *levelGains) addExpected(d int32, e *edge, coming affinity.Coming, anywhere float64) {
