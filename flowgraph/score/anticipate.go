@@ -133,5 +133,5 @@ func (l *levelGains) evenPart(desired int32) int32 {
 	if l.Position == 0 || domains < 2 || desired < domains {
 		return 0
 	}
-	return (desired + domains - 1) / domains
+	return (desired-1)/domains + 1
 }
