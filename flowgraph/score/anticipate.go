@@ -70,8 +70,8 @@ func (l *levelGains) anticipateFairLoad(e *edge, coming int32) {
 }
 
 // expect fills in where the peer's pods are expected that are still to come, and returns how
-// many are left over. Where more are lacking than will come, the domains that lack the most have
-// them first, then by their keys: the order of places depends on who came first.
+// many are left over. Where more are lacking than will come, the domains have them in the order
+// of their keys: that of places depends on who came first.
 func (l *levelGains) expect(e *edge, coming int32) (left int32) {
 	var lacking int64
 	for _, d := range l.own.domains {
@@ -82,9 +82,10 @@ func (l *levelGains) expect(e *edge, coming int32) (left int32) {
 	if lacking <= int64(coming) {
 		return coming - int32(lacking)
 	}
-	slices.SortFunc(l.own.domains, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(l.at[b], l.at[a]), cmp.Compare(l.key(a), l.key(b)))
-	})
+	if !l.own.sorted { // once for a pod: a DaemonSet has thousands
+		l.own.sorted = true
+		slices.SortFunc(l.own.domains, func(a, b int32) int { return cmp.Compare(l.key(a), l.key(b)) })
+	}
 	left = coming
 	for _, d := range l.own.domains {
 		l.at[d] = min(left, l.at[d])
