@@ -82,7 +82,10 @@ func (l *levelGains) expect(e *edge, coming int32) (left int32) {
 	if lacking <= int64(coming) {
 		return coming - int32(lacking)
 	}
-	slices.SortFunc(l.own.domains, func(a, b int32) int { return cmp.Compare(l.key(a), l.key(b)) })
+	if !l.own.sorted { // once for a pod: a DaemonSet has thousands
+		l.own.sorted = true
+		slices.SortFunc(l.own.domains, func(a, b int32) int { return cmp.Compare(l.key(a), l.key(b)) })
+	}
 	left = coming
 	for _, d := range l.own.domains {
 		l.at[d] = min(left, l.at[d])
@@ -131,5 +134,5 @@ func (l *levelGains) evenPart(desired int32) int32 {
 	if l.Position == 0 || domains < 2 || desired < domains {
 		return 0
 	}
-	return (desired + domains - 1) / domains
+	return (desired-1)/domains + 1
 }

@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
@@ -74,5 +75,21 @@ func TestZonesAreFilledEvenly(t *testing.T) {
 				t.Errorf("%s is better, want %s: %v", better, test.answer, points)
 			}
 		})
+	}
+}
+
+// TestEvenPart is of three zones.
+func TestEvenPart(t *testing.T) {
+	s := newScene(t, everyLevel())
+	for _, zone := range []string{"a", "b", "c"} {
+		s.node("in-"+zone, zone)
+	}
+	for pods, want := range map[int32]int32{2: 0, 3: 1, 4: 2, 6: 2, 7: 3, math.MaxInt32: 715827883} {
+		if got := s.engine.zones.evenPart(pods); got != want {
+			t.Errorf("an even part of %d pods is %d, want %d", pods, got, want)
+		}
+		if got := s.engine.node.evenPart(pods); got != 0 {
+			t.Errorf("an even part of %d pods on a node is %d, want none", pods, got)
+		}
 	}
 }

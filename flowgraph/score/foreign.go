@@ -1,7 +1,9 @@
 package score
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
@@ -40,7 +42,8 @@ func (e *Engine) partsOf(snap *flowgraph.Snapshot, i int) parts {
 		add(j, rates)
 	}
 	var all []foreign
-	for namespace, weight := range byNamespace {
+	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) { // the order decides how sums are rounded
+		weight := byNamespace[namespace]
 		all = append(all, foreign{namespace: namespace, gains: []float64{weight}, most: weight})
 	}
 	p.capped = reduced(all, mostOf(share, []float64{own}, all))

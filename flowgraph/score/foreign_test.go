@@ -185,3 +185,23 @@ func TestForeignClaimsMakeNobodySignificant(t *testing.T) {
 		}
 	}
 }
+
+// TestPartsDoNotDependOnTheOrderOfNamespaces: the same is asked again and again.
+func TestPartsDoNotDependOnTheOrderOfNamespaces(t *testing.T) {
+	for seed := range uint64(50) {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		s := newScene(t, everyLevel())
+		s.node("a", "1", "api")
+		edges := []flowgraph.Edge{calls("web", "api", 1e6)}
+		for i := range 20 {
+			edges = append(edges, s.peer(rng, in(fmt.Sprint("team-", i), "peer"), rng.ExpFloat64()*1e6))
+		}
+		s.reaching(flowgraph.Reach{MaxForeignShare: 0.05 + 0.2*rng.Float64()}, edges...)
+		want := s.engine.Evaluate(s.request("web", 3)).Explain(0)
+		for range 10 {
+			if diff := cmp.Diff(want, s.engine.Evaluate(s.request("web", 3)).Explain(0)); diff != "" {
+				t.Fatalf("seed %d, the second time (-first +second):\n%s", seed, diff)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package score
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,5 +76,36 @@ func TestIsolatedSignificanceIsFixed(t *testing.T) {
 				t.Errorf("the best node has %d points, want %d", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestIsolationOutlastsNumbers: a promise stands for some cycles where there is much to do. Its
+// workload's number may be another namespace's then.
+func TestIsolationOutlastsNumbers(t *testing.T) {
+	o := byNode()
+	o.SignificantRate, o.ReserveRoom = 0, true
+	s := newScene(t, o)
+	a := s.node("a", "1", "api")
+	s.board.AddPod(a, Pod{Workload: in("tenant", "store"), Serves: true})
+	s.board.SetRoom(a, Room{MilliCPU: 2000, Memory: 1 << 30, Pods: 2}, large)
+	s.node("b", "1")
+	edges := []flowgraph.Edge{calls("web", "api", 1000), between(in("tenant", "waiting"), in("tenant", "store"), 1e9)}
+	s.board.SetDesired(in("tenant", "waiting"), Desired{Pods: 2, Template: &Template{Requests: Room{MilliCPU: 1000, Pods: 1}}})
+	s.reaching(flowgraph.Reach{Isolated: true}, edges...)
+	s.engine.Evaluate(s.request("web", 1))
+	if len(s.engine.PromisesOn(a)) == 0 {
+		t.Fatal("nothing is promised: the test shows nothing")
+	}
+	s.board.SetDesired(in("tenant", "waiting"), Desired{})
+	for i := range mostWork { // the first has the number
+		s.board.SetDesired(workload(fmt.Sprint("another-", i)), Desired{Pods: 1})
+	}
+	s.reaching(flowgraph.Reach{Isolated: true}, edges...)
+	got := s.points(s.engine.Evaluate(s.request("web", 1)))
+	if len(s.engine.PromisesOn(a)) == 0 {
+		t.Fatal("nothing is promised any more: the test shows nothing")
+	}
+	if diff := cmp.Diff(map[string]int{"a": 100, "b": 0}, got); diff != "" {
+		t.Errorf("points (-want +got):\n%s", diff)
 	}
 }

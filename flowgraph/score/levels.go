@@ -154,6 +154,7 @@ type tally struct {
 	pods    []int32 // by domain
 	node    []int32 // by domain: a node there that has pods, if any has
 	domains []int32 // those that have pods
+	sorted  bool    // they are in the order of their keys
 }
 
 // total is how many pods are in any domain.
@@ -169,7 +170,7 @@ func (t *tally) count(l *levelGains, places []place, serving bool) {
 	for _, d := range t.domains {
 		t.pods[d] = 0
 	}
-	t.domains = t.domains[:0]
+	t.domains, t.sorted = t.domains[:0], false
 	for len(t.pods) < len(l.gained) {
 		t.pods, t.node = append(t.pods, 0), append(t.node, 0)
 	}

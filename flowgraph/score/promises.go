@@ -46,8 +46,9 @@ type promised struct {
 
 // promise is room for pods of one workload on one node.
 type promise struct {
-	workload int32
-	room     Room
+	workload  int32
+	namespace string // the workload's, also when its number has gone to another one
+	room      Room
 	// density is what one pod gains there, in bytes per second, for each share of the
 	// node that it takes.
 	density   float64
@@ -100,7 +101,7 @@ func (e *Engine) promise(snap *flowgraph.Snapshot, w int32) {
 			continue
 		}
 		p.byNode[o.node] = append(p.byNode[o.node], promise{
-			workload: w, room: template.Requests.times(n), density: o.gain / template.Requests.shareOf(b.nodes[o.node].all),
+			workload: w, namespace: b.ID(w).Namespace, room: template.Requests.times(n), density: o.gain / template.Requests.shareOf(b.nodes[o.node].all),
 			podRate: rate / float64(s.desired.Pods), scheduler: template.Scheduler,
 		})
 		of.nodes, of.least, of.last = append(of.nodes, o.node), o.gain, b.nodes[o.node].name
@@ -174,5 +175,5 @@ func (e *Engine) density(r *Result, n int32) float64 {
 // are isolated, somebody else is of the same one.
 func (p *promise) precedes(r *Result, density float64) bool {
 	return p.workload != r.workload && p.density > density && p.scheduler == r.request.Scheduler &&
-		(!r.engine.isolated || r.engine.board.ID(p.workload).Namespace == r.request.Workload.Namespace)
+		(!r.engine.isolated || p.namespace == r.request.Workload.Namespace)
 }

@@ -66,8 +66,8 @@ func (all vetoes) has(v Veto) bool { return all&(1<<v) != 0 }
 type Result struct {
 	// Basis is what the points rest on.
 	Basis Basis
-	// Points are the scores of all nodes, nil where they rest on nothing. Network and
-	// room are looked at on candidates only.
+	// Points are the scores of all nodes, nil where they rest on nothing. Network, room,
+	// and whether the pods of peers can follow, are looked at on candidates only.
 	Points *Points
 	// Best and Worst are the highest and the lowest points of a candidate.
 	Best, Worst uint8

@@ -101,20 +101,25 @@ func rulesOf(pod *v1.Pod) string {
 		b.WriteString(a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.String())
 	}
 	for i := range pod.Spec.Tolerations {
-		switch t := &pod.Spec.Tolerations[i]; t.Key {
-		case v1.TaintNodeNotReady, v1.TaintNodeUnreachable:
-		default:
+		if t := &pod.Spec.Tolerations[i]; t.Operator != v1.TolerationOpExists || !isAdded(t.Key, t.Effect) {
 			fmt.Fprintf(&b, "%q %q %q %q ", t.Key, t.Operator, t.Value, t.Effect)
 		}
 	}
 	return b.String()
 }
 
-// admitting returns whether a node's labels and taints let a pod on it.
+// isAdded reports whether the API server adds to every pod a toleration of taints with this key
+// and effect, unless it has one.
+func isAdded(key string, effect v1.TaintEffect) bool {
+	return effect == v1.TaintEffectNoExecute && (key == v1.TaintNodeNotReady || key == v1.TaintNodeUnreachable)
+}
+
+// admitting returns whether a node's labels and taints let a pod on it, the same for pods with
+// the same rules.
 func admitting(pod *v1.Pod) func(*v1.Node) bool {
 	anywhere := len(pod.Spec.NodeSelector) == 0 && (pod.Spec.Affinity == nil || pod.Spec.Affinity.NodeAffinity == nil)
 	required := nodeaffinity.GetRequiredNodeAffinity(pod)
-	hard := func(t *v1.Taint) bool { return t.Effect != v1.TaintEffectPreferNoSchedule }
+	hard := func(t *v1.Taint) bool { return t.Effect != v1.TaintEffectPreferNoSchedule && !isAdded(t.Key, t.Effect) }
 	return func(node *v1.Node) bool {
 		if node.Spec.Unschedulable {
 			return false

@@ -2,6 +2,7 @@ package trafficlocality
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	v1 "k8s.io/api/core/v1"
@@ -129,8 +130,49 @@ func TestRulesOf(t *testing.T) {
 		different[name] = rules
 	}
 	for _, added := range []string{v1.TaintNodeNotReady, v1.TaintNodeUnreachable} {
-		if got := pod(tolerates(added)); got != nothing {
+		toleration := v1.Toleration{Key: added, Operator: v1.TolerationOpExists, Effect: v1.TaintEffectNoExecute, TolerationSeconds: new(int64(300))}
+		if got := pod(func(s *v1.PodSpec) { s.Tolerations = []v1.Toleration{toleration} }); got != nothing {
 			t.Errorf("the API server adds a toleration of %s, which makes the rules %q", added, got)
 		}
+	}
+}
+
+// TestSameRulesAdmitTheSame: pods with the same rules are admitted by the same nodes, so that
+// the answer for one of them is kept for all.
+func TestSameRulesAdmitTheSame(t *testing.T) {
+	keys := []string{v1.TaintNodeNotReady, v1.TaintNodeUnreachable, "gpu", ""}
+	effects := []v1.TaintEffect{v1.TaintEffectNoExecute, v1.TaintEffectNoSchedule, v1.TaintEffectPreferNoSchedule, ""}
+	var nodes []*v1.Node
+	for _, key := range keys[:3] {
+		for _, effect := range effects[:3] {
+			n := node("n", "r", "a")
+			n.Spec.Taints = []v1.Taint{{Key: key, Effect: effect}}
+			nodes = append(nodes, n)
+		}
+	}
+	pods := []*v1.Pod{{}}
+	for _, key := range keys {
+		for _, effect := range effects {
+			for _, operator := range []v1.TolerationOperator{v1.TolerationOpExists, v1.TolerationOpEqual} {
+				if key != "" || operator == v1.TolerationOpExists {
+					pods = append(pods, &v1.Pod{Spec: v1.PodSpec{Tolerations: []v1.Toleration{{Key: key, Operator: operator, Effect: effect}}}})
+				}
+			}
+		}
+	}
+	answers := map[string][]bool{}
+	for _, pod := range pods {
+		var got []bool
+		for _, n := range nodes {
+			got = append(got, admitting(pod)(n))
+		}
+		rules := rulesOf(pod)
+		if want, known := answers[rules]; known && !slices.Equal(got, want) {
+			t.Errorf("%v has the rules %q, as others that %v admits, and is admitted by %v", pod.Spec.Tolerations, rules, want, got)
+		}
+		answers[rules] = got
+	}
+	if len(answers) < len(pods)-5 {
+		t.Errorf("%d pods have only %d rules", len(pods), len(answers))
 	}
 }

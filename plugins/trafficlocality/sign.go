@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	v1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -54,9 +55,9 @@ func (p *Plugin) SignPod(ctx context.Context, pod *v1.Pod) (fragments []fwk.Sign
 // batching is what SignPod must know of the scores of pods without traffic, which it may not
 // wait for.
 type batching struct {
-	unreserved atomic.Pointer[flowgraph.Snapshot] // by which room was kept for nobody
-	signed     atomic.Bool                        // a pod without traffic was
-	silent     time.Time                          // when the plugin last had nothing to say of one
+	unreserved atomic.Value // the weak.Pointer to the snapshot by which room was kept for nobody
+	signed     atomic.Bool  // a pod without traffic was
+	silent     time.Time    // when the plugin last had nothing to say of one
 }
 
 // reuse is how long kube-scheduler may use the results of a pod for others with the same
@@ -66,7 +67,7 @@ const reuse = time.Second
 
 // allows reports whether pods without traffic may be signed.
 func (b *batching) allows(snap *flowgraph.Snapshot) bool {
-	if b.unreserved.Load() != snap {
+	if b.unreserved.Load() != weak.Make(snap) {
 		return false
 	}
 	b.signed.Store(true)
@@ -78,7 +79,7 @@ func (b *batching) note(snap *flowgraph.Snapshot, reserves bool) {
 	if reserves {
 		snap = nil
 	}
-	b.unreserved.Store(snap)
+	b.unreserved.Store(weak.Make(snap))
 }
 
 // staysSilent reports whether a pod without traffic is scored without the plugin, although

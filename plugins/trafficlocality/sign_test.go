@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
+	"weak"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -195,4 +197,26 @@ func TestEqualSignaturesMeanEqualScores(t *testing.T) {
 	if signed < 300 || scored < 150 || silent < 60 {
 		t.Errorf("%d workloads were signed, %d of them had scores, and %d no traffic", signed, scored, silent)
 	}
+}
+
+// TestNoSnapshotIsKept: while no pod comes, nothing but the store keeps a snapshot.
+func TestNoSnapshotIsKept(t *testing.T) {
+	c := newCluster(t, "requestBytes: 0")
+	c.traffic("web -> db 100MiB/s")
+	c.assign("n1: db; n2:")
+	if got := c.scoreText(c.pod("web")); got != "n1=100 n2=0" {
+		t.Fatalf("the scores are %s", got)
+	}
+	if got := c.signature(c.pod("none")); got == "" {
+		t.Fatal("a pod without traffic is not signed")
+	}
+	former := weak.Make(c.store.Load())
+	c.traffic("web -> db 90MiB/s")
+	for range 10 {
+		runtime.GC()
+	}
+	if former.Value() != nil {
+		t.Error("the former snapshot is kept")
+	}
+	runtime.KeepAlive(c)
 }
