@@ -27,6 +27,31 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// TestDemoAmbient runs the demo on a mesh whose agents are on the nodes.
+func TestDemoAmbient(t *testing.T) {
+	t.Parallel()
+	got := newRunner(t).runDemo(t, "--mesh=istio-ambient", "--settle=8s")
+	if !(got.node[1] < got.node[0]-10 && got.node[2] < got.node[1]) {
+		t.Errorf("cross-node traffic goes %v %%, want it to fall by more than 10 points, and again", got.node)
+	}
+}
+
+// TestMeshNames asks for what the shell completes, and for a mesh that does not exist.
+func TestMeshNames(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	for _, command := range []string{"run", "demo"} {
+		out, err := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), "__complete", command, "--mesh", "").Output()
+		if err != nil || !strings.HasPrefix(string(out), "istio\nistio-ambient\n:") {
+			t.Errorf("%s --mesh completes to %q, %v", command, out, err)
+		}
+		said, err := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), command, "--mesh=none").CombinedOutput()
+		if err == nil || !strings.Contains(string(said), `"none" for "--mesh" flag: must be one of istio, istio-ambient`) {
+			t.Errorf("%s --mesh=none says %q, %v", command, said, err)
+		}
+	}
+}
+
 // demoShares are the percentages of the demo's last line.
 type demoShares struct{ node, zone [3]float64 }
 
