@@ -1,8 +1,9 @@
 package mesh
 
 // IstioAmbient is Istio's ambient mode without waypoints: ztunnel on each node counts the
-// connections of all pods there, at either end. Requests are bytes of connections to it.
-// It does not read DestinationRules, and its counters outlive the pods.
+// connections of all pods there, at either end. It does not look into them, so that HTTP
+// is bytes like any other. It does not read DestinationRules, and its counters outlive the
+// pods.
 func IstioAmbient() Type {
 	return Type{
 		Name: "istio-ambient", Source: "istio-sidecar", perNode: true,

@@ -19,7 +19,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/promtest"
 )
 
-// The source that names itself in the Type reads the call graph, whatever the protocol.
+// The Type's source reads the call graph, whatever the protocol.
 func TestSourceReadsTheCallGraphOfAmbient(t *testing.T) {
 	c := newClusterWith(t, IstioAmbient(),
 		"n1@a: web*2 db; n2@a: db api-v1 api-v2; n3@b: web",
