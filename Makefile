@@ -26,6 +26,7 @@ PLATFORM_LIST = $(subst $(comma), ,$(PLATFORMS))
 
 DEMO_WEIGHT ?= 5
 DEMO_KEEP   ?=
+MESH        ?= istio
 
 DATASET ?=
 SEEDS   ?= 5
@@ -83,12 +84,12 @@ reproducible: ## Build the image of HEAD in two directories and compare (PLATFOR
 	hack/reproducible.sh
 
 .PHONY: demo
-demo: build ## Show an application's traffic before and after Vicinity places it (DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
-	bin/vicinity-sandbox demo --weight=$(DEMO_WEIGHT) $(if $(filter 1 true yes,$(DEMO_KEEP)),--keep)
+demo: build ## Show an application's traffic before and after Vicinity places it (MESH=istio-ambient: another mesh; DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
+	bin/vicinity-sandbox demo --mesh=$(MESH) --weight=$(DEMO_WEIGHT) $(if $(filter 1 true yes,$(DEMO_KEEP)),--keep)
 
 .PHONY: sandbox
-sandbox: build ## Leave a cluster running with the demo's application under kube-scheduler, to try the CLI on (docs/quickstart.md).
-	bin/vicinity-sandbox demo --until=A --keep
+sandbox: build ## Leave a cluster running with the demo's application under kube-scheduler, to try the CLI on (MESH; docs/quickstart.md).
+	bin/vicinity-sandbox demo --mesh=$(MESH) --until=A --keep
 
 .PHONY: test
 test: ## Run all tests; needs Go, make and git only.

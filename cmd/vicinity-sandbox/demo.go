@@ -16,12 +16,13 @@ import (
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/cluster"
+	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
 const demoLong = `demo shows on a real control plane what Vicinity does. It starts a cluster (etcd,
 kube-apiserver, controllers, nine simulated nodes in three zones), a simulated
-Istio mesh, Prometheus, kube-scheduler and vicinity-scheduler, each scheduler as
-a process of its own. It deploys an application of twelve services under
+mesh (--mesh), Prometheus, kube-scheduler and vicinity-scheduler, each scheduler
+as a process of its own. It deploys an application of twelve services under
 kube-scheduler, lets traffic flow, rolls it over to "schedulerName: vicinity",
 then sets "trafficDistribution: PreferSameNode" on its Services, and prints what
 Prometheus measured in the three states.
@@ -30,6 +31,7 @@ It needs no network and leaves nothing behind.`
 
 // demoOptions are the flags of the demo.
 type demoOptions struct {
+	mesh      mesh.Type
 	weight    int
 	until     string
 	keep      bool
@@ -50,6 +52,7 @@ func demoCommand() *cobra.Command {
 			return runDemo(ctx, cmd.OutOrStdout(), o)
 		},
 	}
+	meshFlag(cmd, &o.mesh)
 	f := cmd.Flags()
 	f.IntVar(&o.weight, "weight", 5, "weight of TrafficLocality beside kube-scheduler's own score plugins; 0 is the control run without effect")
 	f.StringVar(&o.until, "until", "C", "the last state: A is the application under kube-scheduler, B under Vicinity, C with PreferSameNode as well")
@@ -113,6 +116,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 	d.step("starting etcd, kube-apiserver, controllers and 9 nodes in 3 zones")
 	d.box, err = startSandbox(ctx, sandbox.Options{
 		Cluster: cluster.Options{Nodes: cluster.Zones(3, 3, "4", "16Gi")},
+		Mesh:    d.options.mesh,
 		Calls:   demoCalls(),
 	})
 	if err != nil {
@@ -150,7 +154,7 @@ func (d *demo) configure() (schedulerFile, telemetryFile string, err error) {
 	if schedulerFile, err = sandbox.WriteConfig(d.box.Dir(), "scheduler.yaml", scheduler); err != nil {
 		return "", "", err
 	}
-	telemetry, err := sandbox.TelemetryConfig(d.box.Metrics.URL())
+	telemetry, err := sandbox.TelemetryConfig(d.box.Metrics.URL(), d.options.mesh)
 	if err != nil {
 		return "", "", err
 	}

@@ -1,5 +1,5 @@
 // Command vicinity-sandbox is a whole cluster in one program: etcd,
-// kube-apiserver, controllers, simulated nodes, a simulated Istio mesh and
+// kube-apiserver, controllers, simulated nodes, a simulated service mesh and
 // Prometheus, for trying Vicinity and for its tests. It downloads nothing and
 // leaves nothing behind.
 package main

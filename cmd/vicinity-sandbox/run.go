@@ -19,6 +19,7 @@ import (
 )
 
 type runOptions struct {
+	mesh                   mesh.Type
 	dir, kubeconfig, calls string
 	version                string
 	zones, nodesPerZone    int
@@ -32,7 +33,7 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run a cluster with a mesh and Prometheus until interrupted",
-		Long: `run starts a cluster with simulated nodes, a simulated Istio mesh and Prometheus,
+		Long: `run starts a cluster with simulated nodes, a simulated mesh and Prometheus,
 prints how to reach them, and ends when it is interrupted. Real kubectl works
 against it. Traffic flows along the call graph given by --calls between pods that
 are really there and where they really run.`,
@@ -46,6 +47,7 @@ are really there and where they really run.`,
 			return runSandbox(ctx, cmd.OutOrStdout(), o)
 		},
 	}
+	meshFlag(cmd, &o.mesh)
 	f := cmd.Flags()
 	f.StringVar(&o.dir, "dir", "", "keep the cluster's data, kubeconfig and logs in this directory (default: a temporary one that is removed)")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "also write the kubeconfig to this file; it is removed at the end")
@@ -99,6 +101,7 @@ func runSandbox(ctx context.Context, out io.Writer, o runOptions) (err error) {
 	}
 	box, err := startSandbox(ctx, sandbox.Options{
 		Cluster: cluster.Options{Dir: o.dir, Version: o.version, Nodes: nodes, Log: out},
+		Mesh:    o.mesh,
 		Calls:   calls,
 	})
 	if err != nil {

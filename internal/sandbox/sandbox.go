@@ -19,7 +19,9 @@ import (
 type Options struct {
 	// Cluster is the cluster. An empty Dir is a temporary one.
 	Cluster cluster.Options
-	// Calls is the call graph of the simulated mesh; it may be set later.
+	// Mesh is the kind of the simulated mesh.
+	Mesh mesh.Type
+	// Calls is its call graph; it may be set later.
 	Calls []mesh.Call
 }
 
@@ -51,7 +53,7 @@ func Start(ctx context.Context, o Options) (_ *Sandbox, err error) {
 	if s.Cluster, err = cluster.Start(ctx, o.Cluster); err != nil {
 		return s, fmt.Errorf("starting the cluster: %w", err)
 	}
-	s.Telemetry, err = StartTelemetry(ctx, s.Cluster.Client(), filepath.Join(s.dir, "prometheus"), o.Calls)
+	s.Telemetry, err = StartTelemetry(ctx, s.Cluster.Client(), filepath.Join(s.dir, "prometheus"), o.Mesh, o.Calls)
 	return s, err
 }
 

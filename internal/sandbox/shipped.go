@@ -10,6 +10,7 @@ import (
 	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 	"github.com/vicinity-sched/vicinity/manifests"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
@@ -40,9 +41,9 @@ func SetWeight(p *schedulerv1.KubeSchedulerProfile, weight int32) {
 	}
 }
 
-// TelemetryConfig returns the shipped TelemetryConfiguration for a Prometheus
-// that scrapes every second: changes show within seconds instead of minutes.
-func TelemetryConfig(prometheusURL string) (*configv1.TelemetryConfiguration, error) {
+// TelemetryConfig returns the shipped TelemetryConfiguration for a kind of mesh and a
+// Prometheus that scrapes every second: changes show within seconds instead of minutes.
+func TelemetryConfig(prometheusURL string, kind mesh.Type) (*configv1.TelemetryConfiguration, error) {
 	c := &configv1.TelemetryConfiguration{}
 	if err := shipped("telemetry.yaml", c); err != nil {
 		return nil, err
@@ -51,6 +52,7 @@ func TelemetryConfig(prometheusURL string) (*configv1.TelemetryConfiguration, er
 	c.Interval = &metav1.Duration{Duration: 2 * time.Second}
 	c.HalfLife = &metav1.Duration{Duration: 5 * time.Second}
 	for i := range c.Sources {
+		c.Sources[i].Type = configv1.SourceType(kind.Source)
 		c.Sources[i].Window = &metav1.Duration{Duration: 10 * time.Second}
 	}
 	return c, nil

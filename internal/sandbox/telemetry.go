@@ -31,17 +31,17 @@ type Telemetry struct {
 	errs   []error
 }
 
-// StartTelemetry starts a mesh with a call graph, which may be set later, and
-// Prometheus, whose time series go into dir. The mesh runs until ctx ends or Stop is
-// called.
-func StartTelemetry(ctx context.Context, client kubernetes.Interface, dir string, calls []mesh.Call) (_ *Telemetry, err error) {
+// StartTelemetry starts a mesh of a kind with a call graph, which may be set later,
+// and Prometheus, whose time series go into dir. The mesh runs until ctx ends or Stop
+// is called.
+func StartTelemetry(ctx context.Context, client kubernetes.Interface, dir string, kind mesh.Type, calls []mesh.Call) (_ *Telemetry, err error) {
 	s := &Telemetry{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
 		}
 	}()
-	address, err := s.startMesh(ctx, client, calls)
+	address, err := s.startMesh(ctx, client, kind, calls)
 	if err != nil {
 		return nil, fmt.Errorf("starting the mesh: %w", err)
 	}
@@ -56,8 +56,8 @@ func StartTelemetry(ctx context.Context, client kubernetes.Interface, dir string
 	return s, nil
 }
 
-func (s *Telemetry) startMesh(ctx context.Context, client kubernetes.Interface, calls []mesh.Call) (address string, err error) {
-	s.Mesh = mesh.New(client, calls, time.Now)
+func (s *Telemetry) startMesh(ctx context.Context, client kubernetes.Interface, kind mesh.Type, calls []mesh.Call) (address string, err error) {
+	s.Mesh = mesh.New(client, kind, calls, time.Now)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/cluster"
+	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
 // asKubeScheduler, when set in the environment, makes this test binary the
@@ -99,7 +100,7 @@ func newScene(t *testing.T) *scene {
 		}
 		return want("the number of pods", len(pods.Items), 0)
 	})
-	if s.Telemetry, err = sandbox.StartTelemetry(t.Context(), s.client, filepath.Join(s.dir, "prometheus"), nil); err != nil {
+	if s.Telemetry, err = sandbox.StartTelemetry(t.Context(), s.client, filepath.Join(s.dir, "prometheus"), mesh.Istio(), nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -22,6 +22,7 @@ import (
 	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox"
+	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
@@ -72,7 +73,7 @@ func (r *runner) start(t *testing.T, o startOptions) *scheduler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	telemetryConfig, err := sandbox.TelemetryConfig(o.prometheusURL)
+	telemetryConfig, err := sandbox.TelemetryConfig(o.prometheusURL, mesh.Istio())
 	if err != nil {
 		t.Fatal(err)
 	}

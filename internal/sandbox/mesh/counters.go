@@ -5,29 +5,38 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
-type podKey struct{ namespace, name string }
+// objectKey names a pod, or a node, which has no namespace.
+type objectKey struct{ namespace, name string }
 
-// series is one proxy's view of one kind of traffic. As in Istio, the peer is
-// known as a workload, not as a pod.
+// series is one proxy's view of one kind of traffic.
 type series struct {
-	proxy    podKey
-	reporter string
+	proxy    objectKey // the pod or the node that it belongs to
+	reporter string    // "source" or "destination": the end at which the proxy is
+	exchange
+}
+
+// exchange is what proxies tell apart. They know peers as workloads, not as pods.
+type exchange struct {
 	from, to peer
-	service  string // host that was called
-	name     string // destination_service_name
+	service  flowgraph.WorkloadID // that is called, zero for a host
+	host     string               // outside the mesh
 	protocol string
 }
 
-// peer is a workload with the labels that Istio gives it.
+// peer is a workload with the attributes of its pods.
 type peer struct {
-	id               flowgraph.WorkloadID // zero: unknown
-	app, version     string
-	serviceAccount   string
-	serviceNamespace string
+	id             flowgraph.WorkloadID // zero: outside the mesh
+	app, version   string
+	serviceAccount string
+	at             locality.Locality
 }
 
 // traffic is an amount: requests, bytes to the server, bytes to the client.
 type traffic struct{ requests, sent, received float64 }
+
+func requests(t traffic) float64 { return t.requests }
+func sent(t traffic) float64     { return t.sent }
+func received(t traffic) float64 { return t.received }
 
 func (t *traffic) add(o traffic) {
 	t.requests += o.requests
@@ -42,16 +51,17 @@ type path struct {
 }
 
 type counters struct {
+	kind     Type
 	reported map[series]*traffic
 	truth    map[path]float64 // bytes in both directions
 }
 
-func newCounters() counters {
-	return counters{reported: map[series]*traffic{}, truth: map[path]float64{}}
+func newCounters(kind Type) counters {
+	return counters{kind: kind, reported: map[series]*traffic{}, truth: map[path]float64{}}
 }
 
-// keep drops the series of proxies that are gone.
-func (c *counters) keep(live map[podKey]bool) {
+// keep drops the series of proxies whose pods and nodes are gone.
+func (c *counters) keep(live map[objectKey]bool) {
 	for s := range c.reported {
 		if !live[s.proxy] {
 			delete(c.reported, s)
@@ -59,7 +69,11 @@ func (c *counters) keep(live map[podKey]bool) {
 	}
 }
 
-func (c *counters) report(s series, t traffic) {
+func (c *counters) report(reporter string, at endpoint, e exchange, t traffic) {
+	s := series{proxy: objectKey{at.pod.Namespace, at.pod.Name}, reporter: reporter, exchange: c.kind.sees(e)}
+	if c.kind.perNode {
+		s.proxy = objectKey{name: at.pod.Spec.NodeName}
+	}
 	sum := c.reported[s]
 	if sum == nil {
 		sum = &traffic{}
@@ -68,39 +82,22 @@ func (c *counters) report(s series, t traffic) {
 	sum.add(t)
 }
 
-// between counts what a client pod and a server pod exchange: both report it.
+// between counts what a client pod and a server pod exchange: both ends report it.
 func (c *counters) between(client, server endpoint, service flowgraph.WorkloadID, protocol string, t traffic) {
-	s := series{
-		from: peerOf(client), to: peerOf(server), protocol: protocol,
-		service: hostOf(service), name: service.Name,
-	}
-	s.reporter, s.proxy = "source", keyOf(client)
-	c.report(s, t)
-	s.reporter, s.proxy = "destination", keyOf(server)
-	c.report(s, t)
+	e := exchange{from: peerOf(client), to: peerOf(server), service: service, protocol: protocol}
+	c.report("source", client, e, t)
+	c.report("destination", server, e, t)
 	c.truth[path{client.workload, server.workload, client.at, server.at}] += t.sent + t.received
 }
 
 // outbound counts what a client pod exchanges with a host outside the mesh.
 func (c *counters) outbound(client endpoint, host, protocol string, t traffic) {
-	c.report(series{
-		proxy: keyOf(client), reporter: "source", from: peerOf(client),
-		service: host, name: "PassthroughCluster", protocol: protocol,
-	}, t)
+	c.report("source", client, exchange{from: peerOf(client), host: host, protocol: protocol}, t)
 }
 
 // inbound counts what a server pod exchanges with a client outside the mesh.
 func (c *counters) inbound(server endpoint, service flowgraph.WorkloadID, protocol string, t traffic) {
-	c.report(series{
-		proxy: keyOf(server), reporter: "destination", to: peerOf(server),
-		service: hostOf(service), name: service.Name, protocol: protocol,
-	}, t)
-}
-
-func keyOf(e endpoint) podKey { return podKey{e.pod.Namespace, e.pod.Name} }
-
-func hostOf(service flowgraph.WorkloadID) string {
-	return service.Name + "." + service.Namespace + ".svc.cluster.local"
+	c.report("destination", server, exchange{to: peerOf(server), service: service, protocol: protocol}, t)
 }
 
 func peerOf(e endpoint) peer {
@@ -115,5 +112,5 @@ func peerOf(e endpoint) peer {
 	if account == "" {
 		account = "default"
 	}
-	return peer{id: e.workload, app: app, version: version, serviceAccount: account, serviceNamespace: e.pod.Namespace}
+	return peer{id: e.workload, app: app, version: version, serviceAccount: account, at: e.at}
 }

@@ -36,7 +36,13 @@ type cluster struct {
 // and a Service api also the workloads api-v1 and api-v2.
 func newCluster(t testing.TB, assign, services, calls string) *cluster {
 	t.Helper()
-	c := &cluster{Mesh: New(nil, parse(t, calls), nil), t: t, pods: map[string]int{}}
+	return newClusterWith(t, Istio(), assign, services, calls)
+}
+
+// newClusterWith returns a cluster with a mesh of another kind.
+func newClusterWith(t testing.TB, kind Type, assign, services, calls string) *cluster {
+	t.Helper()
+	c := &cluster{Mesh: New(nil, kind, parse(t, calls), nil), t: t, pods: map[string]int{}}
 	for _, part := range fields(assign, ";") {
 		at, pods, _ := strings.Cut(part, ":")
 		name, zone, _ := strings.Cut(at, "@")
@@ -146,6 +152,13 @@ func (c *cluster) deletePod(name string) {
 	c.t.Helper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
 	if err := c.factory.Core().V1().Pods().Informer().GetIndexer().Delete(pod); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *cluster) deleteNode(name string) {
+	c.t.Helper()
+	if err := c.factory.Core().V1().Nodes().Informer().GetIndexer().Delete(node(name, "")); err != nil {
 		c.t.Fatal(err)
 	}
 }

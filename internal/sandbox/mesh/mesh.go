@@ -1,7 +1,8 @@
-// Package mesh simulates an Istio sidecar mesh over the pods of a real API
-// server: a call graph says who asks what of which Service, the Services'
+// Package mesh simulates a service mesh of a chosen Type over the pods of a real
+// API server: a call graph says who asks what of which Service, the Services'
 // routing policies and the pods' real nodes say which pod answers, and the
-// standard metrics of both proxies of each call come out. No byte is sent.
+// standard metrics of the proxies at both ends of each call come out. No byte is
+// sent.
 package mesh
 
 import (
@@ -45,11 +46,11 @@ type Mesh struct {
 }
 
 // New returns a mesh whose counters stand still until Run.
-func New(client kubernetes.Interface, calls []Call, now func() time.Time) *Mesh {
+func New(client kubernetes.Interface, kind Type, calls []Call, now func() time.Time) *Mesh {
 	factory := informers.NewSharedInformerFactory(client, 0)
 	core := factory.Core().V1()
 	m := &Mesh{
-		now: now, client: client, factory: factory, counters: newCounters(),
+		now: now, client: client, factory: factory, counters: newCounters(kind),
 		pods: core.Pods().Lister(), services: core.Services().Lister(), nodes: core.Nodes().Lister(),
 		synced: []cache.InformerSynced{
 			core.Pods().Informer().HasSynced, core.Services().Informer().HasSynced, core.Nodes().Informer().HasSynced,
@@ -108,11 +109,18 @@ func (m *Mesh) advance(dt time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("listing pods: %w", err)
 	}
-	live := map[podKey]bool{}
+	nodes, err := m.nodes.List(labels.Everything())
+	if err != nil {
+		return fmt.Errorf("listing nodes: %w", err)
+	}
+	live := map[objectKey]bool{}
+	for _, node := range nodes {
+		live[objectKey{name: node.Name}] = true
+	}
 	var ready []endpoint
 	clients := map[flowgraph.WorkloadID][]endpoint{}
 	for _, pod := range all {
-		live[podKey{pod.Namespace, pod.Name}] = true
+		live[objectKey{pod.Namespace, pod.Name}] = true
 		if !isReady(pod) {
 			continue
 		}

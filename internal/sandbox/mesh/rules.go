@@ -17,10 +17,14 @@ import (
 // rulesInterval is how often DestinationRules are read.
 const rulesInterval = time.Second
 
-// readRules reads the DestinationRules, where the API server has the kind. Of them
+// readRules reads the DestinationRules, where the API server has the kind and the
+// mesh's proxies follow them. Of them
 // the mesh follows those that stand beside their Service and name it alone, and in
 // these localityLbSetting, zoneAwareLbSetting and outlierDetection, for all ports.
 func (m *Mesh) readRules(ctx context.Context) {
+	if !m.counters.kind.readRules {
+		return
+	}
 	server := m.client.Discovery().RESTClient()
 	if server == nil { // that of a fake client
 		return

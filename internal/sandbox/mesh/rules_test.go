@@ -60,7 +60,7 @@ func TestDivide(t *testing.T) {
 				_, _ = w.Write([]byte(`{"items": [{"metadata": {"namespace": "shop", "name": "any"}, "spec": ` + c.rule + `}]}`))
 			}))
 			defer server.Close()
-			m := New(kubernetes.NewForConfigOrDie(&rest.Config{Host: server.URL}), nil, nil)
+			m := New(kubernetes.NewForConfigOrDie(&rest.Config{Host: server.URL}), Istio(), nil, nil)
 			m.readRules(t.Context())
 			s := service("db", c.distribution)
 			if c.annotation != "" {

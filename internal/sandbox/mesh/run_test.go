@@ -19,7 +19,7 @@ func TestRun(t *testing.T) {
 		template := &cluster{t: t, pods: map[string]int{}}
 		web, db := template.newPods("n1", "web")[0], template.newPods("n2", "db")[0]
 		client := fake.NewSimpleClientset(node("n1", ""), node("n2", ""), service("db", ""), web, db)
-		m := New(client, parse(t, "web -> db"), time.Now)
+		m := New(client, Istio(), parse(t, "web -> db"), time.Now)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- m.Run(ctx) }()
@@ -49,7 +49,7 @@ func TestRun(t *testing.T) {
 func TestRunCancelledAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := New(fake.NewSimpleClientset(), nil, time.Now).Run(ctx)
+	err := New(fake.NewSimpleClientset(), Istio(), nil, time.Now).Run(ctx)
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "watching the cluster") {
 		t.Errorf("error = %v, want one that says what was cancelled", err)
 	}
