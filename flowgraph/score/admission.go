@@ -72,9 +72,6 @@ func (a *admission) add(e *Engine, edge *edge, own *Template) {
 	a.followers[i].gain += gain
 }
 
-// coming is how many of a workload's pods are wanted and not placed.
-func (s *workloadState) coming() int32 { return max(s.desired.Pods-s.pods, 0) }
-
 // followed is what a pod gains by those of a peer that are still to come, wherever they can
 // follow it, as anticipation has it: so many are coming, and so many of the pod's workload are
 // placed.

@@ -41,10 +41,7 @@ func (l *levelGains) anticipateEdge(e *edge, coming int32) {
 // are placed count like those that are not: they will be replaced sooner or later, and
 // where a few pods are near each other the rest gathers only if it looks that far.
 func (l *levelGains) anticipateUniform(e *edge) {
-	var own int32
-	for _, d := range l.own.domains {
-		own += l.own.pods[d]
-	}
+	own := l.own.total()
 	for _, d := range l.own.domains {
 		share := float64(l.own.pods[d]) / float64(own)
 		l.anticipate(d, foresight*e.weight*share/float64(e.desired))

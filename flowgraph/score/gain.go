@@ -169,7 +169,7 @@ func (e *Engine) addToLevels(levels []levelGains, zones *levelGains, edge *edge,
 			l.addEdge(&e.options, &leaving, zones)
 		}
 		if e.options.Anticipate && edge.replaced {
-			l.anticipateEdge(&staying, peer.desired.Pods-peer.pods)
+			l.anticipateEdge(&staying, peer.coming())
 		}
 	}
 }

@@ -17,6 +17,9 @@ type workloadState struct {
 	touched bool  // it is among Board.touched
 }
 
+// coming is how many of a workload's pods are wanted and not placed.
+func (s *workloadState) coming() int32 { return max(s.desired.Pods-s.pods, 0) }
+
 // place is where pods of one workload and revision are.
 type place struct {
 	node, pods, serving int32

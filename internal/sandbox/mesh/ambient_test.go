@@ -8,7 +8,6 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/common/model"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -61,18 +60,12 @@ func TestSourceReadsTheCallGraphOfAmbient(t *testing.T) {
 		flow("web", "api-v2", 2000, 80000),
 		flow("web", "db", 2*1000+5*200, 2*4000+5*64000),
 	}
-	approximately := cmpopts.EquateApprox(1e-6, 0)
-	if diff := gocmp.Diff(want, got.Flows, approximately); diff != "" {
-		t.Errorf("flows (-want +got):\n%s", diff)
-	}
 	// In two metrics. ztunnel does not name hosts outside.
 	wantLeftOut := map[telemetry.Reason]telemetry.LeftOut{
 		telemetry.External:        {Series: 2, BytesPerSecond: 8 * (300 + 9000)},
 		telemetry.UnknownWorkload: {Series: 2, BytesPerSecond: 700 + 100},
 	}
-	if diff := gocmp.Diff(wantLeftOut, got.LeftOut, approximately); diff != "" {
-		t.Errorf("left out (-want +got):\n%s", diff)
-	}
+	compareObserved(t, got, want, wantLeftOut)
 }
 
 // Each node's ztunnel counts what the pods there exchange, under the labels that the real

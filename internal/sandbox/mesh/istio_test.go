@@ -86,19 +86,13 @@ func TestIstioSourceReadsTheCallGraph(t *testing.T) {
 		flow("web", "api-v2", 2, 1000, 40000),
 		flow("web", "db", 2, 2*1000+5*200, 2*4000+5*64000),
 	}
-	approximately := cmpopts.EquateApprox(1e-6, 0)
-	if diff := gocmp.Diff(want, got.Flows, approximately); diff != "" {
-		t.Errorf("flows (-want +got):\n%s", diff)
-	}
 	// Three web pods report what comes from outside in three metrics, and what
 	// goes outside in two.
 	wantLeftOut := map[telemetry.Reason]telemetry.LeftOut{
 		telemetry.External:    {Series: 3, BytesPerSecond: 8 * (300 + 9000)},
 		telemetry.Passthrough: {Series: 2, BytesPerSecond: 700 + 100},
 	}
-	if diff := gocmp.Diff(wantLeftOut, got.LeftOut, approximately); diff != "" {
-		t.Errorf("left out (-want +got):\n%s", diff)
-	}
+	compareObserved(t, got, want, wantLeftOut)
 }
 
 // The labels are those of Istio's standard metrics, all of them, with those
@@ -195,5 +189,17 @@ func TestHistogramCounts(t *testing.T) {
 	}
 	if diff := gocmp.Diff(want, counts); diff != "" {
 		t.Errorf("metrics of an HTTP call (-want +got):\n%s", diff)
+	}
+}
+
+// compareObserved compares what a source observes, to a millionth.
+func compareObserved(t *testing.T, got telemetry.Observation, flows []flowgraph.Flow, leftOut map[telemetry.Reason]telemetry.LeftOut) {
+	t.Helper()
+	approximately := cmpopts.EquateApprox(1e-6, 0)
+	if diff := gocmp.Diff(flows, got.Flows, approximately); diff != "" {
+		t.Errorf("flows (-want +got):\n%s", diff)
+	}
+	if diff := gocmp.Diff(leftOut, got.LeftOut, approximately); diff != "" {
+		t.Errorf("left out (-want +got):\n%s", diff)
 	}
 }
