@@ -52,23 +52,30 @@ func (l *Layout) setSites() {
 }
 
 // placeSite finds the domains of a site. What is wider than its zone is where the nodes of
-// that zone are. Where no node is in it, only the region tells.
+// that zone are, and those of its region.
 func (l *Layout) placeSite(site locality.Locality) (at siteDomains) {
-	zones, hasNodes := l.domainsWhere(l.zone, func(zone locality.Locality) bool { return locality.SharesZone(site, zone) })
-	at[l.zone] = siteDomain{in: zones, undecided: site.Zone == ""}
-	if hasNodes {
-		l.nest(&at, l.zone)
-		return at
-	}
-	for k := l.zone + 1; k < len(l.levels); k++ {
+	for k := l.zone; k < len(l.levels); k++ {
 		at[k].undecided = true
 	}
-	regions, hasNodes := l.domainsWhere(l.region, func(region locality.Locality) bool { return site.Region != "" && region.Region == site.Region })
-	at[l.region] = siteDomain{in: regions, undecided: site.Region == ""}
+	zones, inZone := l.domainsWhere(l.zone, func(zone locality.Locality) bool { return locality.SharesZone(site, zone) })
+	at[l.zone] = siteDomain{in: zones, undecided: site.Zone == ""}
+	if inZone {
+		l.nest(&at, l.zone)
+	}
+	if site.Region == "" {
+		return at
+	}
+	regions, inRegion := l.domainsWhere(l.region, func(region locality.Locality) bool { return region.Region == site.Region })
+	for _, n := range at[l.region].in {
+		if !slices.Contains(regions, n) {
+			regions = append(regions, n)
+		}
+	}
+	at[l.region] = siteDomain{in: regions}
 	switch {
-	case hasNodes:
+	case inZone || inRegion:
 		l.nest(&at, l.region)
-	case site.Region != "": // and so in the zone of none
+	default: // no node is in the region, and so none in its zones
 		at[l.zone].undecided = false
 	}
 	return at

@@ -60,18 +60,22 @@ func (p *Pods) AtSite(site flowgraph.WorkloadID, n int32, level locality.Level) 
 	isGone := func(n int32) bool { return p.C.Nodes[n].Gone }
 	left, leftInRegion := slices.DeleteFunc(slices.Clone(inZone), isGone), slices.DeleteFunc(slices.Clone(inRegion), isGone)
 	abroad := region != "" && len(leftInRegion) == 0 && len(left) == 0
-	switch {
-	case level == locality.Zone:
+	if level == locality.Zone {
 		return slices.Contains(inZone, n), p.Domain(n, level) != "" && (zone != "" || abroad)
-	case len(left) > 0:
-		return p.shareAny(locality.Zone, level, left, n)
-	case level == locality.Region:
-		shares, _ = p.shareAny(locality.Region, level, inRegion, n)
-		return shares, p.Domain(n, level) != "" && region != ""
-	case level > locality.Region && len(leftInRegion) > 0:
-		return p.shareAny(locality.Region, level, leftInRegion, n)
 	}
-	return false, false
+	known = len(left) > 0 || level > locality.Region && len(leftInRegion) > 0
+	if len(left) > 0 {
+		shares, known = p.shareAny(locality.Zone, level, left, n)
+	}
+	if level >= locality.Region && region != "" {
+		around := leftInRegion
+		if level == locality.Region {
+			around, known = inRegion, p.Domain(n, level) != ""
+		}
+		inAny, isKnown := p.shareAny(locality.Region, level, around, n)
+		shares, known = shares || inAny, known && isKnown
+	}
+	return shares, known
 }
 
 // shareAny reports whether a node shares a domain with any of some others: one of a level, or
