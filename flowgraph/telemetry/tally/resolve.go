@@ -31,7 +31,7 @@ func (t *Tally) resolve() {
 		return // all of them are of what becomes no flow
 	}
 	pairs := t.keys(func(k key) bool {
-		return !k.isOpen() && (t.endpoints[k.from].Kind != telemetry.WorkloadEndpoint || t.endpoints[k.to].Kind != telemetry.WorkloadEndpoint)
+		return !k.isOpen() && (t.endpoints[k.from].NeedsResolver() || t.endpoints[k.to].NeedsResolver())
 	})
 	for _, k := range pairs {
 		r := *t.reports.at(t.sums[k])
@@ -51,6 +51,10 @@ func (t *Tally) resolve() {
 
 // share adds the part of a report that belongs to two workloads.
 func (t *Tally) share(r *report, from, to telemetry.Share) {
+	if from.Workload.IsSite() && to.Workload.IsSite() {
+		t.leaveOut(telemetry.External, r.series(), from.Part*to.Part*r.max().BytesPerSecond())
+		return
+	}
 	var k key
 	var validFrom, validTo bool
 	k.from, validFrom = t.index(telemetry.EndpointOf(from.Workload))
@@ -77,7 +81,7 @@ func (t *Tally) resolutions() map[uint32]telemetry.Resolution {
 			}
 			e := t.endpoints[n]
 			resolved[n] = telemetry.Resolution{Shares: []telemetry.Share{{Workload: e.Workload(), Part: 1}}}
-			if e.Kind != telemetry.WorkloadEndpoint {
+			if e.NeedsResolver() {
 				resolved[n] = telemetry.Resolution{Reason: telemetry.NoObjects}
 				numbers = append(numbers, n)
 			}
