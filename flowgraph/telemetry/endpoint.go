@@ -81,12 +81,15 @@ func (e Endpoint) Workload() flowgraph.WorkloadID {
 	return flowgraph.WorkloadID{Namespace: e.Namespace, Name: e.Name}
 }
 
-// EndpointOf returns the endpoint that names a workload or a site.
+// EndpointOf returns the endpoint that names a workload.
 func EndpointOf(id flowgraph.WorkloadID) Endpoint {
-	if id.IsSite() {
-		return Endpoint{Kind: SiteEndpoint, Namespace: id.Namespace, Name: id.Name}
-	}
 	return Endpoint{Namespace: id.Namespace, Name: id.Name}
+}
+
+// SiteEndpointOf returns the endpoint that is a site of the configuration. It is not for what
+// labels say: whoever writes them could name one that there is not.
+func SiteEndpointOf(site flowgraph.WorkloadID) Endpoint {
+	return Endpoint{Kind: SiteEndpoint, Namespace: site.Namespace, Name: site.Name}
 }
 
 // NeedsResolver reports whether only a Resolver knows whose the endpoint is.

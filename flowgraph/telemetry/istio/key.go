@@ -63,7 +63,7 @@ func (a *answers) findSite(r *tally.Report, host, service string) {
 	}
 	for _, name := range [...]string{host, service} {
 		if site, ok := a.sites.OfHost(name); ok {
-			r.To, r.Reason = telemetry.EndpointOf(site), telemetry.Included
+			r.To, r.Reason = telemetry.SiteEndpointOf(site), telemetry.Included
 			return
 		}
 	}

@@ -76,7 +76,7 @@ func (a *answers) end(r *endReader, p parts) end {
 	switch {
 	case !named:
 		if site, ok := a.source.o.Trust.Sites.OfHost(p.name); ok {
-			return end{endpoint: telemetry.EndpointOf(site)}
+			return end{endpoint: telemetry.SiteEndpointOf(site)}
 		}
 		return end{reason: telemetry.External, cluster: cluster}
 	case kind == telemetry.AppEndpoint:

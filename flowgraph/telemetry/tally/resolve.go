@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
@@ -57,13 +58,21 @@ func (t *Tally) share(r *report, from, to telemetry.Share) {
 	}
 	var k key
 	var validFrom, validTo bool
-	k.from, validFrom = t.index(telemetry.EndpointOf(from.Workload))
-	k.to, validTo = t.index(telemetry.EndpointOf(to.Workload))
+	k.from, validFrom = t.index(resolvedEndpoint(from.Workload))
+	k.to, validTo = t.index(resolvedEndpoint(to.Workload))
 	if !validFrom || !validTo { // a label may give a workload any name
 		t.leaveOut(telemetry.Invalid, 1, 0)
 		return
 	}
 	t.reports.at(t.keyed(k)).add(r, from.Part*to.Part)
+}
+
+// resolvedEndpoint is the endpoint of what a Resolver has found, which no label says.
+func resolvedEndpoint(id flowgraph.WorkloadID) telemetry.Endpoint {
+	if id.IsSite() {
+		return telemetry.SiteEndpointOf(id)
+	}
+	return telemetry.EndpointOf(id)
 }
 
 // resolutions asks for the endpoints of the pairs. The answers are by the numbers of the
