@@ -96,9 +96,9 @@ type LevelOutcome struct {
 	// of the Local of every wider level.
 	Local [modelCount]float64
 	// Unknown is the part of the rest, as Configured, of which it is not known
-	// whether it stays: one end is on a node whose domain is not known.
+	// whether it stays: one end is on a node, or is a site, whose domain is not known.
 	Unknown float64
-	// Incomplete says that the domain of some node is not known here.
+	// Incomplete says that the domain of some node, or of some site, is not known here.
 	Incomplete bool
 }
 
@@ -226,7 +226,7 @@ func (l *Layout) Outcomes(s *Stays) []LevelOutcome {
 		if l.domains[k].known == 0 {
 			continue
 		}
-		o := LevelOutcome{Level: level, Unknown: s.Unknown[k], Incomplete: l.domains[k].known < l.domains[k].left}
+		o := LevelOutcome{Level: level, Unknown: s.Unknown[k], Incomplete: l.domains[k].known < l.domains[k].left || l.hasUndecidedSites(k)}
 		for m := range o.Local {
 			o.Local[m] = s.Local[m][k]
 		}

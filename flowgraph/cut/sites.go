@@ -109,6 +109,12 @@ func (l *Layout) nest(at *siteDomains, level int) {
 	}
 }
 
+// hasUndecidedSites reports whether it is not known of some site in which domain of a level it
+// is.
+func (l *Layout) hasUndecidedSites(level int) bool {
+	return slices.ContainsFunc(l.siteAt, func(at siteDomains) bool { return at[level].undecided })
+}
+
 // withSite reports whether one end is a site.
 func (e ends) withSite() bool { return e.from < Outside || e.to < Outside }
 

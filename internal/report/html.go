@@ -114,8 +114,10 @@ type pageNode struct {
 
 type pageWorkload struct {
 	Workload
-	// Replicas is 0 outside the cluster.
-	Replicas int32 `json:"replicas"`
+	// Replicas is 0 outside the cluster. Zone and Region are where a site is.
+	Replicas int32  `json:"replicas"`
+	Zone     string `json:"zone,omitempty"`
+	Region   string `json:"region,omitempty"`
 	// TrafficDistribution is how calls to it are divided; "Any" is evenly.
 	TrafficDistribution string `json:"trafficDistribution,omitempty"`
 	// BytesPerSecond is its traffic with all others of the cluster and itself.
@@ -136,7 +138,7 @@ type picture struct {
 	Pods []int `json:"pods"`
 	// Between is the traffic from node to node, row by row: from all nodes, then
 	// from all that are left out together where there are any, then from
-	// elsewhere, that is from the outside and from pods without a node. What stays
+	// elsewhere, that is from the outside, sites included, and from pods without a node. What stays
 	// on a node is on the diagonal; OthersLocal stays on nodes that are left out,
 	// and is not part of Between.
 	Between     []float64 `json:"between"`
@@ -156,7 +158,7 @@ func nodeTraffic(s *Sample) []float64 {
 	sums := make([]float64, len(s.Cluster.Nodes))
 	for _, part := range cut.Parts(s.Cluster, s.Assigned, cut.Configured) {
 		for _, n := range []int32{part.From, part.To} {
-			if n != cut.Outside {
+			if n >= 0 {
 				sums[n] += part.BytesPerSecond
 			}
 		}

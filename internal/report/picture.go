@@ -104,6 +104,9 @@ func (a *artist) cluster() *pageCluster {
 	}
 	for id, at := range a.workloadAt {
 		p.Workloads[at] = pageWorkload{Workload: workload(id)}
+		if site, ok := id.Site(); ok {
+			p.Workloads[at].Zone, p.Workloads[at].Region = site.Zone, site.Region
+		}
 	}
 	for i, w := range a.c.Workloads {
 		p.Workloads[i].Replicas, p.Workloads[i].TrafficDistribution = w.Replicas, distribution(w.Routing)
@@ -175,7 +178,7 @@ func (a *artist) traffic(s *Sample, p *picture) {
 		side++
 	}
 	at := func(node int32) int {
-		if node == cut.Outside {
+		if node < 0 {
 			return side - 1
 		}
 		return a.nodeAt[node]

@@ -36,7 +36,7 @@ function pictures(data, state, live, listeners, base) {
   const node = live({}, draw, ["run", "level"]);
   return [
     section(base ? "Before and after" : "Where the traffic goes", "Each box is a node, each chip in it a workload with pods there, and each line traffic between them. Calls follow the routing that the Services configure.", node, panel.node),
-    section("From node to node", "Each cell is the traffic from the callers on a node (row) to the endpoints on a node (column), both directions of an edge together. Cells on the diagonal stay on a node. Lines separate the zones. The row and column \u201celsewhere\u201d stand for the outside and for pods without a node. Calls follow the routing that the Services configure.", live({}, maps, ["run", "level"])),
+    section("From node to node", "Each cell is the traffic from the callers on a node (row) to the endpoints on a node (column), both directions of an edge together. Cells on the diagonal stay on a node. Lines separate the zones. The row and column \u201celsewhere\u201d stand for the outside, sites included, and for pods without a node. Calls follow the routing that the Services configure.", live({}, maps, ["run", "level"])),
   ];
 }
 
@@ -85,7 +85,7 @@ function describeWorkload(data, pair, level, workload, names) {
     rate(edge.bytesPerSecond), ...pair.map((p) => percent(edge.bytesPerSecond ? p.picture.edgeLocal[level][edge.i] / edge.bytesPerSecond : 0))]);
   return [
     el("h3", {}, names[workload]),
-    el("p", {}, `${rate(w.bytesPerSecond)} inside the cluster; ` + (w.replicas ? `trafficDistribution of its Services: ${w.trafficDistribution}.` : "outside the cluster.")),
+    el("p", {}, `${rate(w.bytesPerSecond)} inside the cluster; ` + (w.replicas ? `trafficDistribution of its Services: ${w.trafficDistribution}.` : w.zone || w.region ? `a site outside the cluster, in ${w.zone ? "zone " + w.zone : "region " + w.region}, which cannot move.` : "outside the cluster.")),
     plainTable(`What ${words.stays}`, ["", "Traffic", ...pair.map((p) => p.when)], [
       ["Pods", "", ...pair.map((p) => places(p.picture))],
       ["All of it", rate(w.bytesPerSecond), ...pair.map((p) => stays(p.picture))],
