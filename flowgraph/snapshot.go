@@ -177,6 +177,16 @@ func (s *Snapshot) Lookup(id WorkloadID) (i int, ok bool) {
 	return slices.BinarySearchFunc(s.ids, id, WorkloadID.Compare)
 }
 
+// Sites returns the sites that the graph has traffic with, in order.
+func (s *Snapshot) Sites() []WorkloadID {
+	first, _ := s.Lookup(WorkloadID{Namespace: siteMark})
+	last := first
+	for last < len(s.ids) && s.ids[last].IsSite() {
+		last++
+	}
+	return s.ids[first:last:last]
+}
+
 // Callees yields the workloads that i calls and the rates of each edge, as i sees
 // them. The workload itself is not among them; see Self.
 func (s *Snapshot) Callees(i int) iter.Seq2[int, Rates] {

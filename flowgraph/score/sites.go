@@ -62,6 +62,21 @@ func (b *Board) site(id flowgraph.WorkloadID) siteDomains {
 	return found
 }
 
+// SitesApart returns how many sites of a snapshot draw no pods as they should, because no
+// node is in their zone or, where only that is known, in their region.
+func (b *Board) SitesApart(snap *flowgraph.Snapshot) (apart int) {
+	for _, id := range snap.Sites() {
+		at, in := b.sites.zone, b.site(id)
+		if where, _ := id.Site(); where.Zone == "" {
+			at = b.sites.region
+		}
+		if len(in[at]) == 0 {
+			apart++
+		}
+	}
+	return apart
+}
+
 // addDomainsFrom adds the domains of a level that are somewhere and have nodes, and those
 // around these.
 func (b *Board) addDomainsFrom(found *siteDomains, position int, is func(locality.Locality) bool) {

@@ -95,6 +95,9 @@ func TestSitesAreWhereNodesAre(t *testing.T) {
 		if diff := cmp.Diff(want, s.points(s.engine.Evaluate(s.request("web", 1)))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", when, diff)
 		}
+		if apart := s.board.SitesApart(s.snap); (apart == 0) != (want != nil) {
+			t.Errorf("%s %d sites are apart", when, apart)
+		}
 	}
 	check("without a node in the zone", nil)
 	n2 := s.node("n2", "b")

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"k8s.io/klog/v2"
+
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
@@ -64,4 +66,28 @@ func TestGainsWithSitesAreWhatTheCutGains(t *testing.T) {
 	if positive < 1000 {
 		t.Errorf("only %d gains were positive", positive)
 	}
+}
+
+// TestSitesApartAreCounted has a site in a zone without nodes, which then gets one.
+func TestSitesApartAreCounted(t *testing.T) {
+	c := newCluster(t, allOfIt)
+	c.cache.AddNode(klog.Background(), node("n1", "r1", "a"))
+	publish := func() {
+		c.store.Publish(flowgraph.NewSnapshot(c.store.Load().Generation()+1, dataTime, []flowgraph.Edge{
+			{From: workload("web"), To: flowgraph.SiteID("db", "r1", "b"), ObservedAt: dataTime, Rates: flowgraph.Rates{SentBytesPerSecond: 1e6}},
+			{From: workload("web"), To: flowgraph.SiteID("store", "r1", ""), ObservedAt: dataTime, Rates: flowgraph.Rates{SentBytesPerSecond: 1}},
+		}))
+	}
+	check := func(want int64) {
+		t.Helper()
+		publish()
+		c.update()
+		c.scores(c.pod("web"), c.nodes())
+		if got := c.metrics.sitesApart.Load(); got != want {
+			t.Errorf("%d sites are apart, want %d", got, want)
+		}
+	}
+	check(1)
+	c.cache.AddNode(klog.Background(), node("n2", "r1", "b"))
+	check(0)
 }
