@@ -43,6 +43,9 @@ func (l *Layout) Site(id flowgraph.WorkloadID) int32 {
 // cluster.
 func SiteIndex(position int32) int { return int(firstSite - position) }
 
+// SitePosition is the reverse of SiteIndex.
+func SitePosition(index int) int32 { return firstSite - int32(index) }
+
 // setSites places all sites anew, after the nodes have changed.
 func (l *Layout) setSites() {
 	for i, id := range l.siteIDs {

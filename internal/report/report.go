@@ -287,8 +287,8 @@ type Workload struct {
 
 func (w Workload) String() string { return w.Namespace + "/" + w.Name }
 
-// Change is the traffic of an edge, or of a workload with all its peers and itself, that
-// stays local in two runs.
+// Change is the traffic of an edge, or of a workload with all its peers and itself, sites
+// excepted, that stays local in two runs.
 type Change struct {
 	// From is the caller of the edge, or the workload.
 	From Workload `json:"from"`

@@ -1,12 +1,16 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/show"
 )
@@ -43,6 +47,27 @@ func SitesOf(c *cluster.Cluster) []Site {
 		sites = append(sites, Site{Name: id.Name, Region: at.Region, Zone: at.Zone, BytesPerSecond: rounded(rates[id])})
 	}
 	return sites
+}
+
+// chooseSites returns the sites with the most traffic by their positions in cut.Parts, and where
+// they are: with the names of the zone and the region of nodes there, and their own as Node.
+func (a *artist) chooseSites() (positions []int32, where map[int32]locality.Locality) {
+	where = map[int32]locality.Locality{}
+	at := a.c.Localities()
+	sites := SitesOf(a.c)
+	for i, site := range sites {
+		position := cut.SitePosition(i)
+		place := locality.Locality{Node: site.Name, Zone: site.Zone, Region: site.Region}
+		near := slices.IndexFunc(at, func(node locality.Locality) bool { return locality.SharesZone(place, node) })
+		if near >= 0 {
+			place.Region = at[near].Region
+		}
+		positions, where[position] = append(positions, position), place
+	}
+	slices.SortStableFunc(positions, func(x, y int32) int {
+		return cmp.Compare(sites[cut.SiteIndex(y)].BytesPerSecond, sites[cut.SiteIndex(x)].BytesPerSecond)
+	})
+	return positions[:min(len(positions), pageSites)], where
 }
 
 // writeSites says how much of the traffic is with sites.

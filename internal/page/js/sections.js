@@ -155,6 +155,7 @@ function basis(data) {
   const left = [
     leftOut.seeds && `${plural(leftOut.seeds, "seed")} of each run (the means have all of them)`,
     leftOut.nodes && `${plural(leftOut.nodes, "node")} with the least traffic, shown as one`,
+    leftOut.sites && `${plural(leftOut.sites, "site")} with the least traffic, shown as elsewhere`,
     leftOut.edges && `${plural(leftOut.edges, "edge")} with the least traffic, ${rate(leftOut.edgesBytesPerSecond)} together (the figures have all of them)`,
     leftOut.moments && `${plural(leftOut.moments, "moment")} of each timeline; those that are here are spread evenly`,
     leftOut.advice && `${plural(leftOut.advice, "workload")} at the end of the routing advice`,
