@@ -39,3 +39,16 @@ func TestSite(t *testing.T) {
 		})
 	}
 }
+
+// FuzzSite reads any name as a site: what says where it is, is written in one way.
+func FuzzSite(f *testing.F) {
+	for _, id := range []WorkloadID{SiteID("db", "eu-1", "eu-1a"), SiteID("db", "eu-1", ""), SiteID("db", "", "a"), {"@:", "db"}, {"@a:b:c", "db"}, {"shop", "web"}} {
+		f.Add(id.Namespace, id.Name)
+	}
+	f.Fuzz(func(t *testing.T, namespace, name string) {
+		id := WorkloadID{namespace, name}
+		if at, ok := id.Site(); ok && (SiteID(name, at.Region, at.Zone) != id || at.Node != "" || id.IsValid() || !id.IsPeer()) {
+			t.Errorf("%q is at %+v, which is %q", id, at, SiteID(name, at.Region, at.Zone))
+		}
+	})
+}

@@ -140,7 +140,7 @@ func (r *Result) explainPeers(n int32) []PeerGain {
 	for k := range edges {
 		edge := &edges[k]
 		start()
-		if edge.site && edge.weight > 0 && !e.options.NetMARKS {
+		if edge.site && edge.weight > 0 {
 			e.addSite(levels, edge, request.Snapshot.ID(edge.number))
 			add(PeerGain{Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Weight: edge.weight})
 			continue

@@ -36,14 +36,15 @@ func (e *Engine) edgesOf(snap *flowgraph.Snapshot, i int, desired int32, called 
 		if only != nil && (peer == Absent || only[peer] <= 0) {
 			return
 		}
-		if rates = parts.of(j, rates); rates == (flowgraph.Rates{}) {
+		site := peer == Absent && snap.ID(j).IsSite()
+		if rates = parts.of(j, rates); rates == (flowgraph.Rates{}) || site && e.options.NetMARKS { // the baseline knows pods only
 			return
 		}
 		next := edge{
 			number: j, peer: peer, weight: e.options.weight(rates), rates: rates, calls: calls, desired: desired,
-			bounded: parts.bounds(j),
+			site: site, bounded: parts.bounds(j),
 		}
-		if next.site = peer == Absent && snap.ID(j).IsSite(); !calls && !next.site {
+		if !calls && !site {
 			next.routing = called(snap.ID(j).Namespace).Given(desired)
 		}
 		e.edges = append(e.edges, next)
@@ -110,7 +111,7 @@ func (r *Result) gain(i int) {
 		switch {
 		case !edge.site:
 			e.addEdge(edge, request.Workload.Namespace)
-		case !e.options.NetMARKS && edge.weight > 0: // the baseline knows pods only
+		case edge.weight > 0:
 			e.addSite(e.levels, edge, request.Snapshot.ID(edge.number))
 		}
 		if e.node != nil && e.options.Anticipate && edge.weight > 0 && edge.peer != Absent && edge.peerDesired > 0 {

@@ -132,3 +132,27 @@ func TestSitesResolveAddresses(t *testing.T) {
 		t.Errorf("without sites the resolver is %v", r)
 	}
 }
+
+// FuzzOfHost looks up what proxies write for hosts: whatever has a site is named by a rule.
+func FuzzOfHost(f *testing.F) {
+	sites, err := NewSites([]SiteRule{
+		{Site: inZone("host"), Hosts: []string{"orders.example.com"}}, {Site: inZone("pattern"), Hosts: []string{"*.example.com"}},
+		{Site: inZone("range"), CIDRs: ranges("10.0.0.0/8", "fd00::/16")},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, host := range []string{"orders.example.com", "a.b.example.com:80", "10.0.0.1:5432", "[fd00::1]:1", "fd00::1%x", "..example.com", "%:x", ":"} {
+		f.Add(host)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		site, ok := sites.OfHost(host)
+		named := strings.Contains(strings.ToLower(host), ".example.com")
+		switch {
+		case !ok && site != (flowgraph.WorkloadID{}):
+			t.Errorf("%q has no site, which is %s", host, site)
+		case ok && site != inZone("range") && !named:
+			t.Errorf("%q is of %s", host, site)
+		}
+	})
+}

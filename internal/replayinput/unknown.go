@@ -22,7 +22,7 @@ func UnknownNames(edges []flowgraph.Edge, c *cluster.Cluster) []string {
 	for _, e := range edges {
 		for _, id := range []flowgraph.WorkloadID{e.From, e.To} {
 			ends[id.String()] = true
-			if !known[id] && !id.IsSite() {
+			if _, isSite := id.Site(); !known[id] && !isSite {
 				unknown[id.String()] = true
 			}
 		}
