@@ -12,7 +12,7 @@ import (
 // Snapshot is the graph at one moment. It never changes: any number of
 // goroutines may read it.
 //
-// Workloads are numbered 0 to Len()-1 in the order of their ids. The edges
+// Workloads, and sites like them, are numbered 0 to Len()-1 in the order of their ids. The edges
 // stand in compressed sparse rows: the edges that leave workload i are those
 // from rowStart[i] to rowStart[i+1], ordered by destination; the edges that
 // enter it are found through a second set of rows that only holds edge
@@ -141,7 +141,7 @@ func (s *Snapshot) Generation() uint64 { return s.generation }
 // of the moment it was built. It is zero before the first refresh.
 func (s *Snapshot) At() time.Time { return s.at }
 
-// Len is the number of workloads.
+// Len is the number of workloads and sites.
 func (s *Snapshot) Len() int { return len(s.ids) }
 
 // EdgeCount is the number of edges, self-flows included.

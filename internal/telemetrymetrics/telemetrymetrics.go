@@ -92,7 +92,10 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 	o.set.GaugeFunc(metricdef.Metric{
 		Name: "vicinity_graph_workloads",
 		Help: "Workloads in the traffic graph.",
-	}, func() float64 { return float64(store.Load().Len()) })
+	}, func() float64 {
+		snap := store.Load()
+		return float64(snap.Len() - len(snap.Sites()))
+	})
 	o.refused = o.set.Counter(metricdef.Metric{
 		Name: "vicinity_graph_refused_flows_total",
 		Help: "Flows that the traffic graph refused, because they name no workload or have a rate that is no rate.",
