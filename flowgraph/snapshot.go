@@ -12,7 +12,7 @@ import (
 // Snapshot is the graph at one moment. It never changes: any number of
 // goroutines may read it.
 //
-// Workloads are numbered 0 to Len()-1 in the order of their ids. The edges
+// Workloads, and sites like them, are numbered 0 to Len()-1 in the order of their ids. The edges
 // stand in compressed sparse rows: the edges that leave workload i are those
 // from rowStart[i] to rowStart[i+1], ordered by destination; the edges that
 // enter it are found through a second set of rows that only holds edge
@@ -141,7 +141,7 @@ func (s *Snapshot) Generation() uint64 { return s.generation }
 // of the moment it was built. It is zero before the first refresh.
 func (s *Snapshot) At() time.Time { return s.at }
 
-// Len is the number of workloads.
+// Len is the number of workloads and sites.
 func (s *Snapshot) Len() int { return len(s.ids) }
 
 // EdgeCount is the number of edges, self-flows included.
@@ -175,6 +175,16 @@ func (s *Snapshot) ID(i int) WorkloadID { return s.ids[i] }
 // traffic of it.
 func (s *Snapshot) Lookup(id WorkloadID) (i int, ok bool) {
 	return slices.BinarySearchFunc(s.ids, id, WorkloadID.Compare)
+}
+
+// Sites returns the sites that the graph has traffic with, in order.
+func (s *Snapshot) Sites() []WorkloadID {
+	first, _ := s.Lookup(WorkloadID{Namespace: siteMark})
+	last := first
+	for last < len(s.ids) && s.ids[last].IsSite() {
+		last++
+	}
+	return s.ids[first:last:last]
 }
 
 // Callees yields the workloads that i calls and the rates of each edge, as i sees

@@ -64,7 +64,9 @@ func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfigurati
 	if snap.Generation() == 0 { // also when ctx has ended
 		return nil, failed
 	}
-	return newReport(snap, status, sources, now(), o.next), failed
+	report := newReport(snap, status, sources, now(), o.next)
+	report.sites = len(cfg.Sites)
+	return report, failed
 }
 
 // readEndpoints reads the objects of the cluster that say which workloads are behind what

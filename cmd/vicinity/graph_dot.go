@@ -30,7 +30,11 @@ func writeDOT(w io.Writer, r viewed) {
 		if i == 0 || workloads[i-1].Namespace != id.Namespace {
 			fmt.Fprintf(w, "  subgraph %s {\n    label=%s;\n", dotID("cluster_"+id.Namespace), dotLabel(id.Namespace))
 		}
-		fmt.Fprintf(w, "    %s [label=%s];\n", dotID(id.String()), dotLabel(id.Name))
+		shape := ""
+		if id.IsSite() {
+			shape = ", shape=cylinder" // outside the cluster
+		}
+		fmt.Fprintf(w, "    %s [label=%s%s];\n", dotID(id.String()), dotLabel(id.Name), shape)
 		if i == len(workloads)-1 || workloads[i+1].Namespace != id.Namespace {
 			fmt.Fprint(w, "  }\n")
 		}

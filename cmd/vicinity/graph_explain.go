@@ -18,9 +18,9 @@ func explainReason(r telemetry.Reason) string {
 	case telemetry.UnknownWorkload:
 		return "the telemetry does not name the workload at one end. Check that both ends run the mesh's proxy and that no relabelling drops the workload labels."
 	case telemetry.External:
-		return "one end is outside the mesh, such as a client without a proxy or an external API. Nothing to do, unless it is one of your pods: give it a proxy."
+		return "one end is outside the mesh, such as a client without a proxy or an external API. If it is one of your pods, give it a proxy. If it is a database or the like in a zone or region that you know, name it in sites of the telemetry configuration."
 	case telemetry.Passthrough:
-		return "the mesh let it through to an address it does not know. Where this is a pod or a Service of yours, call it by its Service name."
+		return "the mesh let it through to an address it does not know. Where this is a pod or a Service of yours, call it by its Service name; where it is outside, sites can say in which zone."
 	case telemetry.BlackHole:
 		return "the mesh refused it. Where the calls are meant, declare their destination to the mesh."
 	case telemetry.OtherCluster:
@@ -36,7 +36,7 @@ func explainReason(r telemetry.Reason) string {
 	case telemetry.UnknownObject:
 		return "the telemetry names a pod, a ReplicaSet or a Service that is not in the cluster, or not any more. Some is normal where pods come and go; if it is much, check that the metrics are of this cluster."
 	case telemetry.UnknownAddress:
-		return "the telemetry names an IP address that is neither a pod's nor a Service's: something outside the cluster, a node, or a pod that has gone."
+		return "the telemetry names an IP address that is neither a pod's nor a Service's: something outside the cluster, which sites can place by its address, a node, or a pod that has gone."
 	case telemetry.NotServing:
 		return "the telemetry names a Service, or pods by a label, none of which is ready. A Service without a selector has no pods of its own."
 	case telemetry.Ambiguous:

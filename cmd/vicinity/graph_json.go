@@ -43,12 +43,15 @@ type graphJSON struct {
 	Sources      []sourceJSON `json:"sources"`
 }
 
-// totalsJSON are sums over edges, self-flows included. SelfFlow is their part.
+// totalsJSON are sums over edges, self-flows included. SelfFlow is their part. Sites and
+// WithSites are missing when no edge is with a site outside the cluster.
 type totalsJSON struct {
 	Workloads int `json:"workloads"`
+	Sites     int `json:"sites,omitempty"`
 	Edges     int `json:"edges"`
 	ratesJSON
-	SelfFlow ratesJSON `json:"selfFlow"`
+	SelfFlow  ratesJSON  `json:"selfFlow"`
+	WithSites *ratesJSON `json:"withSites,omitempty"`
 }
 
 // ratesJSON are what one end exchanges with the other: sent goes from "from" to
@@ -62,6 +65,21 @@ type ratesJSON struct {
 type workloadJSON struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
+	// Site is where a site outside the cluster is. It is missing for workloads.
+	Site *siteJSON `json:"site,omitempty"`
+}
+
+type siteJSON struct {
+	Region string `json:"region,omitempty"`
+	Zone   string `json:"zone,omitempty"`
+}
+
+func workloadToJSON(id flowgraph.WorkloadID) workloadJSON {
+	w := workloadJSON{Namespace: id.Namespace, Name: id.Name}
+	if at, ok := id.Site(); ok {
+		w.Site = &siteJSON{at.Region, at.Zone}
+	}
+	return w
 }
 
 type edgeJSON struct {
@@ -147,7 +165,7 @@ func toJSON(r viewed) graphJSON {
 	for _, e := range r.shown {
 		e.RequestsPerSecond = threeDigits(e.RequestsPerSecond)
 		out.Edges = append(out.Edges, edgeJSON{
-			From: workloadJSON(e.From), To: workloadJSON(e.To), ratesJSON: ratesToJSON(e.Rates),
+			From: workloadToJSON(e.From), To: workloadToJSON(e.To), ratesJSON: ratesToJSON(e.Rates),
 			Share: float32(r.share(e.Rates)), SelfFlow: e.IsSelf(), ObservedAt: seconds(e.ObservedAt),
 		})
 	}
@@ -178,7 +196,11 @@ func sourceToJSON(s sourceReport) sourceJSON {
 }
 
 func totalsToJSON(t totals) totalsJSON {
-	return totalsJSON{Workloads: t.workloads, Edges: t.edges, ratesJSON: ratesToJSON(t.rates), SelfFlow: ratesToJSON(t.self)}
+	out := totalsJSON{Workloads: t.workloads, Sites: t.sites, Edges: t.edges, ratesJSON: ratesToJSON(t.rates), SelfFlow: ratesToJSON(t.self)}
+	if t.sites > 0 {
+		out.WithSites = new(ratesToJSON(t.withSites))
+	}
+	return out
 }
 
 func ratesToJSON(r flowgraph.Rates) ratesJSON {

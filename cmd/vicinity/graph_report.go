@@ -19,14 +19,16 @@ type graphReport struct {
 	// invalidFlows is how many flows the graph refused.
 	invalidFlows int
 	sources      []sourceReport
+	// sites is how many the configuration has.
+	sites int
 }
 
 // totals are sums over edges. Self-flows are part of every field.
 type totals struct {
-	workloads, edges int
-	rates            flowgraph.Rates
-	// self is the part of rates that is self-flow.
-	self flowgraph.Rates
+	workloads, sites, edges int
+	rates                   flowgraph.Rates
+	// self is the part of rates that is self-flow, and withSites that with sites.
+	self, withSites flowgraph.Rates
 }
 
 // sourceReport is what became of one source.
@@ -68,6 +70,22 @@ func (r *graphReport) conditions() []string {
 	return all
 }
 
+// outside is the traffic of both directions that the sources left out because an end is
+// outside the cluster, and no site.
+func (r *graphReport) outside() (bytesPerSecond float64) {
+	for _, s := range r.sources {
+		for _, reason := range outsideReasons() {
+			bytesPerSecond += s.LeftOut[reason].BytesPerSecond
+		}
+	}
+	return bytesPerSecond
+}
+
+// outsideReasons are the reasons for what may be outside the cluster.
+func outsideReasons() []telemetry.Reason {
+	return []telemetry.Reason{telemetry.External, telemetry.Passthrough, telemetry.UnknownAddress}
+}
+
 // leftOut is the traffic that the sources left out, as bytes per second in both
 // directions, and how many series it comes from.
 func (r *graphReport) leftOut() telemetry.LeftOut {
@@ -83,15 +101,23 @@ func (r *graphReport) leftOut() telemetry.LeftOut {
 
 func sum(edges []flowgraph.Edge) totals {
 	t := totals{edges: len(edges)}
-	workloads := map[flowgraph.WorkloadID]struct{}{}
+	ends := map[flowgraph.WorkloadID]struct{}{}
 	for _, e := range edges {
-		workloads[e.From], workloads[e.To] = struct{}{}, struct{}{}
+		ends[e.From], ends[e.To] = struct{}{}, struct{}{}
 		t.rates = plus(t.rates, e.Rates)
+		if e.From.IsSite() || e.To.IsSite() {
+			t.withSites = plus(t.withSites, e.Rates)
+		}
 		if e.IsSelf() {
 			t.self = plus(t.self, e.Rates)
 		}
 	}
-	t.workloads = len(workloads)
+	for id := range ends {
+		if id.IsSite() {
+			t.sites++
+		}
+	}
+	t.workloads = len(ends) - t.sites
 	return t
 }
 

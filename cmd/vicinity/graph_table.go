@@ -84,6 +84,10 @@ func writeSummary(w io.Writer, r viewed) {
 	if l := r.leftOut(); l.Series > 0 {
 		t.Add("left out", fmt.Sprintf("%s in %d series, for the reasons below", show.ByteRate(l.BytesPerSecond), l.Series))
 	}
+	if sites := r.total.withSites; r.sites > 0 {
+		t.Add("with sites", fmt.Sprintf("%s with %d of %s outside the cluster (%s of all bytes); %s with the rest of the outside is left out",
+			show.ByteRate(sites.BytesPerSecond()), r.total.sites, show.Plural(r.sites, "site"), show.Percent(r.share(sites)), show.ByteRate(r.outside())))
+	}
 	if r.namespace != "" {
 		totalsRow("namespace "+r.namespace, r.matching)
 	}

@@ -22,6 +22,9 @@ func writeRecordSummary(w io.Writer, r result, why string) {
 	t.Add("  of them gaps", fmt.Sprint(s.Gaps))
 	t.Add("edges", fmt.Sprint(s.Edges))
 	t.Add("traffic on average", show.ByteRate(s.BytesPerSecond))
+	if s.SitesBytesPerSecond > 0 {
+		t.Add("  of it with sites", show.ByteRate(s.SitesBytesPerSecond))
+	}
 	for _, l := range s.LeftOut {
 		t.Add("  left out, "+l.Reason, leftOutAmount(l))
 	}

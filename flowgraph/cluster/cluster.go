@@ -112,8 +112,8 @@ type Cluster struct {
 	// for example. Nil when there are none.
 	Idle Assignment
 	// Edges is the traffic: with one entry for each pair of workloads at most in
-	// each direction. An end that is not among Workloads counts as traffic with
-	// the outside, which no assignment can keep local.
+	// each direction. An end that is neither among Workloads nor a site counts as
+	// traffic with the outside, which no assignment can keep local.
 	Edges []flowgraph.Edge
 }
 
@@ -174,17 +174,22 @@ func (c *Cluster) Validate() error {
 }
 
 // Traffic returns the traffic of all edges, in bytes per second in both directions,
-// and the part of it that has an end outside the cluster.
-func (c *Cluster) Traffic() (total, external float64) {
+// the part of it that workloads exchange with sites, and that which has an end elsewhere
+// outside the cluster.
+func (c *Cluster) Traffic() (total, withSites, external float64) {
 	inside := make(map[flowgraph.WorkloadID]bool, len(c.Workloads))
 	for _, w := range c.Workloads {
 		inside[w.ID] = true
 	}
 	for _, e := range c.Edges {
 		total += e.BytesPerSecond()
-		if !inside[e.From] || !inside[e.To] {
+		switch {
+		case inside[e.From] && inside[e.To]:
+		case inside[e.From] && e.To.IsSite(), inside[e.To] && e.From.IsSite():
+			withSites += e.BytesPerSecond()
+		default:
 			external += e.BytesPerSecond()
 		}
 	}
-	return total, external
+	return total, withSites, external
 }

@@ -20,11 +20,19 @@ type Called struct {
 	Busiest float64
 }
 
+// add adds w times what stays, and what may, of an edge.
+func (c *Called) add(local, unknown *byLevel, w float64) {
+	for k := range local {
+		c.Local[k] += w * local[k]
+		c.Unknown[k] += w * unknown[k]
+	}
+}
+
 // Calls returns what an assignment makes of the calls to each workload, by
 // position, when the calls from each namespace are divided as route says; nil: as the
 // cluster does.
 // The calls to one workload do not depend on how those to others are routed:
-// Measure, as Configured, is the sum.
+// Measure, as Configured, is the sum, and what is called at sites.
 func Calls(c *cluster.Cluster, serving cluster.Assignment, route func(callee int32, callerNamespace string) cluster.Route) []Called {
 	at, l := resolve(c), NewLayout(c, serving)
 	called, loads := make([]Called, len(c.Workloads)), make([]load, len(c.Workloads))
@@ -37,6 +45,10 @@ func Calls(c *cluster.Cluster, serving cluster.Assignment, route func(callee int
 		case at[i].from < 0:
 			loads[to].total += w
 			loads[to].all += w
+			if l.served(at[i]) {
+				local, unknown := l.siteStays(at[i])
+				called[to].add(&local, &unknown, w)
+			}
 		case l.served(at[i]):
 			loads[to].total += w
 			loads[to].weight = w
@@ -45,10 +57,7 @@ func Calls(c *cluster.Cluster, serving cluster.Assignment, route func(callee int
 				by = route(to, e.From.Namespace)
 			}
 			local, unknown := l.local(by, at[i], &loads[to]), l.unknownParts(at[i], by)
-			for k := range l.levels {
-				called[to].Local[k] += w * local[k]
-				called[to].Unknown[k] += w * unknown[k]
-			}
+			called[to].add(&local, &unknown, w)
 		default:
 			called[to].Total += w
 		}

@@ -7,7 +7,21 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/cut/cuttest"
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
+
+// calledAtSites is what stays of the calls of a cluster's workloads to sites.
+func calledAtSites(c *cluster.Cluster, serving cluster.Assignment, level locality.Level) (local float64) {
+	pods := &cuttest.Pods{C: c, Serving: serving}
+	for _, e := range c.Edges {
+		if e.To.IsSite() {
+			stays, _ := pods.Stays(e, cluster.Route{}, level)
+			local += e.BytesPerSecond() * stays
+		}
+	}
+	return local
+}
 
 // TestCallsAddUp changes the routing of one workload at a time, and compares with
 // the whole.
@@ -20,7 +34,7 @@ func TestCallsAddUp(t *testing.T) {
 			is, after := Measure(c, assigned, nil), Calls(c, assigned, nil)
 			for k, l := range is.Levels {
 				at := slices.Index(c.Scale.Levels(), l.Level)
-				var sum float64
+				sum := calledAtSites(c, assigned, l.Level)
 				for w := range after {
 					sum += after[w].Local[at]
 					if w != int(changed) && after[w] != before[w] {

@@ -27,20 +27,24 @@ func (c Change) Gained() float64 { return c.After - c.Before }
 // of the scale, under a model, those that change most first. Each assignment is measured
 // with the routes of its own cluster; both clusters have the same nodes, workloads and
 // edges, at the same positions. A workload's traffic is that of all its edges; a
-// self-flow counts once.
+// self-flow counts once. What is exchanged with sites is left out at levels where it
+// cannot stay.
 func Changes(c *cluster.Cluster, before cluster.Assignment, then *cluster.Cluster, after cluster.Assignment, level locality.Level, m Model) (edges, workloads []Change) {
 	at := resolve(c)
 	was, is := NewLayout(c, before), NewLayout(then, after)
 	k := slices.Index(was.levels, level)
 	byWorkload := make([]Change, len(c.Workloads))
 	for i, e := range c.Edges {
-		if at[i].from < 0 || at[i].to < 0 {
+		if at[i].isExternal() || at[i].withSite() && level < locality.Zone {
 			continue
 		}
 		w := e.BytesPerSecond()
 		stayed, stays := w*was.keeps(at[i], m, k), w*is.keeps(at[i], m, k)
 		edges = append(edges, Change{From: e.From, To: e.To, Total: w, Before: stayed, After: stays})
 		for _, end := range slices.Compact([]int32{at[i].from, at[i].to}) {
+			if end < 0 {
+				continue
+			}
 			sum := &byWorkload[end]
 			sum.Total += w
 			sum.Before += stayed

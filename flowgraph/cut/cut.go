@@ -66,6 +66,9 @@ type Outcome struct {
 	// Total is all traffic; External is the part of it that has an end outside
 	// the cluster, which never stays local.
 	Total, External float64
+	// WithSites is the part of it that workloads exchange with sites. It never stays on a
+	// node, and stays in a zone or a region as far as the pods are in the site's.
+	WithSites float64
 	// Unserved is the traffic of edges of which an end is in the cluster and has no
 	// pod that serves. It counts as crossing everywhere.
 	Unserved float64
@@ -93,9 +96,9 @@ type LevelOutcome struct {
 	// of the Local of every wider level.
 	Local [modelCount]float64
 	// Unknown is the part of the rest, as Configured, of which it is not known
-	// whether it stays: one end is on a node whose domain is not known.
+	// whether it stays: one end is on a node, or is a site, whose domain is not known.
 	Unknown float64
-	// Incomplete says that the domain of some node is not known here.
+	// Incomplete says that the domain of some node, or of some site, is not known here.
 	Incomplete bool
 }
 
@@ -126,10 +129,14 @@ func (o *Outcome) Crossing(level locality.Level, m Model) float64 {
 }
 
 // CrossingBetween is the traffic, as Configured, between two different known domains
-// of a level.
+// of a level. What workloads exchange with sites is between zones and regions only.
 func (o *Outcome) CrossingBetween(level locality.Level) float64 {
 	l, _ := o.Level(level)
-	return o.rest(o.Total - o.External - o.Unserved - l.Local[Configured] - l.Unknown)
+	between := o.Total - o.External - o.Unserved - l.Local[Configured] - l.Unknown
+	if level < locality.Zone { // sites are on no node
+		between -= o.WithSites
+	}
+	return o.rest(between)
 }
 
 // rest is a difference of sums, 0 where it is no more than their rounding.
@@ -158,7 +165,7 @@ func Measure(c *cluster.Cluster, serving, idle cluster.Assignment) *Outcome {
 		hotspots[w] = l.busiest(int32(w), &loads[w])
 	}
 	o := &Outcome{
-		Total: s.total, External: s.external, Unserved: s.unserved, Levels: l.Outcomes(&s.stays), Hotspot: hottest(hotspots),
+		Total: s.total, External: s.external, WithSites: s.withSites, Unserved: s.unserved, Levels: l.Outcomes(&s.stays), Hotspot: hottest(hotspots),
 		Balance: newUsage(c, serving, idle).balance(c), Spread: l.spread(),
 		Links: l.links(at), Survival: newCallGraph(c, at).survival(l),
 	}
@@ -168,15 +175,15 @@ func Measure(c *cluster.Cluster, serving, idle cluster.Assignment) *Outcome {
 
 // sums is what becomes of all edges, in bytes per second.
 type sums struct {
-	total, external, unserved float64
-	stays                     Stays
+	total, external, withSites, unserved float64
+	stays                                Stays
 }
 
 // count adds an edge of rate w, and what it brings to its callee under SameNode.
 func (s *sums) count(l *Layout, e ends, w float64, loads []load) {
 	s.total += w
 	switch {
-	case e.from < 0 || e.to < 0:
+	case e.isExternal():
 		s.external += w
 		if e.to >= 0 {
 			loads[e.to].total += w
@@ -185,9 +192,15 @@ func (s *sums) count(l *Layout, e ends, w float64, loads []load) {
 	case !l.served(e):
 		s.unserved += w
 	default:
-		to := &loads[e.to]
-		to.total += w
-		to.weight = w
+		var to *load
+		if e.to >= 0 {
+			to = &loads[e.to]
+			to.total += w
+			to.weight = w
+		}
+		if e.withSite() {
+			s.withSites += w
+		}
 		stays := l.stays(e, to)
 		s.stays.add(&stays, w, len(l.levels))
 	}
@@ -213,7 +226,7 @@ func (l *Layout) Outcomes(s *Stays) []LevelOutcome {
 		if l.domains[k].known == 0 {
 			continue
 		}
-		o := LevelOutcome{Level: level, Unknown: s.Unknown[k], Incomplete: l.domains[k].known < l.domains[k].left}
+		o := LevelOutcome{Level: level, Unknown: s.Unknown[k], Incomplete: l.domains[k].known < l.domains[k].left || l.hasUndecidedSites(k)}
 		for m := range o.Local {
 			o.Local[m] = s.Local[m][k]
 		}
@@ -244,16 +257,17 @@ type flow struct {
 // stays at hand.
 func byCallee(c *cluster.Cluster, at []ends) []flow {
 	begin := make([]int32, len(c.Workloads)+2)
+	group := func(e ends) int32 { return max(e.to, Outside) + 1 }
 	for _, e := range at {
-		begin[e.to+2]++
+		begin[group(e)+1]++
 	}
 	for i := 1; i < len(begin); i++ {
 		begin[i] += begin[i-1]
 	}
 	flows := make([]flow, len(at))
 	for i, e := range at {
-		flows[begin[e.to+1]] = flow{e, c.Edges[i].BytesPerSecond()}
-		begin[e.to+1]++
+		flows[begin[group(e)]] = flow{e, c.Edges[i].BytesPerSecond()}
+		begin[group(e)]++
 	}
 	return flows
 }
@@ -263,6 +277,9 @@ func resolve(c *cluster.Cluster) []ends {
 	position := make(map[flowgraph.WorkloadID]int32, len(c.Workloads))
 	for i, w := range c.Workloads {
 		position[w.ID] = int32(i)
+	}
+	for i, id := range c.Sites() { // as NewLayout has them
+		position[id] = firstSite - int32(i)
 	}
 	at := func(id flowgraph.WorkloadID) int32 {
 		if i, ok := position[id]; ok {

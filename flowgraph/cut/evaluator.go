@@ -99,7 +99,7 @@ func NewEvaluator(c *cluster.Cluster, serving, idle cluster.Assignment) (*Evalua
 			}
 		}
 		v.sums.total += v.rates[i]
-		if at.from < 0 || at.to < 0 {
+		if at.isExternal() {
 			v.sums.external += v.rates[i]
 			continue
 		}
@@ -117,12 +117,15 @@ func NewEvaluator(c *cluster.Cluster, serving, idle cluster.Assignment) (*Evalua
 	return v, nil
 }
 
-// count measures an edge between workloads of the cluster and adds it to the sums.
+// count measures an edge that is not external and adds it to the sums.
 func (v *Evaluator) count(i int32) {
 	if !v.l.served(v.at[i]) {
 		v.edges[i] = Stays{}
 		v.sums.unserved += v.rates[i]
 		return
+	}
+	if v.at[i].withSite() {
+		v.sums.withSites += v.rates[i]
 	}
 	v.edges[i] = v.l.stays(v.at[i], nil)
 	v.sums.stays.add(&v.edges[i], v.rates[i], len(v.l.levels))
@@ -134,6 +137,9 @@ func (v *Evaluator) discount(i int32) {
 		v.sums.unserved -= v.rates[i]
 		return
 	}
+	if v.at[i].withSite() {
+		v.sums.withSites -= v.rates[i]
+	}
 	v.sums.stays.add(&v.edges[i], -v.rates[i], len(v.l.levels))
 }
 
@@ -144,13 +150,13 @@ func (v *Evaluator) Move(m Move) Gain {
 	edges := v.of[m.Workload]
 	for _, i := range edges {
 		v.undo.edges = append(v.undo.edges, v.edges[i])
-		if e := v.at[i]; e.from >= 0 && e.to >= 0 {
+		if !v.at[i].isExternal() {
 			v.discount(i)
 		}
 	}
 	v.move(m)
 	for _, i := range edges {
-		if e := v.at[i]; e.from >= 0 && e.to >= 0 {
+		if !v.at[i].isExternal() {
 			v.count(i)
 		}
 	}
@@ -213,7 +219,7 @@ func (v *Evaluator) Outcome() *Outcome {
 		}
 	}
 	o := &Outcome{
-		Total: v.sums.total, External: v.sums.external, Unserved: max(v.sums.unserved, 0),
+		Total: v.sums.total, External: v.sums.external, WithSites: max(v.sums.withSites, 0), Unserved: max(v.sums.unserved, 0),
 		Levels: v.l.Outcomes(&v.sums.stays), Hotspot: hottest(v.hotspots),
 		Placed: v.serving + v.idle.Pods(), Idle: v.idle.Pods(),
 		Balance: v.usage.balance(c), Spread: v.spread, Links: v.l.links(v.at), Survival: v.graph.survival(v.l),

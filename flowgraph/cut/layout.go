@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
@@ -26,11 +27,11 @@ const (
 // date by Set and Move, and is not safe for concurrent use.
 type Layout struct {
 	c *cluster.Cluster
-	// levels are those of the cluster's scale, the nearest first; zone is the
-	// position of Zone among them.
-	levels  []locality.Level
-	zone    int
-	domains []domains // by position of the level
+	// levels are those of the cluster's scale, the nearest first; zone and region are
+	// the positions of Zone and Region among them.
+	levels       []locality.Level
+	zone, region int
+	domains      []domains // by position of the level
 	// pods is how many pods each workload has.
 	pods []int32
 	// places is where they are.
@@ -40,6 +41,10 @@ type Layout struct {
 	// in unknown domains there, by position of the level.
 	incomplete []int
 	hidden     [maxLevels][]int32
+
+	sites   map[flowgraph.WorkloadID]int32 // positions, see Site
+	siteIDs []flowgraph.WorkloadID         // from firstSite downwards
+	siteAt  []siteDomains                  // likewise
 
 	// What follows is used anew for each callee, each caller and each edge: the
 	// callee whose places are looked up most, and its pods by domain of each level.
@@ -63,8 +68,10 @@ type domains struct {
 	names []string
 	// isKnown is by number too.
 	isKnown []bool
-	// member is the position of some node of each domain.
+	// member is the position of some node of each domain, and at its locality as far as
+	// the domain tells it.
 	member []int32
+	at     []locality.Locality
 	// isLeft says by number whether a node in the domain is not gone; left is how
 	// many such domains there are, known how many of these are known.
 	isLeft      []bool
@@ -86,11 +93,14 @@ type tally struct{ domain, pods int32 }
 // refers to the cluster's workloads, and looks up how calls to them are divided
 // there.
 func NewLayout(c *cluster.Cluster, serving cluster.Assignment) *Layout {
-	l := &Layout{c: c, callee: Outside}
+	l := &Layout{c: c, callee: Outside, sites: map[flowgraph.WorkloadID]int32{}}
 	l.levels = c.Scale.Levels()
-	l.zone = slices.Index(l.levels, locality.Zone)
+	l.zone, l.region = slices.Index(l.levels, locality.Zone), slices.Index(l.levels, locality.Region)
 	l.SetNodes()
 	l.Grow()
+	for _, id := range c.Sites() {
+		l.Site(id)
+	}
 	room := make([]tally, serving.Pods()*len(l.levels)) // of all workloads, together
 	for w, nodes := range serving {
 		n := len(nodes) * len(l.levels)
@@ -113,6 +123,7 @@ func (l *Layout) SetNodes() {
 			l.incomplete = append(l.incomplete, k)
 		}
 	}
+	l.setSites()
 }
 
 // Grow makes room for workloads that have been added to the cluster; they have no
@@ -293,6 +304,7 @@ func (d *domains) add(at locality.Locality, level locality.Level, member int32, 
 		}
 	}
 	d.names, d.isKnown, d.member = append(d.names, name), append(d.isKnown, known), append(d.member, member)
+	d.at = append(d.at, at)
 	d.isLeft = append(d.isLeft, false)
 }
 

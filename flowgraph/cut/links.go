@@ -23,10 +23,10 @@ func (l *Layout) links(at []ends) Links {
 	}
 	out, in := make([]float64, len(l.c.Nodes)), make([]float64, len(l.c.Nodes))
 	carry := func(from, to int32, bytes float64) {
-		if from != Outside {
+		if from >= 0 {
 			out[from] += bytes
 		}
-		if to != Outside {
+		if to >= 0 {
 			in[to] += bytes
 		}
 	}

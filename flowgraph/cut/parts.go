@@ -12,7 +12,8 @@ import (
 type Part struct {
 	// From and To are the positions of the nodes of the caller and of the callee,
 	// equal where the part stays on a node. Outside stands for what is not in the
-	// cluster, and for a workload of which no pod serves.
+	// cluster, and for a workload of which no pod serves; a site has the position of
+	// Layout.Site, below Outside.
 	From, To int32
 	// BytesPerSecond is in both directions, more than 0.
 	BytesPerSecond float64
@@ -44,7 +45,10 @@ type portion struct {
 
 // portions appends where the pods of a workload are, together 1.
 func (l *Layout) portions(all []portion, workload int32) []portion {
-	if workload < 0 || l.pods[workload] == 0 {
+	if workload < 0 {
+		return append(all, portion{workload, 1})
+	}
+	if l.pods[workload] == 0 {
 		return append(all, portion{Outside, 1})
 	}
 	for _, t := range l.at(atNode, workload) {
@@ -66,7 +70,7 @@ func (l *Layout) parts(e ends, route cluster.Route) []Part {
 // partsOf appends the parts of an edge between callers and callees.
 func (l *Layout) partsOf(parts []Part, e ends, route cluster.Route, callers, callees []portion) []Part {
 	switch {
-	case !l.served(e):
+	case !l.served(e) || e.withSite():
 		return product(parts, callers, callees)
 	case l.directly(e) && l.pods[e.from] > 1:
 		return l.partsOfOthers(parts, e.from, callers)

@@ -76,7 +76,7 @@ func TestPartsAddUp(t *testing.T) {
 				edges[i] += part.BytesPerSecond
 				between[[3]int{i, int(part.From), int(part.To)}] += part.BytesPerSecond
 				for _, l := range c.Scale.Levels() {
-					if part.From != Outside && part.To != Outside && pods.Share(l, part.From, part.To) {
+					if sharesLevel(pods, l, part) {
 						local[l] += part.BytesPerSecond
 					}
 				}
@@ -94,6 +94,19 @@ func TestPartsAddUp(t *testing.T) {
 			}
 		}
 	})
+}
+
+// sharesLevel reports whether both ends of a part are in one domain of a level.
+func sharesLevel(pods *cuttest.Pods, level locality.Level, part Part) (shares bool) {
+	switch sites := pods.C.Sites(); {
+	case part.From >= 0 && part.To >= 0:
+		return pods.Share(level, part.From, part.To)
+	case part.From >= 0 && part.To < Outside:
+		shares, _ = pods.AtSite(sites[SiteIndex(part.To)], part.From, level)
+	case part.To >= 0 && part.From < Outside:
+		shares, _ = pods.AtSite(sites[SiteIndex(part.From)], part.To, level)
+	}
+	return shares
 }
 
 // comparePairs compares what of an edge goes from node to node.

@@ -22,23 +22,26 @@ type Stays struct {
 // Add adds w times as much.
 func (s *Stays) Add(other *Stays, w float64) { s.add(other, w, maxLevels) }
 
-// Stays returns what becomes of an edge between two workloads, by position; ok is
-// false when one of them has no pods, so that nothing is known of it.
+// Stays returns what becomes of an edge between two workloads, or a workload and a site, by
+// position; ok is false when one of them has no pods, so that nothing is known of it.
 func (l *Layout) Stays(from, to int32) (s Stays, ok bool) {
 	e := ends{from, to}
-	if !l.served(e) {
+	if e.isExternal() || !l.served(e) {
 		return s, false
 	}
 	return l.stays(e, nil), true
 }
 
 // ends is the positions of an edge's workloads, Outside where the cluster does not
-// have one.
+// have one, and of its sites.
 type ends struct{ from, to int32 }
 
-// served reports whether both ends are in the cluster and have pods that serve.
-func (l *Layout) served(e ends) bool {
-	return e.from >= 0 && e.to >= 0 && l.pods[e.from] > 0 && l.pods[e.to] > 0
+// served reports whether both ends are known, and each is a site or has pods that serve.
+func (l *Layout) served(e ends) bool { return l.serves(e.from) && l.serves(e.to) }
+
+// serves reports whether a position is a site's, or that of a workload with pods that serve.
+func (l *Layout) serves(end int32) bool {
+	return end < Outside || end >= 0 && l.pods[end] > 0
 }
 
 // directly reports whether pods of a workload call each other without a proxy that
@@ -63,6 +66,11 @@ func (l *Layout) configured(e ends) cluster.Route {
 // the callee under SameNode, in parts of the edge, is added to its load, unless that
 // is nil.
 func (l *Layout) stays(e ends, sameNode *load) (s Stays) {
+	if e.withSite() {
+		sameNode.addAll(1)
+		local, unknown := l.siteStays(e)
+		return Stays{Local: [modelCount]byLevel{local, local, local, local}, Unknown: unknown}
+	}
 	l.load(e.to)
 	if l.directly(e) {
 		local := l.otherPods(e.from)
@@ -97,6 +105,11 @@ func (l *Layout) stays(e ends, sameNode *load) (s Stays) {
 
 // local is what stays of an edge whose both ends serve, under one route.
 func (l *Layout) local(route cluster.Route, e ends, to *load) (local byLevel) {
+	if e.withSite() {
+		to.addAll(1)
+		local, _ = l.siteStays(e)
+		return local
+	}
 	l.load(e.to)
 	switch {
 	case l.directly(e):

@@ -11,7 +11,8 @@ import (
 // graph, after the loss of a node and of a zone. A call is made while its caller has
 // a pod that serves, and completes when its callee has one left and all calls that
 // the callee makes in turn complete. Assumed is that a workload needs every edge
-// that it has, that what is outside the cluster is always there, and that the pods
+// that it has, that what is outside the cluster is always there, sites in a
+// lost zone included, and that the pods
 // that are left can take the load: Loss.Load says how much that grows.
 type Survival struct {
 	// InBytes says that no edge has requests, so that parts are of bytes instead.
@@ -78,8 +79,12 @@ type callState struct {
 	round int32 // the last loss after which it fails
 }
 
-func newCallGraph(c *cluster.Cluster, at []ends) *callGraph {
+func newCallGraph(c *cluster.Cluster, resolved []ends) *callGraph {
 	g := &callGraph{inBytes: true, begin: make([]int32, len(c.Workloads)+2)}
+	at := make([]ends, len(resolved))
+	for i, e := range resolved { // sites are always there, as all that is outside
+		at[i] = ends{max(e.from, Outside), max(e.to, Outside)}
+	}
 	flows := func(e *flowgraph.Edge) bool { return e.BytesPerSecond() > 0 || e.RequestsPerSecond > 0 }
 	for i := range c.Edges {
 		e := &c.Edges[i]

@@ -38,6 +38,8 @@ type Board struct {
 	members [][]int32           // nodes, by class; those of class 0 are not kept
 	member  []int32             // by node: its place among those of its class
 
+	sites sites
+
 	classIsShared bool // somebody else reads the slice, so that it is replaced instead of written
 
 	workloads numbering[flowgraph.WorkloadID] // a user is a pod, or the wish for some
@@ -88,6 +90,7 @@ func NewBoard(scale locality.Scale) *Board {
 		b.domains, b.where = append(b.domains, newNumbering[string]()), append(b.where, nil)
 	}
 	b.classes.use(nodeless()) // keeps its number for ever
+	b.sites = newSites(scale)
 	return b
 }
 
@@ -119,6 +122,7 @@ func (b *Board) newNode() int32 {
 // stays what it was.
 func (b *Board) MoveNode(n int32, at Node) {
 	b.setDomains(n, b.scale.Domains(at.Locality, at.Labels))
+	b.sites.note(at.Locality, &b.classes.keys[b.class[n]])
 }
 
 // setDomains puts a node into domains by their keys, from the second level on: the
@@ -138,7 +142,10 @@ func (b *Board) setDomains(n int32, keys []string) {
 	}
 	class := int32(0)
 	if set != nodeless() {
-		class, _ = b.classes.use(set)
+		var isNew bool
+		if class, isNew = b.classes.use(set); isNew {
+			clear(b.sites.known)
+		}
 	}
 	b.setClass(n, class)
 }
@@ -151,7 +158,9 @@ func (b *Board) setClass(n, class int32) {
 		last := members[len(members)-1]
 		members[b.member[n]], b.member[last] = last, b.member[n]
 		b.members[was] = members[:len(members)-1]
-		b.classes.release(was)
+		if b.classes.release(was) {
+			clear(b.sites.known)
+		}
 	}
 	if was != class {
 		if b.classIsShared {

@@ -36,10 +36,10 @@ type Explanation struct {
 
 // PeerGain is what a pod gains by one edge.
 type PeerGain struct {
-	// Peer is the other end, and Calls that the pod's workload calls it.
+	// Peer is the other end, a workload or a site, and Calls that the pod's workload calls it.
 	Peer  flowgraph.WorkloadID
 	Calls bool
-	// Routing is how the calls are divided.
+	// Routing is how the calls are divided; with a site it makes no difference.
 	Routing affinity.Routing
 	// Weight is the rate of the whole edge, in bytes per second, requests included, as far
 	// as it counts (flowgraph.Reach).
@@ -139,10 +139,15 @@ func (r *Result) explainPeers(n int32) []PeerGain {
 	edges := e.edgesOf(request.Snapshot, r.number, r.desired, request.Routing, nil)
 	for k := range edges {
 		edge := &edges[k]
+		start()
+		if edge.site && edge.weight > 0 {
+			e.addSite(levels, edge, request.Snapshot.ID(edge.number))
+			add(PeerGain{Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Weight: edge.weight})
+			continue
+		}
 		if edge.weight == 0 || !e.resolvePeer(edge, request.Workload.Namespace) {
 			continue
 		}
-		start()
 		e.addToLevels(levels, zones, edge, &e.board.states[edge.peer])
 		if gain := e.admission.explain(e, edge, n); gain > 0 {
 			find(levels, locality.Node).anticipate(n, gain)

@@ -29,7 +29,7 @@ func (e *Engine) partsOf(snap *flowgraph.Snapshot, i int) parts {
 	own, byNamespace := e.options.weight(snap.Self(i)), map[string]float64{}
 	add := func(j int, rates flowgraph.Rates) {
 		weight := e.options.weight(p.of(j, rates))
-		if namespace := snap.ID(j).Namespace; namespace != p.namespace {
+		if namespace := snap.ID(j).Namespace; p.isForeign(j) {
 			byNamespace[namespace] += weight
 		} else {
 			own += weight
@@ -52,12 +52,19 @@ func (e *Engine) partsOf(snap *flowgraph.Snapshot, i int) parts {
 
 // bounds reports whether peer j of the snapshot is of a namespace whose part is bounded.
 func (p *parts) bounds(j int) bool {
-	return p.limited && p.snap.Reach().ForeignShare() < 1 && p.snap.ID(j).Namespace != p.namespace
+	return p.limited && p.snap.Reach().ForeignShare() < 1 && p.isForeign(j)
+}
+
+// isForeign reports whether peer j of the snapshot is of another namespace. A site is of none:
+// whoever runs the scheduler names it, and only the workload's own end reports traffic with it.
+func (p *parts) isForeign(j int) bool {
+	id := p.snap.ID(j)
+	return id.Namespace != p.namespace && !id.IsSite()
 }
 
 // of returns what counts of the traffic with peer j of the snapshot.
 func (p *parts) of(j int, rates flowgraph.Rates) flowgraph.Rates {
-	if !p.limited {
+	if !p.limited || !p.isForeign(j) {
 		return rates
 	}
 	namespace := p.snap.ID(j).Namespace

@@ -20,6 +20,7 @@ type edge struct {
 	desired     int32 // pods of the workload
 	peerDesired int32
 	replaced    bool // the peer's pods, sooner or later, where the scheduler chooses
+	site        bool // the peer is a site
 	bounded     bool // the peer is of a namespace whose part in the gains is bounded: it may draw pods, and not repel them
 }
 
@@ -35,14 +36,15 @@ func (e *Engine) edgesOf(snap *flowgraph.Snapshot, i int, desired int32, called 
 		if only != nil && (peer == Absent || only[peer] <= 0) {
 			return
 		}
-		if rates = parts.of(j, rates); rates == (flowgraph.Rates{}) {
+		site := peer == Absent && snap.ID(j).IsSite()
+		if rates = parts.of(j, rates); rates == (flowgraph.Rates{}) || site && e.options.NetMARKS { // the baseline knows pods only
 			return
 		}
 		next := edge{
 			number: j, peer: peer, weight: e.options.weight(rates), rates: rates, calls: calls, desired: desired,
-			bounded: parts.bounds(j),
+			site: site, bounded: parts.bounds(j),
 		}
-		if !calls {
+		if !calls && !site {
 			next.routing = called(snap.ID(j).Namespace).Given(desired)
 		}
 		e.edges = append(e.edges, next)
@@ -106,7 +108,12 @@ func (r *Result) gain(i int) {
 		edge := &edges[k]
 		rate += edge.weight
 		e.networks.add(edge)
-		e.addEdge(edge, request.Workload.Namespace)
+		switch {
+		case !edge.site:
+			e.addEdge(edge, request.Workload.Namespace)
+		case edge.weight > 0:
+			e.addSite(e.levels, edge, request.Snapshot.ID(edge.number))
+		}
 		if e.node != nil && e.options.Anticipate && edge.weight > 0 && edge.peer != Absent && edge.peerDesired > 0 {
 			e.admission.add(e, edge, own)
 		}

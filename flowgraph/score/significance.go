@@ -138,11 +138,16 @@ func (e *Engine) rateOf(snap *flowgraph.Snapshot, i int) float64 {
 		return rate
 	}
 	rate := e.options.weight(snap.Self(i))
-	for _, rates := range snap.Callees(i) {
-		rate += e.options.weight(rates)
+	add := func(j int, rates flowgraph.Rates) {
+		if !e.options.NetMARKS || !snap.ID(j).IsSite() {
+			rate += e.options.weight(rates)
+		}
 	}
-	for _, rates := range snap.Callers(i) {
-		rate += e.options.weight(rates)
+	for j, rates := range snap.Callees(i) {
+		add(j, rates)
+	}
+	for j, rates := range snap.Callers(i) {
+		add(j, rates)
 	}
 	e.reference.rates[i] = rate
 	return rate

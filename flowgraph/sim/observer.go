@@ -110,6 +110,7 @@ func (r *Course) Outcome(universe, end *cluster.Cluster) (o *cut.Outcome, assign
 	}
 	o = cut.Measure(end, assigned, idle)
 	o.Total, o.External, o.Unserved, o.Levels = r.Total, r.External, r.Unserved, r.Levels
+	o.WithSites = r.WithSites
 	return o, assigned
 }
 

@@ -198,10 +198,10 @@ type Course struct {
 	// Observed is the part of it that is no gap. Everything below is a mean over
 	// it, in bytes per second.
 	Observed time.Duration
-	// Total, External, Unserved and Levels are as in cut.Outcome, of all levels at
-	// which any node has a domain.
-	Total, External, Unserved float64
-	Levels                    []cut.LevelOutcome
+	// Total, External, WithSites, Unserved and Levels are as in cut.Outcome, of all levels
+	// at which any node has a domain.
+	Total, External, WithSites, Unserved float64
+	Levels                               []cut.LevelOutcome
 	// Assigned is where the serving pods are at the end, Idle where those are that
 	// take room and do not serve.
 	Assigned, Idle cluster.Assignment

@@ -39,7 +39,7 @@ type edgeKey struct{ from, to flowgraph.WorkloadID }
 
 // measured is an edge that has been seen.
 type measured struct {
-	from, to int32 // positions, cut.Outside where one is outside the cluster
+	from, to int32 // positions as in cut.Layout, cut.Outside where one is unknown
 	// stays is what stays of it, by the pods as they are, nothing while an end has
 	// none that serves: served is 1 or 0.
 	stays  cut.Stays
@@ -60,9 +60,9 @@ type flowing struct {
 
 // sums are bytes.
 type sums struct {
-	observed                  time.Duration
-	total, external, unserved float64
-	kept                      cut.Stays
+	observed                             time.Duration
+	total, external, withSites, unserved float64
+	kept                                 cut.Stays
 }
 
 func newMeter(c *cluster.Cluster, serving func(int32) []int32) *meter {
@@ -146,17 +146,18 @@ func (m *meter) edge(e flowgraph.Edge) *measured {
 		if w, ok := m.lookup[id]; ok {
 			return w
 		}
-		return cut.Outside
+		return m.layout.Site(id)
 	}
 	added := &measured{from: at(e.From), to: at(e.To)}
 	m.edges[key] = added
-	if added.from < 0 || added.to < 0 {
+	if cut.IsExternal(added.from, added.to) {
 		return added
 	}
-	m.touch(added.from) // what stays is found before time goes on
-	m.of[added.from] = append(m.of[added.from], added)
-	if added.from != added.to {
-		m.of[added.to] = append(m.of[added.to], added)
+	for _, end := range slices.Compact([]int32{added.from, added.to}) {
+		if end >= 0 {
+			m.touch(end) // what stays is found before time goes on
+			m.of[end] = append(m.of[end], added)
+		}
 	}
 	return added
 }
@@ -227,11 +228,14 @@ func (m *meter) end(counts bool) sums {
 	for _, e := range m.current {
 		bytes := e.rate * m.length.Seconds()
 		s.total += bytes
-		if e.from < 0 || e.to < 0 {
+		if cut.IsExternal(e.from, e.to) {
 			s.external += bytes
 			continue
 		}
 		m.settle(e.measured)
+		if cut.IsWithSite(e.from, e.to) {
+			s.withSites += e.rate * e.servedFor
+		}
 		s.kept.Add(&e.seconds, e.rate)
 		s.unserved += e.rate * max(m.length.Seconds()-e.servedFor, 0)
 	}
@@ -245,6 +249,7 @@ func (s *sums) add(other *sums) {
 	s.observed += other.observed
 	s.total += other.total
 	s.external += other.external
+	s.withSites += other.withSites
 	s.unserved += other.unserved
 	s.kept.Add(&other.kept, 1)
 }
@@ -254,6 +259,7 @@ func (m *meter) report(c *Course) {
 	c.Observed = m.window.observed
 	seconds := cmp.Or(m.window.observed.Seconds(), 1)
 	c.Total, c.External, c.Unserved = m.window.total/seconds, m.window.external/seconds, m.window.unserved/seconds
+	c.WithSites = m.window.withSites / seconds
 	var kept cut.Stays
 	kept.Add(&m.window.kept, 1/seconds)
 	c.Levels = m.layout.Outcomes(&kept)

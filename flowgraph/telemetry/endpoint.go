@@ -29,9 +29,12 @@ const (
 	AppEndpoint
 	// AddressEndpoint is the IP address of a pod or a Service, in Name. It has no Namespace.
 	AddressEndpoint
+	// SiteEndpoint is a site (flowgraph.SiteID), which needs no Resolver. Telemetry never
+	// names one: it stands for a host or an address that Sites knows.
+	SiteEndpoint
 )
 
-// EndpointKinds returns every kind.
+// EndpointKinds returns every kind that telemetry may name.
 func EndpointKinds() []EndpointKind {
 	return []EndpointKind{WorkloadEndpoint, ServiceEndpoint, PodEndpoint, ReplicaSetEndpoint, JobEndpoint, AppEndpoint, AddressEndpoint}
 }
@@ -53,6 +56,8 @@ func (k EndpointKind) String() string {
 		return "app"
 	case AddressEndpoint:
 		return "address"
+	case SiteEndpoint:
+		return "site"
 	}
 	return fmt.Sprintf("EndpointKind(%d)", int(k))
 }
@@ -70,7 +75,8 @@ type Endpoint struct {
 // IsZero reports whether the end is not named.
 func (e Endpoint) IsZero() bool { return e == Endpoint{} }
 
-// Workload returns the workload that an endpoint of kind WorkloadEndpoint names.
+// Workload returns the workload or the site that an endpoint of kind WorkloadEndpoint or
+// SiteEndpoint names.
 func (e Endpoint) Workload() flowgraph.WorkloadID {
 	return flowgraph.WorkloadID{Namespace: e.Namespace, Name: e.Name}
 }
@@ -79,6 +85,15 @@ func (e Endpoint) Workload() flowgraph.WorkloadID {
 func EndpointOf(id flowgraph.WorkloadID) Endpoint {
 	return Endpoint{Namespace: id.Namespace, Name: id.Name}
 }
+
+// SiteEndpointOf returns the endpoint that is a site of the configuration. It is not for what
+// labels say: whoever writes them could name one that there is not.
+func SiteEndpointOf(site flowgraph.WorkloadID) Endpoint {
+	return Endpoint{Kind: SiteEndpoint, Namespace: site.Namespace, Name: site.Name}
+}
+
+// NeedsResolver reports whether only a Resolver knows whose the endpoint is.
+func (e Endpoint) NeedsResolver() bool { return e.Kind != WorkloadEndpoint && e.Kind != SiteEndpoint }
 
 // App returns the label and its value that an endpoint of kind AppEndpoint names.
 func (e Endpoint) App() (label, value string) {
@@ -97,6 +112,9 @@ func (e Endpoint) IsValid() bool {
 		const longest = 253 + 1 + 63 + 1 + 63 // prefix/name=value
 		label, value := e.App()
 		return flowgraph.ValidNamespace(e.Namespace) && label != "" && value != "" && len(e.Name) <= longest
+	case SiteEndpoint:
+		_, ok := e.Workload().Site()
+		return ok
 	case ServiceEndpoint:
 		return (e.Namespace == "" || flowgraph.ValidNamespace(e.Namespace)) && flowgraph.ValidName(e.Name)
 	}
@@ -129,8 +147,8 @@ type Resolution struct {
 // refresh, when all queries have been answered; it may look at all pods of the cluster
 // to answer, and must not be asked within a scheduling cycle.
 type Resolver interface {
-	// Resolve returns what is known of each endpoint, in the order of the endpoints. None
-	// of them is of kind WorkloadEndpoint.
+	// Resolve returns what is known of each endpoint, in the order of the endpoints. Each of
+	// them needs a Resolver.
 	Resolve(endpoints []Endpoint) []Resolution
 }
 

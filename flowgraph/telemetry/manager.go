@@ -202,6 +202,7 @@ func (m *Manager) collect(ctx context.Context, s *sourceState, at time.Time) err
 			seen.bound(m.options.Limits)
 		}
 		s.status.Series, s.status.Flows, s.status.LeftOut = seen.Series, len(seen.Flows), seen.LeftOut
+		s.status.SitesBytesPerSecond = seen.SitesBytesPerSecond()
 		if s.source != nil {
 			s.status.Findings = s.checks.current(ctx, s.source, m.options.Querier, at, seen, s.status.Failures > 0)
 			if ctx.Err() != nil {
@@ -283,7 +284,9 @@ type SourceStatus struct {
 	// was Empty or Mixed.
 	Series, Flows int
 	LeftOut       map[Reason]LeftOut
-	Findings      []Finding
+	// SitesBytesPerSecond is the traffic with sites in it.
+	SitesBytesPerSecond float64
+	Findings            []Finding
 }
 
 func (s Status) clone() Status {

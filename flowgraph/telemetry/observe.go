@@ -105,7 +105,7 @@ func guard(run func() error) (err error) {
 func (o *Observation) bound(l flowgraph.Limits) {
 	leave := map[int]Reason{}
 	for i := range o.Flows {
-		if !o.Flows[i].From.IsValid() || !o.Flows[i].To.IsValid() {
+		if !o.Flows[i].From.IsPeer() || !o.Flows[i].To.IsPeer() {
 			leave[i] = Invalid
 		}
 	}

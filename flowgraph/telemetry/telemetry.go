@@ -149,6 +149,17 @@ func (o Observation) BytesPerSecond() float64 {
 	return all
 }
 
+// SitesBytesPerSecond is the traffic of the flows with sites.
+func (o Observation) SitesBytesPerSecond() float64 {
+	all := 0.0
+	for _, f := range o.Flows {
+		if f.From.IsSite() || f.To.IsSite() {
+			all += f.BytesPerSecond()
+		}
+	}
+	return all
+}
+
 // LeftOut counts traffic that did not become a flow.
 type LeftOut struct {
 	// Series is how many series of all the source's queries were left out.

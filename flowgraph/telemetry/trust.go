@@ -27,6 +27,9 @@ type Trust struct {
 	Agreed bool
 	// Limits bound the pairs of one observation, and half-way twice as many.
 	Limits flowgraph.Limits
+	// Sites are the endpoints outside the cluster that count. Whoever runs the scheduler says
+	// where they are; which traffic is with them, targets report.
+	Sites *Sites
 	// Known, when set, reports whether there is an edge already. It has precedence over
 	// new ones where there are too many.
 	Known func(from, to flowgraph.WorkloadID) bool

@@ -52,6 +52,8 @@ var table = map[string]map[string][]string{
 	"vicinity_telemetry_refreshes_total":           {"source": sources, "result": {"success", "other", "timeout", "unreachable", "denied", "rejected", "partial", "too-large", "empty", "bad-answer", "several-clusters", "panic"}},
 	"vicinity_telemetry_refresh_duration_seconds":  {"source": sources},
 	"vicinity_telemetry_series":                    {"source": sources},
+	"vicinity_telemetry_sites_bytes_per_second":    {"source": sources},
+	"vicinity_sites_apart":                         {},
 	"vicinity_telemetry_left_out_series":           {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "unknown-reporter", "foreign-reporter", "one-sided", "no-objects", "unknown-object", "unknown-address", "not-serving", "ambiguous", "surplus", "invalid"}},
 	"vicinity_telemetry_left_out_bytes_per_second": {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "unknown-reporter", "foreign-reporter", "one-sided", "no-objects", "unknown-object", "unknown-address", "not-serving", "ambiguous", "surplus", "invalid"}},
 	"vicinity_telemetry_condition":                 {"source": sources, "condition": {"missing-bytes", "several-clusters", "scraped-twice", "missing-labels", "young-data", "only-waypoints", "unmatched-services", "unchecked"}},
@@ -265,6 +267,7 @@ func TestAlerts(t *testing.T) {
 	vicinity_score_spread_points_bucket{le="1"} 0+1x240
 	vicinity_score_spread_points_count 0+10x240
 	vicinity_peer_nodes_not_scored_total 0+1x240
+	vicinity_sites_apart 0+0x240
 	vicinity_panics_recovered_total 0+0x240
 	vicinity_permission_missing{permission="get:pods"} 0+0x240
 	vicinity_task_restarts_total{task="telemetry"} 0+0x240
@@ -290,6 +293,7 @@ func TestAlerts(t *testing.T) {
 	vicinity_score_spread_points_bucket{le="1"} 0+10x240
 	vicinity_score_spread_points_count 0+10x240
 	vicinity_peer_nodes_not_scored_total 0+10x240
+	vicinity_sites_apart 1+0x240
 	vicinity_panics_recovered_total 0+0x230 1+0x9
 	vicinity_permission_missing{permission="get:pods"} 0+0x230 1+0x9
 	vicinity_task_restarts_total{task="telemetry"} 0+0x230 1+0x9

@@ -181,8 +181,13 @@ func newMarkedRecording(t *testing.T) markedRecording {
 	t.Helper()
 	m := markedRecording{client: markedCluster(t), clock: &clock{now: begin}}
 	seen := flowgraph.Flow{From: flowgraph.WorkloadID{Namespace: marker, Name: marker}, To: flowgraph.WorkloadID{Namespace: marker, Name: "unknown"}}
+	sites := []flowgraph.Flow{
+		{From: seen.From, To: flowgraph.SiteID(marker, marker, marker), Rates: flowgraph.Rates{SentBytesPerSecond: 1}},
+		{From: flowgraph.SiteID(marker, "", marker), To: seen.From, Rates: flowgraph.Rates{SentBytesPerSecond: 1}},
+		{From: seen.From, To: flowgraph.WorkloadID{Namespace: "@" + marker + ":", Name: marker}, Rates: flowgraph.Rates{SentBytesPerSecond: 1}}, // no site's name
+	}
 	m.options = Options{
-		Sources: []telemetry.Source{markedSource{source{name: marker, more: []flowgraph.Flow{seen, {From: seen.From}}}}},
+		Sources: []telemetry.Source{markedSource{source{name: marker, more: append(sites, seen, flowgraph.Flow{From: seen.From})}}},
 		Client:  m.client, Step: time.Minute, Now: m.clock.Now, Wait: m.clock.Wait, Anonymize: table.NewAnonymizer([]byte("key")),
 	}
 	return m

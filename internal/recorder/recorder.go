@@ -52,8 +52,9 @@ type Summary struct {
 	Steps, Gaps int
 	// Edges is how many different ones there were, at most recording.MaxEdges.
 	Edges int
-	// BytesPerSecond is the mean over the steps that were observed.
-	BytesPerSecond float64
+	// BytesPerSecond is the mean over the steps that were observed, and SitesBytesPerSecond
+	// the part of it with sites.
+	BytesPerSecond, SitesBytesPerSecond float64
 	// Objects is how many were there at the beginning or were added, Changes how
 	// many changes and deletions followed.
 	Objects, Changes int
@@ -80,6 +81,7 @@ type Recorder struct {
 	edges   map[[2]flowgraph.WorkloadID]bool
 	sum     Summary
 	bytes   float64 // sum over the steps that were observed
+	sites   float64 // of it, with sites
 	leading int     // gaps without traffic that come before all else
 	notes   notes
 	err     error // of the writer
@@ -200,7 +202,7 @@ func (r *Recorder) end(ctx context.Context, err error) (Summary, error) {
 	r.sum.Edges, r.sum.Notes = len(r.edges), r.notes.all
 	r.sum.LeftOut, r.sum.Findings = r.account.LeftOut(), r.account.Findings()
 	if n := r.sum.Steps - r.sum.Gaps; n > 0 {
-		r.sum.BytesPerSecond = r.bytes / float64(n)
+		r.sum.BytesPerSecond, r.sum.SitesBytesPerSecond = r.bytes/float64(n), r.sites/float64(n)
 	}
 	return r.sum, err
 }
@@ -259,6 +261,9 @@ func (r *Recorder) writeStep(at time.Time, flows []flowgraph.Flow, failed error)
 	}
 	for _, e := range edges {
 		r.bytes += e.BytesPerSecond()
+		if e.From.IsSite() || e.To.IsSite() {
+			r.sites += e.BytesPerSecond()
+		}
 		if len(r.edges) < recording.MaxEdges {
 			r.edges[[2]flowgraph.WorkloadID{e.From, e.To}] = true
 		}

@@ -151,6 +151,7 @@ func (f *followed) found(result *kubesim.Followed) (*passed, error) {
 	}
 	recorded := result.Recorded
 	found.input.BytesPerSecond, found.input.ExternalBytesPerSecond = recorded.Total, recorded.External
+	found.input.SitesBytesPerSecond = recorded.WithSites
 	found.input.From, found.input.To, found.input.WarmUpUntil = new(result.From.UTC()), new(result.To.UTC()), new(recorded.From.UTC())
 	found.input.Gaps, found.input.LeftOut = result.Gaps, f.in.leftOut()
 	universe := f.history.Replayable().Cluster

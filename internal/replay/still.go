@@ -204,10 +204,10 @@ func (in *still) assuming(routes []string) (*still, error) {
 
 func (in *still) summary() report.Input {
 	c := in.replayable.Cluster
-	total, external := c.Traffic()
+	total, withSites, external := c.Traffic()
 	s := report.Input{
 		Name: in.name, Nodes: len(c.Nodes), Workloads: len(c.Workloads), Edges: len(c.Edges),
-		BytesPerSecond: total, ExternalBytesPerSecond: external,
+		BytesPerSecond: total, ExternalBytesPerSecond: external, SitesBytesPerSecond: withSites, Sites: report.SitesOf(c),
 	}
 	for _, w := range c.Workloads {
 		s.Pods += int(w.Replicas)

@@ -10,7 +10,7 @@ import (
 )
 
 // ReadEdges reads an edge list: CSV with the columns from, to (both
-// namespace/name) and bytes_per_second, and if wanted received_bytes_per_second
+// namespace/name, or a site as flowgraph.SiteID names it) and bytes_per_second, and if wanted received_bytes_per_second
 // and requests_per_second. Without received_bytes_per_second, bytes_per_second
 // is both directions together; an Edge holds it as SentBytesPerSecond. Each
 // ordered pair of workloads may occur once, a workload with itself too. Errors

@@ -271,7 +271,11 @@ func parseID(text string) (flowgraph.WorkloadID, error) {
 			return flowgraph.WorkloadID{}, fmt.Errorf("%q is not namespace/name: %w", text, err)
 		}
 	}
-	return flowgraph.WorkloadID{Namespace: namespace, Name: name}, nil
+	id := flowgraph.WorkloadID{Namespace: namespace, Name: name}
+	if _, isPlaced := id.Site(); id.IsSite() && !isPlaced {
+		return flowgraph.WorkloadID{}, fmt.Errorf("%q is no site outside the cluster: must be @region/name, @region:zone/name or @:zone/name, where name is a DNS name", text)
+	}
+	return id, nil
 }
 
 // checkName allows more than Kubernetes does, as telemetry has names of its own,

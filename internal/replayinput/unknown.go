@@ -12,7 +12,7 @@ import (
 )
 
 // UnknownNames returns a warning that names some of the ends of edges that are no
-// workload of the cluster, none when there are none. Their traffic counts as external.
+// workload of the cluster and no site, none when there are none. Their traffic counts as external.
 func UnknownNames(edges []flowgraph.Edge, c *cluster.Cluster) []string {
 	known := map[flowgraph.WorkloadID]bool{}
 	for _, w := range c.Workloads {
@@ -22,7 +22,7 @@ func UnknownNames(edges []flowgraph.Edge, c *cluster.Cluster) []string {
 	for _, e := range edges {
 		for _, id := range []flowgraph.WorkloadID{e.From, e.To} {
 			ends[id.String()] = true
-			if !known[id] {
+			if _, isSite := id.Site(); !known[id] && !isSite {
 				unknown[id.String()] = true
 			}
 		}

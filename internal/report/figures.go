@@ -77,12 +77,13 @@ type Figures[T any] struct {
 	// that such a pod should replace stays.
 	Unschedulable T `json:"unschedulable"`
 	// CrossZonePerMonth is the price of the traffic between zones in 30 days, with calls
-	// divided as configured. Only traffic between nodes of known, different zones counts,
-	// and none with the outside. Missing without a price or without zones.
+	// divided as configured. Only traffic between nodes of known, different zones counts, and
+	// that of nodes with sites of other zones, but none with the rest of the outside. Missing
+	// without a price or without zones.
 	CrossZonePerMonth *T `json:"crossZonePerMonth,omitempty"`
-	// UnknownZonePerMonth is what the traffic of nodes without a zone would cost in addition
-	// to crossZonePerMonth if all of it left its zone. Missing without a price or without zones, and when every
-	// node has a zone.
+	// UnknownZonePerMonth is what the traffic of nodes, and with sites, without a zone would
+	// cost in addition to crossZonePerMonth if all of it left its zone. Missing without a price
+	// or without zones, and when every node and site has a zone.
 	UnknownZonePerMonth *T `json:"unknownZonePerMonth,omitempty"`
 }
 
@@ -113,8 +114,8 @@ type Level[T any] struct {
 	// whatever its load.
 	SameNode Traffic[T] `json:"sameNode"`
 	// Unknown is the part of crossingBytesPerSecond of configured of which it is not known
-	// whether it crosses: one end is on a node whose domain is not known. Missing when the
-	// domain of every node is known.
+	// whether it crosses: one end is on a node, or is a site, whose domain is not known. Missing
+	// when the domains of all nodes and sites are known.
 	Unknown *T `json:"unknownBytesPerSecond,omitempty"`
 }
 
@@ -134,8 +135,8 @@ type Traffic[T any] struct {
 	Local T `json:"localBytesPerSecond"`
 	// LocalShare is the part of all traffic that stays.
 	LocalShare T `json:"localShare"`
-	// Crossing is the traffic that crosses. All traffic with an end outside the cluster
-	// does.
+	// Crossing is the traffic that crosses. All traffic with an end outside the cluster does,
+	// except with sites in the same zone or region.
 	Crossing T `json:"crossingBytesPerSecond"`
 }
 

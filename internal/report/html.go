@@ -13,6 +13,7 @@ import (
 const (
 	pageSeeds   = 20
 	pageNodes   = 200
+	pageSites   = 50
 	pageEdges   = 2000
 	pageParts   = 6000
 	pageAdvice  = 300
@@ -38,7 +39,9 @@ type pageLeftOut struct {
 	Advice  int `json:"advice,omitempty"`
 	Moments int `json:"moments,omitempty"`
 	// Nodes are those with the least traffic, shown as one.
-	Nodes               int     `json:"nodes,omitempty"`
+	Nodes int `json:"nodes,omitempty"`
+	// Sites are those with the least traffic, part of elsewhere.
+	Sites               int     `json:"sites,omitempty"`
 	Edges               int     `json:"edges,omitempty"`
 	EdgesBytesPerSecond float64 `json:"edgesBytesPerSecond,omitempty"`
 }
@@ -70,7 +73,8 @@ func (r *Report) page() *pageData {
 	}
 	a := newArtist(r.Runs)
 	d.Cluster = a.cluster()
-	d.LeftOut.Nodes, d.LeftOut.Edges, d.LeftOut.EdgesBytesPerSecond = len(a.c.Nodes)-len(a.nodes), len(a.c.Edges)-len(a.edges), rounded(a.small)
+	d.LeftOut.Sites = len(a.c.Sites()) - len(a.siteAt)
+	d.LeftOut.Nodes, d.LeftOut.Edges, d.LeftOut.EdgesBytesPerSecond = len(a.c.Nodes)-a.shown, len(a.c.Edges)-len(a.edges), rounded(a.small)
 	for i := range r.Runs {
 		d.Pictures = append(d.Pictures, a.picture(&r.Runs[i].samples[0]))
 	}
@@ -95,7 +99,8 @@ func (run *Run) drawable() bool {
 // pageCluster is what all runs have in common. Nodes, workloads and edges are
 // named by their positions here.
 type pageCluster struct {
-	// Nodes are in the order of their regions and zones.
+	// Nodes are in the order of their regions and zones, the sites outside the cluster among
+	// them.
 	Nodes []pageNode `json:"nodes"`
 	// Workloads are those of the cluster, then those outside that edges name.
 	Workloads []pageWorkload `json:"workloads"`
@@ -110,15 +115,19 @@ type pageNode struct {
 	MilliCPU int64  `json:"milliCPU"`
 	Memory   int64  `json:"memory"`
 	MaxPods  int32  `json:"maxPods"`
+	// Site says that it is a site outside the cluster, which has no pods.
+	Site bool `json:"site,omitempty"`
 }
 
 type pageWorkload struct {
 	Workload
-	// Replicas is 0 outside the cluster.
-	Replicas int32 `json:"replicas"`
+	// Replicas is 0 outside the cluster. Zone and Region are where a site is.
+	Replicas int32  `json:"replicas"`
+	Zone     string `json:"zone,omitempty"`
+	Region   string `json:"region,omitempty"`
 	// TrafficDistribution is how calls to it are divided; "Any" is evenly.
 	TrafficDistribution string `json:"trafficDistribution,omitempty"`
-	// BytesPerSecond is its traffic with all others of the cluster and itself.
+	// BytesPerSecond is its traffic with all others of the cluster, with sites and itself.
 	BytesPerSecond float64 `json:"bytesPerSecond"`
 }
 
@@ -136,7 +145,7 @@ type picture struct {
 	Pods []int `json:"pods"`
 	// Between is the traffic from node to node, row by row: from all nodes, then
 	// from all that are left out together where there are any, then from
-	// elsewhere, that is from the outside and from pods without a node. What stays
+	// elsewhere, that is from what else is outside and from pods without a node. What stays
 	// on a node is on the diagonal; OthersLocal stays on nodes that are left out,
 	// and is not part of Between.
 	Between     []float64 `json:"between"`
@@ -156,7 +165,7 @@ func nodeTraffic(s *Sample) []float64 {
 	sums := make([]float64, len(s.Cluster.Nodes))
 	for _, part := range cut.Parts(s.Cluster, s.Assigned, cut.Configured) {
 		for _, n := range []int32{part.From, part.To} {
-			if n != cut.Outside {
+			if n >= 0 {
 				sums[n] += part.BytesPerSecond
 			}
 		}

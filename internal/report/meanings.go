@@ -18,7 +18,7 @@ func (r *Report) writeMeanings(out io.Writer) {
 	t.Add("  FAIR-LOAD", "to endpoints close by, as far as their fair share of the load reaches")
 	t.Add("  SAME-NODE", "to endpoints close by whenever there is one, whatever its load")
 	if s.CrossZonePerMonth != nil {
-		t.Add("COST/MONTH", "price of CROSS-ZONE, CONFIGURED in 30 days at "+r.Price.String()+", without traffic with the outside, of workloads that do not serve, and of unknown zones")
+		t.Add("COST/MONTH", "price of CROSS-ZONE, CONFIGURED in 30 days at "+r.Price.String()+", without traffic with the outside"+r.exceptSites()+", of workloads that do not serve, and of unknown zones")
 		if r.run(r.Baseline) != nil {
 			t.Add("SAVED/MONTH", "how much less that is than in "+r.Baseline)
 		}

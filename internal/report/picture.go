@@ -17,11 +17,14 @@ import (
 type artist struct {
 	c      *cluster.Cluster
 	levels []locality.Level
-	// nodes and edges are positions in the cluster, in the order of the page.
+	// nodes and edges are positions in the cluster, in the order of the page. Among the nodes
+	// are sites, by their positions in cut.Parts; shown is how many of the others there are.
 	nodes, edges []int32
+	shown        int
 	// nodeAt is the position on the page of each node; those that are left out
-	// share the one after the last.
+	// share the one after the last. siteAt is that of sites, as far as they are shown.
 	nodeAt []int
+	siteAt map[int32]int
 	// edgeAt is the position on the page of each edge, negative when it has none.
 	edgeAt []int
 	// workloadAt has the workloads outside the cluster too, after the others.
@@ -77,13 +80,26 @@ func (a *artist) chooseNodes(runs []Run) {
 		order = order[:pageNodes]
 		slices.Sort(order)
 	}
+	a.shown = len(order)
+	sites, where := a.chooseSites()
+	order = append(order, sites...)
+	at := func(i int32) locality.Locality {
+		if i < 0 {
+			return where[i]
+		}
+		return a.c.Nodes[i].Locality
+	}
 	slices.SortStableFunc(order, func(i, j int32) int {
-		x, y := a.c.Nodes[i].Locality, a.c.Nodes[j].Locality
+		x, y := at(i), at(j)
 		return cmp.Or(strings.Compare(x.Region, y.Region), strings.Compare(x.Zone, y.Zone))
 	})
-	a.nodes = order
+	a.nodes, a.siteAt = order, map[int32]int{}
 	a.nodeAt = slices.Repeat([]int{len(order)}, len(a.c.Nodes))
 	for k, n := range order {
+		if n < 0 {
+			a.siteAt[n] = k
+			continue
+		}
 		a.nodeAt[n] = k
 	}
 }
@@ -98,12 +114,21 @@ func positions(n int) []int32 {
 
 func (a *artist) cluster() *pageCluster {
 	p := &pageCluster{Nodes: []pageNode{}, Edges: []pageEdge{}, Workloads: make([]pageWorkload, len(a.workloadAt))}
+	_, sites := a.chooseSites()
 	for _, i := range a.nodes {
+		if i < 0 {
+			at := sites[i]
+			p.Nodes = append(p.Nodes, pageNode{Name: at.Node, Zone: at.Zone, Region: at.Region, Site: true})
+			continue
+		}
 		n := &a.c.Nodes[i]
-		p.Nodes = append(p.Nodes, pageNode{n.Node, n.Zone, n.Region, n.Allocatable.MilliCPU, n.Allocatable.Memory, n.MaxPods})
+		p.Nodes = append(p.Nodes, pageNode{n.Node, n.Zone, n.Region, n.Allocatable.MilliCPU, n.Allocatable.Memory, n.MaxPods, false})
 	}
 	for id, at := range a.workloadAt {
 		p.Workloads[at] = pageWorkload{Workload: workload(id)}
+		if site, ok := id.Site(); ok {
+			p.Workloads[at].Zone, p.Workloads[at].Region = site.Zone, site.Region
+		}
 	}
 	for i, w := range a.c.Workloads {
 		p.Workloads[i].Replicas, p.Workloads[i].TrafficDistribution = w.Replicas, distribution(w.Routing)
@@ -112,7 +137,7 @@ func (a *artist) cluster() *pageCluster {
 		e := &a.c.Edges[i]
 		p.Edges = append(p.Edges, pageEdge{a.workloadAt[e.From], a.workloadAt[e.To], rounded(e.BytesPerSecond()), rounded(e.RequestsPerSecond)})
 	}
-	for _, change := range changes(a.c, make(cluster.Assignment, len(a.c.Workloads)), locality.Node).workloads {
+	for _, change := range changes(a.c, make(cluster.Assignment, len(a.c.Workloads)), locality.Region).workloads { // nearer levels leave out sites
 		p.Workloads[a.workloadAt[change.From]].BytesPerSecond = rounded(change.Total)
 	}
 	return p
@@ -170,15 +195,18 @@ func (a *artist) pods(assigned cluster.Assignment) []int {
 // largest parts.
 func (a *artist) traffic(s *Sample, p *picture) {
 	side := len(a.nodes) + 1
-	others := len(a.nodes) < len(a.c.Nodes)
+	others := a.shown < len(a.c.Nodes)
 	if others {
 		side++
 	}
 	at := func(node int32) int {
-		if node == cut.Outside {
-			return side - 1
+		if node >= 0 {
+			return a.nodeAt[node]
 		}
-		return a.nodeAt[node]
+		if k, isShown := a.siteAt[node]; isShown {
+			return k
+		}
+		return side - 1
 	}
 	type part struct {
 		edge, from, to int

@@ -132,6 +132,7 @@ func New(d Draft) *Report {
 		r.Runs = []Run{}
 	}
 	r.Input.BytesPerSecond, r.Input.ExternalBytesPerSecond = rounded(d.Input.BytesPerSecond), rounded(d.Input.ExternalBytesPerSecond)
+	r.Input.SitesBytesPerSecond = rounded(d.Input.SitesBytesPerSecond)
 	r.Input.LeftOut = roundedLeftOut(d.Input.LeftOut)
 	r.compareRuns()
 	r.LossUnit = r.lossUnit()
@@ -143,6 +144,7 @@ func New(d Draft) *Report {
 	}
 	r.Summary = r.summarize(d.Today, d.Vicinity)
 	r.advise(d)
+	r.Notes = append(slices.Clip(r.Notes), r.notesOfSites()...)
 	r.Warnings = append(append([]string{}, d.Warnings...), r.warnings()...)
 	return r
 }
@@ -161,9 +163,15 @@ type Input struct {
 	Edges int `json:"edges"`
 	// BytesPerSecond is all traffic.
 	BytesPerSecond float64 `json:"bytesPerSecond"`
-	// ExternalBytesPerSecond is the part of bytesPerSecond with an end outside the cluster.
-	// No assignment can keep it local.
+	// ExternalBytesPerSecond is the part of bytesPerSecond with an end outside the cluster
+	// that is no site. No assignment can keep it local.
 	ExternalBytesPerSecond float64 `json:"externalBytesPerSecond"`
+	// SitesBytesPerSecond is the part of bytesPerSecond that workloads exchange with sites
+	// outside the cluster. It leaves its node wherever pods run, and stays in the zone and the
+	// region of the site as far as pods are there. Missing without sites.
+	SitesBytesPerSecond float64 `json:"sitesBytesPerSecond,omitempty"`
+	// Sites are the sites that edges name. Missing when there are none.
+	Sites []Site `json:"sites,omitempty"`
 	// From is when the recording begins. Missing for a cluster at one moment.
 	From *time.Time `json:"from,omitempty"`
 	// To is when the recording ends. Missing for a cluster at one moment.
@@ -279,8 +287,8 @@ type Workload struct {
 
 func (w Workload) String() string { return w.Namespace + "/" + w.Name }
 
-// Change is the traffic of an edge, or of a workload with all its peers and itself, that
-// stays local in two runs.
+// Change is the traffic of an edge, or of a workload with all its peers and itself, sites
+// excepted, that stays local in two runs.
 type Change struct {
 	// From is the caller of the edge, or the workload.
 	From Workload `json:"from"`

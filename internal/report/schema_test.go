@@ -63,6 +63,7 @@ func TestSchema(t *testing.T) {
 		"without traffic":     reportOf(quiet(), 1, 0, false),
 		"with labelled nodes": reportOf(racks(), 2, 0.02, false),
 		"of a recording":      New(recordedDraft()),
+		"with sites":          New(sitedDraft()),
 		"without runs":        New(Draft{}),
 	}
 	for name, r := range cases {

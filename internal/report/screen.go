@@ -64,6 +64,9 @@ func (r *Report) writeColumns(out io.Writer) {
 	row("", func(c *Column) string { return strings.ToUpper(c.Name) })
 	row("bytes between nodes", func(c *Column) string { return show.ByteRate(c.CrossNode.Mean) })
 	row("  of all traffic", func(c *Column) string { return parts(c.CrossNodeShare) })
+	row("  of it with sites outside", func(c *Column) string {
+		return optional(c.WithSites, func(e sim.Estimate) string { return show.ByteRate(e.Mean) })
+	})
 	row("bytes between zones", func(c *Column) string {
 		return optional(c.CrossZone, func(e sim.Estimate) string { return show.ByteRate(e.Mean) })
 	})

@@ -26,6 +26,9 @@ type Column struct {
 	CrossNode sim.Estimate `json:"crossNodeBytesPerSecond"`
 	// CrossNodeShare is the part of all traffic that leaves its node.
 	CrossNodeShare sim.Estimate `json:"crossNodeShare"`
+	// WithSites is the part of crossNodeBytesPerSecond with sites outside the cluster, which no
+	// assignment keeps on a node. Missing when there are no sites.
+	WithSites *sim.Estimate `json:"sitesBytesPerSecond,omitempty"`
 	// CrossZone is the traffic that leaves its zone. Missing when no node has a zone.
 	CrossZone *sim.Estimate `json:"crossZoneBytesPerSecond,omitempty"`
 	// CrossZoneShare is the part of all traffic that leaves its zone. Missing when no node
@@ -74,6 +77,9 @@ func (r *Report) column(name string, run, base *Run) Column {
 	c := Column{
 		Name: name, Run: run.Name, CrossNode: s.Node.Configured.Crossing, CrossNodeShare: r.crossingShare(&s.Node.Configured),
 		PerMonth: s.CrossZonePerMonth, OnOneNode: s.Concentration, BusiestPod: run.busiestPod(),
+	}
+	if len(r.Input.Sites) > 0 {
+		c.WithSites = run.withSites()
 	}
 	if s.Zone != nil {
 		c.CrossZone, c.CrossZoneShare = new(s.Zone.Configured.Crossing), new(r.crossingShare(&s.Zone.Configured))

@@ -45,6 +45,7 @@ func (r *Report) writeHead(out io.Writer) {
 		fmt.Fprintf(out, "from %s to %s; measured from %s on, as the mean%s\n",
 			show.Moment(*in.From), show.Moment(*in.To), show.Moment(*in.WarmUpUntil), gaps(in.Gaps))
 	}
+	in.writeSites(out)
 	in.writeLeftOut(out)
 	if r.replayed() {
 		fmt.Fprintf(out, "pods arrive in the order %s%s, with %s from %d\n", show.Printable(r.Order), r.rolloutsText(), show.Plural(r.Seeds, "seed"), r.FirstSeed)

@@ -83,6 +83,7 @@ func (r *Report) warnOfZones(warn func(format string, args ...any)) {
 		warn("%d of %d nodes %s no zone: whether the traffic of pods there crosses zones is not known; it counts as crossing, and is not in the price (%s)",
 			gaps.WithoutZone, len(c.Nodes), map[bool]string{true: "has", false: "have"}[gaps.WithoutZone == 1], strings.Join(of, "; "))
 	}
+	r.warnOfSites(warn, c)
 	r.warnOfRegions(warn)
 	switch {
 	case gaps.Inferred:

@@ -66,6 +66,7 @@ func describe(snap *flowgraph.Snapshot) string {
 // send what is invalid.
 func (o *Observer) noteAnswer(source telemetry.SourceStatus) {
 	o.series.With(source.Name).Set(float64(source.Series))
+	o.sitesBytes.With(source.Name).Set(source.SitesBytesPerSecond)
 	for _, reason := range telemetry.Reasons() {
 		leftOut := source.LeftOut[reason]
 		o.leftOut.With(source.Name, reason.String()).Set(float64(leftOut.Series))

@@ -38,6 +38,7 @@ type Observer struct {
 	series       metricdef.Family[metrics.GaugeMetric]
 	leftOut      metricdef.Family[metrics.GaugeMetric]
 	leftOutBytes metricdef.Family[metrics.GaugeMetric]
+	sitesBytes   metricdef.Family[metrics.GaugeMetric]
 	condition    metricdef.Family[metrics.GaugeMetric]
 	refused      metrics.CounterMetric
 	surplus      metrics.CounterMetric
@@ -91,7 +92,10 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 	o.set.GaugeFunc(metricdef.Metric{
 		Name: "vicinity_graph_workloads",
 		Help: "Workloads in the traffic graph.",
-	}, func() float64 { return float64(store.Load().Len()) })
+	}, func() float64 {
+		snap := store.Load()
+		return float64(snap.Len() - len(snap.Sites()))
+	})
 	o.refused = o.set.Counter(metricdef.Metric{
 		Name: "vicinity_graph_refused_flows_total",
 		Help: "Flows that the traffic graph refused, because they name no workload or have a rate that is no rate.",
@@ -177,6 +181,11 @@ func (o *Observer) defineAnswers(source, reason metricdef.Label) {
 		Name:   "vicinity_telemetry_left_out_bytes_per_second",
 		Help:   "Traffic of the last answers, in both directions, that belongs to no pair of workloads, by source and reason; always 0 for invalid, unknown-reporter and foreign-reporter, whose values are not believed.",
 		Labels: []metricdef.Label{source, reason},
+	})
+	o.sitesBytes = o.set.Gauges(metricdef.Metric{
+		Name:   "vicinity_telemetry_sites_bytes_per_second",
+		Help:   "Traffic of the last answers, in both directions, between workloads and the `sites` of the TelemetryConfiguration, by source. What else is outside the cluster is in `vicinity_telemetry_left_out_bytes_per_second`, reasons `external`, `passthrough` and `unknown-address`.",
+		Labels: []metricdef.Label{source},
 	})
 }
 

@@ -107,6 +107,11 @@ func sourcesKnowing(cfg *v1.TelemetryConfiguration, resolver telemetry.Resolver,
 		ReporterLabel: cfg.Trust.ReporterNamespaceLabel, TrustedReporters: cfg.Trust.TrustedReporterNamespaces,
 		Agreed: isAgreed(cfg), Limits: limits(cfg), Known: known,
 	}
+	var err error
+	if trust.Sites, err = sites(cfg); err != nil {
+		return nil, err
+	}
+	resolver = trust.Sites.Resolver(resolver)
 	var all []telemetry.Source
 	for i, s := range cfg.Sources {
 		source, err := sources.New(s, trust, resolver)
@@ -116,6 +121,19 @@ func sourcesKnowing(cfg *v1.TelemetryConfiguration, resolver telemetry.Resolver,
 		all = append(all, source)
 	}
 	return all, nil
+}
+
+// sites returns the endpoints outside the cluster that count.
+func sites(cfg *v1.TelemetryConfiguration) (*telemetry.Sites, error) {
+	var rules []telemetry.SiteRule
+	for i := range cfg.Sites {
+		rule, err := cfg.Sites[i].Rule()
+		if err != nil {
+			return nil, fmt.Errorf("sites[%d]: %w", i, err)
+		}
+		rules = append(rules, rule)
+	}
+	return telemetry.NewSites(rules)
 }
 
 // companions returns the reader of what the networks of nodes take, if one is configured.

@@ -146,7 +146,7 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"no prometheus":     {header, "prometheus.url: Required value"},
 		"unknown type":      {ok + "sources: [{type: istioo}]", `sources[0].type: Unsupported value: "istioo": supported values: "`},
 		"unknown field":     {ok + "sources: [{type: istio-sidecar, windows: 1m}]", "sources[0].windows: Forbidden: unknown field; known here are cluster, name, preferredIn, promql, recorded, selector, type, window"},
-		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, halfLife, interval, kind, nodeNetworks, prometheus, retainFor, sources, trust; intervall: Forbidden: "},
+		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, halfLife, interval, kind, nodeNetworks, prometheus, retainFor, sites, sources, trust; intervall: Forbidden: "},
 		"wrong case":        {ok + "Interval: 1s", "Interval: Forbidden: unknown field"},
 		"repeated field":    {ok + "interval: 1s\ninterval: 2s", `key "interval" already set in map`},
 		"bad duration":      {ok + "halfLife: 2 minutes", `halfLife: Invalid value: "2 minutes": must be a duration such as 30s or 5m`},

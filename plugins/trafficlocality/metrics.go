@@ -1,6 +1,8 @@
 package trafficlocality
 
 import (
+	"sync/atomic"
+
 	"k8s.io/component-base/metrics"
 
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
@@ -59,7 +61,7 @@ func (r skipReason) meaning() string {
 	case skipNoNodes:
 		return "The scheduler could not list its nodes."
 	case skipNoPeers:
-		return "No candidate node is close to a pod that the workload has traffic with."
+		return "No candidate node is close to a pod or a site that the workload has traffic with."
 	case skipPanic:
 		return "PreScore has panicked."
 	case skipPreparing:
@@ -77,6 +79,7 @@ type Metrics struct {
 	behind      metrics.CounterMetric
 	spread      metrics.ObserverMetric
 	panicsTotal metrics.CounterMetric
+	sitesApart  atomic.Int64
 }
 
 // NewMetrics returns the plugin's metrics and registers them with the given
@@ -124,6 +127,15 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 		Name: "vicinity_cycles_behind_total",
 		Help: "Scheduling cycles in which more nodes had changed than TrafficLocality takes over in one cycle. It scored by what it knew of the others, and went on with them in the next cycle.",
 	})
+	m.set.GaugeFunc(metricdef.Metric{
+		Name: "vicinity_sites_apart",
+		Help: "Sites of the TelemetryConfiguration with traffic in whose zone, or in whose region where no zone is set, there was no node when a pod was last scored.",
+		Alerts: []metricdef.Alert{{
+			Name:    "VicinitySiteApart",
+			PromQL:  `vicinity_sites_apart > 0`,
+			Meaning: "A site draws no pods, as no node is where it is. Compare `zone` and `region` of `sites` with the labels `topology.kubernetes.io/zone` and `topology.kubernetes.io/region` of the nodes.",
+		}},
+	}, func() float64 { return float64(m.sitesApart.Load()) })
 	m.panicsTotal = m.set.Counter(metricdef.Metric{
 		Name: "vicinity_panics_recovered_total",
 		Help: "Panics of TrafficLocality that were recovered. After one in PreScore the pod is scheduled without the plugin, after one in Score the node scores 0.",
@@ -141,6 +153,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 func (m *Metrics) Definitions() []metricdef.Metric { return m.set.Metrics() }
 
 func (m *Metrics) skipped(reason skipReason) { m.skips.With(reason.String()).Inc() }
+func (m *Metrics) noteSitesApart(n int)      { m.sitesApart.Store(int64(n)) }
 func (m *Metrics) fellBehind()               { m.behind.Inc() }
 func (m *Metrics) peersNotScored()           { m.notAmong.Inc() }
 func (m *Metrics) scored(best, worst uint8)  { m.spread.Observe(float64(best) - float64(worst)) }

@@ -56,6 +56,8 @@ type Plugin struct {
 	engine *score.Engine
 	keeper *keeper
 	routes *routes
+
+	sitesSeen uint64 // generation of the snapshot whose sites were looked for
 }
 
 // Dependencies are what a process shares between the plugins of its profiles.

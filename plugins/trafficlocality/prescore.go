@@ -85,6 +85,10 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 		p.metrics.fellBehind()
 	}
 	result := p.evaluate(snap, id, pod, candidates, influence, state)
+	if g := snap.Generation(); g != p.sitesSeen {
+		p.sitesSeen = g
+		p.metrics.noteSitesApart(p.keeper.board.SitesApart(snap))
+	}
 	p.batching.note(snap, p.engine.Reserves(snap))
 	if !ok && p.batching.staysSilent(now, result.Basis != score.ByNothing) {
 		return nil, skipNoTraffic

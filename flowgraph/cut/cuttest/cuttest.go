@@ -12,6 +12,8 @@ import (
 
 // Assignment says how many pods of each workload run where.
 type Assignment struct {
+	// Nodes are where all nodes are, for sites that do not say their region.
+	Nodes   []locality.Locality
 	desired map[flowgraph.WorkloadID]int32
 	placed  map[flowgraph.WorkloadID]map[locality.Locality]int32
 }
@@ -88,6 +90,10 @@ func Measure(snap *flowgraph.Snapshot, a *Assignment, routing affinity.Routing, 
 	for e := range snap.Edges() {
 		w := e.BytesPerSecond()
 		t.Total += w
+		if e.From.IsSite() || e.To.IsSite() {
+			t.Local += w * a.siteShare(e, level)
+			continue
+		}
 		if e.IsSelf() && routing == affinity.FairLoad { // each pod takes its own calls, wherever it is
 			t.Local += w
 			continue
@@ -99,6 +105,30 @@ func Measure(snap *flowgraph.Snapshot, a *Assignment, routing affinity.Routing, 
 		t.Local += local(a, e, w, routing, level)
 	}
 	return t
+}
+
+// siteShare is the part of the wanted pods of an edge's workload that share a domain of a
+// level with the site at its other end.
+func (a *Assignment) siteShare(e flowgraph.Edge, level locality.Level) float64 {
+	id, site := e.From, e.To
+	if e.From.IsSite() {
+		id, site = e.To, e.From
+	}
+	at, _ := site.Site()
+	isIn := func(node locality.Locality) bool { return locality.SharesZone(at, node) }
+	regions := map[string]bool{at.Region: true}
+	for _, node := range a.Nodes {
+		if isIn(node) {
+			regions[node.Region] = true
+		}
+	}
+	var n int32
+	for node, pods := range a.placed[id] {
+		if level == locality.Zone && isIn(node) || level == locality.Region && node.Region != "" && regions[node.Region] {
+			n += pods
+		}
+	}
+	return float64(n) / float64(a.desiredOf(id))
 }
 
 // follows reports whether calls are followed from each caller.

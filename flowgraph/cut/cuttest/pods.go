@@ -235,7 +235,12 @@ func (p *Pods) Domain(n int32, level locality.Level) string {
 // load, as far as the endpoints of each domain have not had their fair share yet.
 func (p *Pods) Stays(e flowgraph.Edge, route cluster.Route, level locality.Level) (stays, unknown float64) {
 	from, to := p.Position(e.From), p.Position(e.To)
-	if from < 0 || to < 0 {
+	switch {
+	case from >= 0 && e.To.IsSite():
+		return p.siteStays(e.To, p.Serving[from], level)
+	case to >= 0 && e.From.IsSite():
+		return p.siteStays(e.From, p.Serving[to], level)
+	case from < 0 || to < 0:
 		return 0, 0
 	}
 	direct := from == to && p.C.Workloads[from].Headless

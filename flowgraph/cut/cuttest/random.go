@@ -17,7 +17,7 @@ func RackAndHall() locality.Scale {
 
 // RandomCluster has nodes in zones of regions that nest, some of them unknown,
 // in every other cluster racks and halls, and edges of which some are self-flows
-// and some lead outside. Some workloads are headless, some are routed otherwise from
+// and some lead outside, or to sites. Some workloads are headless, some are routed otherwise from
 // one of the namespaces, and half of the clusters know of no requests.
 func RandomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *cluster.Cluster {
 	c := &cluster.Cluster{}
@@ -57,16 +57,25 @@ func RandomCluster(rng *rand.Rand, nodes, workloads, edges, maxReplicas int) *cl
 			c.Workloads[w].Exceptions = map[string]cluster.Route{"y": {Routing: RandomRouting(rng)}}
 		}
 	}
+	var sites []flowgraph.WorkloadID
+	for range rng.IntN(3) {
+		site := RandomSite(rng, zones)
+		site.Name = fmt.Sprintf("db%d", len(sites))
+		sites = append(sites, site)
+	}
 	requests := rng.IntN(2)
 	seen := map[[2]int]bool{}
 	for len(c.Edges) < edges {
-		ends := [2]int{rng.IntN(workloads + 1), rng.IntN(workloads + 1)}
+		ends := [2]int{rng.IntN(workloads + 1 + len(sites)), rng.IntN(workloads + 1 + len(sites))}
 		if seen[ends] {
 			edges-- // small clusters have few pairs
 			continue
 		}
 		seen[ends] = true
 		id := func(i int) flowgraph.WorkloadID {
+			if i > workloads {
+				return sites[i-workloads-1]
+			}
 			if i == workloads {
 				return flowgraph.WorkloadID{Namespace: "outside", Name: "all"}
 			}

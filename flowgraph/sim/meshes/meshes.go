@@ -4,7 +4,8 @@
 //
 // The same family, size and random source give the same cluster. Traffic of
 // users from outside is left out, as no assignment can keep it local, and so are
-// assignments, but for scale-out: the pods are still to be placed.
+// assignments, but for scale-out: the pods are still to be placed. One family has
+// sites outside the cluster.
 package meshes
 
 import (
@@ -105,6 +106,10 @@ func Families() []Family {
 		{
 			Name: "full", DefaultSize: 24, MinSize: 12, MaxSize: maxWorkloads, generate: Full,
 			Description: "pods that ask for nearly all of the CPU there is; size counts workloads",
+		},
+		{
+			Name: "managed-databases", DefaultSize: 24, MinSize: 6, MaxSize: maxWorkloads, generate: ManagedDatabases,
+			Description: "services and one database outside the cluster in each zone; size counts services",
 		},
 	}
 }

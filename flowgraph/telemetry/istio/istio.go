@@ -131,6 +131,10 @@ const (
 const grouping = "reporter, source_cluster, source_workload_namespace, source_workload, " +
 	"destination_cluster, destination_workload_namespace, destination_workload, destination_service_name, cluster"
 
+// hostLabel has what was called, which of sites is the host, or address and port. It is asked
+// for only where there are sites: clients that are let through to any host write what they like.
+const hostLabel = "destination_service"
+
 // NewSidecar returns the source for the given options. It reports an unusable
 // window or selector.
 func NewSidecar(o Options) (*Sidecar, error) {
@@ -147,6 +151,9 @@ func NewSidecar(o Options) (*Sidecar, error) {
 		o.Name = Type
 	}
 	grouping := grouping
+	if !o.Trust.Sites.IsEmpty() {
+		grouping += ", " + hostLabel
+	}
 	if label := o.Trust.ReporterLabel; label != "" {
 		if err := telemetry.ValidateReporterLabel(label); err != nil {
 			return nil, fmt.Errorf("label %s of the reporter's namespace: %w", label, err)

@@ -41,11 +41,32 @@ func (a *answers) ends(r *tally.Report, l telemetry.Labels) (lacks uint8) {
 		}
 	}
 	service := l.Get("destination_service_name")
-	r.Reason = a.reasonOf(r, service, absent)
+	if r.Reason = a.reasonOf(r, service, absent); r.Reason != telemetry.Included {
+		a.findSite(r, l.Get(hostLabel), service)
+	}
 	if r.From.IsZero() || r.To.IsZero() {
 		r.Group = groupOf(service)
 	}
 	return lacks
+}
+
+// findSite replaces an end that the client's proxy knows no workload of by the site that it
+// called: by the host of a ServiceEntry, or where it was let through by what it wrote.
+func (a *answers) findSite(r *tally.Report, host, service string) {
+	if r.From.IsZero() || !r.To.IsZero() || r.End != tally.Client {
+		return
+	}
+	switch r.Reason {
+	case telemetry.External, telemetry.Passthrough, telemetry.UnknownWorkload:
+	default:
+		return
+	}
+	for _, name := range [...]string{host, service} {
+		if site, ok := a.sites.OfHost(name); ok {
+			r.To, r.Reason = telemetry.SiteEndpointOf(site), telemetry.Included
+			return
+		}
+	}
 }
 
 // reasonOf says why traffic becomes no flow.

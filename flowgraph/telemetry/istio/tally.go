@@ -12,7 +12,8 @@ const unknown = "unknown"
 // answers adds up series until all queries have been answered.
 type answers struct {
 	*tally.Tally
-	reporterLabel string       // "" where nobody asks whose targets report
+	reporterLabel string // "" where nobody asks whose targets report
+	sites         *telemetry.Sites
 	absent        [numEnds]int // series that lack a label
 	nameless      [2]int       // series that lack the name of a cluster, by end
 }
@@ -25,7 +26,7 @@ func newTally(source, cluster string, trust *telemetry.Trust) *answers {
 	}
 	return &answers{
 		Tally:         tally.New(tally.Options{Source: source, Metrics: counted, Cluster: cluster, Trust: trust}),
-		reporterLabel: trust.ReporterLabel,
+		reporterLabel: trust.ReporterLabel, sites: trust.Sites,
 	}
 }
 

@@ -88,8 +88,8 @@ func (u Unit) bytes() float64 {
 type End struct {
 	// Kind is what is named: "workload" (default), "service", "pod", "replicaset", "job",
 	// "app" (pods with a label), "address" (of a pod or a Service), or "external", which is
-	// something outside the cluster. An "external" without labels is what no other
-	// alternative names.
+	// something outside the cluster: of the sites of the configuration the one that has its
+	// host or address. An "external" without labels is what no other alternative names.
 	Kind Kind `json:"kind,omitempty"`
 	// KindLabel has the kind instead: Service, Pod, ReplicaSet, Job, Node and external as in
 	// Kind; any other value is the kind of a workload.
@@ -98,7 +98,8 @@ type End struct {
 	// either is the only one of its name in the cluster.
 	NamespaceLabel string `json:"namespaceLabel,omitempty"`
 	Namespace      string `json:"namespace,omitempty"`
-	// NameLabel has the name, or the value of PodLabel, or the address.
+	// NameLabel has the name, or the value of PodLabel, or the address, or the host of what
+	// is external.
 	NameLabel string `json:"nameLabel,omitempty"`
 	// Label has several parts, which Pattern takes apart: a regular expression (RE2) that
 	// matches the whole value, with groups called name and, as needed, namespace, kind and

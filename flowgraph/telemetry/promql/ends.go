@@ -58,13 +58,13 @@ func (a *answers) read(ways []endReader, l telemetry.Labels) end {
 			none = end{reason: telemetry.UnknownWorkload}
 			continue
 		}
-		return ways[i].end(p)
+		return a.end(&ways[i], p)
 	}
 	return none
 }
 
 // end is what the parts name.
-func (r *endReader) end(p parts) end {
+func (a *answers) end(r *endReader, p parts) end {
 	kind, named := r.Kind.endpointKind()
 	if r.Kind == "" || p.kind != "" {
 		kind, named = kindOf(p.kind)
@@ -75,6 +75,9 @@ func (r *endReader) end(p parts) end {
 	}
 	switch {
 	case !named:
+		if site, ok := a.source.o.Trust.Sites.OfHost(p.name); ok {
+			return end{endpoint: telemetry.SiteEndpointOf(site)}
+		}
 		return end{reason: telemetry.External, cluster: cluster}
 	case kind == telemetry.AppEndpoint:
 		p.name = r.PodLabel + "=" + p.name

@@ -26,6 +26,9 @@ func (t *Tally) keyOf(r *Report) (key, telemetry.Reason) {
 	if r.Reason == telemetry.Included && (r.From.IsZero() || r.To.IsZero()) {
 		r.Reason = telemetry.UnknownWorkload // a flow has two ends
 	}
+	if r.From.Kind == telemetry.SiteEndpoint && r.To.Kind == telemetry.SiteEndpoint {
+		r.Reason = telemetry.External // nothing of it is in the cluster
+	}
 	if r.Reason != telemetry.Included && t.isFull() {
 		return key{}, r.Reason
 	}

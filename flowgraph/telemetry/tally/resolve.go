@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
@@ -31,7 +32,7 @@ func (t *Tally) resolve() {
 		return // all of them are of what becomes no flow
 	}
 	pairs := t.keys(func(k key) bool {
-		return !k.isOpen() && (t.endpoints[k.from].Kind != telemetry.WorkloadEndpoint || t.endpoints[k.to].Kind != telemetry.WorkloadEndpoint)
+		return !k.isOpen() && (t.endpoints[k.from].NeedsResolver() || t.endpoints[k.to].NeedsResolver())
 	})
 	for _, k := range pairs {
 		r := *t.reports.at(t.sums[k])
@@ -51,15 +52,27 @@ func (t *Tally) resolve() {
 
 // share adds the part of a report that belongs to two workloads.
 func (t *Tally) share(r *report, from, to telemetry.Share) {
+	if from.Workload.IsSite() && to.Workload.IsSite() {
+		t.leaveOut(telemetry.External, r.series(), from.Part*to.Part*r.max().BytesPerSecond())
+		return
+	}
 	var k key
 	var validFrom, validTo bool
-	k.from, validFrom = t.index(telemetry.EndpointOf(from.Workload))
-	k.to, validTo = t.index(telemetry.EndpointOf(to.Workload))
+	k.from, validFrom = t.index(resolvedEndpoint(from.Workload))
+	k.to, validTo = t.index(resolvedEndpoint(to.Workload))
 	if !validFrom || !validTo { // a label may give a workload any name
 		t.leaveOut(telemetry.Invalid, 1, 0)
 		return
 	}
 	t.reports.at(t.keyed(k)).add(r, from.Part*to.Part)
+}
+
+// resolvedEndpoint is the endpoint of what a Resolver has found, which no label says.
+func resolvedEndpoint(id flowgraph.WorkloadID) telemetry.Endpoint {
+	if id.IsSite() {
+		return telemetry.SiteEndpointOf(id)
+	}
+	return telemetry.EndpointOf(id)
 }
 
 // resolutions asks for the endpoints of the pairs. The answers are by the numbers of the
@@ -77,7 +90,7 @@ func (t *Tally) resolutions() map[uint32]telemetry.Resolution {
 			}
 			e := t.endpoints[n]
 			resolved[n] = telemetry.Resolution{Shares: []telemetry.Share{{Workload: e.Workload(), Part: 1}}}
-			if e.Kind != telemetry.WorkloadEndpoint {
+			if e.NeedsResolver() {
 				resolved[n] = telemetry.Resolution{Reason: telemetry.NoObjects}
 				numbers = append(numbers, n)
 			}

@@ -115,6 +115,13 @@ func (t *Tally) disbelieveMixed() {
 	}
 }
 
+// mustAgree reports whether traffic counts only as far as both ends report it: it is between
+// namespaces. Nobody reports for a site.
+func (t *Tally) mustAgree(k key) bool {
+	from, to := t.endpoints[k.from], t.endpoints[k.to]
+	return from.Namespace != to.Namespace && from.Kind != telemetry.SiteEndpoint && to.Kind != telemetry.SiteEndpoint
+}
+
 // agree reduces what is reported of pairs in different namespaces to what both ends
 // report, where both must. Nothing is left of a pair that one end alone reports, unless it
 // does so by trusted reporters: where ztunnel is at one end and a waypoint at the other,
@@ -124,7 +131,7 @@ func (t *Tally) agree(keys []key) {
 		return
 	}
 	for _, k := range keys {
-		if k.isOpen() || t.endpoints[k.from].Namespace == t.endpoints[k.to].Namespace {
+		if k.isOpen() || !t.mustAgree(k) {
 			continue
 		}
 		r := t.reports.at(t.sums[k])

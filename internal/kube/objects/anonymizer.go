@@ -57,8 +57,12 @@ func (a *Anonymizer) Object(object runtime.Object) (runtime.Object, error) {
 	return object, nil
 }
 
-// Workload returns the new name of a workload.
+// Workload returns the new name of a workload, or of a site, whose zone and region are
+// renamed as those of nodes are.
 func (a *Anonymizer) Workload(id flowgraph.WorkloadID) flowgraph.WorkloadID {
+	if at, ok := id.Site(); ok {
+		return flowgraph.SiteID(a.hash("site", id.Name), a.hash("region", at.Region), a.hash("zone", at.Zone))
+	}
 	return flowgraph.WorkloadID{Namespace: a.namespace(id.Namespace), Name: a.name(id.Name)}
 }
 

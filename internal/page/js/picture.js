@@ -4,7 +4,7 @@
 
 // picture draws a scene:
 //   groups, rooms       for layout
-//   boxes[i]            {name, chips: [{workload, count}], local, crossing}
+//   boxes[i]            {name, chips: [{workload, count}], local, crossing, site}
 //   name(workload), share(workload) of its traffic that stays, null for none, and
 //   heavy(workload) for those that make up most of it
 //   links               [{from: {box, workload}, to, rate, near}], the largest first
@@ -128,7 +128,7 @@ function drawBoxes(scene, form) {
     const { x, y, width, height } = form.boxes[i];
     const bar = ((box.local + box.crossing) / busiest) * (width - 8);
     const local = box.local + box.crossing > 0 ? (bar * box.local) / (box.local + box.crossing) : 0;
-    return svg("g", { class: "box" },
+    return svg("g", { class: box.site ? "box site" : "box" },
       svg("rect", { class: "frame", x: x + 0.5, y: y + 0.5, width: width - 1, height: height - 1, rx: form.labels ? 6 : 3 }),
       form.labels ? svg("text", { x: x + 8, y: y + 15 }, fitted(box.name, width - 16)) : null,
       svg("rect", { class: "local", x: x + 4, y: y + height - 6, width: local, height: 3 }),

@@ -35,8 +35,8 @@ function pictures(data, state, live, listeners, base) {
   const maps = () => heatMaps(data, pairOf(data, state, base), state.level);
   const node = live({}, draw, ["run", "level"]);
   return [
-    section(base ? "Before and after" : "Where the traffic goes", "Each box is a node, each chip in it a workload with pods there, and each line traffic between them. Calls follow the routing that the Services configure.", node, panel.node),
-    section("From node to node", "Each cell is the traffic from the callers on a node (row) to the endpoints on a node (column), both directions of an edge together. Cells on the diagonal stay on a node. Lines separate the zones. The row and column \u201celsewhere\u201d stand for the outside and for pods without a node. Calls follow the routing that the Services configure.", live({}, maps, ["run", "level"])),
+    section(base ? "Before and after" : "Where the traffic goes", "Each box is a node, or with a dashed frame a site outside the cluster, each chip in it a workload with pods there, and each line traffic between them. Calls follow the routing that the Services configure.", node, panel.node),
+    section("From node to node", "Each cell is the traffic from the callers on a node (row) to the endpoints on a node (column), both directions of an edge together. Cells on the diagonal stay on a node. Lines separate the zones. The row and column \u201celsewhere\u201d stand for the outside, except sites that have their own, and for pods without a node. Calls follow the routing that the Services configure.", live({}, maps, ["run", "level"])),
   ];
 }
 
@@ -85,7 +85,7 @@ function describeWorkload(data, pair, level, workload, names) {
     rate(edge.bytesPerSecond), ...pair.map((p) => percent(edge.bytesPerSecond ? p.picture.edgeLocal[level][edge.i] / edge.bytesPerSecond : 0))]);
   return [
     el("h3", {}, names[workload]),
-    el("p", {}, `${rate(w.bytesPerSecond)} inside the cluster; ` + (w.replicas ? `trafficDistribution of its Services: ${w.trafficDistribution}.` : "outside the cluster.")),
+    el("p", {}, `${rate(w.bytesPerSecond)} inside the cluster${data.report.input.sites ? " and with sites" : ""}; ` + (w.replicas ? `trafficDistribution of its Services: ${w.trafficDistribution}.` : w.zone || w.region ? `a site outside the cluster, in ${w.zone ? "zone " + w.zone : "region " + w.region}, which cannot move.` : "outside the cluster.")),
     plainTable(`What ${words.stays}`, ["", "Traffic", ...pair.map((p) => p.when)], [
       ["Pods", "", ...pair.map((p) => places(p.picture))],
       ["All of it", rate(w.bytesPerSecond), ...pair.map((p) => stays(p.picture))],
@@ -102,8 +102,8 @@ function describeBox(data, pair, level, box) {
   const where = node ? [node.region, node.zone].filter(Boolean).join(", ") : "";
   return [
     el("h3", {}, geo.names[box]),
-    node ? el("p", {}, `${where ? where + "; " : ""}${number(node.milliCPU / 1000)} cores, ${withUnit(node.memory, ["B", "KiB", "MiB", "GiB", "TiB"], 1024, "")} of memory, ${plural(node.maxPods, "pod")} at most.`) : null,
-    plainTable("Traffic of this node", ["", ...pair.map((p) => p.when)], [
+    node?.site ? el("p", {}, `${where ? where + "; " : ""}a site outside the cluster, which cannot move.`) : node ? el("p", {}, `${where ? where + "; " : ""}${number(node.milliCPU / 1000)} cores, ${withUnit(node.memory, ["B", "KiB", "MiB", "GiB", "TiB"], 1024, "")} of memory, ${plural(node.maxPods, "pod")} at most.`) : null,
+    plainTable(node?.site ? "Traffic with this site" : "Traffic of this node", ["", ...pair.map((p) => p.when)], [
       ["Pods", ...pods.map(grouped)], ["Workloads", ...pair.map((_, i) => grouped(geo.boxes[i][box].length))],
       [levelWords[level].stays, ...traffic.map((t) => rate(t.local))], ["goes " + levelWords[level].crossing, ...traffic.map((t) => rate(t.crossing))]]),
   ];

@@ -127,7 +127,7 @@ function explorer(data, state, listeners, base) {
     ],
   });
   listeners.push((change) => { if ("run" in change || "level" in change) { edges.redraw(); workloads.redraw(); } });
-  return section("Workloads and edges", "The share of the traffic that stays within the level chosen above, with the configured routing. A workload\u2019s traffic is all that it exchanges inside the cluster; traffic with the outside never stays.",
+  return section("Workloads and edges", "The share of the traffic that stays within the level chosen above, with the configured routing. A workload\u2019s traffic is all that it exchanges inside the cluster and with sites; other traffic with the outside never stays.",
     switched([["Workloads", workloads.node], ["Edges", edges.node]]));
 }
 

@@ -49,7 +49,7 @@ function sceneOf(data, geo, picture, position, level, scale) {
   const links = linksOfAll(data, geo, picture, level);
   return {
     groups: geo.groups, rooms: geo.rooms, links, most: scale.most, shown: scale.shown,
-    boxes: geo.names.map((name, i) => ({ name, chips: geo.boxes[position][i], ...perBox[i], busiest: scale.busiest })),
+    boxes: geo.names.map((name, i) => ({ name, site: cluster.nodes[i]?.site, chips: geo.boxes[position][i], ...perBox[i], busiest: scale.busiest })),
     name: (w) => cluster.workloads[w].name,
     heavy: (w) => heavy.has(w),
     share: (w) => (cluster.workloads[w].bytesPerSecond > 0 ? local[w] / cluster.workloads[w].bytesPerSecond : null),

@@ -61,7 +61,7 @@ const priceWords = ({ betweenZones, currency, unit }) => [betweenZones, currency
 
 // priceOf is the price of the traffic between zones in 30 days under a routing. The
 // report has that of the configured one. Another routing changes it by the price of
-// what it changes between zones, as traffic with the outside, which costs nothing, is
+// what it changes between zones, as traffic with the outside, sites included, is
 // the same under each. That holds only where every node has a zone; else there is no
 // price. complete has the summary of the figures, which may be a difference.
 function priceOf(report, figures, model, complete = figures) {
@@ -149,12 +149,13 @@ function basis(data) {
     "The traffic stays the same wherever pods run.",
     "Pictures, maps, changes and the table of workloads and edges show the first seed with the configured routing. Bars, the sentences at the top and the figures below them follow the routing chosen above.",
     report.assumed?.length ? `Runs whose titles end in \u201crouting assumed\u201d assume ${assumedWords(report)}.` : null,
-    report.price ? `Traffic between zones costs ${priceWords(report.price)}${report.price.currency ? "" : ", in a currency that was not named"}; a month has 30 days. Traffic with the outside is not in the price.` : "No price was given, so the page shows no money.",
+    report.price ? `Traffic between zones costs ${priceWords(report.price)}${report.price.currency ? "" : ", in a currency that was not named"}; a month has 30 days. Traffic with the outside is not in the price${report.input.sites ? ", except with sites of other zones, as if both ends paid" : ""}.` : "No price was given, so the page shows no money.",
     "Rates have binary units (1 MiB is 1,048,576 bytes); volumes and prices have decimal ones (1 GB is 1e9 bytes), as bills.",
   ];
   const left = [
     leftOut.seeds && `${plural(leftOut.seeds, "seed")} of each run (the means have all of them)`,
     leftOut.nodes && `${plural(leftOut.nodes, "node")} with the least traffic, shown as one`,
+    leftOut.sites && `${plural(leftOut.sites, "site")} with the least traffic, shown as elsewhere`,
     leftOut.edges && `${plural(leftOut.edges, "edge")} with the least traffic, ${rate(leftOut.edgesBytesPerSecond)} together (the figures have all of them)`,
     leftOut.moments && `${plural(leftOut.moments, "moment")} of each timeline; those that are here are spread evenly`,
     leftOut.advice && `${plural(leftOut.advice, "workload")} at the end of the routing advice`,

@@ -32,6 +32,9 @@ type TelemetryConfiguration struct {
 	// is drawn to a node by it (networkCapacity of TrafficLocalityArgs). It is not asked
 	// unless it is set.
 	NodeNetworks *NodeNetworks `json:"nodeNetworks,omitempty"`
+	// Sites are endpoints outside the cluster whose zone or region is known, at most 1000.
+	// Pods that exchange traffic with them are drawn there.
+	Sites []Site `json:"sites,omitempty"`
 	// Trust says what is believed of the telemetry, which tenants can forge.
 	Trust Trust `json:"trust,omitzero"`
 }

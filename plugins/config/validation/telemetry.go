@@ -40,6 +40,7 @@ func TelemetryConfiguration(c *v1.TelemetryConfiguration) field.ErrorList {
 	errs = append(errs, validatePrometheus(field.NewPath("prometheus"), &c.Prometheus)...)
 	errs = append(errs, validateSources(field.NewPath("sources"), c)...)
 	errs = append(errs, validateNodeNetworks(field.NewPath("nodeNetworks"), c)...)
+	errs = append(errs, validateSites(field.NewPath("sites"), c.Sites)...)
 	return append(errs, validateTrust(field.NewPath("trust"), &c.Trust)...)
 }
 
