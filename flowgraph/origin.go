@@ -19,7 +19,9 @@ const (
 )
 
 // DeclaredOrigins returns every Origin of edges that were not observed.
-func DeclaredOrigins() []Origin { return []Origin{FromAnnotation, FromAppGroup, FromSidecar, Inherited} }
+func DeclaredOrigins() []Origin {
+	return []Origin{FromAnnotation, FromAppGroup, FromSidecar, Inherited}
+}
 
 // String returns the origin as the configuration, metrics and output have it.
 func (o Origin) String() string {
@@ -37,6 +39,15 @@ func (o Origin) String() string {
 	}
 	return "unknown"
 }
+
+// Origins is a set of them.
+type Origins uint8
+
+// Has reports whether an origin is in the set.
+func (s Origins) Has(o Origin) bool { return s&(1<<o) != 0 }
+
+// With returns the set with an origin in it.
+func (s Origins) With(o Origin) Origins { return s | 1<<o }
 
 // DeclaredEdge is an edge that was not observed, seen from one of its ends.
 type DeclaredEdge struct {

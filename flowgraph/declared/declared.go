@@ -4,6 +4,7 @@
 package declared
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -50,7 +51,7 @@ type Options struct {
 	// snapshot exchange, or IsolatedRate where there is none, and where namespaces are
 	// isolated.
 	DefaultRate float64
-	// MaxRate bounds a declared edge, in bytes per second.
+	// MaxRate bounds a declared edge, in bytes per second; 0 is no bound.
 	MaxRate float64
 	// Limits bound the declared edges.
 	Limits flowgraph.Limits
@@ -69,7 +70,19 @@ type Merger struct {
 	options Options
 	base    *flowgraph.Snapshot // that median is of
 	median  float64
+	last    merged
 }
+
+// merged is what was returned last, and why.
+type merged struct {
+	base, result *flowgraph.Snapshot
+	edges        []flowgraph.Edge
+	at           time.Time
+}
+
+// unchanged is for how long the same edges are not merged anew because they count less by
+// now: a snapshot that differs has a scheduler look at much anew.
+const unchanged = 10 * time.Second
 
 // NewMerger returns a Merger.
 func NewMerger(o Options) *Merger { return &Merger{options: o} }
@@ -95,7 +108,22 @@ func (m *Merger) Merge(base *flowgraph.Snapshot, all []Workload, now time.Time) 
 			claims.add(w.ID, m.edgesOf(base, w, fresh))
 		}
 	}
-	return base.With(m.bounded(claims.edges(base.At())))
+	is := merged{base: base, edges: m.bounded(claims.edges(base.At())), at: now}
+	if is.isLike(&m.last) {
+		return m.last.result
+	}
+	is.result = base.With(is.edges)
+	m.last = is
+	return is.result
+}
+
+// isLike reports whether the edges are those of before, and as fresh as these but for a
+// moment.
+func (m *merged) isLike(last *merged) bool {
+	return m.base == last.base && m.at.Sub(last.at).Abs() < unchanged &&
+		slices.EqualFunc(m.edges, last.edges, func(a, b flowgraph.Edge) bool {
+			return a.From == b.From && a.To == b.To && a.Origin == b.Origin
+		})
 }
 
 // freshness is 1 when a workload comes into being and 0 at the end of the window.

@@ -117,7 +117,9 @@ func (m *Merger) declared(base *flowgraph.Snapshot, w *Workload) (edges []flowgr
 			}
 			rate = m.defaultRate(base) * p.Share / shares
 		}
-		rate = min(rate, m.options.MaxRate)
+		if m.options.MaxRate > 0 {
+			rate = min(rate, m.options.MaxRate)
+		}
 		e := flowgraph.Edge{From: w.ID, To: p.ID, Origin: p.Origin}
 		if p.Calls {
 			e.From, e.To = p.ID, w.ID
