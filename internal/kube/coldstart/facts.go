@@ -33,7 +33,9 @@ const (
 type facts struct {
 	id      flowgraph.WorkloadID
 	created time.Time
-	later   bool // the workload had other pods before: it is older than the object
+	// revision is that of a ReplicaSet, from 1 on, 0 where none is named. With a later one
+	// the workload is older than the object.
+	revision int64
 	counts  bool // the workload is there as long as such an object is
 	pods    int32
 	labels  map[string]string // of its pods
@@ -69,7 +71,7 @@ func factsOf(object any) (f facts, ok bool) {
 func factsOfController(o metav1.Object, kind string, template *corev1.PodTemplateSpec, selector *metav1.LabelSelector, replicas *int32) facts {
 	pod := kube.PodOf(o, kind, template, selector)
 	f := facts{
-		id: kube.WorkloadOf(pod), created: o.GetCreationTimestamp().Time, later: isLater(o), counts: true,
+		id: kube.WorkloadOf(pod), created: o.GetCreationTimestamp().Time, revision: revisionOf(o), counts: true,
 		pods: max(ptr.Deref(replicas, 1), 0), labels: pod.Labels, called: kind + " " + kube.FullName(o.GetNamespace(), o.GetName()),
 		partial: template.Labels == nil,
 		own:     o.GetAnnotations()[PeersAnnotation], template: template.Annotations[PeersAnnotation],
@@ -85,14 +87,22 @@ func factsOfController(o metav1.Object, kind string, template *corev1.PodTemplat
 	return f
 }
 
-// isLater reports whether a controller of ReplicaSets says that another one came before.
-func isLater(o metav1.Object) bool {
+// revisionOf returns how the controller of a ReplicaSet has numbered it.
+func revisionOf(o metav1.Object) int64 {
 	for _, key := range [...]string{DeploymentRevisionAnnotation, RolloutRevisionAnnotation} {
-		if n, err := strconv.ParseInt(o.GetAnnotations()[key], 10, 64); err == nil && n > 1 {
-			return true
+		if n, err := strconv.ParseInt(o.GetAnnotations()[key], 10, 64); err == nil {
+			return n
 		}
 	}
-	return false
+	return 0
+}
+
+// precedes reports whether an object says more of how the workload is now than another.
+func (f *facts) precedes(other *facts) bool {
+	if f.revision != other.revision {
+		return f.revision > other.revision
+	}
+	return !f.created.Before(other.created)
 }
 
 func factsOfPod(pod *corev1.Pod) facts {

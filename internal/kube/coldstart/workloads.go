@@ -90,7 +90,7 @@ func (w *Workloads) Changed(was, is any) bool {
 		changed = w.put(&now)
 	}
 	if wasKnown {
-		w.drop(&old)
+		w.drop(&old, isKnown && now.id == old.id)
 	}
 	return changed
 }
@@ -118,7 +118,7 @@ func (w *Workloads) Meet(pod any) bool {
 func (w *Workloads) put(f *facts) bool {
 	is := w.known[f.id]
 	if is == nil {
-		is = &workload{since: f.created, old: f.later}
+		is = &workload{since: f.created, old: f.revision > 1}
 		w.known[f.id], w.recent[f.id] = is, is
 		if w.within[f.id.Namespace] == nil {
 			w.within[f.id.Namespace] = map[flowgraph.WorkloadID]*workload{}
@@ -130,11 +130,11 @@ func (w *Workloads) put(f *facts) bool {
 		is.all += f.pods
 	}
 	if f.created.Before(is.since) {
-		is.since, is.old = f.created, f.later
+		is.since, is.old = f.created, f.revision > 1
 	}
 	before := *is
 	switch {
-	case is.id.IsZero(), f.counts && !is.counts, f.counts == is.counts && !f.created.Before(is.created):
+	case is.id.IsZero(), f.counts && !is.counts, f.counts == is.counts && f.precedes(&is.facts):
 		is.facts = *f
 	case !f.counts && is.partial && !f.created.Before(is.byPod.created):
 		is.byPod = *f
@@ -177,8 +177,9 @@ func (w *Workloads) read(is *workload) {
 	}
 }
 
-// drop takes away what an object has said.
-func (w *Workloads) drop(f *facts) {
+// drop takes away what an object has said. stays means that the object says something of
+// the workload still.
+func (w *Workloads) drop(f *facts, stays bool) {
 	is := w.known[f.id]
 	if is == nil || !f.counts {
 		return
@@ -186,6 +187,8 @@ func (w *Workloads) drop(f *facts) {
 	is.all -= f.pods
 	if is.objects--; is.objects <= 0 {
 		w.forget(is)
+	} else if !stays && f.revision == is.revision && f.created.Equal(is.created) {
+		is.revision, is.created = 0, time.Time{} // the next to change says more
 	}
 }
 
