@@ -87,7 +87,7 @@ type following struct {
 func (f Follow) Run(ctx context.Context, runs []Run) (*Followed, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends what the frameworks have started
-	all := &following{Follow: f, observer: sim.NewObserver(f.Graph), merger: declared.NewMerger(f.Declared), traffic: flowgraph.NewStore().Load()}
+	all := &following{Follow: f, observer: sim.NewObserver(f.Graph), traffic: flowgraph.NewStore().Load()}
 	if err := all.begin(ctx, runs); err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (f Follow) Run(ctx context.Context, runs []Run) (*Followed, error) {
 
 func (f *following) begin(ctx context.Context, runs []Run) error {
 	o := sim.TimelineOptions{Cluster: f.History.Replayable().Cluster, Order: f.Order, WarmUp: f.WarmUp, Timed: f.Timed}
-	f.recorded = sim.NewTimeline(o)
+	f.recorded, f.merger = sim.NewTimeline(o), declared.NewMerger(f.Declared)
 	for _, run := range runs {
 		var timelines []*sim.Timeline
 		for s := range f.Seeds {
