@@ -19,14 +19,19 @@ type graphReport struct {
 	// invalidFlows is how many flows the graph refused.
 	invalidFlows int
 	sources      []sourceReport
+	// problems are what is wrong with what workloads declare.
+	problems []string
 }
 
-// totals are sums over edges. Self-flows are part of every field.
+// totals are sums over edges that were observed. Self-flows are part of every field.
 type totals struct {
 	workloads, edges int
 	rates            flowgraph.Rates
 	// self is the part of rates that is self-flow.
 	self flowgraph.Rates
+	// declared is how many edges were not observed, and declaredRates what they add up to.
+	declared      int
+	declaredRates flowgraph.Rates
 }
 
 // sourceReport is what became of one source.
@@ -43,8 +48,7 @@ type sourceReport struct {
 // in the same order.
 func newReport(snap *flowgraph.Snapshot, status telemetry.Status, sources []telemetry.Source, now time.Time, next func(string, telemetry.Finding) string) *graphReport {
 	r := &graphReport{madeAt: now, dataAt: snap.At(), invalidFlows: status.InvalidFlows}
-	r.edges = slices.AppendSeq(make([]flowgraph.Edge, 0, snap.EdgeCount()), snap.Edges())
-	r.total = sum(r.edges)
+	r.setEdges(snap)
 	for i, s := range status.Sources {
 		source := sourceReport{SourceStatus: s, about: sources[i].About(), firstQuery: sources[i].Queries()[0]}
 		for _, f := range s.Findings {
@@ -53,6 +57,12 @@ func newReport(snap *flowgraph.Snapshot, status telemetry.Status, sources []tele
 		r.sources = append(r.sources, source)
 	}
 	return r
+}
+
+// setEdges takes over the edges of a snapshot.
+func (r *graphReport) setEdges(snap *flowgraph.Snapshot) {
+	r.edges = slices.AppendSeq(make([]flowgraph.Edge, 0, snap.EdgeCount()), snap.Edges())
+	r.total = sum(r.edges)
 }
 
 // conditions are the names of what the sources were found in, each once.
@@ -82,9 +92,15 @@ func (r *graphReport) leftOut() telemetry.LeftOut {
 }
 
 func sum(edges []flowgraph.Edge) totals {
-	t := totals{edges: len(edges)}
+	t := totals{}
 	workloads := map[flowgraph.WorkloadID]struct{}{}
 	for _, e := range edges {
+		if e.Origin != flowgraph.Observed {
+			t.declared++
+			t.declaredRates = plus(t.declaredRates, e.Rates)
+			continue
+		}
+		t.edges++
 		workloads[e.From], workloads[e.To] = struct{}{}, struct{}{}
 		t.rates = plus(t.rates, e.Rates)
 		if e.IsSelf() {

@@ -36,12 +36,12 @@ type facts struct {
 	// revision is that of a ReplicaSet, from 1 on, 0 where none is named. With a later one
 	// the workload is older than the object.
 	revision int64
-	counts  bool // the workload is there as long as such an object is
-	pods    int32
-	labels  map[string]string // of its pods
-	partial bool              // what the pods are like is not known, but for some labels
-	called  string            // the object that has the annotation, as a message names it
-	owner   types.UID         // of several workloads
+	counts   bool // the workload is there as long as such an object is
+	pods     int32
+	labels   map[string]string // of its pods
+	partial  bool              // what the pods are like is not known, but for some labels
+	called   string            // the object that has the annotation, as a message names it
+	owner    types.UID         // of several workloads
 	// own is PeersAnnotation of a controller, template that of its pods.
 	own, template string
 }
