@@ -183,19 +183,8 @@ func (w *Workloads) namespaceOf(group *AppGroup, info *AppGroupWorkloadInfo) str
 // member returns the workloads whose pods have a selector in their label, or that of the
 // name where there are none.
 func (w *Workloads) member(group *AppGroup, info *AppGroupWorkloadInfo) (parts []part) {
-	namespace, sum := w.namespaceOf(group, info), 0.0
-	for id, other := range w.within[namespace] {
-		labels := other.podLabels()
-		if labels[AppGroupLabel] == group.Name && labels[AppGroupWorkloadLabel] == info.Selector {
-			share := float64(max(other.all, 1))
-			sum += share
-			parts = append(parts, part{id, share})
-		}
-	}
-	for i := range parts {
-		parts[i].share /= sum
-	}
-	slices.SortFunc(parts, func(a, b part) int { return a.id.Compare(b.id) })
+	namespace := w.namespaceOf(group, info)
+	parts = w.selected(namespace, map[string]string{AppGroupLabel: group.Name, AppGroupWorkloadLabel: info.Selector})
 	if id := (flowgraph.WorkloadID{Namespace: namespace, Name: info.Name}); len(parts) == 0 && id.IsValid() {
 		return []part{{id, 1}}
 	}

@@ -8,31 +8,59 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/declared"
 )
 
-// families are the workloads of a namespace by what makes them versions of one another.
-type families map[string]map[string][]*workload
+// kinship is what workloads have in common of which one may take the place of another.
+type kinship struct{ namespace, by string }
 
 // mostPredecessors is how many workloads are tried.
 const mostPredecessors = 8
 
+// kinshipsOf are those of a workload: its owner, and its service.
+func kinshipsOf(is *workload) (all []kinship) {
+	if is.owner != "" {
+		all = append(all, kinship{is.id.Namespace, "owner\x00" + string(is.owner)})
+	}
+	if service := serviceOf(is.podLabels()); service != "" {
+		all = append(all, kinship{is.id.Namespace, service})
+	}
+	return all
+}
+
+// relate finds a workload by its kinships from now on.
+func (w *Workloads) relate(is *workload) {
+	w.unrelate(is)
+	is.kinships = kinshipsOf(is)
+	for _, k := range is.kinships {
+		if w.kin[k] == nil {
+			w.kin[k] = map[*workload]bool{}
+		}
+		w.kin[k][is] = true
+	}
+}
+
+func (w *Workloads) unrelate(is *workload) {
+	for _, k := range is.kinships {
+		if delete(w.kin[k], is); len(w.kin[k]) == 0 {
+			delete(w.kin, k)
+		}
+	}
+	is.kinships = nil
+}
+
+// hasKin reports whether a workload may have a predecessor.
+func (w *Workloads) hasKin(is *workload) bool {
+	return w.options.counts(flowgraph.Inherited) &&
+		slices.ContainsFunc(is.kinships, func(k kinship) bool { return len(w.kin[k]) > 1 })
+}
+
 // predecessorsOf returns the workloads that another may have taken the place of: those
 // before it with the same owner or of the same service, the newest first.
-func (f families) predecessorsOf(is *workload, within map[flowgraph.WorkloadID]*workload) (all []declared.Predecessor) {
-	if is.owner == "" && serviceOf(is.podLabels()) == "" {
+func (w *Workloads) predecessorsOf(is *workload) (all []declared.Predecessor) {
+	if !w.options.counts(flowgraph.Inherited) {
 		return nil
 	}
-	byKey := f[is.id.Namespace]
-	if byKey == nil {
-		byKey = map[string][]*workload{}
-		for _, other := range within {
-			for _, key := range keysOf(other) {
-				byKey[key] = append(byKey[key], other)
-			}
-		}
-		f[is.id.Namespace] = byKey
-	}
 	var before []*workload
-	for _, key := range keysOf(is) {
-		for _, other := range byKey[key] {
+	for _, k := range is.kinships {
+		for other := range w.kin[k] {
 			if other != is && (other.old || other.since.Before(is.since)) {
 				before = append(before, other)
 			}
@@ -44,15 +72,4 @@ func (f families) predecessorsOf(is *workload, within map[flowgraph.WorkloadID]*
 		all = append(all, declared.Predecessor{ID: other.id, Pods: other.all})
 	}
 	return all
-}
-
-// keysOf are those by which a workload is found in its family.
-func keysOf(w *workload) (keys []string) {
-	if w.owner != "" {
-		keys = append(keys, "owner\x00"+string(w.owner))
-	}
-	if service := serviceOf(w.podLabels()); service != "" {
-		keys = append(keys, service)
-	}
-	return keys
 }

@@ -1,7 +1,9 @@
 package coldstart
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 )
@@ -23,8 +25,12 @@ func (w *Workloads) resolve(id flowgraph.WorkloadID) []part {
 	return []part{{id, 1}}
 }
 
+// behindKey is what workloads are looked for by: labels of their pods that are written one
+// after the other.
+type behindKey struct{ namespace, labels string }
+
 // behind returns the workloads that a Service selects, by the pods that are wanted of each.
-func (w *Workloads) behind(namespace, name string) (parts []part) {
+func (w *Workloads) behind(namespace, name string) []part {
 	if w.options.Services == nil {
 		return nil
 	}
@@ -32,9 +38,23 @@ func (w *Workloads) behind(namespace, name string) (parts []part) {
 	if err != nil || len(service.Spec.Selector) == 0 {
 		return nil
 	}
+	return w.selected(namespace, service.Spec.Selector)
+}
+
+// selected returns the workloads of a namespace whose pods have labels, by the pods that are
+// wanted of each.
+func (w *Workloads) selected(namespace string, selector map[string]string) (parts []part) {
+	var text strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(selector)) {
+		text.WriteString(key + "\x00" + selector[key] + "\x00")
+	}
+	key := behindKey{namespace, text.String()}
+	if parts, known := w.behindOf[key]; known {
+		return parts
+	}
 	sum := 0.0
 	for id, is := range w.within[namespace] {
-		if selects(service.Spec.Selector, is.podLabels()) {
+		if selects(selector, is.podLabels()) {
 			share := float64(max(is.all, 1))
 			sum += share
 			parts = append(parts, part{id, share})
@@ -44,6 +64,7 @@ func (w *Workloads) behind(namespace, name string) (parts []part) {
 		parts[i].share /= sum
 	}
 	slices.SortFunc(parts, func(a, b part) int { return a.id.Compare(b.id) })
+	w.behindOf[key] = parts
 	return parts
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,7 +33,16 @@ type Starts struct {
 
 	mu     sync.Mutex // held while merging
 	merger *declared.Merger
+	// free is when merging has taken no more than a tenth of the time since it last began.
+	free atomic.Pointer[time.Time]
 }
+
+const (
+	// pace is the least time between two merges that events cause.
+	pace = time.Second
+	// mergingPart is what part of the time pods may wait for merging.
+	mergingPart = 10
+)
 
 // NewStarts returns Starts that merge what is declared into the snapshots of a store and
 // publish the result in another.
@@ -94,11 +104,17 @@ func (s *Starts) signal() {
 }
 
 // Meet makes what is declared of the workload of a pod count before the pod is scored, also
-// where no informer has told of the workload yet.
+// where no informer has told of the workload yet. Where so many workloads come that merging
+// would take more than a tenth of the time, the pod does not wait for the next merge.
 func (s *Starts) Meet(pod *corev1.Pod) {
-	if s.workloads.Meet(pod) {
-		s.Update()
+	if !s.workloads.Meet(pod) {
+		return
 	}
+	if free := s.free.Load(); free != nil && s.now().Before(*free) {
+		s.signal()
+		return
+	}
+	s.Update()
 }
 
 // Update merges the newest snapshot of the telemetry with what is declared at the moment.
@@ -111,6 +127,9 @@ func (s *Starts) Update() {
 		s.merged.Publish(merged)
 	}
 	done()
+	end := s.now()
+	free := end.Add(mergingPart * end.Sub(now))
+	s.free.Store(&free)
 }
 
 // Run keeps the store up to date until ctx ends, and follows the AppGroups and Sidecars of
@@ -128,13 +147,30 @@ func (s *Starts) Run(ctx context.Context, cluster optional.Cluster) {
 		for _, problem := range s.workloads.NewProblems() {
 			s.logger.Info("A declaration of traffic is wrong; what is right in it counts", "problem", problem)
 		}
-		select {
-		case <-ctx.Done():
+		if !s.wait(ctx, tick.C) {
 			return
-		case <-s.changed:
-		case <-tick.C:
 		}
 	}
+}
+
+// wait waits until something has changed, or it is time to look again. It returns false when
+// ctx has ended.
+func (s *Starts) wait(ctx context.Context, again <-chan time.Time) bool {
+	rest := time.NewTimer(pace)
+	defer rest.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-again:
+		return true
+	case <-s.changed:
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-rest.C:
+	}
+	return true
 }
 
 // kinds are those that the cluster need not have.

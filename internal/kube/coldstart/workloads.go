@@ -27,9 +27,11 @@ type Workloads struct {
 	mu        sync.Mutex
 	known     map[flowgraph.WorkloadID]*workload
 	within    map[string]map[flowgraph.WorkloadID]*workload // the same by namespace
+	kin       map[kinship]map[*workload]bool                // the same by what makes them versions of one another
 	recent    map[flowgraph.WorkloadID]*workload            // those that were new when that was last looked at
 	groups    map[objectName]*AppGroup
 	sidecars  map[string]map[string]*Sidecar // by namespace and name
+	behindOf  map[behindKey][]part           // what was found while New goes on
 	problems  map[string]string              // by the object that has the annotation
 	unhandled []string                       // problems that nobody was told of
 }
@@ -48,22 +50,23 @@ type objectName struct{ namespace, name string }
 
 // workload is one of which there are objects.
 type workload struct {
-	facts         // of the newest object
-	byPod   facts // of the newest pod, where the controller does not say what its pods are like
-	objects int   // that count
-	since   time.Time
-	old     bool  // it is older than since
-	all     int32 // pods that are wanted
-	peers   []NamedPeer
-	state   uint64 // counts what has changed of what is declared
-	merged  uint64 // the state that is in the snapshot
+	facts          // of the newest object
+	byPod    facts // of the newest pod, where the controller does not say what its pods are like
+	objects  int   // that count
+	since    time.Time
+	old      bool  // it is older than since
+	all      int32 // pods that are wanted
+	peers    []NamedPeer
+	kinships []kinship
+	state    uint64 // counts what has changed of what is declared
+	merged   uint64 // the state that is in the snapshot
 }
 
 // NewWorkloads returns Workloads that know of none.
 func NewWorkloads(o Options) *Workloads {
 	return &Workloads{
 		options: o, known: map[flowgraph.WorkloadID]*workload{}, within: map[string]map[flowgraph.WorkloadID]*workload{},
-		recent: map[flowgraph.WorkloadID]*workload{}, groups: map[objectName]*AppGroup{},
+		kin: map[kinship]map[*workload]bool{}, recent: map[flowgraph.WorkloadID]*workload{}, groups: map[objectName]*AppGroup{},
 		sidecars: map[string]map[string]*Sidecar{}, problems: map[string]string{},
 	}
 }
@@ -144,6 +147,7 @@ func (w *Workloads) put(f *facts) bool {
 	}
 	is.state++
 	w.read(is)
+	w.relate(is)
 	return w.recent[f.id] != nil && w.declares(is)
 }
 
@@ -195,6 +199,7 @@ func (w *Workloads) drop(f *facts, stays bool) {
 func (w *Workloads) forget(is *workload) {
 	delete(w.known, is.id)
 	delete(w.recent, is.id)
+	w.unrelate(is)
 	delete(w.problems, is.called)
 	if delete(w.within[is.id.Namespace], is.id); len(w.within[is.id.Namespace]) == 0 {
 		delete(w.within, is.id.Namespace)
@@ -222,20 +227,24 @@ func (w *Workloads) NewProblems() []string {
 func (w *Workloads) New(now time.Time) (all []declared.Workload, merged func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	families, states := families{}, map[*workload]uint64{}
-	for _, id := range slices.SortedFunc(maps.Keys(w.recent), flowgraph.WorkloadID.Compare) {
-		is := w.recent[id]
-		if is.old || now.Sub(is.since) >= w.options.Window {
+	w.behindOf = map[behindKey][]part{}
+	defer func() { w.behindOf = nil }()
+	var found []*workload
+	for id, is := range w.recent {
+		switch {
+		case is.old || now.Sub(is.since) >= w.options.Window:
 			if delete(w.recent, id); is.objects == 0 { // nothing would say that it is gone
 				w.forget(is)
 			}
-			continue
+		case w.declares(is):
+			found = append(found, is)
 		}
-		states[is] = is.state
-		d := declared.Workload{ID: id, Since: is.since, Pods: is.all, Peers: w.peersOf(is)}
-		if w.options.counts(flowgraph.Inherited) {
-			d.Predecessors = families.predecessorsOf(is, w.within[id.Namespace])
-		}
+	}
+	slices.SortFunc(found, func(a, b *workload) int { return a.id.Compare(b.id) })
+	states := make([]uint64, len(found))
+	for i, is := range found {
+		states[i] = is.state
+		d := declared.Workload{ID: is.id, Since: is.since, Pods: is.all, Peers: w.peersOf(is), Predecessors: w.predecessorsOf(is)}
 		if len(d.Peers)+len(d.Predecessors) > 0 {
 			all = append(all, d)
 		}
@@ -243,8 +252,8 @@ func (w *Workloads) New(now time.Time) (all []declared.Workload, merged func()) 
 	return all, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		for is, state := range states {
-			is.merged = state
+		for i, is := range found {
+			is.merged = states[i]
 		}
 	}
 }
@@ -252,8 +261,7 @@ func (w *Workloads) New(now time.Time) (all []declared.Workload, merged func()) 
 // declares reports whether anything may be declared of a workload.
 func (w *Workloads) declares(is *workload) bool {
 	return len(is.peers) > 0 && w.options.counts(flowgraph.FromAnnotation) ||
-		w.groupOf(is) != nil || w.sidecarOf(is) != nil ||
-		w.options.counts(flowgraph.Inherited) && (is.owner != "" || serviceOf(is.podLabels()) != "")
+		w.groupOf(is) != nil || w.sidecarOf(is) != nil || w.hasKin(is)
 }
 
 // peersOf returns the declared peers of a workload.
