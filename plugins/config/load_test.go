@@ -173,7 +173,7 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"graph":             {`{"schema": "vicinity.graph/v1"}`, "the file is the JSON output of vicinity graph, not a TelemetryConfiguration; convert"},
 		"header is no text": {header + "prometheus: {url: 'http://p', headers: {a: [1]}}", "prometheus.headers[a]: Invalid value: \"a list\": must be a string"},
 		"short interval":    {ok + "interval: 10ms", `interval: Invalid value: "10ms": must be at least 1s`},
-		"unknown kind":      {ok + "declared: {kinds: [Service]}", `declared.kinds[0]: Unsupported value: "Service": supported values: "Annotation", "AppGroup", "Inherited", "Sidecar"`},
+		"unknown kind":      {ok + "declared: {kinds: [Service]}", `declared.kinds[0]: Unsupported value: "Service": supported values: "Annotation", "AppGroup", "Sidecar", "Inherited"`},
 		"kind twice":        {ok + "declared: {kinds: [Sidecar, Sidecar]}", `declared.kinds[1]: Duplicate value: "Sidecar"`},
 		"no time":           {ok + "declared: {window: 0s}", `declared.window: Invalid value: "0s": must be at least 1s`},
 		"negative rates":    {ok + "declared: {defaultRate: 0, maxRate: -1}", `declared.defaultRate: Invalid value: "0": must be above 0 and at most 1T, in bytes per second; declared.maxRate: Invalid value: "-1"`},
