@@ -148,6 +148,21 @@ func TestNew(t *testing.T) {
 		"the first revision is gone": {
 			objects: []string{replicaSet("web", "c", "10:00", "", `, annotations: {vicinity.dev/peers: db, deployment.kubernetes.io/revision: "3"}`)},
 		},
+		"the first revision is told last": {
+			objects: []string{
+				replicaSet("web", "b", "10:10", "", `, annotations: {vicinity.dev/peers: db=2, deployment.kubernetes.io/revision: "2"}`),
+				replicaSet("web", "a", "10:00", "", `, annotations: {vicinity.dev/peers: db=1, deployment.kubernetes.io/revision: "1"}`),
+			},
+			want: []string{"web: db=2 annotation"},
+		},
+		"a rollback": {
+			objects: []string{
+				replicaSet("web", "a", "10:00", "", `, annotations: {vicinity.dev/peers: db=1, deployment.kubernetes.io/revision: "1"}`),
+				replicaSet("web", "b", "10:10", "", `, annotations: {vicinity.dev/peers: db=3, deployment.kubernetes.io/revision: "3"}`),
+				replicaSet("web", "c", "10:20", "", `, annotations: {vicinity.dev/peers: db=2, deployment.kubernetes.io/revision: "2"}`),
+			},
+			want: []string{"web: db=3 annotation"},
+		},
 		"a StatefulSet": {
 			objects: []string{`{kind: StatefulSet, metadata: {namespace: shop, name: db, TIME(10:00), annotations: {vicinity.dev/peers: web=3}}, spec: {template: {metadata: {labels: {app: db}}}}}`},
 			want:    []string{"db: web=3 annotation"},
@@ -177,14 +192,15 @@ func TestNew(t *testing.T) {
 			objects: []string{group, replicaSet("web", "a", "10:00", grouped("w"), ""), replicaSet("my-cart", "a", "10:00", grouped("c"), "")},
 			want:    []string{"my-cart: <-web=share 1.5 appgroup", "web: my-cart=share 1.5 appgroup, gone=share 0.5 appgroup, other/far=share 1 appgroup"},
 		},
+		"a selector that an AppGroup has in another namespace": {objects: []string{group, replicaSet("near", "a", "10:00", grouped("f"), "")}},
 		"an AppGroup of another namespace": {
 			objects: []string{strings.Replace(group, "namespace: shop", "namespace: tenant", 1), replicaSet("web", "a", "10:00", grouped("w"), "")},
 		},
 		"a Sidecar": {
 			objects: []string{
 				`{kind: Sidecar, metadata: {namespace: shop, name: all}, spec: {egress: [{hosts: ["./*"]}, {hosts: [istio-system/*, ./ads.shop.svc.cluster.local]}]}}`,
-				`{kind: Sidecar, metadata: {namespace: shop, name: web}, spec: {workloadSelector: {labels: {app: web}}, egress: [{hosts: [shop/cart.shop.svc.cluster.local, "*/db.shop.svc.cluster.local", ./web.shop.svc.cluster.local, other/ads.shop.svc.cluster.local, ./nobody.shop.svc.cluster.local, ./example.com, ~./ads.shop.svc.cluster.local, ./ads.shop.svc.cluster.local]}]}}`,
-				service("cart", "cart"), service("db", "db"), service("ads", "ads"), service("web", "web"),
+				`{kind: Sidecar, metadata: {namespace: shop, name: web}, spec: {workloadSelector: {labels: {app: web}}, egress: [{hosts: [shop/cart.shop.svc.cluster.local, "*/db.shop.svc.cluster.local", ./web.shop.svc.cluster.local, other/mail.shop.svc.cluster.local, ./nobody.shop.svc.cluster.local, ./example.com, ~./ads.shop.svc.cluster.local, ./ads.shop.svc.cluster.local]}]}}`,
+				service("cart", "cart"), service("db", "db"), service("ads", "ads"), service("web", "web"), service("mail", "mail"), replicaSet("mail", "a", "08:00", "", ""),
 				replicaSet("cart", "a", "08:00", "", ""), replicaSet("db", "a", "08:00", "", ""), replicaSet("ads", "a", "08:00", "", ""),
 				replicaSet("web", "a", "10:00", "", ""), replicaSet("batch", "a", "10:00", "", ""),
 			},
@@ -194,8 +210,9 @@ func TestNew(t *testing.T) {
 			objects: []string{
 				replicaSet("web-v1", "a", "07:00", ", service.istio.io/canonical-name: web", ""), replicaSet("web-v2", "a", "08:00", ", service.istio.io/canonical-name: web", ""),
 				replicaSet("web-v3", "a", "10:00", ", service.istio.io/canonical-name: web", ""), replicaSet("ads", "a", "08:00", ", service.istio.io/canonical-name: ads", ""),
+				replicaSet("web-v4", "a", "10:10", ", service.istio.io/canonical-name: web", ""),
 			},
-			want: []string{"web-v3: after web-v2(2), after web-v1(2)"},
+			want: []string{"web-v3: after web-v2(2), after web-v1(2)", "web-v4: after web-v3(2), after web-v2(2), after web-v1(2)"},
 		},
 		"a component of a chart": {
 			objects: []string{
