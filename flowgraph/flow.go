@@ -201,12 +201,15 @@ type Flow struct {
 	ObservedAt time.Time
 }
 
-// Edge is the smoothed traffic from one workload to another.
+// Edge is the smoothed traffic from one workload to another, or what is declared of it.
 type Edge struct {
 	From, To WorkloadID
 	Rates
 	// ObservedAt is the time of the last flow that went into the edge.
 	ObservedAt time.Time
+	// Origin says how the edge is known. One that is not Observed has the time of the
+	// graph's data as ObservedAt.
+	Origin Origin
 }
 
 // IsSelf reports whether the edge is a self-flow: traffic of a workload with

@@ -33,6 +33,9 @@ type Snapshot struct {
 
 	self []selfFlow // ordered by workload
 
+	declared   []declaredEdge    // those that were not observed, ordered by edge
+	declaredAt map[int32][]int32 // the same, by workload at either end
+
 	exchanged Rates
 	reach     Reach
 }
@@ -247,14 +250,18 @@ func (s *Snapshot) Self(i int) Rates {
 // Edges yields every edge, ordered by From and then To, self-flows last.
 func (s *Snapshot) Edges() iter.Seq[Edge] {
 	return func(yield func(Edge) bool) {
-		row, aged := 0, s.aged
+		row, aged, declared := 0, s.aged, s.declared
 		for e, to := range s.to {
 			row = s.rowOf(int32(e), row)
 			var age int32
 			if len(aged) > 0 && aged[0].edge == int32(e) {
 				age, aged = aged[0].seconds, aged[1:]
 			}
-			if !yield(s.edge(row, int(to), s.ratesOf(int32(e)), age)) {
+			edge := s.edge(row, int(to), s.ratesOf(int32(e)), age)
+			if len(declared) > 0 && declared[0].edge == int32(e) {
+				edge.Origin, declared = declared[0].origin, declared[1:]
+			}
+			if !yield(edge) {
 				return
 			}
 		}

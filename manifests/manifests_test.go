@@ -243,6 +243,22 @@ func TestComponents(t *testing.T) {
 	}
 }
 
+// TestColdStartsComponent allows to read what the component says, and nothing else.
+func TestColdStartsComponent(t *testing.T) {
+	dir := t.TempDir()
+	from := pathFrom(t, dir)
+	write(t, dir, "kustomization.yaml", "resources:\n- "+from+"/base\ncomponents:\n- "+from+"/components/cold-starts\n")
+	var role rbacv1.ClusterRole
+	build(t, dir, map[string]any{"ClusterRole": &role})
+	read := []string{"get", "list", "watch"}
+	if diff := cmp.Diff([]rbacv1.PolicyRule{
+		{APIGroups: []string{"appgroup.diktyo.x-k8s.io"}, Resources: []string{"appgroups"}, Verbs: read},
+		{APIGroups: []string{"networking.istio.io"}, Resources: []string{"sidecars"}, Verbs: read},
+	}, role.Rules); diff != "" {
+		t.Errorf("the ClusterRole for cold starts (-want +got):\n%s", diff)
+	}
+}
+
 // pathFrom returns the path from dir to this directory: kustomize refuses
 // absolute ones.
 func pathFrom(t *testing.T, dir string) string {

@@ -110,12 +110,13 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		return inFile(opts.ConfigFile, err)
 	}
 	store, networks := flowgraph.NewStore(), &flowgraph.NodeNetworkStore{}
-	observer := telemetrymetrics.New(klog.FromContext(ctx), store, time.Now, sourceNames(telemetryConfig))
+	starts := newColdStarts(klog.FromContext(ctx), telemetryConfig, store)
+	observer := telemetrymetrics.New(klog.FromContext(ctx), starts.observed, time.Now, sourceNames(telemetryConfig))
 	resolver, err := newResolver(telemetryConfig)
 	if err != nil {
 		return err
 	}
-	telemetry, err := newTelemetry(telemetryConfig, store, networks, resolver, observer)
+	telemetry, err := newTelemetry(telemetryConfig, starts.observed, networks, resolver, starts.before(observer))
 	if err != nil {
 		return err
 	}
@@ -143,6 +144,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 			Rules:       rules,
 			Preparation: preparation,
 			Changes:     changes.Count,
+			ColdStarts:  starts.plugin(),
 			Now:         time.Now,
 			Metrics:     trafficlocality.NewMetrics(legacyregistry.MustRegister),
 		})
@@ -156,6 +158,9 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	}
 	if resolver != nil {
 		resolver.ReadFrom(cc.InformerFactory)
+	}
+	if err := starts.follow(cc.InformerFactory); err != nil {
+		return err
 	}
 	sched.NextEntity = whenPrepared(ctx, preparation.Begin, time.After, sched.NextEntity)
 	gate.(featuregate.MutableFeatureGate).AddMetrics()
@@ -172,6 +177,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	begin(ctx, &running, tasks, map[restart.Task]restart.Run{
 		restart.Telemetry: telemetry, restart.Preparation: untilEnd(preparation.Run),
 		restart.DestinationRules: watchingRules(cc.Client, cc.KubeConfig, rules),
+		restart.ColdStarts:       starts.run(cc.Client, cc.KubeConfig),
 		restart.Permissions:      checkingPermissions(cc.Client, needed),
 	})
 	err = app.Run(ctx, cc, sched)

@@ -21,6 +21,7 @@ type graphOptions struct {
 	limit        int
 	namespace    string
 	requestBytes string
+	declared     bool
 }
 
 const (
@@ -50,7 +51,8 @@ the same Prometheus, once, through the same code. The largest edges come first:
 by bytes per second in both directions plus requests per second times
 --request-bytes. SENT goes from FROM to TO, RECEIVED comes back. What makes the
 figures wrong or incomplete is a warning with the next step; where the answers mix
-several clusters, there is no graph.
+several clusters, there is no graph. With --declared, the edges of new workloads that
+nobody has observed yet are among the others, with their ORIGIN, and in no sum.
 
 With --prometheus the source is of the type ` + string(defaultSource().Type) + `. Other sources, credentials, CA
 files and tenant headers are the business of the scheduler's configuration file:
@@ -85,6 +87,7 @@ func (o *graphOptions) addFlags(cmd *cobra.Command) {
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json, dot or html, a page that needs no network")
 	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, the largest; 0 shows all (default 30 for table, 2000 for html, all for json and dot)")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "show only edges that begin or end in this `NAMESPACE`")
+	f.BoolVar(&o.declared, "declared", false, "show also what counts of the traffic of new workloads because it is declared; it is read from the cluster")
 	f.StringVar(&o.requestBytes, "request-bytes", args.RequestBytes.String(), "what one request counts beside its own size, a `QUANTITY`, as requestBytes of the plugin")
 	complete := map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions(outputs(), cobra.ShellCompDirectiveNoFileComp),
@@ -139,6 +142,8 @@ func (o *graphOptions) check(cmd *cobra.Command) (view, error) {
 	switch {
 	case !slices.Contains([]string{outputTable, outputJSON, outputDOT, outputHTML}, o.output):
 		return view{}, usage.Errorf("--output %q: must be table, json, dot or html", o.output)
+	case o.declared && o.output == outputHTML:
+		return view{}, usage.Errorf("--declared goes with --output table, json and dot: the page shows observed traffic")
 	case o.limit < 0:
 		return view{}, usage.Errorf("--limit %d: must not be negative; 0 shows all edges", o.limit)
 	}

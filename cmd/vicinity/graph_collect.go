@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/declared"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/recorder"
@@ -66,7 +68,28 @@ func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfigurati
 	}
 	report := newReport(snap, status, sources, now(), o.next)
 	report.sites = len(cfg.Sites)
+	if o.declared {
+		if err := o.addDeclared(ctx, report, cfg, snap, now()); err != nil {
+			return nil, errors.Join(failed, err)
+		}
+	}
 	return report, failed
+}
+
+// addDeclared adds the edges that count because they are declared, as the scheduler would.
+func (o *graphOptions) addDeclared(ctx context.Context, r *graphReport, cfg *v1.TelemetryConfiguration, snap *flowgraph.Snapshot, now time.Time) error {
+	client, err := o.connect("vicinity-graph")
+	if err != nil {
+		return fmt.Errorf("--declared: %w", err)
+	}
+	workloads, err := recorder.ReadDeclared(ctx, client, telemetrysetup.DeclaredOrigins(cfg), cfg.Declared.Window.Duration)
+	if err != nil {
+		return fmt.Errorf("--declared: %w", err)
+	}
+	news, _ := workloads.New(now)
+	r.setEdges(declared.NewMerger(telemetrysetup.Declared(cfg)).Merge(snap, news, now))
+	r.problems = workloads.Problems()
+	return nil
 }
 
 // readEndpoints reads the objects of the cluster that say which workloads are behind what

@@ -18,8 +18,8 @@ const maxPenWidth = 8
 // each namespace, and edges as wide as the square root of their rate.
 func writeDOT(w io.Writer, r viewed) {
 	title := "traffic of " + show.Moment(r.dataAt)
-	if r.notShown.edges > 0 {
-		title += fmt.Sprintf("; %s with %s of all bytes not shown", show.Plural(r.notShown.edges, "smaller edge"), show.Percent(r.share(r.notShown.rates)))
+	if n := r.notShown; n.edges+n.declared > 0 {
+		title += fmt.Sprintf("; %s with %s of all bytes not shown", show.Plural(n.edges+n.declared, "smaller edge"), show.Percent(r.share(r.notShown.rates)))
 	}
 	if names := r.conditions(); len(names) > 0 {
 		title += "; read with the warnings of vicinity graph: " + strings.Join(names, ", ")
@@ -48,8 +48,12 @@ func writeDOT(w io.Writer, r viewed) {
 		if e.RequestsPerSecond > 0 {
 			text += "\n" + count(e.RequestsPerSecond) + " requests/s"
 		}
-		fmt.Fprintf(w, "  %s -> %s [label=%s, penwidth=%.2f];\n", dotID(e.From.String()), dotID(e.To.String()),
-			dotLabel(text), penWidth(e.Weight(r.requestBytes), largest))
+		style := ""
+		if e.Origin != flowgraph.Observed {
+			text, style = text+"\n"+e.Origin.String(), ", style=dashed"
+		}
+		fmt.Fprintf(w, "  %s -> %s [label=%s, penwidth=%.2f%s];\n", dotID(e.From.String()), dotID(e.To.String()),
+			dotLabel(text), penWidth(e.Weight(r.requestBytes), largest), style)
 	}
 	fmt.Fprint(w, "}\n")
 }

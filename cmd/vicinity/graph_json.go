@@ -32,6 +32,11 @@ type graphJSON struct {
 	// edges that begin or end in it; both are missing without --namespace.
 	Namespace string      `json:"namespace,omitempty"`
 	Matching  *totalsJSON `json:"matching,omitempty"`
+	// Declared are the edges that were not observed, with --declared and where there are
+	// any. They are in no other sum.
+	Declared *declaredJSON `json:"declared,omitempty"`
+	// Problems say what is wrong with what workloads declare; it is missing when nothing is.
+	Problems []string `json:"problems,omitempty"`
 	// NotShown are the totals of the edges that --limit keeps out of Edges. It
 	// is missing when there are none.
 	NotShown *totalsJSON `json:"notShown,omitempty"`
@@ -52,6 +57,12 @@ type totalsJSON struct {
 	ratesJSON
 	SelfFlow  ratesJSON  `json:"selfFlow"`
 	WithSites *ratesJSON `json:"withSites,omitempty"`
+}
+
+// declaredJSON are sums over edges that were not observed.
+type declaredJSON struct {
+	Edges int `json:"edges"`
+	ratesJSON
 }
 
 // ratesJSON are what one end exchanges with the other: sent goes from "from" to
@@ -91,6 +102,9 @@ type edgeJSON struct {
 	// SelfFlow is traffic of a workload with itself.
 	SelfFlow   bool      `json:"selfFlow"`
 	ObservedAt time.Time `json:"observedAt"`
+	// Origin says how the edge is known, where it was not observed: annotation, appgroup,
+	// sidecar or inherited. Such an edge has no share.
+	Origin string `json:"origin,omitempty"`
 }
 
 type sourceJSON struct {
@@ -158,16 +172,24 @@ func toJSON(r viewed) graphJSON {
 		t := totalsToJSON(r.matching)
 		out.Matching = &t
 	}
-	if r.notShown.edges > 0 {
+	if n := r.total; n.declared > 0 {
+		out.Declared = &declaredJSON{n.declared, ratesToJSON(n.declaredRates)}
+	}
+	out.Problems = r.problems
+	if r.notShown.edges+r.notShown.declared > 0 {
 		t := totalsToJSON(r.notShown)
 		out.NotShown = &t
 	}
 	for _, e := range r.shown {
 		e.RequestsPerSecond = threeDigits(e.RequestsPerSecond)
-		out.Edges = append(out.Edges, edgeJSON{
+		edge := edgeJSON{
 			From: workloadToJSON(e.From), To: workloadToJSON(e.To), ratesJSON: ratesToJSON(e.Rates),
 			Share: float32(r.share(e.Rates)), SelfFlow: e.IsSelf(), ObservedAt: seconds(e.ObservedAt),
-		})
+		}
+		if e.Origin != flowgraph.Observed {
+			edge.Origin, edge.Share = e.Origin.String(), 0
+		}
+		out.Edges = append(out.Edges, edge)
 	}
 	for _, s := range r.sources {
 		out.Sources = append(out.Sources, sourceToJSON(s))

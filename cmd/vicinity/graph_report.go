@@ -21,14 +21,19 @@ type graphReport struct {
 	sources      []sourceReport
 	// sites is how many the configuration has.
 	sites int
+	// problems are what is wrong with what workloads declare.
+	problems []string
 }
 
-// totals are sums over edges. Self-flows are part of every field.
+// totals are sums over edges that were observed. Self-flows are part of every field.
 type totals struct {
 	workloads, sites, edges int
 	rates                   flowgraph.Rates
 	// self is the part of rates that is self-flow, and withSites that with sites.
 	self, withSites flowgraph.Rates
+	// declared is how many edges were not observed, and declaredRates what they add up to.
+	declared      int
+	declaredRates flowgraph.Rates
 }
 
 // sourceReport is what became of one source.
@@ -45,8 +50,7 @@ type sourceReport struct {
 // in the same order.
 func newReport(snap *flowgraph.Snapshot, status telemetry.Status, sources []telemetry.Source, now time.Time, next func(string, telemetry.Finding) string) *graphReport {
 	r := &graphReport{madeAt: now, dataAt: snap.At(), invalidFlows: status.InvalidFlows}
-	r.edges = slices.AppendSeq(make([]flowgraph.Edge, 0, snap.EdgeCount()), snap.Edges())
-	r.total = sum(r.edges)
+	r.setEdges(snap)
 	for i, s := range status.Sources {
 		source := sourceReport{SourceStatus: s, about: sources[i].About(), firstQuery: sources[i].Queries()[0]}
 		for _, f := range s.Findings {
@@ -55,6 +59,12 @@ func newReport(snap *flowgraph.Snapshot, status telemetry.Status, sources []tele
 		r.sources = append(r.sources, source)
 	}
 	return r
+}
+
+// setEdges takes over the edges of a snapshot.
+func (r *graphReport) setEdges(snap *flowgraph.Snapshot) {
+	r.edges = slices.AppendSeq(make([]flowgraph.Edge, 0, snap.EdgeCount()), snap.Edges())
+	r.total = sum(r.edges)
 }
 
 // conditions are the names of what the sources were found in, each once.
@@ -100,9 +110,15 @@ func (r *graphReport) leftOut() telemetry.LeftOut {
 }
 
 func sum(edges []flowgraph.Edge) totals {
-	t := totals{edges: len(edges)}
+	t := totals{}
 	ends := map[flowgraph.WorkloadID]struct{}{}
 	for _, e := range edges {
+		if e.Origin != flowgraph.Observed {
+			t.declared++
+			t.declaredRates = plus(t.declaredRates, e.Rates)
+			continue
+		}
+		t.edges++
 		ends[e.From], ends[e.To] = struct{}{}, struct{}{}
 		t.rates = plus(t.rates, e.Rates)
 		if e.From.IsSite() || e.To.IsSite() {

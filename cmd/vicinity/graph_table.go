@@ -22,6 +22,9 @@ func writeTable(w io.Writer, r viewed) {
 	}
 	writeSummary(w, r)
 	writeFindings(w, r)
+	for _, problem := range r.problems {
+		fmt.Fprintf(w, "\nwarning: %s.\n", show.Printable(problem))
+	}
 	fmt.Fprintln(w)
 	writeSources(w, r)
 	writeLeftOut(w, r)
@@ -41,6 +44,10 @@ func writeEdges(w io.Writer, r viewed) {
 	if ages {
 		header = append(header, "AGE")
 	}
+	origins := slices.ContainsFunc(r.shown, func(e flowgraph.Edge) bool { return e.Origin != flowgraph.Observed })
+	if origins {
+		header = append(header, "ORIGIN")
+	}
 	t.Add(header...)
 	for _, e := range r.shown {
 		row := []string{
@@ -48,14 +55,20 @@ func writeEdges(w io.Writer, r viewed) {
 			show.ByteRate(e.SentBytesPerSecond), show.ByteRate(e.ReceivedBytesPerSecond),
 			requests(e.RequestsPerSecond), show.Percent(r.share(e.Rates)),
 		}
+		if e.Origin != flowgraph.Observed {
+			row[5] = "-" // of the bytes that were observed
+		}
 		if ages {
 			row = append(row, show.Duration(r.age(e)))
+		}
+		if origins {
+			row = append(row, e.Origin.String())
 		}
 		t.Add(row...)
 	}
 	t.Write(w)
-	if n := r.notShown; n.edges > 0 {
-		fmt.Fprintf(w, "... and %s with %s of all bytes; --limit 0 shows all\n", show.Plural(n.edges, "smaller edge"), show.Percent(r.share(n.rates)))
+	if n := r.notShown; n.edges+n.declared > 0 {
+		fmt.Fprintf(w, "... and %s with %s of all bytes; --limit 0 shows all\n", show.Plural(n.edges+n.declared, "smaller edge"), show.Percent(r.share(n.rates)))
 	}
 }
 
@@ -78,6 +91,9 @@ func writeSummary(w io.Writer, r viewed) {
 			show.Plural(n.workloads, "workload"), show.Plural(n.edges, "edge"), show.ByteRate(n.rates.BytesPerSecond()), count(n.rates.RequestsPerSecond)))
 	}
 	totalsRow("graph", r.total)
+	if n := r.total; n.declared > 0 {
+		t.Add("declared", fmt.Sprintf("%s, %s, in no other sum: what counts of the traffic of new workloads", show.Plural(n.declared, "edge"), show.ByteRate(n.declaredRates.BytesPerSecond())))
+	}
 	if names := r.conditions(); len(names) > 0 {
 		t.Add("", "read with the warnings below: "+strings.Join(names, ", "))
 	}

@@ -115,6 +115,7 @@ func (e *Engine) Evaluate(r *Request) *Result {
 	// 1. What the pod gains on each node, for each of its workload's edges.
 	if ok {
 		result.gain(i)
+		result.noteOrigins(i)
 		// 2. Nodes and zones that have their share of the workload's pods are out.
 		e.vetoFullDomains(result)
 		// 3. So are nodes whose network the pod would load beyond the bound.

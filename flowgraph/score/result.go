@@ -3,6 +3,8 @@ package score
 import (
 	"fmt"
 	"math"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
 )
 
 // Basis says what scores rest on.
@@ -74,6 +76,8 @@ type Result struct {
 	// BetterElsewhere says that the pod would gain more on a node that is no candidate
 	// than on any that is.
 	BetterElsewhere bool
+	// Origins are those of the declared edges with peers that are there, or will be.
+	Origins flowgraph.Origins
 
 	engine   *Engine
 	request  *Request
@@ -84,6 +88,20 @@ type Result struct {
 	best     float64 // gain of a candidate
 	worst    float64
 	capped   map[string]float64 // namespaces whose part in the gains is reduced, and to what share of it
+}
+
+// noteOrigins notes where the declared edges of workload i of the snapshot come from.
+func (r *Result) noteOrigins(i int) {
+	e, snap := r.engine, r.request.Snapshot
+	for _, d := range snap.DeclaredOf(i) {
+		peer := e.board.onBoard(d.Peer)
+		if peer == Absent || !snap.Reach().Attracts(snap.ID(d.Peer).Namespace, r.request.Workload.Namespace) {
+			continue
+		}
+		if s := &e.board.states[peer]; s.serving > 0 || e.options.Anticipate && s.shared() > 0 {
+			r.Origins = r.Origins.With(d.Origin)
+		}
+	}
 }
 
 // inGraph reports whether the pod's workload has traffic.

@@ -61,9 +61,10 @@ var table = map[string]map[string][]string{
 	"vicinity_score_spread_points":                 {},
 	"vicinity_peer_nodes_not_scored_total":         {},
 	"vicinity_cycles_behind_total":                 {},
+	"vicinity_cycles_informed_total":               {"kind": {"annotation", "appgroup", "sidecar", "inherited"}},
 	"vicinity_panics_recovered_total":              {},
 	"vicinity_permission_missing":                  {"permission": {"get:pods"}},
-	"vicinity_task_restarts_total":                 {"task": {"telemetry", "preparation", "destination-rules", "permissions"}},
+	"vicinity_task_restarts_total":                 {"task": {"telemetry", "preparation", "destination-rules", "cold-starts", "permissions"}},
 }
 
 // TestTable registers the metrics as the scheduler does, has rounds of every
@@ -144,7 +145,7 @@ func text(series *dto.Metric) string {
 // combinations returns the texts of one value for each label, sorted.
 func combinations(values map[string][]string) []string {
 	all := []string{""}
-	for _, label := range []string{"condition", "permission", "reason", "result", "source", "task"} {
+	for _, label := range []string{"condition", "kind", "permission", "reason", "result", "source", "task"} {
 		if values[label] == nil {
 			continue
 		}

@@ -29,6 +29,15 @@ func CheckQuantities(raw []byte) error {
 	return checkFields("", object)
 }
 
+// ParseQuantity parses a quantity as Kubernetes does, and refuses those that
+// CheckQuantities refuses.
+func ParseQuantity(text string) (resource.Quantity, error) {
+	if hasLargeExponent([]byte(text)) {
+		return resource.Quantity{}, ErrAmount
+	}
+	return resource.ParseQuantity(text)
+}
+
 // checkFields looks for quantities in the value of a field.
 func checkFields(field string, value any) error {
 	switch value := value.(type) {
@@ -40,7 +49,7 @@ func checkFields(field string, value any) error {
 		}
 	case map[string]any:
 		for key, element := range value {
-			if isResourceList(field) || key == "sizeLimit" || key == "divisor" {
+			if isResourceList(field) || key == "sizeLimit" || key == "divisor" || key == "minBandwidth" {
 				if text := scalar(element); hasLargeExponent([]byte(text)) {
 					return fmt.Errorf("%s is %.40q: %w", Printable(key), text, ErrAmount)
 				}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/declared"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
@@ -33,8 +34,10 @@ type Follow struct {
 	History *history.History
 	// Cluster has the objects of a recording that has none itself; else nil.
 	Cluster *objects.Objects
-	// Graph is how decisions see the traffic.
-	Graph flowgraph.Options
+	// Graph is how decisions see the traffic, and Declared how much counts of what the
+	// History says that new workloads declare.
+	Graph    flowgraph.Options
+	Declared declared.Options
 	// WarmUp is when the warm-up ends.
 	WarmUp time.Time
 	Order  sim.Order
@@ -73,7 +76,8 @@ type following struct {
 	timelines [][]*sim.Timeline
 	placers   []*Placer
 	observer  *sim.Observer
-	traffic   *flowgraph.Snapshot
+	merger    *declared.Merger
+	traffic   *flowgraph.Snapshot // that was observed
 	warm      bool
 	result    Followed
 }
@@ -106,7 +110,7 @@ func (f Follow) Run(ctx context.Context, runs []Run) (*Followed, error) {
 
 func (f *following) begin(ctx context.Context, runs []Run) error {
 	o := sim.TimelineOptions{Cluster: f.History.Replayable().Cluster, Order: f.Order, WarmUp: f.WarmUp, Timed: f.Timed}
-	f.recorded = sim.NewTimeline(o)
+	f.recorded, f.merger = sim.NewTimeline(o), declared.NewMerger(f.Declared)
 	for _, run := range runs {
 		var timelines []*sim.Timeline
 		for s := range f.Seeds {
@@ -141,7 +145,10 @@ func (f *following) step(ctx context.Context, s *recording.Step) error {
 			}
 		}
 	}
-	step := &sim.Step{At: s.At, Length: s.Length, Gap: s.Gap, Events: happened.Events, Edges: s.Edges, Traffic: f.traffic}
+	step := &sim.Step{
+		At: s.At, Length: s.Length, Gap: s.Gap, Events: happened.Events, Edges: s.Edges,
+		Traffic: f.merger.Merge(f.traffic, f.History.Declared(began), began),
+	}
 	if err := f.each(ctx, step, happened.Objects); err != nil {
 		return err
 	}

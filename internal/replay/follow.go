@@ -18,6 +18,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/replayinput"
 	"github.com/vicinity-sched/vicinity/internal/report"
 	"github.com/vicinity-sched/vicinity/internal/show"
+	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	"github.com/vicinity-sched/vicinity/internal/usage"
 )
 
@@ -53,7 +54,7 @@ func (p *Plan) follow(ctx context.Context, ps pass) (found *passed, err error) {
 	o := &p.options
 	watch := &stepper{what: doing(ps), from: in.from, to: in.to, began: o.Now(), options: o}
 	result, err := kubesim.Follow{
-		Steps: in.steps, History: f.history, Cluster: in.cluster, Graph: in.graph, WarmUp: warmUp, Order: ps.order,
+		Steps: in.steps, History: f.history, Cluster: in.cluster, Graph: telemetrysetup.GraphOptions(in.config), Declared: telemetrysetup.Declared(in.config), WarmUp: warmUp, Order: ps.order,
 		Seeds: ps.seeds, First: o.FirstSeed, Parallel: o.Parallel, Now: o.Now, Timed: o.Timing, WarmedUp: f.check, Done: watch.done,
 	}.Run(ctx, ps.runs)
 	o.clear()
@@ -92,6 +93,7 @@ func newFollowed(p *Plan, ps pass, in *timed) (*followed, error) {
 		return nil, err
 	}
 	f.history.SetScale(p.scale)
+	f.history.Declare(telemetrysetup.DeclaredOrigins(in.config), in.config.Declared.Window.Duration)
 	return f, nil
 }
 

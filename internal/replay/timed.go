@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
@@ -33,7 +32,7 @@ type timed struct {
 	from, to time.Time
 	// cluster has the objects when the steps have none.
 	cluster *objects.Objects
-	graph   flowgraph.Options
+	config  *v1.TelemetryConfiguration
 	// warnings returns what has been odd so far.
 	warnings func() []string
 	// leftOut returns what the telemetry has left out so far.
@@ -112,7 +111,7 @@ func openRecording(ctx context.Context, path string, o Options) (*timed, error) 
 	m := reader.Manifest()
 	in := &timed{
 		name: filepath.Base(filepath.Clean(path)), steps: recorded{reader}, from: m.From, to: m.To,
-		graph: telemetrysetup.GraphOptions(cfg), close: file.Close,
+		config: cfg, close: file.Close,
 	}
 	var odd []string // about the cluster
 	in.warnings = func() []string {
@@ -232,7 +231,7 @@ func openData(path string, o Options) (*timed, error) {
 	steps := promdata.NewSteps(data, sources, telemetrysetup.Preferences(cfg), from, to, step)
 	return &timed{
 		name: filepath.Base(filepath.Clean(path)), steps: steps, from: from, to: to,
-		cluster: objects, graph: telemetrysetup.GraphOptions(cfg), close: data.Close,
+		cluster: objects, config: cfg, close: data.Close,
 		warnings: func() []string {
 			_, found := leftOutOfData(steps.Account())
 			return slices.Concat(odd, notes, data.Warnings(), found)

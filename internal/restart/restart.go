@@ -30,11 +30,12 @@ const (
 	Telemetry        Task = "telemetry"
 	Preparation      Task = "preparation"
 	DestinationRules Task = "destination-rules"
+	ColdStarts       Task = "cold-starts"
 	Permissions      Task = "permissions"
 )
 
 // All returns every task.
-func All() []Task { return []Task{Telemetry, Preparation, DestinationRules, Permissions} }
+func All() []Task { return []Task{Telemetry, Preparation, DestinationRules, ColdStarts, Permissions} }
 
 // without says what is the case while the task does not run.
 func (t Task) without() string {
@@ -45,6 +46,8 @@ func (t Task) without() string {
 		return "After a panic of the plugin nobody reads the nodes and pods anew for it, so that it has no say."
 	case DestinationRules:
 		return "Changes of Istio's DestinationRules are not seen."
+	case ColdStarts:
+		return "What is declared of new workloads counts from the next refresh of the telemetry on; AppGroups and Sidecars are not read."
 	case Permissions:
 		return "Missing permissions are not noticed."
 	}

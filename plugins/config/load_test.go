@@ -54,6 +54,10 @@ func TestLoadTelemetry(t *testing.T) {
 						Workloads: pointer[int32](30_000), NamespaceWorkloads: pointer[int32](20_000),
 					},
 				},
+				Declared: v1.Declared{
+					Kinds:  []v1.DeclaredKind{"Annotation", "AppGroup", "Sidecar", "Inherited"},
+					Window: duration(time.Hour), MaxRate: pointer(resource.MustParse("100Mi")),
+				},
 			},
 		},
 		"everything": {
@@ -87,6 +91,11 @@ trust:
   - {from: [data], to: ['*']}
   maxForeignShare: 0.5
   limits: {edges: 1000, workloads: 100, namespaceWorkloads: 50}
+declared:
+  kinds: []
+  window: 10m
+  defaultRate: 8Ki
+  maxRate: 1Mi
 `,
 			want: &v1.TelemetryConfiguration{
 				TypeMeta: meta,
@@ -119,6 +128,10 @@ trust:
 						Workloads: pointer[int32](100), NamespaceWorkloads: pointer[int32](50),
 					},
 				},
+				Declared: v1.Declared{
+					Kinds: []v1.DeclaredKind{}, Window: duration(10 * time.Minute),
+					DefaultRate: pointer(resource.MustParse("8Ki")), MaxRate: pointer(resource.MustParse("1Mi")),
+				},
 			},
 		},
 	}
@@ -146,7 +159,7 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"no prometheus":     {header, "prometheus.url: Required value"},
 		"unknown type":      {ok + "sources: [{type: istioo}]", `sources[0].type: Unsupported value: "istioo": supported values: "`},
 		"unknown field":     {ok + "sources: [{type: istio-sidecar, windows: 1m}]", "sources[0].windows: Forbidden: unknown field; known here are cluster, name, preferredIn, promql, recorded, selector, type, window"},
-		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, halfLife, interval, kind, nodeNetworks, prometheus, retainFor, sites, sources, trust; intervall: Forbidden: "},
+		"two mistakes":      {ok + "intervall: 1s\nhalfLive: 1s", "halfLive: Forbidden: unknown field; known here are apiVersion, declared, halfLife, interval, kind, nodeNetworks, prometheus, retainFor, sites, sources, trust; intervall: Forbidden: "},
 		"wrong case":        {ok + "Interval: 1s", "Interval: Forbidden: unknown field"},
 		"repeated field":    {ok + "interval: 1s\ninterval: 2s", `key "interval" already set in map`},
 		"bad duration":      {ok + "halfLife: 2 minutes", `halfLife: Invalid value: "2 minutes": must be a duration such as 30s or 5m`},
@@ -160,6 +173,10 @@ func TestLoadTelemetryRefuses(t *testing.T) {
 		"graph":             {`{"schema": "vicinity.graph/v1"}`, "the file is the JSON output of vicinity graph, not a TelemetryConfiguration; convert"},
 		"header is no text": {header + "prometheus: {url: 'http://p', headers: {a: [1]}}", "prometheus.headers[a]: Invalid value: \"a list\": must be a string"},
 		"short interval":    {ok + "interval: 10ms", `interval: Invalid value: "10ms": must be at least 1s`},
+		"unknown kind":      {ok + "declared: {kinds: [Service]}", `declared.kinds[0]: Unsupported value: "Service": supported values: "Annotation", "AppGroup", "Sidecar", "Inherited"`},
+		"kind twice":        {ok + "declared: {kinds: [Sidecar, Sidecar]}", `declared.kinds[1]: Duplicate value: "Sidecar"`},
+		"no time":           {ok + "declared: {window: 0s}", `declared.window: Invalid value: "0s": must be at least 1s`},
+		"negative rates":    {ok + "declared: {defaultRate: 0, maxRate: -1}", `declared.defaultRate: Invalid value: "0": must be above 0 and at most 1T, in bytes per second; declared.maxRate: Invalid value: "-1"`},
 		"short retention":   {ok + "retainFor: 1s", `retainFor: Invalid value: "1s": must be at least 30s`},
 		"negative halfLife": {ok + "halfLife: -1s", `halfLife: Invalid value: "-1s"`},
 		"short window":      {ok + "sources: [{type: istio-sidecar, window: 4s}]", `sources[0].window: Invalid value: "4s": must be at least 5s`},

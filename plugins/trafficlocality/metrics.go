@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/component-base/metrics"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
 )
 
@@ -78,6 +79,7 @@ type Metrics struct {
 	notAmong    metrics.CounterMetric
 	behind      metrics.CounterMetric
 	spread      metrics.ObserverMetric
+	informed    metricdef.Family[metrics.CounterMetric]
 	panicsTotal metrics.CounterMetric
 	sitesApart  atomic.Int64
 }
@@ -88,6 +90,10 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 	var reasons []metricdef.Value
 	for _, r := range skipReasons() {
 		reasons = append(reasons, metricdef.Value{Name: r.String(), Meaning: r.meaning()})
+	}
+	var kinds []metricdef.Value
+	for _, o := range flowgraph.DeclaredOrigins() {
+		kinds = append(kinds, metricdef.Value{Name: o.String(), Meaning: meaningOfOrigin(o)})
 	}
 	m := &Metrics{}
 	m.skips = m.set.Counters(metricdef.Metric{
@@ -112,6 +118,11 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
   / sum(rate(vicinity_score_spread_points_count[1h])) > 0.9`,
 			Meaning: "In nine of ten cycles no more than one point lies between the best and the worst node. Either the pods have little traffic (`significantRate`), or the data are stale, or peers run on every node alike.",
 		}},
+	})
+	m.informed = m.set.Counters(metricdef.Metric{
+		Name:   "vicinity_cycles_informed_total",
+		Help:   "Scheduling cycles in which a declared edge with a peer that is there, or will be, was part of the score, by the kind of the declaration. A cycle counts once for each kind.",
+		Labels: []metricdef.Label{{Name: "kind", Values: kinds}},
 	})
 	m.notAmong = m.set.Counter(metricdef.Metric{
 		Name: "vicinity_peer_nodes_not_scored_total",

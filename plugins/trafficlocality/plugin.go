@@ -41,6 +41,7 @@ type Plugin struct {
 	now      func() time.Time
 	metrics  *Metrics
 	changes  func() uint64 // as in Dependencies
+	starts   ColdStarts    // likewise
 
 	source *source      // of Preparation; nil without one
 	stage  atomic.Int32 // a stage
@@ -77,6 +78,8 @@ type Dependencies struct {
 	// Changes counts what may have changed NodeInfos: where it returns the same as before,
 	// none has. Without it, each cycle compares the generations of all nodes.
 	Changes func() uint64
+	// ColdStarts knows what is declared of pods without a past; nil knows nothing.
+	ColdStarts ColdStarts
 	// Now returns the current time.
 	Now func() time.Time
 	// Metrics counts what the plugins do.
@@ -117,7 +120,7 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 			now:      d.Now,
 			metrics:  d.Metrics,
 		}
-		p.changes = d.Changes
+		p.changes, p.starts = d.Changes, d.ColdStarts
 		p.stage.Store(int32(inUse))
 		if d.Preparation != nil {
 			p.source = newSource(informers, desired)

@@ -48,6 +48,7 @@ func (p *Plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *v1.Pod
 		p.metrics.skipped(skipPreparing)
 		return fwk.NewStatus(fwk.Skip)
 	}
+	p.meet(ctx, pod)
 	scores, skip := p.scores(state, pod, nodes)
 	if skip != notSkipped {
 		p.metrics.skipped(skip)
@@ -99,6 +100,7 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	switch {
 	case result.Basis != score.ByNothing:
 		p.metrics.scored(result.Best, result.Worst)
+		p.metrics.informedBy(result)
 		return &scoreState{nodes: p.keeper, points: result.Points}, notSkipped
 	default:
 		return nil, skipNoPeers

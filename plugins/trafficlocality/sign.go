@@ -29,6 +29,7 @@ func (p *Plugin) SignPod(ctx context.Context, pod *v1.Pod) (fragments []fwk.Sign
 			fragments, status = nil, fwk.NewStatus(fwk.Unschedulable, "TrafficLocality has panicked")
 		}
 	}()
+	p.meet(ctx, pod)
 	id := kube.WorkloadOf(pod)
 	fragments = []fwk.SignFragment{{Key: "vicinity.dev/WorkloadID", Value: id.String()}}
 	snap := p.store.Load()

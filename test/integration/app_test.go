@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -34,6 +35,8 @@ type workload struct {
 	node      string
 	cpu       string // default 100m
 	memory    string // default 128Mi
+	// annotations are the Deployment's, and labels further ones of its pods.
+	annotations, labels map[string]string
 }
 
 func (s *scene) newApp(t *testing.T) *app {
@@ -76,7 +79,13 @@ func (a *app) call(from, to string) mesh.Call {
 	}
 }
 
-func (w workload) labels() map[string]string { return map[string]string{"app": w.name} }
+func (w workload) selector() map[string]string { return map[string]string{"app": w.name} }
+
+func (w workload) podLabels() map[string]string {
+	labels := w.selector()
+	maps.Copy(labels, w.labels)
+	return labels
+}
 
 func (w workload) podSpec() corev1.PodSpec {
 	quantity := func(text, otherwise string) resource.Quantity {
@@ -116,15 +125,15 @@ func (a *app) submit(t *testing.T, w workload) {
 	t.Helper()
 	one, none := intstr.FromInt32(1), intstr.FromInt32(0)
 	deployment := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: w.name},
+		ObjectMeta: metav1.ObjectMeta{Name: w.name, Annotations: w.annotations},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &w.replicas,
-			Selector: &metav1.LabelSelector{MatchLabels: w.labels()},
+			Selector: &metav1.LabelSelector{MatchLabels: w.selector()},
 			Strategy: appsv1.DeploymentStrategy{
 				Type:          appsv1.RollingUpdateDeploymentStrategyType,
 				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxSurge: &one, MaxUnavailable: &none},
 			},
-			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: w.labels()}, Spec: w.podSpec()},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: w.podLabels()}, Spec: w.podSpec()},
 		},
 	}
 	deployments := a.client.AppsV1().Deployments(a.namespace)

@@ -16,10 +16,12 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
+	"github.com/vicinity-sched/vicinity/flowgraph/declared"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/coldstart"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
@@ -45,7 +47,8 @@ type History struct {
 	pods      map[objectKey]*tracked
 	current   map[objectKey]runtime.Object // all but pods
 
-	stores   *objects.Stores // what is looked up; Services as they are assumed to be
+	starts   *coldstart.Workloads // nil where nobody asks what new workloads declare
+	stores   *objects.Stores      // what is looked up; Services as they are assumed to be
 	routes   routing.Routes
 	reroute  bool   // what routes depend on has changed
 	where    string // the file and the line of the change under way, or the object's name
@@ -81,6 +84,35 @@ func New(assume func(*corev1.Service) *corev1.Service) (*History, error) {
 // SetScale sets the labels of nodes that tell levels. It must be called before the first
 // change.
 func (h *History) SetScale(scale locality.Scale) { h.all.Cluster.Scale = scale }
+
+// Declare has the History follow what is declared of new workloads. It must be called before
+// the first change.
+func (h *History) Declare(origins []flowgraph.Origin, window time.Duration) {
+	h.starts = coldstart.NewWorkloads(coldstart.Options{
+		Origins: origins, Window: window, Services: h.stores.Informers.Core().V1().Services().Lister(),
+	})
+}
+
+// Declared returns what the workloads declare that are new at a time.
+func (h *History) Declared(at time.Time) []declared.Workload {
+	if h.starts == nil {
+		return nil
+	}
+	all, merged := h.starts.New(at)
+	merged()
+	return all
+}
+
+// declares takes over what an object says of its workload that was one thing and is another.
+func (h *History) declares(was, is any) {
+	if h.starts == nil {
+		return
+	}
+	h.starts.Changed(was, is)
+	for _, problem := range h.starts.NewProblems() {
+		h.warnings.Add("what a workload declares is wrong, and counts as far as it is right", problem)
+	}
+}
 
 // Replayable is all that there has been so far: nodes and workloads keep their
 // positions, also those that are gone. It changes with Apply. It has no Objects.
@@ -211,8 +243,10 @@ func (h *History) other(object runtime.Object, change recording.ChangeType) erro
 	h.missed(known, change)
 	if gone {
 		delete(h.current, key)
+		h.declares(was, nil)
 	} else {
 		h.current[key] = object
+		h.declares(was, object)
 	}
 	h.reroute = h.reroute || kind.DecidesRouting && (known || !gone)
 	if _, ok := object.(*corev1.Service); ok {

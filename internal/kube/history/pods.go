@@ -46,12 +46,16 @@ func (h *History) pod(pod *corev1.Pod, change recording.ChangeType) error {
 		if known {
 			h.leave(t)
 			delete(h.pods, key)
+			h.declares(t.object, nil)
 		}
 		return nil
 	}
 	if !known {
 		t = &tracked{object: pod}
 		h.pods[key] = t
+		h.declares(nil, pod)
+	} else {
+		h.declares(t.object, pod)
 	}
 	old := t.object
 	t.object = pod

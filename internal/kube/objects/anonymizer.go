@@ -17,6 +17,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/coldstart"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
@@ -148,7 +149,7 @@ func (a *Anonymizer) labelValue(key, value string) string {
 		if slices.Contains(systems(), value) {
 			return value
 		}
-	case kube.WorkloadNameLabel, kube.DeploymentConfigLabel:
+	case kube.WorkloadNameLabel, kube.DeploymentConfigLabel, coldstart.AppGroupLabel, coldstart.AppGroupWorkloadLabel:
 		return a.name(value)
 	}
 	if value == "true" || value == "false" {
@@ -253,12 +254,17 @@ func (a *Anonymizer) owners(m *metav1.ObjectMeta) {
 // meta renames what the metadata of all kinds has; name is the new name.
 func (a *Anonymizer) meta(m *metav1.ObjectMeta, name string) {
 	a.owners(m)
+	if text, declares := m.Annotations[coldstart.PeersAnnotation]; declares {
+		m.Annotations[coldstart.PeersAnnotation] = a.peers(m.Namespace, text)
+	}
 	m.Namespace, m.Name, m.UID, m.Labels = a.namespace(m.Namespace), name, a.uid(m.UID), a.labels(m.Labels)
 	m.ResourceVersion = ""
 	if m.GenerateName != "" {
 		m.GenerateName = name + "-"
 	}
 	for key, value := range m.Annotations {
-		m.Annotations[key] = annotation(key, value)
+		if key != coldstart.PeersAnnotation {
+			m.Annotations[key] = annotation(key, value)
+		}
 	}
 }

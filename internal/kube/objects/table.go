@@ -27,6 +27,8 @@ func kinds() []Kind {
 		daemonSetKind(),
 		podDisruptionBudgetKind(),
 		destinationRuleKind(),
+		appGroupKind(),
+		sidecarKind(),
 		podKind(),
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/coldstart"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
@@ -91,12 +92,13 @@ func (e typed[T, P]) kind() Kind {
 }
 
 // recordedAnnotations are those that are read: how Services, Namespaces and ReplicaSets
-// are meant. Others hold what may not leave a cluster: kubectl apply alone notes whole
+// are meant, and what a workload declares. Others hold what may not leave a cluster: kubectl apply alone notes whole
 // objects, environment variables included.
 func recordedAnnotations() []string {
 	return append(routing.Annotations(),
 		corev1.AnnotationTopologyMode, corev1.DeprecatedAnnotationTopologyAwareHints, corev1.MirrorPodAnnotationKey,
 		kube.DesiredReplicasAnnotation, kube.RolloutDesiredReplicasAnnotation,
+		coldstart.DeploymentRevisionAnnotation, coldstart.RolloutRevisionAnnotation, coldstart.PeersAnnotation,
 	)
 }
 

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/coldstart"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
@@ -36,6 +37,8 @@ func keptKeys() []string {
 		corev1.TaintNodeUnschedulable, corev1.TaintNodeUnreachable,
 		kube.WorkloadNameLabel, kube.DeploymentConfigLabel, kube.RolloutHashLabel,
 		appsv1.DefaultDeploymentUniqueLabelKey, appsv1.ControllerRevisionHashLabelKey,
+		coldstart.AppGroupLabel, coldstart.AppGroupWorkloadLabel,
+		coldstart.CanonicalNameLabel, coldstart.AppNameLabel, coldstart.AppInstanceLabel, coldstart.AppComponentLabel,
 	}
 }
 
@@ -119,7 +122,8 @@ func annotation(key, value string) string {
 	switch key {
 	case routing.TrafficDistributionAnnotation:
 		return distribution(value)
-	case kube.DesiredReplicasAnnotation, kube.RolloutDesiredReplicasAnnotation:
+	case kube.DesiredReplicasAnnotation, kube.RolloutDesiredReplicasAnnotation,
+		coldstart.DeploymentRevisionAnnotation, coldstart.RolloutRevisionAnnotation:
 		if n, err := strconv.ParseInt(value, 10, 32); err == nil {
 			return strconv.FormatInt(n, 10)
 		}

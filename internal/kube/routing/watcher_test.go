@@ -120,7 +120,7 @@ func TestWatcher(t *testing.T) {
 		}
 		for _, step := range steps {
 			s.set(step.change)
-			time.Sleep(interval + time.Second) // an informer takes a moment to be complete
+			time.Sleep(time.Minute + time.Second) // an informer takes a moment to be complete
 			synctest.Wait()
 			if got := watched(t, rules); got != step.want {
 				t.Errorf("%s: calls are divided by %v, want %v", step.name, got, step.want)

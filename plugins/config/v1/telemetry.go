@@ -37,6 +37,9 @@ type TelemetryConfiguration struct {
 	Sites []Site `json:"sites,omitempty"`
 	// Trust says what is believed of the telemetry, which tenants can forge.
 	Trust Trust `json:"trust,omitzero"`
+	// Declared says what counts of the traffic of new workloads before the telemetry has
+	// seen it.
+	Declared Declared `json:"declared,omitzero"`
 }
 
 // Prometheus is a server with the HTTP API of Prometheus: Prometheus itself,

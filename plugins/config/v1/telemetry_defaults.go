@@ -23,6 +23,7 @@ func (c *TelemetryConfiguration) SetDefaults() {
 		setDefault(&c.NodeNetworks.Label, "node")
 	}
 	c.Trust.setDefaults()
+	c.Declared.setDefaults()
 	for i := range c.Sources {
 		s := &c.Sources[i]
 		setDefault(&s.Name, string(s.Type))

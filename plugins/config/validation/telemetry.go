@@ -41,7 +41,8 @@ func TelemetryConfiguration(c *v1.TelemetryConfiguration) field.ErrorList {
 	errs = append(errs, validateSources(field.NewPath("sources"), c)...)
 	errs = append(errs, validateNodeNetworks(field.NewPath("nodeNetworks"), c)...)
 	errs = append(errs, validateSites(field.NewPath("sites"), c.Sites)...)
-	return append(errs, validateTrust(field.NewPath("trust"), &c.Trust)...)
+	errs = append(errs, validateTrust(field.NewPath("trust"), &c.Trust)...)
+	return append(errs, validateDeclared(field.NewPath("declared"), &c.Declared)...)
 }
 
 func atLeast(path *field.Path, d *metav1.Duration, least time.Duration) field.ErrorList {

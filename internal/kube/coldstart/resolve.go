@@ -1,0 +1,79 @@
+package coldstart
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+)
+
+// part is a workload's part of the pods behind a name.
+type part struct {
+	id    flowgraph.WorkloadID
+	share float64
+}
+
+// resolve returns the workload of a name, or those behind the Service of that name. A
+// workload that is not there yet counts by its name.
+func (w *Workloads) resolve(id flowgraph.WorkloadID) []part {
+	if w.known[id] == nil {
+		if parts := w.behind(id.Namespace, id.Name); len(parts) > 0 {
+			return parts
+		}
+	}
+	return []part{{id, 1}}
+}
+
+// behindKey is what workloads are looked for by: labels of their pods that are written one
+// after the other.
+type behindKey struct{ namespace, labels string }
+
+// behind returns the workloads that a Service selects, by the pods that are wanted of each.
+func (w *Workloads) behind(namespace, name string) []part {
+	if w.options.Services == nil {
+		return nil
+	}
+	service, err := w.options.Services.Services(namespace).Get(name)
+	if err != nil || len(service.Spec.Selector) == 0 {
+		return nil
+	}
+	return w.selected(namespace, service.Spec.Selector)
+}
+
+// selected returns the workloads of a namespace whose pods have labels, by the pods that are
+// wanted of each.
+func (w *Workloads) selected(namespace string, selector map[string]string) (parts []part) {
+	var text strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(selector)) {
+		text.WriteString(key + "\x00" + selector[key] + "\x00")
+	}
+	key := behindKey{namespace, text.String()}
+	if parts, known := w.behindOf[key]; known {
+		return parts
+	}
+	sum := 0.0
+	for id, is := range w.within[namespace] {
+		if selects(selector, is.podLabels()) {
+			share := float64(max(is.all, 1))
+			sum += share
+			parts = append(parts, part{id, share})
+		}
+	}
+	for i := range parts {
+		parts[i].share /= sum
+	}
+	slices.SortFunc(parts, func(a, b part) int { return a.id.Compare(b.id) })
+	w.behindOf[key] = parts
+	return parts
+}
+
+// selects reports whether labels have all that a selector asks for.
+func selects(selector, labels map[string]string) bool {
+	for key, value := range selector {
+		if got, ok := labels[key]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,58 @@
+package trafficlocality
+
+import (
+	"context"
+
+	v1 "k8s.io/api/core/v1"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/score"
+)
+
+// ColdStarts puts into the Store what is declared of workloads that have no past.
+type ColdStarts interface {
+	// Meet does so for the workload of a pod that is about to be looked at. It must be
+	// quick where there is nothing new.
+	Meet(pod *v1.Pod)
+}
+
+// meet has what is declared of the pod's workload in the Store. A panic is one of the
+// plugin's own, and costs the pod no more than what is declared of it.
+func (p *Plugin) meet(ctx context.Context, pod *v1.Pod) {
+	if p.starts == nil {
+		return
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			p.recovered(ctx, "Meet", cause)
+		}
+	}()
+	p.starts.Meet(pod)
+}
+
+// informed counts what a cycle has rested on beside the telemetry.
+func (m *Metrics) informedBy(result *score.Result) {
+	if result.Basis != score.ByGain {
+		return
+	}
+	for _, origin := range flowgraph.DeclaredOrigins() {
+		if result.Origins.Has(origin) {
+			m.informed.With(origin.String()).Inc()
+		}
+	}
+}
+
+// meaningOfOrigin is what the manual says of an origin.
+func meaningOfOrigin(o flowgraph.Origin) string {
+	switch o {
+	case flowgraph.FromAnnotation:
+		return "The annotation `vicinity.dev/peers`."
+	case flowgraph.FromAppGroup:
+		return "A dependency in an AppGroup of scheduler-plugins."
+	case flowgraph.FromSidecar:
+		return "An egress host of an Istio Sidecar."
+	case flowgraph.Inherited:
+		return "An edge of the workload's predecessor."
+	}
+	return ""
+}
