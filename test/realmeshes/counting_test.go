@@ -94,6 +94,9 @@ func beyond(n, payload int) string {
 	return fmt.Sprintf("%d (%.1f)", n, 100*float64(n)/float64(payload))
 }
 
+// sentTwice is how much TCP may have sent twice on a busy machine: a few segments.
+const sentTwice = 20_000
+
 // run sends the traffic of a trial, and checks that Envoy's counters are what the server has
 // read and written without TLS, to the byte.
 func (tr trial) run(t *testing.T, l *lab, sidecar *envoy, upstream *cluster, address string, server *app) (got counted) {
@@ -112,8 +115,7 @@ func (tr trial) run(t *testing.T, l *lab, sidecar *envoy, upstream *cluster, add
 	}
 	on := l.wire.of(portOf(upstream.address))
 	got.frames = on.toServer.frames + on.toClient.frames
-	// A busy machine may send something twice.
-	if carried := on.toServer.payload + on.toClient.payload; carried < got.tcp || float64(carried) > 1.01*float64(got.tcp) {
+	if carried := on.toServer.payload + on.toClient.payload; carried < got.tcp || carried > got.tcp+sentTwice {
 		t.Errorf("%s: %d bytes of TCP connections, and %d on the wire", tr.name, got.tcp, carried)
 	}
 	return got

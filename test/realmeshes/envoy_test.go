@@ -46,16 +46,18 @@ func (l *lab) port() uint16 { l.lastPort++; return l.lastPort }
 
 // envoy is a running Envoy.
 type envoy struct {
-	node   *node
 	admin  string // its address within the node
 	client *http.Client
 }
 
-// start starts an Envoy on a node, with a bootstrap that has no admin interface yet, and waits until
-// it listens.
+// start starts an Envoy on a node and waits until it listens. The bootstrap may have an admin
+// interface; otherwise it gets one.
 func (l *lab) start(t *testing.T, n *node, name string, bootstrap object) *envoy {
 	t.Helper()
-	e := &envoy{node: n, admin: fmt.Sprintf("127.0.0.1:%d", l.port()), client: n.client(t)}
+	e := &envoy{admin: at("127.0.0.1", l.port()), client: n.client(t)}
+	if admin, ok := bootstrap["admin"].(string); ok {
+		e.admin = admin
+	}
 	bootstrap["admin"] = object{"address": socketAddress(e.admin)}
 	text, err := json.MarshalIndent(bootstrap, "", "  ")
 	if err != nil {
