@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -144,10 +142,7 @@ func (tn *town) put(t *testing.T, object runtime.Object) {
 // TestSources sends traffic through the sidecars of each mesh, scrapes them, and compares
 // what the mesh's source says with what was sent.
 func TestSources(t *testing.T) {
-	out := &strings.Builder{}
-	table := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(table, "| mesh\t| mTLS\t| payload\t| the source says\t| TCP carries\t| on the wire\t|")
-	fmt.Fprintln(table, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t|")
+	table := [][]string{{"mesh", "mTLS", "the source says", "TCP carries", "on the wire"}}
 	for _, m := range meshes() {
 		for _, tls := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, mTLS: %s", m.name, yes(tls)), func(t *testing.T) {
@@ -156,14 +151,12 @@ func TestSources(t *testing.T) {
 				tn.send(t)
 				at := tn.scraped(t, client)
 				sum := tn.compare(t, tn.ask(t, client, at), tls)
-				fmt.Fprintf(table, "| %s\t| %s\t| %d\t| %s\t| %s\t| %s\t|\n", m.name, yes(tls), sum.payload,
-					beyond(sum.envoy, sum.payload), beyond(sum.tcp, sum.payload), beyond(sum.frames, sum.payload))
+				table = append(table, []string{m.name, yes(tls), of(sum.envoy, sum.payload), of(sum.tcp, sum.payload), of(sum.frames, sum.payload)})
 				tn.checkNames(t, prometheus)
 			})
 		}
 	}
-	table.Flush()
-	t.Logf("bytes in both directions, and how many they are for 100 of payload:\n%s", out)
+	t.Logf("bytes in both directions for 100 bytes of payload\n%s", markdown(table))
 }
 
 const (
