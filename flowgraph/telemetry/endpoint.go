@@ -29,11 +29,17 @@ const (
 	AppEndpoint
 	// AddressEndpoint is the IP address of a pod or a Service, in Name. It has no Namespace.
 	AddressEndpoint
+	// ConsulServiceEndpoint is a service of Consul. Namespace is a namespace of Consul, whose
+	// community edition has "default" alone. It stands for the workloads of the ready pods
+	// that are registered under the name.
+	ConsulServiceEndpoint
 )
 
 // EndpointKinds returns every kind.
 func EndpointKinds() []EndpointKind {
-	return []EndpointKind{WorkloadEndpoint, ServiceEndpoint, PodEndpoint, ReplicaSetEndpoint, JobEndpoint, AppEndpoint, AddressEndpoint}
+	return []EndpointKind{
+		WorkloadEndpoint, ServiceEndpoint, PodEndpoint, ReplicaSetEndpoint, JobEndpoint, AppEndpoint, AddressEndpoint, ConsulServiceEndpoint,
+	}
 }
 
 // String returns the kind as configurations name it, e.g. "service".
@@ -53,6 +59,8 @@ func (k EndpointKind) String() string {
 		return "app"
 	case AddressEndpoint:
 		return "address"
+	case ConsulServiceEndpoint:
+		return "consul-service"
 	}
 	return fmt.Sprintf("EndpointKind(%d)", int(k))
 }
@@ -61,8 +69,8 @@ func (k EndpointKind) String() string {
 // telemetry does not name.
 type Endpoint struct {
 	Kind EndpointKind
-	// Namespace is a namespace of Kubernetes. A Service without one is the only Service of
-	// its name in the cluster.
+	// Namespace is a namespace of Kubernetes, unless the kind says otherwise. A Service without
+	// one is the only Service of its name in the cluster.
 	Namespace string
 	Name      string
 }
@@ -97,7 +105,7 @@ func (e Endpoint) IsValid() bool {
 		const longest = 253 + 1 + 63 + 1 + 63 // prefix/name=value
 		label, value := e.App()
 		return flowgraph.ValidNamespace(e.Namespace) && label != "" && value != "" && len(e.Name) <= longest
-	case ServiceEndpoint:
+	case ServiceEndpoint, ConsulServiceEndpoint:
 		return (e.Namespace == "" || flowgraph.ValidNamespace(e.Namespace)) && flowgraph.ValidName(e.Name)
 	}
 	return e.Workload().IsValid()

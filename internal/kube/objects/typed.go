@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
@@ -91,10 +92,10 @@ func (e typed[T, P]) kind() Kind {
 }
 
 // recordedAnnotations are those that are read: how Services, Namespaces and ReplicaSets
-// are meant. Others hold what may not leave a cluster: kubectl apply alone notes whole
+// are meant, and which services of Consul pods are. Others hold what may not leave a cluster: kubectl apply alone notes whole
 // objects, environment variables included.
 func recordedAnnotations() []string {
-	return append(routing.Annotations(),
+	return append(slices.Concat(routing.Annotations(), endpoints.Annotations()),
 		corev1.AnnotationTopologyMode, corev1.DeprecatedAnnotationTopologyAwareHints, corev1.MirrorPodAnnotationKey,
 		kube.DesiredReplicasAnnotation, kube.RolloutDesiredReplicasAnnotation,
 	)
