@@ -60,6 +60,15 @@ type traffic struct {
 	whileOpen func() error
 }
 
+// streams is how many requests Envoy sees: a call of gRPC is one, and so is a connection of
+// TCP.
+func (is traffic) streams() int {
+	if is.stream || is.protocol == tcp && !is.perRequest {
+		return 1
+	}
+	return is.requests * (is.failures + 1)
+}
+
 // meter counts what passes through connections, towards the server and back.
 type meter struct{ in, out atomic.Int64 }
 

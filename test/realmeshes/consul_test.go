@@ -11,8 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promql"
-	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
 const (
@@ -27,26 +26,19 @@ func consul() mesh {
 		upstream: func(service string) string { return service + ".default.dc1.internal" + domain },
 		inbound:  func(string) string { return "local_app" },
 		admin:    "prometheus_backend",
-		elsewhere: []string{
-			"original-destination",
-			"v2.cart.default.billing.dc1.internal-v1" + domain, // another partition, whose name Consul's tags find
-			"cart.default.dc2.internal" + domain,               // another datacenter
-			"cart.default.billing.dc1.internal-v1" + domain,    // the same, taken for service default in namespace billing
-			"cart.default.partner.external" + domain,           // another cluster, peered
+		elsewhere: map[string]telemetry.Reason{
+			"original-destination":                             telemetry.Passthrough,
+			"cart.default.dc2.internal" + domain:               telemetry.OtherCluster, // another datacenter
+			"cart.default.partner.external" + domain:           telemetry.OtherCluster, // a peer
+			"v2.cart.default.billing.dc1.internal-v1" + domain: telemetry.OtherCluster, // another partition
+			// The same, which Consul's tags take for a service default in the namespace billing.
+			"cart.default.billing.dc1.internal-v1" + domain: telemetry.OtherCluster,
 		},
 		stats:  func(app string) object { return object{"stats_tags": consulTags(app)} },
 		labels: map[string]string{"consul.hashicorp.com/connect-inject-status": "injected"},
 		relabelling: []string{
 			from("__meta_kubernetes_namespace", "namespace"), from("__meta_kubernetes_pod_name", "pod"), from("__meta_kubernetes_pod_label_app", "app"),
 		},
-		source: v1.TelemetrySource{Type: promql.Type, PromQL: &promql.Definition{
-			Queries: []promql.Query{
-				{Measures: promql.Sent, Query: `sum by ($labels) (rate(envoy_cluster_upstream_cx_tx_bytes_total{consul_destination_routing_type="internal",$selector}[$window]) >= 0)`},
-				{Measures: promql.Received, Query: `sum by ($labels) (rate(envoy_cluster_upstream_cx_rx_bytes_total{consul_destination_routing_type="internal",$selector}[$window]) >= 0)`},
-			},
-			Client: []promql.End{{Kind: "pod", NamespaceLabel: "namespace", NameLabel: "pod", ClusterLabel: "consul_source_datacenter"}},
-			Server: []promql.End{{Kind: "service", NameLabel: "consul_destination_service", ClusterLabel: "consul_destination_datacenter"}},
-		}},
 	}
 }
 

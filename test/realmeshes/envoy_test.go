@@ -67,7 +67,7 @@ func (l *lab) start(t *testing.T, n *node, name string, bootstrap object) *envoy
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(os.Getenv(envoyVariable), "-c", path, "--disable-hot-restart", "--concurrency", "1", "-l", "warning")
+	command := exec.Command(os.Getenv(envoyVariable), "-c", path, "--disable-hot-restart", "--concurrency", "1", "-l", "error")
 	output := &bytes.Buffer{}
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches the tests, which end it
@@ -81,7 +81,7 @@ func (l *lab) start(t *testing.T, n *node, name string, bootstrap object) *envoy
 			t.Errorf("%s has ended before the test: %v", name, err)
 		}
 		<-ended
-		if t.Failed() {
+		if t.Failed() && output.Len() > 0 {
 			t.Logf("what %s said:\n%s", name, output)
 		}
 	})

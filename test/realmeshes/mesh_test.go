@@ -9,20 +9,23 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
 // mesh is how a mesh configures its sidecars and how Prometheus scrapes them, as far as the
 // telemetry depends on it.
 type mesh struct {
-	// name is of a way to configure the product.
+	// name is of a way to configure the product, which is also the type of the source.
 	name, product string
 	// upstream names the cluster of a Service at port 80, inbound that of the application
 	// behind its sidecar, and admin that of Envoy's own interface, which is scraped.
 	upstream, inbound func(service string) string
 	admin             string
-	// elsewhere are clusters of the client that lead to no workload of this cluster.
-	elsewhere []string
+	// elsewhere are upstreams of the client that are no workload of this cluster, with how
+	// the source counts them. It does not see unseen ones at all; here they are with the
+	// PromQL of what is sent to them.
+	elsewhere map[string]telemetry.Reason
+	unseen    map[string]string
 	// stats is the stats_config of the sidecar of an application.
 	stats func(app string) object
 	// labels are those of pods that take part.
@@ -34,7 +37,6 @@ type mesh struct {
 	// rewrites says so.
 	rewrite  func(map[string]*dto.MetricFamily)
 	rewrites string
-	source   v1.TelemetrySource
 }
 
 func meshes() []mesh { return append(kumas(), consul(), osm()) }

@@ -3,8 +3,7 @@
 package realmeshes
 
 import (
-	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promql"
-	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
 // osm is Open Service Mesh with the Prometheus that comes with it.
@@ -14,7 +13,10 @@ func osm() mesh {
 		upstream:  func(service string) string { return "shop/" + service + "|80" },
 		inbound:   func(service string) string { return "shop/" + service + "|80|local" },
 		admin:     "envoy-metrics-cluster",
-		elsewhere: []string{"passthrough-outbound"},
+		elsewhere: map[string]telemetry.Reason{"passthrough-outbound": telemetry.Passthrough},
+		// A pod of a headless Service. Envoy takes a part of the name, "shop/db-0", for the
+		// cluster's and the rest for a part of the metric's.
+		unseen: map[string]string{"shop/db-0.db|5432": `envoy_cluster_db_5432_upstream_cx_tx_bytes_total{envoy_cluster_name="shop/db-0"}`},
 		relabelling: []string{
 			from("__meta_kubernetes_namespace", "source_namespace"), from("__meta_kubernetes_pod_name", "source_pod_name"),
 			from("__meta_kubernetes_pod_label_app", "source_service"),
@@ -23,13 +25,5 @@ func osm() mesh {
 			`{source_labels: [source_workload_kind, source_workload_name], regex: "ReplicaSet;(.*)-[^-]+", target_label: source_workload_name}`,
 			`{source_labels: [source_workload_kind], regex: ReplicaSet, target_label: source_workload_kind, replacement: Deployment}`,
 		},
-		source: v1.TelemetrySource{Type: promql.Type, PromQL: &promql.Definition{
-			Queries: []promql.Query{
-				{Measures: promql.Sent, Query: `sum by ($labels) (rate(envoy_cluster_upstream_cx_tx_bytes_total{envoy_cluster_name=~"[^|]+/[^|]+[|][0-9]+",$selector}[$window]) >= 0)`},
-				{Measures: promql.Received, Query: `sum by ($labels) (rate(envoy_cluster_upstream_cx_rx_bytes_total{envoy_cluster_name=~"[^|]+/[^|]+[|][0-9]+",$selector}[$window]) >= 0)`},
-			},
-			Client: []promql.End{{KindLabel: "source_workload_kind", NamespaceLabel: "source_namespace", NameLabel: "source_workload_name"}},
-			Server: []promql.End{{Kind: "service", Label: "envoy_cluster_name", Pattern: `(?P<namespace>[^/]+)/(?P<name>[^|]+)\|[0-9]+`}},
-		}},
 	}
 }

@@ -5,10 +5,12 @@ package realmeshes
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -19,6 +21,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/metrics"
 	"github.com/vicinity-sched/vicinity/internal/sources"
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // calls are what the application web sends to each of the others, by the name of the Service.
@@ -79,13 +82,23 @@ func newTown(t *testing.T, m *mesh, withTLS bool) *town {
 		address, tls := tn.addServer(t, name, calls()[name], s)
 		route(name, m.upstream(name), address, calls()[name], tls)
 	}
-	for _, name := range m.elsewhere {
+	for _, name := range slices.Sorted(maps.Keys(tn.others())) {
 		address := at(tn.server.address, tn.port())
 		serve(t, tn.server, address, elsewhere, nil)
 		route(name, name, address, elsewhere, nil)
 	}
 	tn.web, tn.exposed = tn.addSidecar(t, tn.client, "web", clusters, listeners)
 	return tn
+}
+
+// others are the upstreams that are no workload, with the reason to leave them out; Included
+// where the source does not see them.
+func (tn *town) others() map[string]telemetry.Reason {
+	all := maps.Clone(tn.mesh.elsewhere)
+	for name := range tn.mesh.unseen {
+		all[name] = telemetry.Included
+	}
+	return all
 }
 
 // addServer starts an application with its sidecar, and returns where and how other sidecars
@@ -151,6 +164,11 @@ func TestSources(t *testing.T) {
 				tn.send(t)
 				at := tn.scraped(t, client)
 				sum := tn.compare(t, tn.ask(t, client, at), tls)
+				for cluster, query := range m.unseen {
+					if got := value(t, client, query, at); int(got) != elsewhere.requests*elsewhere.request {
+						t.Errorf("to %s %.0f bytes were sent, according to %s", cluster, got, query)
+					}
+				}
 				table = append(table, []string{m.name, yes(tls), of(sum.envoy, sum.payload), of(sum.tcp, sum.payload), of(sum.frames, sum.payload)})
 				tn.checkNames(t, prometheus)
 			})
@@ -244,9 +262,9 @@ func (tn *town) scraped(t *testing.T, client *promapi.Client) time.Time {
 // ask has Vicinity's source read what was scraped.
 func (tn *town) ask(t *testing.T, client *promapi.Client, at time.Time) telemetry.Observation {
 	t.Helper()
-	is := tn.mesh.source
-	is.Name, is.Window = tn.mesh.name, &metav1.Duration{Duration: window}
-	source, err := sources.New(is, telemetry.Trust{}, tn.objects)
+	source, err := sources.New(v1.TelemetrySource{
+		Type: v1.SourceType(tn.mesh.product), Name: tn.mesh.product, Window: &metav1.Duration{Duration: window},
+	}, telemetry.Trust{}, tn.objects)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,8 +296,18 @@ func (tn *town) compare(t *testing.T, o telemetry.Observation, tls bool) (sum co
 	for edge, f := range edges {
 		t.Errorf("%s: %.0f bytes that nobody sent", edge, f.BytesPerSecond()*window.Seconds())
 	}
+	leftOut := map[telemetry.Reason]int{}
+	for _, reason := range tn.others() {
+		if reason != telemetry.Included {
+			leftOut[reason] += elsewhere.requests * (elsewhere.request + elsewhere.respond)
+		}
+	}
+	got := map[telemetry.Reason]int{}
 	for reason, left := range o.LeftOut {
-		t.Logf("left out as %v: %.0f bytes in %d series", reason, left.BytesPerSecond*window.Seconds(), left.Series)
+		got[reason] = int(math.Round(left.BytesPerSecond * window.Seconds()))
+	}
+	if diff := cmp.Diff(leftOut, got); diff != "" {
+		t.Errorf("bytes left out (-want +got):\n%s", diff)
 	}
 	return sum
 }
@@ -292,6 +320,9 @@ func (tn *town) compareEdge(t *testing.T, name string, f flowgraph.Flow, tls boo
 	sent, received, err := tn.web.upstreamBytes(t.Context(), tn.mesh.upstream(name))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if requests := int(math.Round(f.RequestsPerSecond * window.Seconds())); requests != is.streams() {
+		t.Errorf("%s: the source says %d requests, want %d", name, requests, is.streams())
 	}
 	on := tn.wire.of(tn.ports[name])
 	for _, d := range []struct {
