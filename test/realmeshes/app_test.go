@@ -128,7 +128,7 @@ func serve(t *testing.T, n *node, address string, is traffic, security *tls.Conf
 		server.Protocols.SetHTTP1(true)
 		server.Protocols.SetUnencryptedHTTP2(true) // as TLS is taken off before
 		wg.Go(func() { _ = server.Serve(l) })
-		t.Cleanup(func() { server.Close(); wg.Wait() })
+		t.Cleanup(func() { hangUp(server); wg.Wait() })
 	case grpcs:
 		server := grpc.NewServer(grpc.ForceServerCodec(raw{}), grpc.UnknownServiceHandler(a.call))
 		wg.Go(func() { _ = server.Serve(l) })
@@ -147,7 +147,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("%d bytes, want %d: %v", n, a.request, err), http.StatusBadRequest)
 		return
 	}
-	if a.traffic.failures > 0 && a.requests.Add(1)%int64(a.failures+1) != 0 {
+	if a.failures > 0 && a.requests.Add(1)%int64(a.failures+1) != 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -192,8 +192,8 @@ func (a *app) accept(ctx context.Context, l net.Listener) {
 			return
 		}
 		wg.Go(func() {
-			defer c.Close()
-			defer context.AfterFunc(ctx, func() { c.Close() })()
+			defer hangUp(c)
+			defer context.AfterFunc(ctx, func() { hangUp(c) })()
 			for {
 				if _, err := io.CopyN(io.Discard, c, int64(a.request)); err != nil {
 					return
@@ -220,19 +220,29 @@ func (is traffic) send(ctx context.Context, n *node, address string) error {
 	transport.Protocols.SetUnencryptedHTTP2(is.protocol == http2)
 	client := &http.Client{Transport: transport}
 	for range is.requests {
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/api", bytes.NewReader(make([]byte, is.request)))
-		if err != nil {
+		if err := is.post(ctx, client, address); err != nil {
 			return err
 		}
-		response, err := client.Do(request)
-		if err != nil {
-			return err
-		}
-		got, err := io.Copy(io.Discard, response.Body)
-		response.Body.Close()
-		if err != nil || response.StatusCode != http.StatusOK || got != int64(is.respond) {
-			return fmt.Errorf("%s with %d bytes, want %d: %v", response.Status, got, is.respond, err)
-		}
+	}
+	return nil
+}
+
+func (is traffic) post(ctx context.Context, client *http.Client, address string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/api", bytes.NewReader(make([]byte, is.request)))
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	got, err := io.Copy(io.Discard, response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK || got != int64(is.respond) {
+		return fmt.Errorf("%s with %d bytes, want %d", response.Status, got, is.respond)
 	}
 	return nil
 }
@@ -244,7 +254,7 @@ func (is traffic) sendGRPC(ctx context.Context, n *node, address string) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer hangUp(c)
 	exchange := func() error {
 		request, answer := make([]byte, is.request), []byte{}
 		return c.Invoke(ctx, "/shop.Api/Get", &request, &answer)
@@ -282,13 +292,13 @@ func (is traffic) sendTCP(ctx context.Context, n *node, address string) error {
 	var c net.Conn
 	defer func() {
 		if c != nil {
-			c.Close()
+			hangUp(c)
 		}
 	}()
 	for i := range is.requests {
 		if i == 0 || is.perRequest {
 			if c != nil {
-				c.Close()
+				hangUp(c)
 			}
 			var err error
 			if c, err = n.dial(ctx, "tcp", address); err != nil {

@@ -93,7 +93,8 @@ type listener struct {
 	http             bool // as requests, HTTP/1.1 or HTTP/2
 	retries          int
 	tls              *tlsEnd
-	routes           list // instead of one to the cluster
+	routes           list   // instead of one to the cluster
+	wireBytes        string // a file that gets the wire bytes of each request, from the client and to it
 }
 
 func (l *listener) config() object {
@@ -120,8 +121,15 @@ func (l *listener) filter() object {
 	if routes == nil {
 		routes = list{object{"match": object{"prefix": "/"}, "route": route}}
 	}
+	var logs list
+	if l.wireBytes != "" {
+		logs = list{object{"name": "file", "typed_config": object{
+			"@type": types + "access_loggers.file.v3.FileAccessLog", "path": l.wireBytes,
+			"log_format": object{"text_format_source": object{"inline_string": "%DOWNSTREAM_WIRE_BYTES_RECEIVED% %DOWNSTREAM_WIRE_BYTES_SENT%\n"}},
+		}}}
+	}
 	return object{"name": "http", "typed_config": object{
-		"@type": types + "filters.network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": l.statPrefix, "codec_type": "AUTO",
+		"@type": types + "filters.network.http_connection_manager.v3.HttpConnectionManager", "access_log": logs, "stat_prefix": l.statPrefix, "codec_type": "AUTO",
 		"route_config": object{"name": l.statPrefix, "virtual_hosts": list{object{"name": "all", "domains": list{"*"}, "routes": routes}}},
 		"http_filters": list{object{"name": "router", "typed_config": object{"@type": types + "filters.http.router.v3.Router"}}},
 	}}

@@ -67,15 +67,16 @@ func (l *lab) start(t *testing.T, n *node, name string, bootstrap object) *envoy
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(os.Getenv(envoyVariable), "-c", path, "--disable-hot-restart", "--concurrency", "1", "-l", "error")
+	command := exec.Command(os.Getenv(envoyVariable), "-c", path, "--disable-hot-restart", "--concurrency", "1", "-l", "error", "--file-flush-interval-msec", "100")
 	output := &bytes.Buffer{}
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches the tests, which end it
 	if err := n.within(command.Start); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	ended := make(chan struct{})
+	var result error
+	go func() { defer close(ended); result = command.Wait() }()
 	t.Cleanup(func() {
 		if err := command.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Errorf("%s has ended before the test: %v", name, err)
@@ -87,9 +88,8 @@ func (l *lab) start(t *testing.T, n *node, name string, bootstrap object) *envoy
 	})
 	eventually(t, func() error {
 		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("%s does not run: %v\n%s", name, err, output)
+		case <-ended:
+			t.Fatalf("%s does not run: %v\n%s", name, result, output)
 		default:
 		}
 		_, err := e.get(t.Context(), "/ready")

@@ -89,8 +89,3 @@ func (m *mesh) meta(p *corev1.Pod) map[string]string {
 func from(label, to string) string {
 	return fmt.Sprintf("{source_labels: [%s], target_label: %s}", label, to)
 }
-
-// static adds a label in relabelling.
-func static(label, value string) string {
-	return fmt.Sprintf("{target_label: %s, replacement: %q}", label, value)
-}

@@ -164,19 +164,22 @@ func (n *node) forward(t *testing.T, address string) string {
 
 // join copies between a connection and an address of the node until either ends.
 func (n *node) join(ctx context.Context, from net.Conn, address string) {
+	defer hangUp(from)
 	to, err := n.dial(ctx, "tcp", address)
 	if err != nil {
-		from.Close()
 		return
 	}
-	stop := context.AfterFunc(ctx, func() { from.Close(); to.Close() })
-	defer stop()
+	defer hangUp(to)
+	defer context.AfterFunc(ctx, func() { hangUp(from); hangUp(to) })()
 	back := make(chan struct{})
-	go func() { defer close(back); io.Copy(from, to); from.Close() }()
-	io.Copy(to, from)
-	to.Close()
+	go func() { defer close(back); _, _ = io.Copy(from, to); hangUp(from) }()
+	_, _ = io.Copy(to, from)
+	hangUp(to)
 	<-back
 }
+
+// hangUp closes a connection, whose other end notices what is missing.
+func hangUp(c io.Closer) { _ = c.Close() }
 
 // onTheWire is what the node's device has counted, Ethernet headers included.
 func (n *node) onTheWire(t *testing.T) (sent, received uint64) {

@@ -21,10 +21,6 @@ type onWire struct {
 	payload int // bytes that TCP carries: TLS records, or plain text
 }
 
-func (w *onWire) minus(o onWire) onWire {
-	return onWire{w.packets - o.packets, w.frames - o.frames, w.payload - o.payload}
-}
-
 // flow is the traffic of a server's port.
 type flow struct{ toServer, toClient onWire }
 
