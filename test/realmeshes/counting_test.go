@@ -197,3 +197,31 @@ func TestHealthChecksAreNotCounted(t *testing.T) {
 		t.Errorf("Envoy has counted %d bytes sent and %d received (%v), of health checks alone", sent, received, err)
 	}
 }
+
+// TestGatewaysCountTLS passes connections with TLS on without looking into them, as Consul's
+// mesh gateways and Kuma's zone proxies do. For a gateway, TLS is the payload.
+func TestGatewaysCountTLS(t *testing.T) {
+	l := newLab(t)
+	a := newAuthority(t)
+	is := traffic{protocol: http1, requests: 200, request: 500, respond: 5000}
+	alpn := is.protocol.alpn()
+	behind := &cluster{name: "behind", address: at("127.0.0.1", l.port())}
+	server := serve(t, l.server, behind.address, is, a.server(t, a.issue(t, "server"), alpn))
+	public := &listener{address: at(l.server.address, l.port()), cluster: behind.name, statPrefix: "public"}
+	gateway := l.start(t, l.server, "gateway", bootstrap([]*cluster{behind}, []*listener{public}))
+	upstream := &cluster{name: "upstream", address: public.address, tls: &tlsEnd{a.issue(t, "client"), a.pem, "server", []string{alpn}}}
+	entry := &listener{address: at("127.0.0.1", l.port()), cluster: upstream.name, statPrefix: "upstream", http: true}
+	sidecar := l.start(t, l.client, "client", bootstrap([]*cluster{upstream}, []*listener{entry}))
+	if err := is.send(t.Context(), l.client, entry.address); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error { return sidecar.agrees(t.Context(), upstream.name, server) })
+	eventually(t, func() error {
+		sent, received, err := gateway.upstreamBytes(t.Context(), behind.name)
+		if outer := &server.outer; err == nil && (sent != int(outer.in.Load()) || received != int(outer.out.Load())) {
+			err = fmt.Errorf("the gateway has counted %d bytes sent and %d received; the server's connections had %d and %d with TLS",
+				sent, received, outer.in.Load(), outer.out.Load())
+		}
+		return err
+	})
+}

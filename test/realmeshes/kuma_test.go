@@ -31,7 +31,7 @@ func kumas() []mesh {
 
 func kuma(name string, upstream func(service string) string) mesh {
 	return mesh{
-		name: name, product: "kuma", upstream: upstream,
+		name: name, product: "kuma", namespaceLabel: "namespace", upstream: upstream,
 		inbound:   func(string) string { return "localhost_8080" },
 		admin:     "kuma_envoy_admin",
 		elsewhere: map[string]telemetry.Reason{"outbound:passthrough:ipv4": telemetry.Passthrough},

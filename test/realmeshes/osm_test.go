@@ -9,7 +9,7 @@ import (
 // osm is Open Service Mesh with the Prometheus that comes with it.
 func osm() mesh {
 	return mesh{
-		name: "osm", product: "osm",
+		name: "osm", product: "osm", namespaceLabel: "source_namespace",
 		upstream:  func(service string) string { return "shop/" + service + "|80" },
 		inbound:   func(service string) string { return "shop/" + service + "|80|local" },
 		admin:     "envoy-metrics-cluster",

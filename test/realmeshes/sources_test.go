@@ -259,18 +259,36 @@ func (tn *town) scraped(t *testing.T, client *promapi.Client) time.Time {
 	return time.UnixMilli(int64(at*1000 + 0.5))
 }
 
-// ask has Vicinity's source read what was scraped.
+// ask has Vicinity's source read what was scraped, and checks that it finds nothing wrong and
+// that it says the same where sidecars are believed what they report of themselves alone.
 func (tn *town) ask(t *testing.T, client *promapi.Client, at time.Time) telemetry.Observation {
 	t.Helper()
-	source, err := sources.New(v1.TelemetrySource{
-		Type: v1.SourceType(tn.mesh.product), Name: tn.mesh.product, Window: &metav1.Duration{Duration: window},
-	}, telemetry.Trust{}, tn.objects)
-	if err != nil {
-		t.Fatal(err)
+	collect := func(trust telemetry.Trust) (telemetry.Source, telemetry.Observation) {
+		source, err := sources.New(v1.TelemetrySource{
+			Type: v1.SourceType(tn.mesh.product), Name: tn.mesh.product, Window: &metav1.Duration{Duration: window},
+		}, trust, tn.objects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := source.Collect(t.Context(), client, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return source, o
 	}
-	o, err := source.Collect(t.Context(), client, at)
+	source, o := collect(telemetry.Trust{})
+	found, err := source.(telemetry.Checker).Check(t.Context(), client, at, o)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+	}
+	for _, f := range append(found, o.Findings...) {
+		if f.Condition != telemetry.YoungData {
+			t.Errorf("the source finds %v: %s", f.Condition, f.What)
+		}
+	}
+	_, believed := collect(telemetry.Trust{ReporterLabel: tn.mesh.namespaceLabel})
+	if diff := cmp.Diff(o.Flows, believed.Flows); diff != "" {
+		t.Errorf("edges where sidecars are believed what they report of themselves (-everybody +themselves):\n%s", diff)
 	}
 	return o
 }
