@@ -47,7 +47,8 @@ func newNodes(t *testing.T) (a, b *node) {
 	for _, n := range []*node{a, b} {
 		ip(t, "netns", "add", n.namespace)
 		t.Cleanup(func() { ip(t, "netns", "del", n.namespace) })
-		run(t, "ip", "netns", "exec", n.namespace, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+		run(t, "ip", "netns", "exec", n.namespace, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
+			"net.ipv4.tcp_rmem=4096 65536 131072") // no more packets at once than a device takes
 	}
 	ip(t, "link", "add", device, "netns", a.namespace, "type", "veth", "peer", "name", device, "netns", b.namespace)
 	for i, n := range []*node{a, b} {
