@@ -22,6 +22,8 @@ func TestDataConform(t *testing.T) {
 		"istio, sidecars": {v1.SourceIstioSidecar, istiomesh.Sidecars()},
 		"istio, mixed":    {v1.SourceIstioSidecar, istiomesh.Mixed()},
 		"caretta":         {"caretta", caretta()},
+		"linkerd":         {"linkerd", linkerd(true)},
+		"linkerd, pods":   {"linkerd", linkerd(false)},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) { telemetrytest.Run(t, promtest.Engine, data(t, tc.kind, tc.mesh)) })

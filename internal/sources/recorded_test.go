@@ -24,8 +24,8 @@ import (
 const expositions = "../../../shared/data"
 
 // exposed is a load script in which each series of a recorded exposition rises from 0 to
-// its value within 90 s.
-func exposed(t *testing.T, path string) string {
+// its value within 90 s. scraped are the labels that a scrape adds, with a comma at the end.
+func exposed(t *testing.T, path, scraped string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(expositions, path))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,7 +41,8 @@ func exposed(t *testing.T, path string) string {
 		if strings.HasPrefix(line, "#") || !strings.Contains(line, "{") || i < 0 {
 			continue
 		}
-		fmt.Fprintf(out, "  %s 0 %s\n", line[:i], strings.TrimSpace(line[i+1:]))
+		series := strings.Replace(line[:i], "{", "{"+scraped, 1)
+		fmt.Fprintf(out, "  %s 0 %s\n", series, strings.TrimSpace(line[i+1:]))
 	}
 	return out.String()
 }
@@ -62,13 +63,19 @@ func (services) Resolve(endpoints []telemetry.Endpoint) []telemetry.Resolution {
 }
 
 // TestRecordedExpositions reads what programs have exposed of a client that sent known
-// bytes to a Service of one pod.
+// bytes to a Service of one pod, or to a pod.
 func TestRecordedExpositions(t *testing.T) {
 	cases := map[string]struct {
-		kind v1.SourceType
-		want []string // bytes in both directions
+		kind    v1.SourceType
+		scraped string
+		want    []string // bytes in both directions
 	}{
-		"ebpf/caretta.prom": {"caretta", []string{"shop/frontend -> shop/cart 10000000 100000000"}},
+		"ebpf/caretta.prom": {kind: "caretta", want: []string{"shop/frontend -> shop/cart 10000000 100000000"}},
+		"linkerd/linkerd2-sampleMetrics.txt": {
+			kind:    "linkerd",
+			scraped: `namespace="linkerd-opaque-ports-test",pod="slow-cooker-opaque-pod-55b4c4d6b5-x9zvk",deployment="slow-cooker-opaque-pod",`,
+			want:    []string{"linkerd-opaque-ports-test/slow-cooker-opaque-pod -> linkerd-opaque-ports-test/opaque-pod 3763 8323"},
+		},
 	}
 	for path, tc := range cases {
 		t.Run(path, func(t *testing.T) {
@@ -78,7 +85,7 @@ func TestRecordedExpositions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o, err := source.Collect(t.Context(), promtest.New(t, exposed(t, path)), time.Unix(90, 0))
+			o, err := source.Collect(t.Context(), promtest.New(t, exposed(t, path, tc.scraped)), time.Unix(90, 0))
 			if err != nil {
 				t.Fatal(err)
 			}

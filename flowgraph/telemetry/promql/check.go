@@ -143,7 +143,9 @@ func (c *checker) end(e *End, last bool) {
 			c.add("kind", string(External), "names everything here: put it last, or give it a label")
 		}
 		return
-	case e.NameLabel == "" && !slices.Contains(groups, "name") && e.Kind != External:
+	case e.Kind == Elsewhere && len(e.labels()) == 0:
+		c.add("label", "", "say which label shows that the end is in another cluster")
+	case e.NameLabel == "" && !slices.Contains(groups, "name") && !e.Kind.isOutside():
 		c.add("nameLabel", "", "say which label has the name, or take it out of a label with several parts by label and pattern")
 	}
 	c.namespace(e, slices.Contains(groups, "namespace"))
@@ -172,7 +174,7 @@ func (c *checker) namespace(e *End, inPattern bool) {
 		}
 	}
 	switch {
-	case e.Kind == External:
+	case e.Kind.isOutside():
 	case kind == telemetry.AddressEndpoint && e.KindLabel == "":
 		if has > 0 {
 			c.add("namespaceLabel", e.NamespaceLabel+e.Namespace, "must not be set: an address is in no namespace")
@@ -192,7 +194,7 @@ func (c *checker) pattern(e *End) []string {
 	case e.Label == "":
 		c.add("label", "", "say to which label the pattern is applied")
 		return nil
-	case e.Pattern == "" && e.Kind != External:
+	case e.Pattern == "" && !e.Kind.isOutside():
 		c.add("pattern", "", "say how the label is taken apart, such as (?P<namespace>[^/]+)/(?P<name>.+); a label that is the name alone is a nameLabel")
 		return nil
 	}

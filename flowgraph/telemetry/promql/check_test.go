@@ -106,6 +106,13 @@ func TestCheck(t *testing.T) {
 			change: func(d *Definition) { d.Server = slices.Insert(d.Server, 0, End{Kind: External}) },
 			want:   []string{"server[0].kind"},
 		},
+		"another cluster": {
+			change: func(d *Definition) { d.Server = slices.Insert(d.Server, 0, End{Kind: Elsewhere, Label: "mirrored"}) },
+		},
+		"another cluster that nothing shows": {
+			change: func(d *Definition) { d.Server = append(d.Server, End{Kind: Elsewhere}) },
+			want:   []string{"server[1].label"},
+		},
 		"a kind beside a label for it": {
 			change: func(d *Definition) { d.Server[0].KindLabel, d.Server[0].Kind = "kind", "pod" },
 			want:   []string{"server[0].kind"},

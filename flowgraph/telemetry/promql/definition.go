@@ -87,9 +87,9 @@ func (u Unit) bytes() float64 {
 // End is one way in which labels name an end.
 type End struct {
 	// Kind is what is named: "workload" (default), "service", "pod", "replicaset", "job",
-	// "app" (pods with a label), "address" (of a pod or a Service), or "external", which is
-	// something outside the cluster. An "external" without labels is what no other
-	// alternative names.
+	// "app" (pods with a label), "address" (of a pod or a Service), "external", which is
+	// something outside the cluster, or "elsewhere", which is something in another cluster.
+	// An "external" without labels is what no other alternative names.
 	Kind Kind `json:"kind,omitempty"`
 	// KindLabel has the kind instead: Service, Pod, ReplicaSet, Job, Node and external as in
 	// Kind; any other value is the kind of a workload.
@@ -112,11 +112,17 @@ type End struct {
 	ClusterLabel string `json:"clusterLabel,omitempty"`
 }
 
-// Kind is a telemetry.EndpointKind as its String has it, or External.
+// Kind is a telemetry.EndpointKind as its String has it, External or Elsewhere.
 type Kind string
 
-// External is the kind of what is outside the cluster.
-const External Kind = "external"
+// The kinds of what the cluster that is scheduled does not have.
+const (
+	External  Kind = "external"  // outside any cluster
+	Elsewhere Kind = "elsewhere" // in another cluster
+)
+
+// isOutside reports whether the cluster that is scheduled has nothing of the kind.
+func (k Kind) isOutside() bool { return k == External || k == Elsewhere }
 
 // Kinds returns every kind.
 func Kinds() []Kind {
@@ -124,10 +130,10 @@ func Kinds() []Kind {
 	for _, k := range telemetry.EndpointKinds() {
 		all = append(all, Kind(k.String()))
 	}
-	return append(all, External)
+	return append(all, External, Elsewhere)
 }
 
-// endpointKind returns the kind of endpoint that an End names. ok is false for External.
+// endpointKind returns the kind of endpoint that an End names. ok is false for what is outside.
 func (k Kind) endpointKind() (kind telemetry.EndpointKind, ok bool) {
 	i := slices.IndexFunc(telemetry.EndpointKinds(), func(of telemetry.EndpointKind) bool { return of.String() == string(k) })
 	if i < 0 {
@@ -226,7 +232,7 @@ func setDefault[T ~string](field *T, value T) {
 func (d *Definition) Resolves() bool {
 	return slices.ContainsFunc(slices.Concat(d.Client, d.Server), func(e End) bool {
 		return e.KindLabel != "" || e.Pattern != "" && hasGroup(e.Pattern, "kind") ||
-			e.Kind != "" && e.Kind != External && e.Kind != Kind(telemetry.WorkloadEndpoint.String())
+			e.Kind != "" && !e.Kind.isOutside() && e.Kind != Kind(telemetry.WorkloadEndpoint.String())
 	})
 }
 

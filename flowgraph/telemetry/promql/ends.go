@@ -74,6 +74,8 @@ func (r *endReader) end(p parts) end {
 		cluster = ""
 	}
 	switch {
+	case r.Kind == Elsewhere && p.kind == "":
+		return end{reason: telemetry.OtherCluster, cluster: cluster}
 	case !named:
 		return end{reason: telemetry.External, cluster: cluster}
 	case kind == telemetry.AppEndpoint:
@@ -127,11 +129,11 @@ func (a *answers) parts(r *endReader, l telemetry.Labels) (p parts, lacks string
 		p.namespace = r.Namespace
 	}
 	switch {
-	case r.NamespaceLabel != "" && p.namespace == "" && r.Kind != External:
+	case r.NamespaceLabel != "" && p.namespace == "" && !r.Kind.isOutside():
 		return p, r.NamespaceLabel
 	case r.NameLabel != "" && p.name == "":
 		return p, r.NameLabel
-	case p.name == "" && r.Kind != External:
+	case p.name == "" && !r.Kind.isOutside():
 		return p, r.Label
 	}
 	return p, ""

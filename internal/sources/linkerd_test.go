@@ -1,0 +1,214 @@
+package sources_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/promtest"
+	"github.com/vicinity-sched/vicinity/internal/sources"
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
+)
+
+// known answers for endpoints, which are written as "pod shop/web-1". What it does not
+// know is not there.
+type known map[string]string
+
+func (k known) Resolve(endpoints []telemetry.Endpoint) []telemetry.Resolution {
+	var all []telemetry.Resolution
+	for _, e := range endpoints {
+		r := telemetry.Resolution{Reason: telemetry.UnknownObject}
+		if name, ok := k[fmt.Sprintf("%v %s/%s", e.Kind, e.Namespace, e.Name)]; ok {
+			r = telemetry.Resolution{Shares: []telemetry.Share{{Workload: flowgraph.WorkloadID{Namespace: e.Namespace, Name: name}, Part: 1}}}
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// observe collects what a type reads of series, whose counters rise by 60 bytes a minute for
+// each unit of the number behind them.
+func observe(t *testing.T, kind v1.SourceType, resolver telemetry.Resolver, series ...string) telemetry.Observation {
+	t.Helper()
+	load := &strings.Builder{}
+	fmt.Fprintln(load, "load 30s")
+	for _, s := range series {
+		i := strings.LastIndex(s, " ")
+		var rate int
+		if _, err := fmt.Sscan(s[i+1:], &rate); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(load, "  %s 0+%dx20\n", s[:i], 30*rate)
+	}
+	minute := metav1.Duration{Duration: time.Minute}
+	source, err := sources.New(v1.TelemetrySource{Type: kind, Name: "it", Window: &minute}, telemetry.Trust{}, resolver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := source.Collect(t.Context(), promtest.New(t, load.String()), time.Unix(600, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// lines are the flows, as "web -> db sent/received/requests", and what is left out, as
+// "external 3 B/s".
+func lines(o telemetry.Observation) []string {
+	var all []string
+	for _, f := range o.Flows {
+		all = append(all, fmt.Sprintf("%v -> %v %g/%g/%g", f.From, f.To, f.SentBytesPerSecond, f.ReceivedBytesPerSecond, f.RequestsPerSecond))
+	}
+	for _, reason := range telemetry.Reasons() {
+		if l, ok := o.LeftOut[reason]; ok {
+			all = append(all, fmt.Sprintf("%v %g B/s", reason, l.BytesPerSecond))
+		}
+	}
+	return all
+}
+
+func TestLinkerd(t *testing.T) {
+	const (
+		web = `direction="outbound",peer="dst",namespace="shop",pod="web-1",instance="10.0.0.1:4191",`
+		db  = `dst_namespace="data",dst_service="db",dst_pod="db-0",`
+	)
+	cases := map[string]struct {
+		series []string
+		known  known
+		want   []string
+	}{
+		"both directions and requests": {
+			series: []string{
+				`tcp_write_bytes_total{` + web + `deployment="web",` + db + `dst_statefulset="db"} 3`,
+				`tcp_read_bytes_total{` + web + `deployment="web",` + db + `dst_statefulset="db"} 50`,
+				`request_total{direction="outbound",namespace="shop",pod="web-1",deployment="web",` + db + `dst_statefulset="db"} 2`,
+			},
+			want: []string{"shop/web -> data/db 3/50/2"},
+		},
+		"pods of a workload add up, and do not divide the answer": {
+			series: []string{
+				`tcp_write_bytes_total{` + web + `deployment="web",` + db + `dst_statefulset="db"} 3`,
+				`tcp_write_bytes_total{` + strings.ReplaceAll(web, "web-1", "web-2") + `deployment="web",` + db + `dst_statefulset="db"} 4`,
+				`tcp_write_bytes_total{` + web + `deployment="web",` + strings.ReplaceAll(db, "db-0", "db-1") + `dst_statefulset="db"} 5`,
+			},
+			want: []string{"shop/web -> data/db 12/0/0"},
+		},
+		"kinds of owners": {
+			series: []string{
+				`tcp_write_bytes_total{` + web + `daemonset="agent",` + db + `dst_daemonset="log"} 1`,
+				`tcp_write_bytes_total{` + web + `cronjob="nightly",` + db + `dst_cronjob="hourly"} 2`,
+				`tcp_write_bytes_total{` + web + `k8s_job="report-28",` + db + `dst_k8s_job="load-29"} 3`,
+				`tcp_write_bytes_total{` + web + `replicaset="web-6b5d",` + db + `dst_replicaset="db-77"} 4`,
+				`tcp_write_bytes_total{` + web + `statefulset="queue",` + db + `dst_deployment="api"} 5`,
+			},
+			known: known{
+				"job shop/report-28": "report", "job data/load-29": "load",
+				"replicaset shop/web-6b5d": "rollout", "replicaset data/db-77": "set",
+			},
+			want: []string{
+				"shop/agent -> data/log 1/0/0", "shop/nightly -> data/hourly 2/0/0", "shop/queue -> data/api 5/0/0",
+				"shop/report -> data/load 3/0/0", "shop/rollout -> data/set 4/0/0",
+			},
+		},
+		"pods without the labels of owners": {
+			series: []string{
+				`tcp_write_bytes_total{` + web + db + `} 1`,
+				`tcp_read_bytes_total{` + web + db + `dst_rollout="db"} 2`, // a kind that we do not know
+				`tcp_write_bytes_total{` + web + `dst_namespace="data",dst_pod="gone"} 4`,
+			},
+			known: known{"pod shop/web-1": "web", "pod data/db-0": "db"},
+			want:  []string{"shop/web -> data/db 1/2/0", "unknown-object 4 B/s"},
+		},
+		"a pod label that looks like an owner's": {
+			series: []string{`tcp_write_bytes_total{` + web + `statefulset="web",deployment="blue",` + db + `dst_statefulset="db"} 1`},
+			known:  known{"pod shop/web-1": "web"},
+			want:   []string{"shop/web -> data/db 1/0/0"},
+		},
+		"endpoints of a Service that are no pods": {
+			series: []string{`tcp_write_bytes_total{` + web + `deployment="web",dst_namespace="data",dst_service="db"} 1`},
+			known:  known{"service data/db": "db"},
+			want:   []string{"shop/web -> data/db 1/0/0"},
+		},
+		"the authority alone": {
+			series: []string{
+				`tcp_write_bytes_total{` + web + `deployment="web",authority="db.data.svc.cluster.local:5432"} 1`,
+				`tcp_write_bytes_total{` + web + `deployment="web",authority="api.example.com:443"} 2`,
+				`tcp_write_bytes_total{` + web + `deployment="web",authority="10.1.2.3:80"} 4`,
+				`tcp_write_bytes_total{` + web + `deployment="web",authority="db-0.db.data.svc.cluster.local"} 8`, // a pod of a headless Service
+			},
+			known: known{"service data/db": "db"},
+			want:  []string{"shop/web -> data/db 1/0/0", "external 14 B/s"},
+		},
+		"a workload has precedence over the authority": {
+			series: []string{`tcp_write_bytes_total{` + web + `deployment="web",authority="apex.data.svc.cluster.local:80",` + db + `dst_deployment="canary"} 1`},
+			known:  known{"service data/apex": "apex"},
+			want:   []string{"shop/web -> data/canary 1/0/0"},
+		},
+		"a Service that is mirrored from another cluster": {
+			series: []string{
+				`tcp_write_bytes_total{` + web + `deployment="web",authority="db-east.data.svc.cluster.local:80",dst_namespace="data",dst_service="db-east",` +
+					`dst_target_cluster="east",dst_target_service="db",dst_target_service_namespace="data"} 1`,
+				`tcp_read_bytes_total{` + web + `deployment="web",dst_namespace="data",dst_service="db-east",dst_target_cluster="east"} 2`,
+			},
+			known: known{"service data/db-east": "db"},
+			want:  []string{"other-cluster 3 B/s"},
+		},
+		"the gateway to this cluster": {
+			series: []string{
+				`tcp_write_bytes_total{direction="outbound",peer="dst",namespace="linkerd-multicluster",pod="linkerd-gateway-1",deployment="linkerd-gateway",` + db + `dst_statefulset="db"} 1`,
+			},
+			want: []string{"linkerd-multicluster/linkerd-gateway -> data/db 1/0/0"},
+		},
+		"outside the cluster": {
+			series: []string{
+				`tcp_write_bytes_total{` + web + `deployment="web",target_addr="93.184.216.34:443",target_ip="93.184.216.34",target_port="443",tls="no_identity"} 1`,
+				`tcp_read_bytes_total{` + web + `deployment="web",dst_namespace="data",dst_external_workload="vm-1",dst_service="db"} 2`,
+			},
+			want: []string{"external 3 B/s"},
+		},
+		"clients without a proxy": {
+			series: []string{
+				`tcp_read_bytes_total{direction="inbound",peer="src",namespace="shop",pod="web-1",deployment="web",target_port="8080",tls="no_identity"} 1`,
+				`tcp_write_bytes_total{direction="inbound",peer="src",namespace="shop",pod="web-1",deployment="web",target_port="8080",tls="no_identity"} 2`,
+			},
+			want: []string{"external 3 B/s"},
+		},
+		"what is counted elsewhere too": {
+			series: []string{
+				`tcp_read_bytes_total{direction="inbound",peer="src",namespace="shop",pod="web-1",deployment="web",target_port="8080",tls="true",client_id="default.data"} 1`,
+				`tcp_read_bytes_total{direction="inbound",peer="src",namespace="shop",pod="web-1",deployment="web",target_port="4191",tls="no_identity"} 2`, // scrapes
+				`tcp_write_bytes_total{direction="inbound",peer="dst",namespace="shop",pod="web-1",deployment="web",tls="no_identity"} 4`,
+				`tcp_read_bytes_total{direction="outbound",peer="src",namespace="shop",pod="web-1",deployment="web",tls="no_identity"} 8`,
+				`request_total{direction="inbound",namespace="shop",pod="web-1",deployment="web"} 16`,
+			},
+		},
+		"labels of the scrape are missing": {
+			series: []string{
+				`tcp_write_bytes_total{direction="outbound",peer="dst",` + db + `dst_statefulset="db"} 1`,
+				`tcp_write_bytes_total{direction="outbound",peer="dst",namespace="shop",` + db + `dst_statefulset="db"} 2`,
+				`tcp_write_bytes_total{direction="outbound",peer="dst",deployment="web",` + db + `dst_statefulset="db"} 4`,
+			},
+			want: []string{"missing-label 7 B/s"},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if tc.known == nil {
+				tc.known = known{}
+			}
+			got := lines(observe(t, "linkerd", tc.known, tc.series...))
+			slices.Sort(tc.want)
+			slices.Sort(got)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
