@@ -212,3 +212,81 @@ func TestLinkerd(t *testing.T) {
 		})
 	}
 }
+
+// TestLinkerdAnswersByWorkload: however many pods there are, the answers have one series for
+// each pair of workloads.
+func TestLinkerdAnswersByWorkload(t *testing.T) {
+	var series []string
+	for i := range 5 {
+		for j := range 4 {
+			series = append(series, fmt.Sprintf(`tcp_write_bytes_total{direction="outbound",peer="dst",namespace="shop",pod="web-%d",deployment="web",`+
+				`dst_namespace="data",dst_service="db",dst_pod="db-%d",dst_statefulset="db",authority="db.data.svc.cluster.local:80",target_ip="10.0.0.%d"} 1`, i, j, j))
+		}
+	}
+	if o := observe(t, "linkerd", known{}, series...); o.Series != 1 || len(o.Flows) != 1 || o.Flows[0].SentBytesPerSecond != 20 {
+		t.Errorf("%d series, flows %v; want one of 20 B/s", o.Series, o.Flows)
+	}
+}
+
+// TestLinkerdIdleSeries: a proxy drops a series that has been idle for ten minutes and
+// begins it anew when traffic returns. Until then zeros have been seen for ten minutes, so
+// that little is left of the smoothed rate, which then stays until retainFor has passed.
+func TestLinkerdIdleSeries(t *testing.T) {
+	const labels = `{direction="outbound",peer="dst",namespace="shop",pod="web-1",deployment="web",dst_namespace="data",dst_statefulset="db",dst_pod="db-0"}`
+	q := promtest.New(t, "load 10s\n"+
+		// An hour and a half: ten minutes of 60 B/s, ten idle ones, nothing until 1h20m, and 60 B/s again.
+		"  tcp_write_bytes_total"+labels+" 0+600x60 36000+0x59 stale _x358 600+600x60\n"+
+		"  tcp_write_bytes_total"+strings.ReplaceAll(labels, "db", "log")+" 0+10x600\n"+
+		// Calls of less than a scrape interval each quarter of an hour: a new series that never rises.
+		"  tcp_write_bytes_total"+strings.ReplaceAll(labels, "db", "hourly")+" 5000+0x60 stale _x28 5000+0x60 stale _x28 5000+0x60\n")
+	defaults := metav1.Duration{Duration: 5 * time.Minute}
+	source, err := sources.New(v1.TelemetrySource{Type: "linkerd", Name: "it", Window: &defaults}, telemetry.Trust{}, known{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph := flowgraph.NewGraph(flowgraph.Options{HalfLife: 2 * time.Minute, RetainFor: time.Hour})
+	at := func(minutes int) (seen, smoothed float64) {
+		seen, smoothed = -1, -1
+		for second := 30; second <= 60; second += 30 {
+			now := time.Unix(int64(60*(minutes-1)+second), 0)
+			o, err := source.Collect(t.Context(), q, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen = -1
+			for _, f := range o.Flows {
+				switch {
+				case f.To.Name == "db":
+					seen = f.SentBytesPerSecond
+				case f.To.Name == "hourly" && f.SentBytesPerSecond > 0:
+					t.Errorf("minute %d: calls between two scrapes are seen", minutes)
+				}
+			}
+			graph.Observe(now, o.Flows)
+		}
+		for e := range graph.Snapshot().Edges() {
+			if e.To.Name == "db" {
+				smoothed = e.SentBytesPerSecond
+			}
+		}
+		return seen, smoothed
+	}
+	const none = -1 // no flow, or no edge
+	want := map[int]struct{ seen, smoothed [2]float64 }{
+		10: {[2]float64{59, 61}, [2]float64{50, 61}},
+		12: {[2]float64{35, 37}, [2]float64{40, 55}},       // the window has two idle minutes
+		16: {[2]float64{0, 0}, [2]float64{1, 20}},          // idle for longer than the window
+		24: {[2]float64{0, 0}, [2]float64{0, 0.05 * 60}},   // the series has gone, and is still in the window
+		27: {[2]float64{none, none}, [2]float64{0.1, 1.5}}, // no flow: what is left stays
+		70: {[2]float64{none, none}, [2]float64{0.1, 1.5}},
+		79: {[2]float64{none, none}, [2]float64{0.1, 1.5}},
+		90: {[2]float64{59, 61}, [2]float64{50, 61}},
+	}
+	for minute := 1; minute <= 90; minute++ {
+		seen, smoothed := at(minute)
+		w, ok := want[minute]
+		if ok && (seen < w.seen[0] || seen > w.seen[1] || smoothed < w.smoothed[0] || smoothed > w.smoothed[1]) {
+			t.Errorf("minute %d: %v B/s are seen and %v remembered, want %v and %v", minute, seen, smoothed, w.seen, w.smoothed)
+		}
+	}
+}
