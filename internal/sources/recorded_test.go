@@ -23,9 +23,8 @@ import (
 // expositions have what real programs have exposed; see SOURCE.md in its directories.
 const expositions = "../../../shared/data"
 
-// exposed is a load script in which each series of a recorded exposition rises from 0 to
-// its value within 90 s. scraped are the labels that a scrape adds, with a comma at the end.
-func exposed(t *testing.T, path, scraped string) string {
+// recordedText is a recorded exposition. The test is skipped where there is none.
+func recordedText(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(expositions, path))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -34,9 +33,16 @@ func exposed(t *testing.T, path, scraped string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+// exposed is a load script in which each series of a recorded exposition rises from 0 to
+// its value within 90 s. scraped are the labels that a scrape adds, with a comma at the end.
+func exposed(t *testing.T, path, scraped string) string {
+	t.Helper()
 	out := &strings.Builder{}
 	fmt.Fprintln(out, "load 90s")
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(recordedText(t, path)) {
 		i := strings.LastIndex(strings.TrimSpace(line), " ")
 		if strings.HasPrefix(line, "#") || !strings.Contains(line, "{") || i < 0 {
 			continue
