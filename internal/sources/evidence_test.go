@@ -120,6 +120,19 @@ func TestRecordedExpositionsHaveNames(t *testing.T) {
 	}
 }
 
+// recordedText is a recorded exposition. The test is skipped where there is none.
+func recordedText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(expositions, path))
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("%s is not here: recorded metrics are not part of the repository", filepath.Join(expositions, path))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func read(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)

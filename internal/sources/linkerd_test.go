@@ -213,6 +213,22 @@ func TestLinkerd(t *testing.T) {
 	}
 }
 
+// TestLinkerdRecorded reads what the proxy of a client has exposed that called a pod on an
+// opaque port. Its own labels are those that Linkerd's configuration of the scrape adds.
+func TestLinkerdRecorded(t *testing.T) {
+	const scraped = `namespace="linkerd-opaque-ports-test",pod="slow-cooker-opaque-pod-1",deployment="slow-cooker-opaque-pod",`
+	var series []string
+	for line := range strings.Lines(recordedText(t, "linkerd/linkerd2-sampleMetrics.txt")) {
+		if line = strings.TrimSpace(line); strings.Contains(line, "{") && strings.HasPrefix(line, "tcp_") {
+			series = append(series, strings.Replace(line, "{", "{"+scraped, 1))
+		}
+	}
+	want := []string{"linkerd-opaque-ports-test/slow-cooker-opaque-pod -> linkerd-opaque-ports-test/opaque-pod 3763/8323/0"}
+	if diff := cmp.Diff(want, lines(observe(t, "linkerd", known{}, series...))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestLinkerdAnswersByWorkload: however many pods there are, the answers have one series for
 // each pair of workloads.
 func TestLinkerdAnswersByWorkload(t *testing.T) {
