@@ -21,6 +21,19 @@ func TestOwnFaultsAreNoticed(t *testing.T) {
 	}
 }
 
+// TestEnvoyFaultsAreNoticed breaks one of the types that read Envoy's clusters likewise.
+func TestEnvoyFaultsAreNoticed(t *testing.T) {
+	faults := test.FlowFaults()
+	faults["clients without proxies"] = func(m test.Mesh) test.Mesh { // somebody reports of them
+		whole := m.Report
+		m.Report = func(c test.Call) []test.Counter { c.Client.Meshed = true; return whole(c) }
+		return m
+	}
+	faults["pods are replaced"] = asking("rate(", "deriv(") // a sum of pods has no rate of its own
+	faults["labels are missing that name the ends"] = asking(`!~"|local_app`, `!~"local_app`) // what has lost its name is read
+	test.RunFaults(t, promtest.Engine, data(t, "consul", consul()), faults)
+}
+
 // linkerdFaults are those of its source. The suite's own fault for pods that are replaced
 // has no place in its queries, and what lacks a label of the ends is still found by others.
 func linkerdFaults() map[string]test.Fault {
