@@ -40,7 +40,7 @@ type metric struct {
 }
 
 // Types returns the kinds of mesh that there are, the default first.
-func Types() []Type { return []Type{Istio(), IstioAmbient(), Linkerd()} }
+func Types() []Type { return []Type{Istio(), IstioAmbient(), Linkerd(), Consul(), Kuma(), OSM()} }
 
 // Names returns what users call the Types, in their order.
 func Names() []string {

@@ -77,7 +77,7 @@ func (c *cluster) collect(t *testing.T, series string) telemetry.Observation {
 // Every mesh can be had by its name, and no two have the same.
 func TestNamed(t *testing.T) {
 	names := Names()
-	if want := []string{"istio", "istio-ambient", "linkerd"}; !slices.Equal(names, want) {
+	if want := []string{"istio", "istio-ambient", "linkerd", "consul", "kuma", "osm"}; !slices.Equal(names, want) {
 		t.Errorf("the names are %v, want %v", names, want)
 	}
 	for _, name := range names {
@@ -85,7 +85,7 @@ func TestNamed(t *testing.T) {
 			t.Errorf("Named(%q) is %q, %v", name, got.Name, err)
 		}
 	}
-	if _, err := Named("none"); err == nil || err.Error() != `must be one of istio, istio-ambient, linkerd` {
+	if _, err := Named("none"); err == nil || err.Error() != `must be one of istio, istio-ambient, linkerd, consul, kuma, osm` {
 		t.Errorf("the error is %v", err)
 	}
 }
