@@ -38,9 +38,9 @@ func (asked) Resolve(endpoints []telemetry.Endpoint) []telemetry.Resolution {
 	return all
 }
 
-// read returns a function that says what becomes of a series with some labels: the server's
+// outcomeOf returns a function that says what becomes of a series with some labels: the server's
 // namespace and "kind.name", or a reason.
-func read(f *testing.F, name v1.SourceType) func(testing.TB, map[string]string) string {
+func outcomeOf(f *testing.F, name v1.SourceType) func(testing.TB, map[string]string) string {
 	source, err := sources.New(v1.TelemetrySource{Type: name, Name: "it", Window: &metav1.Duration{Duration: time.Minute}}, telemetry.Trust{}, asked{})
 	if err != nil {
 		f.Fatal(err)
@@ -83,7 +83,7 @@ func FuzzKumaClusters(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	outcome := read(f, "kuma")
+	outcome := outcomeOf(f, "kuma")
 	f.Fuzz(func(t *testing.T, cluster string) {
 		got := outcome(t, map[string]string{"namespace": "shop", "pod": "client-1", "kuma_io_zone": "east", "envoy_cluster_name": cluster})
 		if want := kumaCluster(cluster); cluster != "" && got != want {
@@ -139,7 +139,7 @@ func FuzzOSMClusters(f *testing.F) {
 	for _, seed := range []string{"shop/web|80", "shop/db-0.db|80", "shop/a.b.c|80", "shop/.b|1", "/a|1", "a/b|", "a|1", "a/b|1|local", "passthrough-outbound", "a/b/c|1", "unknown/a|1"} {
 		f.Add(seed)
 	}
-	outcome := read(f, "osm")
+	outcome := outcomeOf(f, "osm")
 	f.Fuzz(func(t *testing.T, cluster string) {
 		got := outcome(t, map[string]string{"namespace": "shop", "pod": "client-1", "envoy_cluster_name": cluster})
 		if want := osmCluster(cluster); cluster != "" && got != want {
@@ -178,7 +178,7 @@ func FuzzConsulTargets(f *testing.F) {
 		f.Add(seed, "west")
 		f.Add(seed, "")
 	}
-	outcome := read(f, "consul")
+	outcome := outcomeOf(f, "consul")
 	f.Fuzz(func(t *testing.T, target, partition string) {
 		got := outcome(t, map[string]string{
 			"namespace": "shop", "pod": "client-1", "consul_source_datacenter": "dc1", "consul_source_partition": partition,

@@ -28,7 +28,9 @@ func TestDataConform(t *testing.T) {
 		"kuma, resource identifiers": {"kuma", kuma(func(p telemetrytest.Pod) string {
 			return fmt.Sprintf("kri_msvc_default_east_%s_%s_http", p.Namespace, p.Workload)
 		})},
-		"osm": {"osm", osm()},
+		"linkerd":       {"linkerd", linkerd(true)},
+		"linkerd, pods": {"linkerd", linkerd(false)},
+		"osm":           {"osm", osm()},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) { telemetrytest.Run(t, promtest.Engine, data(t, tc.kind, tc.mesh)) })

@@ -1,12 +1,8 @@
 package sources_test
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -153,19 +149,6 @@ func TestKumaZoneProxies(t *testing.T) {
 	}
 }
 
-// recorded is a recorded exposition of Kuma's.
-func recorded(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(expositions, path))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("%s is not here: recorded metrics are not part of the repository", filepath.Join(expositions, path))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // TestKumaRecorded reads the clusters of a recorded exposition as if its one counter were
 // that of bytes: as Envoy has them, with a service in three parts, and as kuma-dp passes
 // them on.
@@ -173,7 +156,7 @@ func TestKumaRecorded(t *testing.T) {
 	for _, path := range []string{"kuma/counter-and-noncluster-metrics.in.txt", "kuma/counter-and-noncluster-metrics.out.txt"} {
 		t.Run(path, func(t *testing.T) {
 			var series []string
-			for line := range strings.Lines(recorded(t, path)) {
+			for line := range strings.Lines(recordedText(t, path)) {
 				if rest, ok := strings.CutPrefix(line, "envoy_cluster_assignment_stale{"); ok {
 					labels, value, _ := strings.Cut(rest, "} ")
 					series = append(series, fmt.Sprintf("envoy_cluster_upstream_cx_tx_bytes_total{%s,%s} 0+%sx20", fromKuma, labels, strings.TrimSpace(value)))
@@ -197,7 +180,7 @@ func TestKumaRecorded(t *testing.T) {
 // TestKumaProfile: the metrics that are read are in what the basic profile of MeshMetric
 // lets through.
 func TestKumaProfile(t *testing.T) {
-	text := recorded(t, "kuma/profiles-basic.in.txt")
+	text := recordedText(t, "kuma/profiles-basic.in.txt")
 	for _, metric := range []string{"cx_tx_bytes_total", "cx_rx_bytes_total", "rq_total"} {
 		if !strings.Contains(text, "\nenvoy_cluster_upstream_"+metric+`{envoy_cluster_name="`) {
 			t.Errorf("no %s", metric)

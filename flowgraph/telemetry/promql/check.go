@@ -145,11 +145,13 @@ func (c *checker) end(e *End, last bool) {
 	}
 	groups := c.pattern(e)
 	switch {
-	case e.Kind.isLeftOut() && len(e.labels()) == 0:
+	case e.Kind == External && len(e.labels()) == 0:
 		if !last {
-			c.add("kind", string(e.Kind), "names everything here: put it last, or give it a label")
+			c.add("kind", string(External), "names everything here: put it last, or give it a label")
 		}
 		return
+	case e.Kind.isLeftOut() && len(e.labels()) == 0:
+		c.add("label", "", "say which label shows that the end is %s", e.Kind)
 	case e.NameLabel == "" && !slices.Contains(groups, "name") && !e.Kind.isLeftOut():
 		c.add("nameLabel", "", "say which label has the name, or take it out of a label with several parts by label and pattern")
 	}

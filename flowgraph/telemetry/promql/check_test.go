@@ -106,14 +106,14 @@ func TestCheck(t *testing.T) {
 			change: func(d *Definition) { d.Server = slices.Insert(d.Server, 0, End{Kind: External}) },
 			want:   []string{"server[0].kind"},
 		},
-		"what is left out hides the rest": {
-			change: func(d *Definition) { d.Server = slices.Insert(d.Server, 0, End{Kind: Ambiguous}) },
-			want:   []string{"server[0].kind"},
+		"what is left out by nothing": {
+			change: func(d *Definition) { d.Server = []End{{Kind: Ambiguous}, {Kind: Passthrough}, {Kind: Unknown}} },
+			want:   []string{"server[0].label", "server[1].label", "server[2].label"},
 		},
 		"what is left out needs neither name nor namespace": {
 			change: func(d *Definition) {
 				d.Server = []End{
-					{Kind: Passthrough, Label: "to", Pattern: "p"}, {Kind: Elsewhere, Label: "peer"}, {Kind: Ambiguous, Label: "to", Pattern: ".*_svc"}, {Kind: Unknown},
+					{Kind: Passthrough, Label: "to", Pattern: "p"}, {Kind: Elsewhere, Label: "peer"}, {Kind: Ambiguous, Label: "to", Pattern: ".*_svc"}, {Kind: Unknown, Label: "to"}, {Kind: External},
 				}
 			},
 		},
@@ -145,6 +145,13 @@ func TestCheck(t *testing.T) {
 				d.Split = &Split{Query: "a", Client: WorkloadLabels{"a", "b"}, Server: WorkloadLabels{"c", "d"}}
 			},
 			want: []string{"queries[0].name"},
+		},
+		"another cluster": {
+			change: func(d *Definition) { d.Server = slices.Insert(d.Server, 0, End{Kind: Elsewhere, Label: "mirrored"}) },
+		},
+		"another cluster that nothing shows": {
+			change: func(d *Definition) { d.Server = append(d.Server, End{Kind: Elsewhere}) },
+			want:   []string{"server[1].label"},
 		},
 		"a kind beside a label for it": {
 			change: func(d *Definition) { d.Server[0].KindLabel, d.Server[0].Kind = "kind", "pod" },

@@ -90,10 +90,9 @@ func (u Unit) bytes() float64 {
 type End struct {
 	// Kind is what is named: "workload" (default), "service", "pod", "replicaset", "job",
 	// "app" (pods with a label), "address" (of a pod or a Service) or "consul-service"; or
-	// something that is left out and counted under this name: "external" (outside the
-	// cluster), "passthrough" (an address that the mesh does not know), "other-cluster",
-	// "ambiguous" or "unknown-workload". One of the latter without labels is what no other
-	// alternative names.
+	// something that is left out: "external" (outside the cluster), "elsewhere" (in another
+	// cluster), "passthrough" (an address that the mesh does not know), "ambiguous" or
+	// "unknown-workload". An "external" without labels is what no other alternative names.
 	Kind Kind `json:"kind,omitempty"`
 	// KindLabel has the kind instead: Service, Pod, ReplicaSet, Job, Node and external as in
 	// Kind; any other value is the kind of a workload.

@@ -9,12 +9,11 @@ import (
 // Kind is a telemetry.EndpointKind as its String has it, or a kind of what is left out.
 type Kind string
 
-// The kinds of what is left out. Each is called as the telemetry.Reason that it is counted
-// under.
+// The kinds of what is left out.
 const (
-	External    Kind = "external"         // outside the cluster
+	External    Kind = "external"         // outside any cluster
+	Elsewhere   Kind = "elsewhere"        // in another cluster
 	Passthrough Kind = "passthrough"      // an address that the mesh does not know
-	Elsewhere   Kind = "other-cluster"    // in another cluster
 	Ambiguous   Kind = "ambiguous"        // a name that may mean several things
 	Unknown     Kind = "unknown-workload" // in the mesh, but not named
 )
@@ -49,7 +48,7 @@ func Kinds() []Kind {
 	for _, k := range telemetry.EndpointKinds() {
 		all = append(all, Kind(k.String()))
 	}
-	return append(all, External, Passthrough, Elsewhere, Ambiguous, Unknown)
+	return append(all, External, Elsewhere, Passthrough, Ambiguous, Unknown)
 }
 
 // endpointKind returns the kind of endpoint that an End names. ok is false for what is left

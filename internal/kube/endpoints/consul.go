@@ -84,22 +84,37 @@ func (c *consul) ask(s *search, e telemetry.Endpoint, answer *telemetry.Resoluti
 func (c *consul) look(s *search, pod *corev1.Pod) {
 	isMarked := pod.Labels[injectStatusLabel] == injected
 	c.marked = c.marked || isMarked
-	namespace := cmp.Or(pod.Annotations[consulNamespaceAnnotation], defaultConsulNamespace)
 	for name := range c.namesOf(s, pod) {
-		r := c.asked[consulName{namespace, name}]
-		if r == nil {
-			continue
-		}
-		r.exists = true
-		switch {
-		case !s.serves(pod):
-		case isMarked:
-			r.marked[kube.WorkloadOf(pod)]++
-		default:
-			r.unmarked[kube.WorkloadOf(pod)]++
-			r.namespaces[pod.Namespace] = true
+		for _, namespace := range consulNamespaces(pod, isMarked) {
+			r := c.asked[consulName{namespace, name}]
+			if r == nil {
+				continue
+			}
+			r.exists = true
+			switch {
+			case !s.serves(pod):
+			case isMarked:
+				r.marked[kube.WorkloadOf(pod)]++
+			default:
+				r.unmarked[kube.WorkloadOf(pod)]++
+				r.namespaces[pod.Namespace] = true
+			}
 		}
 	}
+}
+
+// consulNamespaces returns in which namespaces of Consul a pod may be registered. Where there
+// are several, connect-inject notes it on each pod. Of pods that it has not marked nobody
+// knows whether there are: they are then in that of the same name as in Kubernetes.
+func consulNamespaces(pod *corev1.Pod, isMarked bool) []string {
+	noted := pod.Annotations[consulNamespaceAnnotation]
+	switch {
+	case noted != "":
+		return []string{noted}
+	case isMarked || pod.Namespace == defaultConsulNamespace:
+		return []string{defaultConsulNamespace}
+	}
+	return []string{defaultConsulNamespace, pod.Namespace}
 }
 
 // namesOf returns the names that a pod is registered under: that of its annotation, or those

@@ -103,8 +103,14 @@ func TestConsulServices(t *testing.T) {
 			map[string]string{"consul-service web": "shop/web 1", "consul-service base": "shop/db 1", "consul-service other-base": "other/db 1"},
 		},
 		"nothing marks pods, and two namespaces have the name": {
-			[]string{service("web"), plain("web-0", "web"), in("other", service("web")), in("other", plain("web-0", "web"))},
-			map[string]string{"consul-service web": "ambiguous"},
+			[]string{
+				service("web"), plain("web-0", "web"), in("other", service("web")), in("other", plain("web-0", "web")),
+				service("db"), plain("db-0", "db"), in("default", service("db")), in("default", plain("db-0", "db")),
+			},
+			map[string]string{
+				"consul-service web": "ambiguous", "consul-service shop/web": "shop/web 1", "consul-service other/web": "other/web 1",
+				"consul-service db": "ambiguous", "consul-service shop/db": "shop/db 1",
+			},
 		},
 		"only ready pods serve": {
 			[]string{
