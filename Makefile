@@ -84,7 +84,7 @@ reproducible: ## Build the image of HEAD in two directories and compare (PLATFOR
 	hack/reproducible.sh
 
 .PHONY: demo
-demo: build ## Show an application's traffic before and after Vicinity places it (MESH=istio-ambient: another mesh; DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
+demo: build ## Show an application's traffic before and after Vicinity places it (MESH=istio-ambient or linkerd: another mesh; DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
 	bin/vicinity-sandbox demo --mesh=$(MESH) --weight=$(DEMO_WEIGHT) $(if $(filter 1 true yes,$(DEMO_KEEP)),--keep)
 
 .PHONY: sandbox
