@@ -114,6 +114,11 @@ page-assets: ## Copy the JavaScript library of the HTML pages from npm, as inter
 	cp $(DAGRE)/node_modules/@dagrejs/dagre/LICENSE $(DAGRE)/LICENSE
 	rm -r $(DAGRE)/node_modules
 
+# Not part of verify or test: it needs a real Envoy, from Python's package registry.
+.PHONY: real-meshes
+real-meshes: ## Run real Envoys as the sidecars of Consul, Kuma and Open Service Mesh, and compare what they count with traffic of known size (needs pip, and root for network namespaces).
+	hack/realmeshes.sh
+
 .PHONY: race
 race: ## Run the tests under the race detector, but for those that link the API server (needs a C compiler).
 	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -vE '$(LINKS_APISERVER)')
