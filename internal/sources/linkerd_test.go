@@ -127,7 +127,7 @@ func TestLinkerd(t *testing.T) {
 			want:  []string{"shop/web -> data/db 1/2/0", "unknown-object 4 B/s"},
 		},
 		"a pod label that looks like an owner's": {
-			series: []string{`tcp_write_bytes_total{` + web + `statefulset="web",deployment="blue",` + db + `dst_statefulset="db"} 1`},
+			series: []string{`tcp_write_bytes_total{` + web + `statefulset="blue",deployment="green",` + db + `dst_statefulset="db"} 1`},
 			known:  known{"pod shop/web-1": "web"},
 			want:   []string{"shop/web -> data/db 1/0/0"},
 		},
@@ -186,6 +186,7 @@ func TestLinkerd(t *testing.T) {
 				`tcp_read_bytes_total{direction="inbound",peer="src",namespace="shop",pod="web-1",deployment="web",target_port="4191",tls="no_identity"} 2`, // scrapes
 				`tcp_write_bytes_total{direction="inbound",peer="dst",namespace="shop",pod="web-1",deployment="web",tls="no_identity"} 4`,
 				`tcp_read_bytes_total{direction="outbound",peer="src",namespace="shop",pod="web-1",deployment="web",tls="no_identity"} 8`,
+				`tcp_write_bytes_total{direction="outbound",peer="src",namespace="shop",pod="web-1",deployment="web",tls="no_identity"} 8`,
 				`request_total{direction="inbound",namespace="shop",pod="web-1",deployment="web"} 16`,
 			},
 		},

@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,18 +75,25 @@ func (c *cluster) collect(t *testing.T, series string) telemetry.Observation {
 	return o
 }
 
-// Every mesh can be had by its name, and no two have the same.
+// Every mesh can be had by its name, no two have the same, and there is a source for each.
 func TestNamed(t *testing.T) {
 	names := Names()
-	if want := []string{"istio", "istio-ambient", "linkerd", "consul", "kuma", "osm"}; !slices.Equal(names, want) {
-		t.Errorf("the names are %v, want %v", names, want)
+	if names[0] != "istio" {
+		t.Errorf("the default is %s", names[0])
+	}
+	if unique := slices.Compact(slices.Sorted(slices.Values(names))); len(unique) != len(names) {
+		t.Errorf("of the names %v some are the same", names)
 	}
 	for _, name := range names {
-		if got, err := Named(name); err != nil || got.Name != name {
+		got, err := Named(name)
+		if err != nil || got.Name != name {
 			t.Errorf("Named(%q) is %q, %v", name, got.Name, err)
 		}
+		if _, ok, err := sources.Named(configv1.SourceType(got.Source)); err != nil || !ok {
+			t.Errorf("%s is read by a source %s, which there is not (%v)", name, got.Source, err)
+		}
 	}
-	if _, err := Named("none"); err == nil || err.Error() != `must be one of istio, istio-ambient, linkerd, consul, kuma, osm` {
+	if _, err := Named("none"); err == nil || err.Error() != "must be one of "+strings.Join(names, ", ") {
 		t.Errorf("the error is %v", err)
 	}
 }
