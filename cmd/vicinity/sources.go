@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vicinity-sched/vicinity/internal/show"
 	"github.com/vicinity-sched/vicinity/internal/sources"
 	"github.com/vicinity-sched/vicinity/internal/usage"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
@@ -19,6 +18,7 @@ func sourcesCommand(s streams) *cobra.Command {
 are data: PromQL and the labels that name the two ends. show prints them as YAML that
 can be pasted into a TelemetryConfiguration, to begin a source of your own with.`,
 		Example: `  vicinity sources list
+  vicinity sources list -o json
   vicinity sources show istio-sidecar
   vicinity sources show promql > my-source.yaml`,
 		SuggestionsMinimumDistance: 2,
@@ -30,13 +30,7 @@ can be pasted into a TelemetryConfiguration, to begin a source of your own with.
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(&cobra.Command{
-		Use:               "list",
-		Short:             "List the types of sources",
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(*cobra.Command, []string) error { return listSources(s) },
-	}, &cobra.Command{
+	cmd.AddCommand(listCommand(s), &cobra.Command{
 		Use:               "show TYPE",
 		Short:             "Print a type of sources as YAML",
 		Args:              oneType,
@@ -44,27 +38,6 @@ can be pasted into a TelemetryConfiguration, to begin a source of your own with.
 		RunE:              func(_ *cobra.Command, args []string) error { return showSource(s, args[0]) },
 	})
 	return cmd
-}
-
-func listSources(s streams) error {
-	all, err := sources.All()
-	if err != nil {
-		return err
-	}
-	t := show.Table{Left: 3}
-	t.Add("TYPE", "MADE OF", "READS")
-	for _, kind := range all {
-		of := "data"
-		switch {
-		case kind.IsCode():
-			of = "code"
-		case kind.IsCustom():
-			of = "your data"
-		}
-		t.Add(string(kind.Name), of, kind.Summary)
-	}
-	t.Write(s.out)
-	return nil
 }
 
 func showSource(s streams, name string) error {

@@ -32,11 +32,17 @@ const (
 	// SiteEndpoint is a site (flowgraph.SiteID), which needs no Resolver. Telemetry never
 	// names one: it stands for a host or an address that Sites knows.
 	SiteEndpoint
+	// ConsulServiceEndpoint is a service of Consul. Namespace is a namespace of Consul, whose
+	// community edition has "default" alone. It stands for the workloads of the ready pods
+	// that are registered under the name.
+	ConsulServiceEndpoint
 )
 
 // EndpointKinds returns every kind that telemetry may name.
 func EndpointKinds() []EndpointKind {
-	return []EndpointKind{WorkloadEndpoint, ServiceEndpoint, PodEndpoint, ReplicaSetEndpoint, JobEndpoint, AppEndpoint, AddressEndpoint}
+	return []EndpointKind{
+		WorkloadEndpoint, ServiceEndpoint, PodEndpoint, ReplicaSetEndpoint, JobEndpoint, AppEndpoint, AddressEndpoint, ConsulServiceEndpoint,
+	}
 }
 
 // String returns the kind as configurations name it, e.g. "service".
@@ -58,6 +64,8 @@ func (k EndpointKind) String() string {
 		return "address"
 	case SiteEndpoint:
 		return "site"
+	case ConsulServiceEndpoint:
+		return "consul-service"
 	}
 	return fmt.Sprintf("EndpointKind(%d)", int(k))
 }
@@ -66,8 +74,8 @@ func (k EndpointKind) String() string {
 // telemetry does not name.
 type Endpoint struct {
 	Kind EndpointKind
-	// Namespace is a namespace of Kubernetes. A Service without one is the only Service of
-	// its name in the cluster.
+	// Namespace is a namespace of Kubernetes, unless the kind says otherwise. A Service without
+	// one is the only Service of its name in the cluster.
 	Namespace string
 	Name      string
 }
@@ -115,7 +123,7 @@ func (e Endpoint) IsValid() bool {
 	case SiteEndpoint:
 		_, ok := e.Workload().Site()
 		return ok
-	case ServiceEndpoint:
+	case ServiceEndpoint, ConsulServiceEndpoint:
 		return (e.Namespace == "" || flowgraph.ValidNamespace(e.Namespace)) && flowgraph.ValidName(e.Name)
 	}
 	return e.Workload().IsValid()

@@ -1,6 +1,7 @@
 package sources_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
@@ -22,6 +23,14 @@ func TestDataConform(t *testing.T) {
 		"istio, sidecars": {v1.SourceIstioSidecar, istiomesh.Sidecars()},
 		"istio, mixed":    {v1.SourceIstioSidecar, istiomesh.Mixed()},
 		"caretta":         {"caretta", caretta()},
+		"consul":          {"consul", consul()},
+		"kuma, services":  {"kuma", kuma(func(p telemetrytest.Pod) string { return fmt.Sprintf("%s_%s_svc_80", p.Workload, p.Namespace) })},
+		"kuma, resource identifiers": {"kuma", kuma(func(p telemetrytest.Pod) string {
+			return fmt.Sprintf("kri_msvc_default_east_%s_%s_http", p.Namespace, p.Workload)
+		})},
+		"linkerd":       {"linkerd", linkerd(true)},
+		"linkerd, pods": {"linkerd", linkerd(false)},
+		"osm":           {"osm", osm()},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) { telemetrytest.Run(t, promtest.Engine, data(t, tc.kind, tc.mesh)) })

@@ -32,11 +32,19 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestConformanceNotices breaks the source once for each property, for sidecars alone, and
-// where half of all pods have ztunnel instead.
+// TestConformanceNotices breaks the source once for each property, for sidecars alone,
+// where half of all pods have ztunnel instead, and with waypoints.
 func TestConformanceNotices(t *testing.T) {
-	for name, m := range map[string]telemetrytest.Mesh{"sidecars": istiomesh.Sidecars(), "migrating": istiomesh.Migrating(true)} {
-		t.Run(name, func(t *testing.T) { telemetrytest.RunFaults(t, promtest.Engine, read(m), istiomesh.Faults()) })
+	cases := map[string]struct {
+		mesh   telemetrytest.Mesh
+		faults map[string]telemetrytest.Fault
+	}{
+		"sidecars":              {istiomesh.Sidecars(), istiomesh.Faults()},
+		"migrating":             {istiomesh.Migrating(true), istiomesh.Faults()},
+		"ambient and waypoints": {istiomesh.Waypoints(), telemetrytest.AgentFaults()},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) { telemetrytest.RunFaults(t, promtest.Engine, read(tc.mesh), tc.faults) })
 	}
 }
 

@@ -51,7 +51,7 @@ func (d *Definition) Check(use Use) []Mistake {
 	if len(d.Queries) > tally.MaxMetrics {
 		c.add("queries", fmt.Sprint(len(d.Queries)), "must be at most %d: add up in PromQL what measures the same", tally.MaxMetrics)
 	}
-	names := map[string]bool{}
+	names := map[string]bool{splitQuery: d.Split != nil}
 	for i, q := range d.Queries {
 		c.path = fmt.Sprintf("queries[%d].", i)
 		if names[q.Name] {
@@ -65,6 +65,9 @@ func (d *Definition) Check(use Use) []Mistake {
 	c.ends("server", d.Server)
 	if use.Cluster != "" && !slices.ContainsFunc(slices.Concat(d.Client, d.Server), namesCluster) {
 		c.add("server", "", "the source has a cluster, and nothing says which cluster an end is in: give the ends a clusterLabel, or select the cluster with the source's selector")
+	}
+	if d.Split != nil {
+		c.split(d.Split)
 	}
 	c.path = "reporters."
 	c.reporters(&d.Reporters)
@@ -82,14 +85,18 @@ func (c *checker) query(d *Definition, q *Query) {
 	case q.Unit != "":
 		c.add("unit", string(q.Unit), "must not be set: requests have no unit")
 	}
-	needed := d.labels(c.use.Trust.ReporterLabel)
+	c.promQL("query", q.Query, d.labels(c.use.Trust.ReporterLabel))
+}
+
+// promQL checks the PromQL of a field whose answers must have labels.
+func (c *checker) promQL(field, query string, needed []string) {
 	needed = slices.DeleteFunc(needed, func(l string) bool { return l == clusterLabel })
-	if err := checkQuery(q.Query, needed); err != nil {
-		c.add("query", q.Query, "%v", err)
+	if err := checkQuery(query, needed); err != nil {
+		c.add(field, query, "%v", err)
 		return
 	}
-	if c.use.Selector != "" && !uses(q.Query, selectorPlaceholder) {
-		c.add("query", q.Query, "the source has a selector, which has no place in the query: write $selector among the matchers of the metric")
+	if c.use.Selector != "" && !uses(query, selectorPlaceholder) {
+		c.add(field, query, "the source has a selector, which has no place in the query: write $selector among the matchers of the metric")
 	}
 }
 
@@ -143,7 +150,9 @@ func (c *checker) end(e *End, last bool) {
 			c.add("kind", string(External), "names everything here: put it last, or give it a label")
 		}
 		return
-	case e.NameLabel == "" && !slices.Contains(groups, "name") && e.Kind != External:
+	case e.Kind.isLeftOut() && len(e.labels()) == 0:
+		c.add("label", "", "say which label shows that the end is %s", e.Kind)
+	case e.NameLabel == "" && !slices.Contains(groups, "name") && !e.Kind.isLeftOut():
 		c.add("nameLabel", "", "say which label has the name, or take it out of a label with several parts by label and pattern")
 	}
 	c.namespace(e, slices.Contains(groups, "namespace"))
@@ -172,14 +181,14 @@ func (c *checker) namespace(e *End, inPattern bool) {
 		}
 	}
 	switch {
-	case e.Kind == External:
+	case e.Kind.isLeftOut():
 	case kind == telemetry.AddressEndpoint && e.KindLabel == "":
 		if has > 0 {
 			c.add("namespaceLabel", e.NamespaceLabel+e.Namespace, "must not be set: an address is in no namespace")
 		}
 	case has > 1:
 		c.add("namespaceLabel", e.NamespaceLabel+e.Namespace, "the namespace comes from one place only: namespaceLabel, namespace, or the group of a pattern")
-	case has == 0 && (kind != telemetry.ServiceEndpoint || e.KindLabel != ""):
+	case has == 0 && (kind != telemetry.ServiceEndpoint && kind != telemetry.ConsulServiceEndpoint || e.KindLabel != ""):
 		c.add("namespaceLabel", "", "say which label has the namespace, or name it in namespace; only a service may do without, when no other has its name")
 	}
 }
@@ -192,7 +201,7 @@ func (c *checker) pattern(e *End) []string {
 	case e.Label == "":
 		c.add("label", "", "say to which label the pattern is applied")
 		return nil
-	case e.Pattern == "" && e.Kind != External:
+	case e.Pattern == "" && !e.Kind.isLeftOut():
 		c.add("pattern", "", "say how the label is taken apart, such as (?P<namespace>[^/]+)/(?P<name>.+); a label that is the name alone is a nameLabel")
 		return nil
 	}

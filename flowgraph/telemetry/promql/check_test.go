@@ -106,6 +106,53 @@ func TestCheck(t *testing.T) {
 			change: func(d *Definition) { d.Server = slices.Insert(d.Server, 0, End{Kind: External}) },
 			want:   []string{"server[0].kind"},
 		},
+		"what is left out by nothing": {
+			change: func(d *Definition) { d.Server = []End{{Kind: Ambiguous}, {Kind: Passthrough}, {Kind: Unknown}} },
+			want:   []string{"server[0].label", "server[1].label", "server[2].label"},
+		},
+		"what is left out needs neither name nor namespace": {
+			change: func(d *Definition) {
+				d.Server = []End{
+					{Kind: Passthrough, Label: "to", Pattern: "p"}, {Kind: Elsewhere, Label: "peer"}, {Kind: Ambiguous, Label: "to", Pattern: ".*_svc"}, {Kind: Unknown, Label: "to"}, {Kind: External},
+				}
+			},
+		},
+		"a service of Consul has no namespace of Kubernetes": {
+			change: func(d *Definition) { d.Server = []End{{Kind: "consul-service", NameLabel: "to"}} },
+		},
+		"a split": {
+			change: func(d *Definition) {
+				d.Split = &Split{Query: "sum by ($labels) (rate(a{$selector}[$window]))", Client: WorkloadLabels{"a", "b"}, Server: WorkloadLabels{"c", "d"}}
+			},
+			selector: `job="a"`,
+		},
+		"a split with mistakes": {
+			change: func(d *Definition) {
+				d.Split = &Split{Query: "sum by (b) (a[5m])", Client: WorkloadLabels{"", "b"}, Server: WorkloadLabels{"c", "d e"}}
+			},
+			want: []string{"split.client.namespaceLabel", "split.query", "split.server.nameLabel"},
+		},
+		"a split that drops labels": {
+			change: func(d *Definition) {
+				d.Split = &Split{Query: "sum by (a, b, c, d) (rate(a[$window]))", Client: WorkloadLabels{"a", "b"}, Server: WorkloadLabels{"c", "d"}}
+			},
+			trust: telemetry.Trust{ReporterLabel: "namespace"},
+			want:  []string{"split.query"},
+		},
+		"a query with the name of the split": {
+			change: func(d *Definition) {
+				d.Queries[0].Name = "split"
+				d.Split = &Split{Query: "a", Client: WorkloadLabels{"a", "b"}, Server: WorkloadLabels{"c", "d"}}
+			},
+			want: []string{"queries[0].name"},
+		},
+		"another cluster": {
+			change: func(d *Definition) { d.Server = slices.Insert(d.Server, 0, End{Kind: Elsewhere, Label: "mirrored"}) },
+		},
+		"another cluster that nothing shows": {
+			change: func(d *Definition) { d.Server = append(d.Server, End{Kind: Elsewhere}) },
+			want:   []string{"server[1].label"},
+		},
 		"a kind beside a label for it": {
 			change: func(d *Definition) { d.Server[0].KindLabel, d.Server[0].Kind = "kind", "pod" },
 			want:   []string{"server[0].kind"},

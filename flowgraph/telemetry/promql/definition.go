@@ -24,6 +24,8 @@ type Definition struct {
 	Server []End `json:"server"`
 	// Reporters says who reports, and what counts where several report the same.
 	Reporters Reporters `json:"reporters,omitzero"`
+	// Split divides what a client exchanges with a Service over the workloads behind it.
+	Split *Split `json:"split,omitempty"`
 }
 
 // Query is one query.
@@ -87,15 +89,18 @@ func (u Unit) bytes() float64 {
 // End is one way in which labels name an end.
 type End struct {
 	// Kind is what is named: "workload" (default), "service", "pod", "replicaset", "job",
-	// "app" (pods with a label), "address" (of a pod or a Service), or "external", which is
-	// something outside the cluster: of the sites of the configuration the one that has its
-	// host or address. An "external" without labels is what no other alternative names.
+	// "app" (pods with a label), "address" (of a pod or a Service) or "consul-service"; or
+	// something that is left out: "external" (outside the cluster, unless the configuration has
+	// a site with its host or address), "elsewhere" (in another cluster), "passthrough" (an
+	// address that the mesh does not know), "ambiguous" or "unknown-workload". An "external"
+	// without labels is what no other alternative names.
 	Kind Kind `json:"kind,omitempty"`
 	// KindLabel has the kind instead: Service, Pod, ReplicaSet, Job, Node and external as in
 	// Kind; any other value is the kind of a workload.
 	KindLabel string `json:"kindLabel,omitempty"`
 	// NamespaceLabel has the namespace, or else Namespace is it. A "service" without
-	// either is the only one of its name in the cluster.
+	// either is the only one of its name in the cluster, a "consul-service" is in Consul's
+	// namespace default.
 	NamespaceLabel string `json:"namespaceLabel,omitempty"`
 	Namespace      string `json:"namespace,omitempty"`
 	// NameLabel has the name, or the value of PodLabel, or the address, or the host of what
@@ -103,7 +108,8 @@ type End struct {
 	NameLabel string `json:"nameLabel,omitempty"`
 	// Label has several parts, which Pattern takes apart: a regular expression (RE2) that
 	// matches the whole value, with groups called name and, as needed, namespace, kind and
-	// cluster. They take the place of the other labels.
+	// cluster. They take the place of the other labels. Where another label has the name, a
+	// Pattern without groups says of which values of Label the alternative is.
 	Label   string `json:"label,omitempty"`
 	Pattern string `json:"pattern,omitempty"`
 	// PodLabel is the label of pods whose value an "app" has (default "app").
@@ -111,30 +117,6 @@ type End struct {
 	// ClusterLabel has the name of the end's cluster. Without one, or where it says
 	// nothing, the end is taken to be in the cluster that is scheduled.
 	ClusterLabel string `json:"clusterLabel,omitempty"`
-}
-
-// Kind is a telemetry.EndpointKind as its String has it, or External.
-type Kind string
-
-// External is the kind of what is outside the cluster.
-const External Kind = "external"
-
-// Kinds returns every kind.
-func Kinds() []Kind {
-	var all []Kind
-	for _, k := range telemetry.EndpointKinds() {
-		all = append(all, Kind(k.String()))
-	}
-	return append(all, External)
-}
-
-// endpointKind returns the kind of endpoint that an End names. ok is false for External.
-func (k Kind) endpointKind() (kind telemetry.EndpointKind, ok bool) {
-	i := slices.IndexFunc(telemetry.EndpointKinds(), func(of telemetry.EndpointKind) bool { return of.String() == string(k) })
-	if i < 0 {
-		return 0, false
-	}
-	return telemetry.EndpointKinds()[i], true
 }
 
 // labels returns the labels that are read for the end.
@@ -227,7 +209,7 @@ func setDefault[T ~string](field *T, value T) {
 func (d *Definition) Resolves() bool {
 	return slices.ContainsFunc(slices.Concat(d.Client, d.Server), func(e End) bool {
 		return e.KindLabel != "" || e.Pattern != "" && hasGroup(e.Pattern, "kind") ||
-			e.Kind != "" && e.Kind != External && e.Kind != Kind(telemetry.WorkloadEndpoint.String())
+			e.Kind != "" && !e.Kind.isLeftOut() && e.Kind != Kind(telemetry.WorkloadEndpoint.String())
 	})
 }
 

@@ -65,8 +65,12 @@ func (a *answers) read(ways []endReader, l telemetry.Labels) end {
 
 // end is what the parts name.
 func (a *answers) end(r *endReader, p parts) end {
+	reason := telemetry.External
 	kind, named := r.Kind.endpointKind()
-	if r.Kind == "" || p.kind != "" {
+	switch left, ok := r.Kind.leftOut(); {
+	case ok:
+		reason = left
+	case r.Kind == "" || p.kind != "":
 		kind, named = kindOf(p.kind)
 	}
 	cluster := p.cluster
@@ -75,10 +79,10 @@ func (a *answers) end(r *endReader, p parts) end {
 	}
 	switch {
 	case !named:
-		if site, ok := a.source.o.Trust.Sites.OfHost(p.name); ok {
+		if site, ok := a.source.o.Trust.Sites.OfHost(p.name); ok && reason == telemetry.External {
 			return end{endpoint: telemetry.SiteEndpointOf(site)}
 		}
-		return end{reason: telemetry.External, cluster: cluster}
+		return end{reason: reason, cluster: cluster}
 	case kind == telemetry.AppEndpoint:
 		p.name = r.PodLabel + "=" + p.name
 	case kind == telemetry.AddressEndpoint:
@@ -130,11 +134,11 @@ func (a *answers) parts(r *endReader, l telemetry.Labels) (p parts, lacks string
 		p.namespace = r.Namespace
 	}
 	switch {
-	case r.NamespaceLabel != "" && p.namespace == "" && r.Kind != External:
+	case r.NamespaceLabel != "" && p.namespace == "" && !r.Kind.isLeftOut():
 		return p, r.NamespaceLabel
 	case r.NameLabel != "" && p.name == "":
 		return p, r.NameLabel
-	case p.name == "" && r.Kind != External:
+	case p.name == "" && !r.Kind.isLeftOut():
 		return p, r.Label
 	}
 	return p, ""

@@ -77,7 +77,7 @@ func (s *Source) measuring(quantity tally.Quantity) (bits uint8) {
 // Check implements telemetry.Checker: it looks for data that do not fill the window, and,
 // where a query leaves the labels to the source, for targets that are scraped twice.
 func (s *Source) Check(ctx context.Context, q telemetry.Querier, at time.Time, seen telemetry.Observation) ([]telemetry.Finding, error) {
-	first := slices.IndexFunc(s.queries, func(q telemetry.Query) bool { return seen.Answered[q.Name] > 0 })
+	first := slices.IndexFunc(s.metrics, func(m tally.Metric) bool { return seen.Answered[m.Query] > 0 })
 	if first < 0 {
 		return nil, nil
 	}

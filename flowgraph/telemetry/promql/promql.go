@@ -39,7 +39,7 @@ type Options struct {
 // Source is a source that is data. It implements telemetry.Checker.
 type Source struct {
 	o              Options
-	queries        []telemetry.Query
+	queries        []telemetry.Query // in the order of metrics, and that of the split
 	metrics        []tally.Metric
 	client, server []endReader
 }
@@ -68,6 +68,9 @@ func New(o Options) (*Source, error) {
 		quantity := map[Measure]tally.Quantity{Sent: tally.Sent, Received: tally.Received, Requests: tally.Requests}[q.Measures]
 		s.metrics = append(s.metrics, tally.Metric{Query: q.Name, Quantity: quantity})
 	}
+	if split := o.Definition.Split; split != nil {
+		s.queries = append(s.queries, telemetry.Query{Name: splitQuery, PromQL: s.expand(split.Query, split.labels(o.Trust.ReporterLabel))})
+	}
 	return s, nil
 }
 
@@ -95,8 +98,16 @@ func (s *Source) About() telemetry.About {
 // Collect implements telemetry.Source.
 func (s *Source) Collect(ctx context.Context, q telemetry.Querier, at time.Time) (telemetry.Observation, error) {
 	a := s.newAnswers()
-	for i, query := range s.queries {
-		err := telemetry.RunQueries(ctx, q, []telemetry.Query{query}, at, func(_ telemetry.Query, series telemetry.Series) error {
+	of := len(s.metrics)
+	err := telemetry.RunQueries(ctx, q, s.queries[of:], at, func(_ telemetry.Query, series telemetry.Series) error {
+		a.divide(series)
+		return nil
+	})
+	if err != nil {
+		return telemetry.Observation{}, err
+	}
+	for i := range s.metrics {
+		err := telemetry.RunQueries(ctx, q, s.queries[i:i+1], at, func(_ telemetry.Query, series telemetry.Series) error {
 			a.add(i, series)
 			return nil
 		})

@@ -153,6 +153,7 @@ func TestCollect(t *testing.T) {
 					{Kind: "service", Label: "to", Pattern: `(?P<name>.+)_(?P<namespace>[^_]+)_svc_\d+`},
 					{Kind: "service", Label: "to", Pattern: `kri_msvc_[^_]*_(?P<cluster>[^_]*)_(?P<namespace>[^_]+)_(?P<name>[^_]+)_.*`},
 					{Kind: External, Label: "to", Pattern: "passthrough"},
+					{Kind: Elsewhere, Label: "to", Pattern: ".+[.]global"},
 				}
 			},
 			options: Options{Cluster: "east"},
@@ -162,11 +163,12 @@ func TestCollect(t *testing.T) {
 				`sent{a_ns="shop",a="web",to="kri_msvc_mesh_east_shop_api_http"} 30`,
 				`sent{a_ns="shop",a="web",to="kri_msvc_mesh_west_shop_api_http"} 60`,
 				`sent{a_ns="shop",a="web",to="passthrough"} 90`,
+				`sent{a_ns="shop",a="web",to="api.global"} 150`,
 				`sent{a_ns="shop",a="web",to="what?"} 120`,
 			},
 			want: []string{"web -> api 31 0 0"},
 			leftOut: map[telemetry.Reason]telemetry.LeftOut{
-				telemetry.OtherCluster: {Series: 1, BytesPerSecond: 2}, telemetry.External: {Series: 1, BytesPerSecond: 3},
+				telemetry.OtherCluster: {Series: 2, BytesPerSecond: 7}, telemetry.External: {Series: 1, BytesPerSecond: 3},
 				telemetry.MissingLabel: {Series: 1, BytesPerSecond: 4},
 			},
 		},

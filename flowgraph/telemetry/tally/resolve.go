@@ -43,7 +43,7 @@ func (t *Tally) resolve() {
 			continue
 		}
 		for _, f := range from.Shares {
-			for _, s := range to.Shares {
+			for _, s := range t.divided(f.Workload, to.Shares) {
 				t.share(&r, f, s)
 			}
 		}

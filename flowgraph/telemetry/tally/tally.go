@@ -122,6 +122,7 @@ type Tally struct {
 	answered  []int // series by metric
 	clusters  clusters
 	halves    map[uint32]*unresolved // of groups, when all is added up
+	divisions map[division]float64
 }
 
 // New returns an empty Tally.

@@ -8,8 +8,8 @@ import (
 )
 
 // judge says whether the target that reports may speak for its end. Where the end is not
-// named, no flow can come of it. Whose an address is, or a Service without a namespace, the
-// report does not say: only who may speak for all may name one.
+// named, no flow can come of it. Whose an address is, a Service without a namespace, or a
+// service of Consul, the report does not say: only who may speak for all may name one.
 func (t *Tally) judge(r *Report) telemetry.Reason {
 	if !t.o.Trust.Identifies() {
 		return telemetry.Included
@@ -25,6 +25,8 @@ func (t *Tally) judge(r *Report) telemetry.Reason {
 		return telemetry.Included
 	case end.IsZero():
 		return t.o.Trust.Judge(r.Namespace, r.Claimed)
+	case end.Kind == telemetry.ConsulServiceEndpoint: // its namespace is Consul's
+		return t.o.Trust.Judge(r.Namespace, "")
 	}
 	return t.o.Trust.Judge(r.Namespace, end.Namespace)
 }

@@ -91,8 +91,11 @@ func (r *resolver) Resolve(endpoints []telemetry.Endpoint) []telemetry.Resolutio
 
 // is reports whether an endpoint stands for the pod, alone or among others.
 func (p Pod) is(e telemetry.Endpoint) bool {
-	if e.Kind == telemetry.AddressEndpoint {
+	switch e.Kind {
+	case telemetry.AddressEndpoint:
 		return e.Name == p.Address
+	case telemetry.ConsulServiceEndpoint: // whose community edition has one namespace
+		return e.Name == p.Workload && e.Namespace == "default"
 	}
 	name := ""
 	switch e.Kind {

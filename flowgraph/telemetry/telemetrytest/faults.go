@@ -67,6 +67,58 @@ func commonFaults() map[string]Fault {
 	}
 }
 
+// FlowFaults are faults of proxies or agents that count bytes as they flow, for RunFaults.
+func FlowFaults() map[string]Fault {
+	noneAlone := Seeing(func(c Call) bool { return c.Client.Meshed && c.Server.Meshed })
+	return map[string]Fault{
+		"servers without proxies":                       noneAlone,
+		"half of the pods at one end without proxies":   noneAlone,
+		"half of the pods at both ends without proxies": noneAlone,
+		"requests are retried":                          Counting(func(s Step) Step { s.Retried = Traffic{}; return s }),
+		"requests are long streams": Counting(func(s Step) Step {
+			if s.Ended != s.Moved {
+				s.Moved = s.Ended.times(0.5)
+			}
+			return s
+		}),
+	}
+}
+
+// AgentFaults are faults of agents that see all pods of a node and outlive them: with these
+// a pod that goes does no harm to a source that takes counters for gauges, unless each pod
+// has its own agent.
+func AgentFaults() map[string]Fault {
+	all := FlowFaults()
+	ownAgents := func(m Mesh) Mesh {
+		whole := m.Report
+		m.Report = func(c Call) []Counter {
+			counters := slices.Clone(whole(c))
+			for i := range counters {
+				counters[i].Target = c.Server.Target()
+			}
+			return counters
+		}
+		return Asking(slope)(m)
+	}
+	all["pods crash"], all["pods are replaced"] = ownAgents, ownAgents
+	all["clients without proxies"] = Seeing(func(c Call) bool { return c.Client.Meshed })
+	return all
+}
+
+// Seeing returns a fault of proxies or agents that see some calls only.
+func Seeing(sees func(Call) bool) Fault {
+	return func(m Mesh) Mesh {
+		whole := m.Report
+		m.Report = func(c Call) []Counter {
+			if !sees(c) {
+				return nil
+			}
+			return whole(c)
+		}
+		return m
+	}
+}
+
 // Asking returns a fault that rewrites what the source asks.
 func Asking(rewrite func(promQL string) string) Fault {
 	return func(m Mesh) Mesh {

@@ -47,37 +47,13 @@ func report(c Call) []Counter {
 func TestPlainMesh(t *testing.T) { Run(t, promtest.Engine, plain()) }
 
 func TestFaultsAreNoticed(t *testing.T) {
-	RunFaults(t, promtest.Engine, plain(), map[string]Fault{
-		"clients without proxies": func(m Mesh) Mesh {
-			m.Report = func(c Call) []Counter { c.Client.Meshed = true; return report(c) }
-			return m
-		},
-		"pods are replaced": Asking(slope), // a sum of pods has no rate of its own here
-		"servers without proxies": func(m Mesh) Mesh {
-			m.Report = func(c Call) []Counter {
-				if !c.Server.Meshed {
-					return nil
-				}
-				return report(c)
-			}
-			return m
-		},
-		"half of the pods at one end without proxies": func(m Mesh) Mesh {
-			m.Report = func(c Call) []Counter { c.Client.Meshed = true; return report(c) }
-			return m
-		},
-		"half of the pods at both ends without proxies": func(m Mesh) Mesh {
-			m.Report = func(c Call) []Counter { c.Client.Meshed = true; return report(c) }
-			return m
-		},
-		"requests are retried": Counting(func(s Step) Step { s.Retried = Traffic{}; return s }),
-		"requests are long streams": Counting(func(s Step) Step {
-			if s.Ended != s.Moved {
-				s.Moved = s.Ended.times(0.5)
-			}
-			return s
-		}),
-	})
+	faults := FlowFaults()
+	faults["clients without proxies"] = func(m Mesh) Mesh {
+		m.Report = func(c Call) []Counter { c.Client.Meshed = true; return report(c) }
+		return m
+	}
+	faults["pods are replaced"] = Asking(slope) // a sum of pods has no rate of its own here
+	RunFaults(t, promtest.Engine, plain(), faults)
 }
 
 // TestBooksAreWhatIsScraped compares what the proxies count with what the books say.

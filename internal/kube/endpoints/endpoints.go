@@ -1,7 +1,7 @@
 // Package endpoints finds the workloads behind what telemetry names: pods, Services,
-// ReplicaSets, Jobs, labels and addresses of pods. It reads objects from informers, which
-// it neither starts nor waits for, or from a Store that a file or a recording fills. It
-// knows no telemetry source and keeps nothing between two questions.
+// ReplicaSets, Jobs, labels and addresses of pods, services of Consul. It reads objects from
+// informers, which it neither starts nor waits for, or from a Store that a file or a recording
+// fills. It knows no telemetry source and keeps nothing between two questions.
 package endpoints
 
 import (
@@ -55,7 +55,7 @@ func (r *Resolver) HasSynced() bool {
 }
 
 // Resolve implements telemetry.Resolver. It looks at all pods once when any of the
-// endpoints is a Service, a label or an address.
+// endpoints is a Service, a label, an address or a service of Consul.
 func (r *Resolver) Resolve(endpoints []telemetry.Endpoint) []telemetry.Resolution {
 	answers := make([]telemetry.Resolution, len(endpoints))
 	o := r.objects.Load()
@@ -82,6 +82,8 @@ func (r *Resolver) Resolve(endpoints []telemetry.Endpoint) []telemetry.Resolutio
 			s.labelled(e, &answers[i])
 		case telemetry.AddressEndpoint:
 			s.address(e, &answers[i])
+		case telemetry.ConsulServiceEndpoint:
+			s.consul.ask(s, e, &answers[i])
 		}
 	}
 	s.run()

@@ -18,6 +18,7 @@ type search struct {
 	*objects
 	selected  map[string]selections // by namespace
 	addresses map[netip.Addr]*addressee
+	consul    consul
 
 	serviceNames     map[string][]*corev1.Service // of all namespaces, when it is needed
 	serviceAddresses map[netip.Addr]*corev1.Service
@@ -116,7 +117,7 @@ func (s *search) address(e telemetry.Endpoint, answer *telemetry.Resolution) {
 
 // run looks at all pods and answers.
 func (s *search) run() {
-	if len(s.selected)+len(s.addresses) == 0 {
+	if len(s.selected)+len(s.addresses)+len(s.consul.asked) == 0 {
 		return
 	}
 	all, _ := s.pods.List(labels.Everything()) // a lister of a store has no errors
@@ -131,6 +132,7 @@ func (s *search) run() {
 			*answer = a.resolution()
 		}
 	}
+	s.consul.answer()
 }
 
 // answer says which workloads the selected pods are of.
@@ -155,6 +157,9 @@ func (s *search) look(pod *corev1.Pod) {
 				a.pods = append(a.pods, pod)
 			}
 		}
+	}
+	if len(s.consul.asked) > 0 {
+		s.consul.look(s, pod)
 	}
 	asked, serves := false, false
 	for label, byValue := range s.selected[pod.Namespace] {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/coldstart"
+	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 )
 
@@ -92,10 +93,10 @@ func (e typed[T, P]) kind() Kind {
 }
 
 // recordedAnnotations are those that are read: how Services, Namespaces and ReplicaSets
-// are meant, and what a workload declares. Others hold what may not leave a cluster: kubectl apply alone notes whole
+// are meant, what a workload declares, and which services of Consul pods are. Others hold what may not leave a cluster: kubectl apply alone notes whole
 // objects, environment variables included.
 func recordedAnnotations() []string {
-	return append(routing.Annotations(),
+	return append(slices.Concat(routing.Annotations(), endpoints.Annotations()),
 		corev1.AnnotationTopologyMode, corev1.DeprecatedAnnotationTopologyAwareHints, corev1.MirrorPodAnnotationKey,
 		kube.DesiredReplicasAnnotation, kube.RolloutDesiredReplicasAnnotation,
 		coldstart.DeploymentRevisionAnnotation, coldstart.RolloutRevisionAnnotation, coldstart.PeersAnnotation,

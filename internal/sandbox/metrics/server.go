@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,6 +47,12 @@ type Target struct {
 	Job         string
 	Address     string // host:port
 	MetricsPath string
+	// Discovered are labels that discovery would find, such as __meta_kubernetes_namespace,
+	// for Relabelling to read.
+	Discovered map[string]string
+	// Relabelling are the relabel_configs of its scrape configuration, in YAML on one line
+	// each: {source_labels: [__meta_kubernetes_namespace], target_label: namespace}.
+	Relabelling []string
 }
 
 // Server is a running Prometheus.
@@ -111,10 +118,11 @@ func (s *Server) scrape(o Options, registry prometheus.Registerer) (err error) {
 	}
 	targets := map[string][]*targetgroup.Group{}
 	for _, t := range o.Targets {
-		targets[t.Job] = append(targets[t.Job], &targetgroup.Group{
-			Source:  t.Job,
-			Targets: []model.LabelSet{{model.AddressLabel: model.LabelValue(t.Address)}},
-		})
+		labels := model.LabelSet{model.AddressLabel: model.LabelValue(t.Address)}
+		for name, value := range t.Discovered {
+			labels[model.LabelName(name)] = model.LabelValue(value)
+		}
+		targets[t.Job] = append(targets[t.Job], &targetgroup.Group{Source: t.Job, Targets: []model.LabelSet{labels}})
 	}
 	updates := make(chan map[string][]*targetgroup.Group, 1)
 	updates <- targets
@@ -126,7 +134,7 @@ func scrapeConfig(o Options) string {
 	interval := model.Duration(o.ScrapeInterval).String()
 	text := fmt.Sprintf("global: {scrape_interval: %s, scrape_timeout: %s}\nscrape_configs:\n", interval, interval)
 	for _, t := range o.Targets {
-		text += fmt.Sprintf("- {job_name: %q, honor_labels: true, metrics_path: %q}\n", t.Job, t.MetricsPath)
+		text += fmt.Sprintf("- {job_name: %q, honor_labels: true, metrics_path: %q, relabel_configs: [%s]}\n", t.Job, t.MetricsPath, strings.Join(t.Relabelling, ", "))
 	}
 	return text
 }

@@ -224,3 +224,22 @@ func TestStopAtOnce(t *testing.T) {
 	stop(t, start(t, Options{Dir: t.TempDir(), ScrapeInterval: time.Second}))
 	stop(t, &Server{}) // as after a Start that failed in its first step
 }
+
+// TestRelabelling scrapes a target whose labels come from what discovery knows of it.
+func TestRelabelling(t *testing.T) {
+	app := newTarget(t, "app_requests_total 7\n")
+	s := start(t, Options{Dir: t.TempDir(), ScrapeInterval: 250 * time.Millisecond, Targets: []Target{{
+		Job: "pods", Address: app, MetricsPath: "/proxies/metrics",
+		Discovered: map[string]string{"__meta_kubernetes_namespace": "shop", "__meta_kubernetes_pod_label_app": "cart"},
+		Relabelling: []string{
+			"{source_labels: [__meta_kubernetes_namespace], target_label: namespace}",
+			"{regex: __meta_kubernetes_pod_label_(.+), action: labelmap}",
+		},
+	}}})
+	defer stop(t, s)
+	got := query(t, newClient(t, s), "app_requests_total")
+	want := model.Metric{"__name__": "app_requests_total", "job": "pods", "instance": model.LabelValue(app), "namespace": "shop", "app": "cart"}
+	if diff := cmp.Diff(want, got[0].Metric); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+}
