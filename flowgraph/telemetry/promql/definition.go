@@ -92,7 +92,7 @@ type End struct {
 	// alternative names.
 	Kind Kind `json:"kind,omitempty"`
 	// KindLabel has the kind instead: Service, Pod, ReplicaSet, Job, Node and external as in
-	// Kind; any other value is the kind of a workload.
+	// Kind; any other value is the kind of a workload. Without a value nothing is named.
 	KindLabel string `json:"kindLabel,omitempty"`
 	// NamespaceLabel has the namespace, or else Namespace is it. A "service" without
 	// either is the only one of its name in the cluster.
