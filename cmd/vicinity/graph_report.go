@@ -7,6 +7,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/sources"
 )
 
 // graphReport is the graph and where it comes from. Renderers get a viewed report.
@@ -19,6 +20,8 @@ type graphReport struct {
 	// invalidFlows is how many flows the graph refused.
 	invalidFlows int
 	sources      []sourceReport
+	// found is the type that was found, nil where it was configured.
+	found *sources.Found
 }
 
 // totals are sums over edges. Self-flows are part of every field.
@@ -39,14 +42,14 @@ type sourceReport struct {
 	next []string
 }
 
-// newReport describes the graph of snap. The sources of status and sources are the same,
+// newReport describes the graph of snap. The sources of status and from are the same,
 // in the same order.
-func newReport(snap *flowgraph.Snapshot, status telemetry.Status, sources []telemetry.Source, now time.Time, next func(string, telemetry.Finding) string) *graphReport {
+func newReport(snap *flowgraph.Snapshot, status telemetry.Status, from []telemetry.Source, now time.Time, next func(string, telemetry.Finding) string) *graphReport {
 	r := &graphReport{madeAt: now, dataAt: snap.At(), invalidFlows: status.InvalidFlows}
 	r.edges = slices.AppendSeq(make([]flowgraph.Edge, 0, snap.EdgeCount()), snap.Edges())
 	r.total = sum(r.edges)
 	for i, s := range status.Sources {
-		source := sourceReport{SourceStatus: s, about: sources[i].About(), firstQuery: sources[i].Queries()[0]}
+		source := sourceReport{SourceStatus: s, about: from[i].About(), firstQuery: from[i].Queries()[0]}
 		for _, f := range s.Findings {
 			source.next = append(source.next, next(s.Name, f))
 		}

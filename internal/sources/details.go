@@ -14,8 +14,8 @@ import (
 
 // Details are what there is to know of metrics that have been found.
 type Details struct {
-	// Newest is the time of the newest sample.
-	Newest time.Time
+	// Age is how old the newest sample is, by the server's clock.
+	Age time.Duration
 	// Jobs are the scrape jobs that have the metrics, in the order of their names.
 	Jobs []Job
 }
@@ -31,13 +31,13 @@ type Job struct {
 func (f *Found) Details(ctx context.Context, q telemetry.Querier, at time.Time) (Details, error) {
 	var d Details
 	jobs := map[string]int{}
-	for _, m := range f.Metrics {
-		newest, err := number(ctx, q, at, "max(timestamp("+m.Selector+"))")
+	for i, m := range f.Metrics {
+		seconds, err := number(ctx, q, at, "min(time() - timestamp("+m.Selector+"))")
 		if err != nil {
 			return d, fmt.Errorf("asking how new %s is: %w", m.Name, err)
 		}
-		if t := time.UnixMilli(int64(newest * 1000)); t.After(d.Newest) {
-			d.Newest = t
+		if age := time.Duration(seconds * float64(time.Second)); i == 0 || age < d.Age {
+			d.Age = age
 		}
 		err = q.Query(ctx, "count by (job) (count by (job, instance) ("+m.Selector+"))", at, func(s telemetry.Series) error {
 			job := s.Labels.Get("job")
@@ -92,7 +92,7 @@ func (d *Detected) Nearly(ctx context.Context, q telemetry.Querier, at time.Time
 			}
 			if n > 0 {
 				slices.Sort(types[name])
-				all = append(all, Near{Metric{name, any, int(n)}, types[name], old})
+				all = append(all, Near{Metric{Name: name, Selector: any, Series: int(n)}, types[name], old})
 				break
 			}
 		}

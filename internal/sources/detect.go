@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promql"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
@@ -26,8 +28,15 @@ type Metric struct {
 	Name string
 	// Selector selects the series that the type reads.
 	Selector string
+	// Measures is what the type takes from them.
+	Measures promql.Measure
 	// Series is how many of them there are.
 	Series int
+}
+
+// HasBytes reports whether there is a metric that counts bytes.
+func (f *Found) HasBytes() bool {
+	return slices.ContainsFunc(f.Metrics, func(m Metric) bool { return m.Measures != promql.Requests })
 }
 
 // Series is how many series the type reads.
@@ -47,23 +56,29 @@ type Detected struct {
 	Looked map[v1.SourceType][]Metric
 }
 
-// Answers returns the types to choose from: those that name both ends of some traffic. If
-// there are none, those that have series at all, so that their sources can say what is wrong.
+// Answers returns the types to choose from: those that count bytes between two ends that they
+// name. If there are none, those that name ends of anything, and then all that have series,
+// so that their sources can say what is missing.
 func (d *Detected) Answers() []Found {
-	var named []Found
-	for _, f := range d.Found {
-		if f.Named > 0 {
-			named = append(named, f)
+	for _, is := range []func(Found) bool{
+		func(f Found) bool { return f.Named > 0 && f.HasBytes() },
+		func(f Found) bool { return f.Named > 0 },
+	} {
+		var all []Found
+		for _, f := range d.Found {
+			if is(f) {
+				all = append(all, f)
+			}
+		}
+		if len(all) > 0 {
+			return all
 		}
 	}
-	if len(named) == 0 {
-		return d.Found
-	}
-	return named
+	return d.Found
 }
 
-// Detect looks for the metrics of every type: one query for each metric, and one more for
-// those that are there. selector is a list of further label matchers.
+// Detect looks for the metrics of every type: one query for each metric, and one more for a
+// type that is there. selector is a list of further label matchers.
 func Detect(ctx context.Context, q telemetry.Querier, at time.Time, selector string) (*Detected, error) {
 	all, err := All()
 	if err != nil {
@@ -88,32 +103,43 @@ func (d *Detected) look(ctx context.Context, q telemetry.Querier, at time.Time, 
 	if t.Definition == nil {
 		return f, nil
 	}
-	counted := map[string]int{}
 	names := t.Definition.Namer()
 	for _, probe := range t.Definition.Probes(selector) {
-		there := false
-		for _, m := range probe.Metrics {
-			if _, known := counted[m.Series]; !known {
-				n, err := number(ctx, q, at, "count("+m.Series+")")
-				if err != nil {
-					return f, fmt.Errorf("looking for %s, which sources of type %s read: %w", m.Name, t.Name, err)
-				}
-				counted[m.Series] = int(n)
-				d.Looked[t.Name] = append(d.Looked[t.Name], Metric{m.Name, m.Series, int(n)})
-				if n > 0 {
-					f.Metrics = append(f.Metrics, Metric{m.Name, m.Series, int(n)})
-				}
-			}
-			there = there || counted[m.Series] > 0
+		there, err := d.count(ctx, q, at, &f, probe)
+		if err != nil {
+			return f, err
 		}
-		if !there {
+		if !there || f.Named > 0 {
 			continue
 		}
 		if err := f.readEnds(ctx, q, at, probe.Ends, names); err != nil {
-			return f, fmt.Errorf("reading the ends of %s, as sources of type %s do: %w", probe.Metrics[0].Name, t.Name, err)
+			return f, fmt.Errorf("looking for what sources read (type %s, ends of %s): %w", t.Name, probe.Metrics[0].Name, err)
 		}
 	}
 	return f, nil
+}
+
+// count counts the series of a probe that have not been counted yet, and reports whether
+// the probe has any.
+func (d *Detected) count(ctx context.Context, q telemetry.Querier, at time.Time, f *Found, probe promql.Probe) (there bool, err error) {
+	for _, of := range probe.Metrics {
+		looked := d.Looked[f.Type.Name]
+		i := slices.IndexFunc(looked, func(m Metric) bool { return m.Selector == of.Series })
+		if i < 0 {
+			n, err := number(ctx, q, at, "count("+of.Series+")")
+			if err != nil {
+				return false, fmt.Errorf("looking for what sources read (type %s, metric %s): %w", f.Type.Name, of.Name, err)
+			}
+			m := Metric{Name: of.Name, Selector: of.Series, Measures: probe.Measures, Series: int(n)}
+			i, looked = len(looked), append(looked, m)
+			d.Looked[f.Type.Name] = looked
+			if n > 0 {
+				f.Metrics = append(f.Metrics, m)
+			}
+		}
+		there = there || looked[i].Series > 0
+	}
+	return there, nil
 }
 
 // maxPairs is how many pairs of ends are looked at, unless none of them has been named.

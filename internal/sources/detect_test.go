@@ -58,8 +58,8 @@ func TestEveryTypeIsDetected(t *testing.T) {
 					t.Errorf("%d of %d pairs are named, of %d series", f.Named, f.Pairs, f.Series())
 				}
 				d, err := f.Details(t.Context(), q, at)
-				if err != nil || !d.Newest.Equal(at) || len(d.Jobs) != 1 || d.Jobs[0].Name != "pods" || d.Jobs[0].Targets < 2 {
-					t.Errorf("the details are %+v, %v; the newest scrape was at %v", d, err, at)
+				if err != nil || d.Age != 0 || len(d.Jobs) != 1 || d.Jobs[0].Name != "pods" || d.Jobs[0].Targets < 2 {
+					t.Errorf("the details are %+v, %v", d, err)
 				}
 			})
 		}
@@ -99,6 +99,7 @@ const (
 	obiSeries     = `obi_network_flow_bytes_total{direction="request",k8s_src_owner_type="Deployment",k8s_src_namespace="shop",k8s_src_owner_name="web",k8s_dst_owner_type="Deployment",k8s_dst_namespace="shop",k8s_dst_owner_name="api",job="obi",instance="a:1"} 0+100x20`
 	obiOutside    = `obi_network_flow_bytes_total{direction="request",job="obi",instance="a:1"} 0+100x20`
 	carettaSeries = `caretta_links_observed{role="1",client_kind="Deployment",client_namespace="shop",client_name="web",server_kind="Service",server_namespace="shop",server_name="api",job="caretta",instance="b:1"} 0+100x20`
+	istioRequests = `istio_requests_total{reporter="source",source_workload_namespace="shop",source_workload="web",destination_workload_namespace="shop",destination_workload="api"} 0+100x20`
 	retinaOld     = `networkobservability_adv_forward_bytes{direction="INGRESS",source_workload_name="web",job="retina"} 0+100x20`
 	carettaGone   = `caretta_links_observed{role="1",client_kind="Deployment",job="caretta"} 0+100x5`
 )
@@ -113,15 +114,17 @@ func TestDetect(t *testing.T) {
 		near     []string
 		byteless int
 	}{
-		"nothing":                       {series: `up{job="x"} 1x20`},
-		"one":                           {series: obiSeries, found: []v1.SourceType{"obi"}, answers: []v1.SourceType{"obi"}},
-		"two":                           {series: obiSeries + "\n" + carettaSeries, found: []v1.SourceType{"caretta", "obi"}, answers: []v1.SourceType{"caretta", "obi"}},
-		"two, of which one is selected": {series: obiSeries + "\n" + carettaSeries, selector: `job="obi"`, found: []v1.SourceType{"obi"}, answers: []v1.SourceType{"obi"}},
-		"one that names no ends":        {series: obiOutside, found: []v1.SourceType{"obi"}, answers: []v1.SourceType{"obi"}},
-		"one names, one does not":       {series: obiOutside + "\n" + carettaSeries, found: []v1.SourceType{"caretta", "obi"}, answers: []v1.SourceType{"caretta"}},
-		"one without its labels":        {series: retinaOld, near: []string{"networkobservability_adv_forward_bytes 1 [retina] old false"}},
-		"one that is gone":              {series: carettaGone, near: []string{"caretta_links_observed 1 [caretta] old true"}},
-		"what counts no bytes":          {series: `hubble_flows_processed_total{source="web"} 0+1x20`, byteless: 1},
+		"nothing":                        {series: `up{job="x"} 1x20`},
+		"one":                            {series: obiSeries, found: []v1.SourceType{"obi"}, answers: []v1.SourceType{"obi"}},
+		"two":                            {series: obiSeries + "\n" + carettaSeries, found: []v1.SourceType{"caretta", "obi"}, answers: []v1.SourceType{"caretta", "obi"}},
+		"two, of which one is selected":  {series: obiSeries + "\n" + carettaSeries, selector: `job="obi"`, found: []v1.SourceType{"obi"}, answers: []v1.SourceType{"obi"}},
+		"one that names no ends":         {series: obiOutside, found: []v1.SourceType{"obi"}, answers: []v1.SourceType{"obi"}},
+		"one names, one does not":        {series: obiOutside + "\n" + carettaSeries, found: []v1.SourceType{"caretta", "obi"}, answers: []v1.SourceType{"caretta"}},
+		"one without its labels":         {series: retinaOld, near: []string{"networkobservability_adv_forward_bytes 1 [retina] old false"}},
+		"one that is gone":               {series: carettaGone, near: []string{"caretta_links_observed 1 [caretta] old true"}},
+		"requests alone":                 {series: istioRequests, found: []v1.SourceType{"istio-sidecar"}, answers: []v1.SourceType{"istio-sidecar"}},
+		"requests, and bytes of another": {series: istioRequests + "\n" + obiSeries, found: []v1.SourceType{"istio-sidecar", "obi"}, answers: []v1.SourceType{"obi"}},
+		"what counts no bytes":           {series: `hubble_flows_processed_total{source="web"} 0+1x20`, byteless: 1},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -151,6 +154,17 @@ func TestDetect(t *testing.T) {
 				t.Errorf("without bytes: %q, %v", why, err)
 			}
 		})
+	}
+}
+
+// TestDetails: samples age, and jobs have targets.
+func TestDetails(t *testing.T) {
+	q := promtest.New(t, "load 30s\n  "+obiSeries+"\n  "+strings.ReplaceAll(obiSeries, `"a:1"`, `"a:2"`)+"\n  "+strings.ReplaceAll(obiSeries, `job="obi"`, `job="other"`))
+	at := time.Unix(690, 0) // 90 s after the last sample
+	got, err := detect(t, q, at, "").Answers()[0].Details(t.Context(), q, at)
+	want := sources.Details{Age: 90 * time.Second, Jobs: []sources.Job{{Name: "obi", Targets: 2}, {Name: "other", Targets: 1}}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 
@@ -187,7 +201,7 @@ func TestDetectFails(t *testing.T) {
 	for _, fail := range []string{"count(caretta", "sum by"} {
 		q := &counting{Querier: promtest.New(t, "load 30s\n  "+obiSeries), fail: fail}
 		d, err := sources.Detect(t.Context(), q, time.Unix(600, 0), "")
-		if err == nil || !strings.Contains(err.Error(), "out of order") || !strings.Contains(err.Error(), "sources of type") {
+		if err == nil || !strings.Contains(err.Error(), "out of order") || !strings.Contains(err.Error(), "what sources read (type ") {
 			t.Errorf("%s: %+v, %v", fail, d, err)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 // Probe is how to find out whether a server has what one query reads.
 type Probe struct {
+	// Measures is what the query measures.
+	Measures Measure
 	// Metrics are what the query takes rates of.
 	Metrics []Metric
 	// Ends is PromQL without rates that has a series for each pair of ends. Its values mean
@@ -24,33 +26,31 @@ type Metric struct {
 	Series string
 }
 
-// Probes returns the probes of the queries for the bytes that are sent, or where there are
-// none, of those that are received. selector is a list of further label matchers.
+// Probes returns the probes of the queries that take rates, those for bytes first. selector is
+// a list of further label matchers.
 func (d *Definition) Probes(selector string) []Probe {
-	queries := d.measuring(Sent)
-	if len(queries) == 0 {
-		queries = d.measuring(Received)
-	}
 	selector = strings.TrimRight(strings.TrimSpace(selector), ", ")
 	var all []Probe
-	for _, q := range queries {
-		if p, ok := d.probe(q.Query, selector); ok {
-			all = append(all, p)
+	for _, measures := range Measures() {
+		for _, q := range d.Queries {
+			if q.Measures != measures {
+				continue
+			}
+			if p, ok := d.probe(q, selector); ok {
+				all = append(all, p)
+			}
 		}
 	}
 	return all
 }
 
-func (d *Definition) measuring(m Measure) []Query {
-	return slices.DeleteFunc(slices.Clone(d.Queries), func(q Query) bool { return q.Measures != m })
-}
-
 // probe returns the probe of a query. ok is false where the query takes no rates.
-func (d *Definition) probe(query, selector string) (p Probe, ok bool) {
-	tokens, err := scan(query)
+func (d *Definition) probe(q Query, selector string) (p Probe, ok bool) {
+	tokens, err := scan(q.Query)
 	if err != nil {
 		return p, false
 	}
+	p.Measures = q.Measures
 	drop := map[int]bool{}
 	for i, t := range tokens {
 		if t.kind != bracket || t.text != "[" {

@@ -15,49 +15,50 @@ func TestProbes(t *testing.T) {
 	}{
 		"a metric": {
 			`sum by ($labels) (rate(sent_total{way="out",$selector}[$window]) >= 0)`, "",
-			Probe{[]Metric{{"sent_total", `sent_total{way="out"}`}}, `sum by (from, ns, to) ((sent_total{way="out"}) >= 0)`},
+			Probe{Sent, []Metric{{"sent_total", `sent_total{way="out"}`}}, `sum by (from, ns, to) ((sent_total{way="out"}) >= 0)`},
 		},
 		"with a selector": {
 			`sum by ($labels) (rate(sent_total{$selector}[$window]))`, `job="x", `,
-			Probe{[]Metric{{"sent_total", `sent_total{job="x"}`}}, `sum by (from, ns, to) ((sent_total{job="x"}))`},
+			Probe{Sent, []Metric{{"sent_total", `sent_total{job="x"}`}}, `sum by (from, ns, to) ((sent_total{job="x"}))`},
 		},
 		"without matchers": {
 			`increase( sent_total [$window])`, "",
-			Probe{[]Metric{{"sent_total", "sent_total"}}, "( sent_total )"},
+			Probe{Sent, []Metric{{"sent_total", "sent_total"}}, "( sent_total )"},
 		},
 		"a name among matchers": {
 			`rate({__name__=~"a_total|b_total"}[$window])`, "",
-			Probe{[]Metric{{`{__name__=~"a_total|b_total"}`, `{__name__=~"a_total|b_total"}`}}, `({__name__=~"a_total|b_total"})`},
+			Probe{Sent, []Metric{{`{__name__=~"a_total|b_total"}`, `{__name__=~"a_total|b_total"}`}}, `({__name__=~"a_total|b_total"})`},
 		},
 		"brackets in quotes": {
 			`rate(a{b=~"[{]+"}[$window])`, "",
-			Probe{[]Metric{{"a", `a{b=~"[{]+"}`}}, `(a{b=~"[{]+"})`},
+			Probe{Sent, []Metric{{"a", `a{b=~"[{]+"}`}}, `(a{b=~"[{]+"})`},
 		},
 		"two metrics, one of them twice": {
 			`sum by ($labels) (rate(a{$selector}[$window]) + rate(b[$window])) / sum by ($labels) (rate(a{$selector}[$window]))`, "",
-			Probe{[]Metric{{"a", "a{}"}, {"b", "b"}}, `sum by (from, ns, to) ((a{}) + (b)) / sum by (from, ns, to) ((a{}))`},
+			Probe{Sent, []Metric{{"a", "a{}"}, {"b", "b"}}, `sum by (from, ns, to) ((a{}) + (b)) / sum by (from, ns, to) ((a{}))`},
 		},
 		"labels that the query makes": {
 			`sum by ($labels) (label_replace(rate(a[$window]), "to", "$1", "cluster_name", "(.*)"))`, "",
-			Probe{[]Metric{{"a", "a"}}, `sum by (from, ns, to) (label_replace((a), "to", "$1", "cluster_name", "(.*)"))`},
+			Probe{Sent, []Metric{{"a", "a"}}, `sum by (from, ns, to) (label_replace((a), "to", "$1", "cluster_name", "(.*)"))`},
 		},
 		"a join with what is no counter": {
 			`rate(a[$window]) * on (pod) group_left (from) info{x="y"}`, "",
-			Probe{[]Metric{{"a", "a"}}, `(a) * on (pod) group_left (from) info{x="y"}`},
+			Probe{Sent, []Metric{{"a", "a"}}, `(a) * on (pod) group_left (from) info{x="y"}`},
 		},
 		"a subquery": {
 			`max_over_time(rate(a[$window])[$window:1m])`, "",
-			Probe{[]Metric{{"a", "a"}}, `max_over_time((a)[5m:1m])`},
+			Probe{Sent, []Metric{{"a", "a"}}, `max_over_time((a)[5m:1m])`},
 		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			d := Definition{
-				Queries: []Query{{Query: tc.query, Measures: Sent}, {Query: "rate(other[$window])", Measures: Received}},
+				Queries: []Query{{Query: "rate(all[$window])", Measures: Requests}, {Query: tc.query, Measures: Sent}},
 				Client:  []End{{NamespaceLabel: "ns", NameLabel: "from"}}, Server: []End{{NamespaceLabel: "ns", NameLabel: "to"}},
 			}
 			got := d.Probes(tc.selector)
-			if diff := cmp.Diff([]Probe{tc.want}, got); diff != "" {
+			requests := Probe{Requests, []Metric{{"all", "all"}}, "(all)"}
+			if diff := cmp.Diff([]Probe{tc.want, requests}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			for _, query := range []string{tc.want.Metrics[0].Series, tc.want.Ends} {
@@ -71,17 +72,12 @@ func TestProbes(t *testing.T) {
 
 func TestNoProbes(t *testing.T) {
 	for name, d := range map[string]Definition{
-		"requests alone":     {Queries: []Query{{Query: "rate(a[$window])", Measures: Requests}}},
 		"rates of a rule":    {Queries: []Query{{Query: "workload:sent:rate5m", Measures: Sent}}},
 		"what does not scan": {Queries: []Query{{Query: `rate(a{b="c}[$window])`, Measures: Sent}}},
 	} {
 		if got := d.Probes(""); len(got) > 0 {
 			t.Errorf("%s: %v", name, got)
 		}
-	}
-	received := Definition{Queries: []Query{{Query: "rate(a[$window])", Measures: Received}}}
-	if got := received.Probes(""); len(got) != 1 {
-		t.Errorf("received alone: %v", got)
 	}
 }
 
