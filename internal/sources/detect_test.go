@@ -70,7 +70,7 @@ func TestEveryTypeIsDetected(t *testing.T) {
 func TestRecordingsAreDetected(t *testing.T) {
 	for name, r := range recordings() {
 		t.Run(name, func(t *testing.T) {
-			got := detect(t, promtest.New(t, exposed(t, r.paths()...)), time.Unix(90, 0), "")
+			got := detect(t, promtest.New(t, exposedBy(t, r.paths()...)), time.Unix(90, 0), "")
 			if answers := typesOf(got.Answers()); !slices.Equal(answers, []v1.SourceType{r.kind}) {
 				t.Errorf("the answers are %v, want %s", answers, r.kind)
 			}

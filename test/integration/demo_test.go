@@ -13,6 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+
+	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
 // TestDemo runs the demo to its end, with and without effect.
@@ -51,11 +53,11 @@ func TestMeshNames(t *testing.T) {
 			t.Errorf("%s has %v, and no mesh by default:\n%s", command, err, help)
 		}
 		out, err := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), "__complete", command, "--mesh", "").Output()
-		if err != nil || !strings.HasPrefix(string(out), "istio\nistio-ambient\n:") {
+		if err != nil || !strings.HasPrefix(string(out), strings.Join(mesh.Names(), "\n")+"\n:") {
 			t.Errorf("%s --mesh completes to %q, %v", command, out, err)
 		}
 		said, err := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), command, "--mesh=none").CombinedOutput()
-		if err == nil || !strings.Contains(string(said), `"none" for "--mesh" flag: must be one of istio, istio-ambient`) {
+		if err == nil || !strings.Contains(string(said), `"none" for "--mesh" flag: must be one of `+strings.Join(mesh.Names(), ", ")) {
 			t.Errorf("%s --mesh=none says %q, %v", command, said, err)
 		}
 	}

@@ -10,6 +10,7 @@ func IstioAmbient() Type {
 		sees: func(e exchange) exchange {
 			e.protocol, e.host = "tcp", ""
 			e.from.at.Node, e.to.at.Node = "", ""
+			e.from.pod, e.to.pod = podPeer{}, podPeer{}
 			return e
 		},
 		metrics: istioConnections(),
@@ -18,7 +19,7 @@ func IstioAmbient() Type {
 	}
 }
 
-func ztunnelValues(s series) []string {
+func ztunnelValues(s series, _ string) []string {
 	service := istioService(s.exchange)
 	if s.service.IsZero() {
 		service = [3]string{unknown, unknown, unknown}

@@ -1,8 +1,15 @@
 package mesh
 
 import (
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // objectKey names a pod, or a node, which has no namespace.
@@ -15,7 +22,7 @@ type series struct {
 	exchange
 }
 
-// exchange is what proxies tell apart. They know peers as workloads, not as pods.
+// exchange is what proxies tell apart.
 type exchange struct {
 	from, to peer
 	service  flowgraph.WorkloadID // that is called, zero for a host
@@ -23,13 +30,25 @@ type exchange struct {
 	protocol string
 }
 
-// peer is a workload with the attributes of its pods.
+// peer is a workload with the attributes of its pods, and the pod.
 type peer struct {
 	id             flowgraph.WorkloadID // zero: outside the mesh
 	app, version   string
 	serviceAccount string
 	at             locality.Locality
+	pod            podPeer
 }
+
+// podPeer is what a pod does not share with all others of its workload.
+type podPeer struct {
+	name, address string
+	owner         owner
+	hash          string // of its template
+}
+
+// owner is what a pod is controlled by, "" for a pod that nothing controls. The kind is in
+// lower case.
+type owner struct{ kind, name string }
 
 // traffic is an amount: requests, bytes to the server, bytes to the client.
 type traffic struct{ requests, sent, received float64 }
@@ -52,18 +71,27 @@ type path struct {
 
 type counters struct {
 	kind     Type
-	reported map[series]*traffic
+	age      time.Duration // of the mesh
+	reported map[series]*counted
 	truth    map[path]float64 // bytes in both directions
 }
 
-func newCounters(kind Type) counters {
-	return counters{kind: kind, reported: map[series]*traffic{}, truth: map[path]float64{}}
+// counted is the traffic of a series, and when it last rose.
+type counted struct {
+	traffic
+	at time.Duration
 }
 
-// keep drops the series of proxies whose pods and nodes are gone.
-func (c *counters) keep(live map[objectKey]bool) {
-	for s := range c.reported {
-		if !live[s.proxy] {
+func newCounters(kind Type) counters {
+	return counters{kind: kind, reported: map[series]*counted{}, truth: map[path]float64{}}
+}
+
+// keep lets time pass. It drops the series of proxies whose pods and nodes are gone, and
+// those that proxies drop because they are idle.
+func (c *counters) keep(dt time.Duration, live map[objectKey]bool) {
+	c.age += dt
+	for s, of := range c.reported {
+		if idle := c.age - of.at; !live[s.proxy] || c.kind.keepsIdle > 0 && idle > c.kind.keepsIdle {
 			delete(c.reported, s)
 		}
 	}
@@ -76,10 +104,13 @@ func (c *counters) report(reporter string, at endpoint, e exchange, t traffic) {
 	}
 	sum := c.reported[s]
 	if sum == nil {
-		sum = &traffic{}
+		sum = &counted{}
 		c.reported[s] = sum
 	}
 	sum.add(t)
+	if t != (traffic{}) {
+		sum.at = c.age
+	}
 }
 
 // between counts what a client pod and a server pod exchange: both ends report it.
@@ -112,5 +143,21 @@ func peerOf(e endpoint) peer {
 	if account == "" {
 		account = "default"
 	}
-	return peer{id: e.workload, app: app, version: version, serviceAccount: account, at: e.at}
+	return peer{
+		id: e.workload, app: app, version: version, serviceAccount: account, at: e.at,
+		pod: podPeer{e.pod.Name, e.pod.Status.PodIP, ownerOf(e.pod), e.pod.Labels["pod-template-hash"]},
+	}
+}
+
+// ownerOf returns the top-level controller of a pod.
+func ownerOf(pod *corev1.Pod) owner {
+	ref := metav1.GetControllerOf(pod)
+	if ref == nil {
+		return owner{}
+	}
+	above := map[string]string{"ReplicaSet": "deployment", "Job": "cronjob"}[ref.Kind]
+	if name := kube.ControllerOf(pod); above != "" && name != ref.Name && name != pod.Name {
+		return owner{above, name}
+	}
+	return owner{strings.ToLower(ref.Kind), ref.Name}
 }

@@ -3,6 +3,7 @@ package mesh
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -49,21 +50,41 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	c.mesh.mu.Lock()
 	defer c.mesh.mu.Unlock()
 	kind := c.mesh.counters.kind
-	for s, t := range c.mesh.counters.reported {
-		values := kind.values(s)
-		for i, metric := range kind.metrics {
-			switch {
-			case !metric.applies(s.exchange):
-			case metric.histogram:
-				out <- prometheus.MustNewConstHistogram(c.metrics[i], uint64(t.requests), metric.of(*t), nil, values...)
-			default:
-				out <- prometheus.MustNewConstMetric(c.metrics[i], prometheus.CounterValue, metric.of(*t), values...)
+	for i, metric := range kind.metrics {
+		for _, of := range metric.exposed(kind, c.mesh.counters.reported) {
+			if metric.histogram {
+				out <- prometheus.MustNewConstHistogram(c.metrics[i], uint64(of.requests), metric.of(of.traffic), nil, of.values...)
+				continue
 			}
+			out <- prometheus.MustNewConstMetric(c.metrics[i], prometheus.CounterValue, metric.of(of.traffic), of.values...)
 		}
 	}
 	for p, bytes := range c.mesh.counters.truth {
 		out <- prometheus.MustNewConstMetric(c.actual, prometheus.CounterValue, bytes, p.labelValues()...)
 	}
+}
+
+// exposed is the traffic of all series with the same values.
+type exposed struct {
+	values []string
+	traffic
+}
+
+// exposed adds up the series by what a metric says of them.
+func (m metric) exposed(kind Type, reported map[series]*counted) map[string]*exposed {
+	all := map[string]*exposed{}
+	for s, of := range reported {
+		if !m.applies(s) {
+			continue
+		}
+		values := kind.values(s, m.view)
+		key := strings.Join(values, "\x00")
+		if all[key] == nil {
+			all[key] = &exposed{values: values}
+		}
+		all[key].add(of.traffic)
+	}
+	return all
 }
 
 func (p path) labelValues() []string {

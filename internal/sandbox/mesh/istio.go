@@ -7,11 +7,12 @@ const unknown = "unknown"
 
 // Istio is a mesh in which each pod has a sidecar. Both ends of a call report it.
 func Istio() Type {
-	isHTTP := func(e exchange) bool { return !isTCP(e) }
+	isHTTP := func(s series) bool { return !isTCP(s) }
 	return Type{
 		Name: "istio", Source: "istio-sidecar", readRules: true,
 		sees: func(e exchange) exchange {
 			e.from.at, e.to.at = locality.Locality{}, locality.Locality{}
+			e.from.pod, e.to.pod = podPeer{}, podPeer{}
 			return e
 		},
 		metrics: append([]metric{
@@ -33,7 +34,7 @@ func istioConnections() []metric {
 	}
 }
 
-func isTCP(e exchange) bool { return e.protocol == "tcp" }
+func isTCP(s series) bool { return s.protocol == "tcp" }
 
 // istioLabels are the standard labels of all of Istio's proxies, with the namespace and
 // pod of the proxy that a scrape would add.
@@ -71,7 +72,7 @@ func istioService(e exchange) [3]string {
 	return [3]string{e.service.Name + "." + e.service.Namespace + ".svc.cluster.local", e.service.Name, e.service.Namespace}
 }
 
-func sidecarValues(s series) []string {
+func sidecarValues(s series, _ string) []string {
 	service := istioService(s.exchange)
 	if s.host != "" {
 		service = [3]string{s.host, "PassthroughCluster", unknown}

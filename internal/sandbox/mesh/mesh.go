@@ -130,7 +130,7 @@ func (m *Mesh) advance(dt time.Duration) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.counters.keep(live)
+	m.counters.keep(dt, live)
 	for _, call := range m.calls {
 		m.call(call, dt, clients, ready)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Type is a kind of mesh: where its proxies are, what they tell apart and what they
@@ -15,14 +16,17 @@ type Type struct {
 	// Source is the type of the telemetry source that reads its metrics.
 	Source string
 
-	perNode   bool // a proxy is on each node instead of in each pod
-	readRules bool // DestinationRules divide calls
+	perNode   bool          // a proxy is on each node instead of in each pod
+	readRules bool          // DestinationRules divide calls
+	keepsIdle time.Duration // proxies drop series that have been idle for longer; 0: never
 	// sees returns what the proxies tell apart of an exchange. What they see as one
 	// they count as one.
 	sees    func(exchange) exchange
 	metrics []metric
-	labels  []string              // of each metric
-	values  func(series) []string // in the order of labels
+	labels  []string // of each metric
+	// values returns those of the labels, in their order, in a metric's view. Series whose
+	// values are the same are one.
+	values func(s series, view string) []string
 }
 
 // metric is a counter, or a histogram without buckets.
@@ -30,11 +34,13 @@ type metric struct {
 	name, help string
 	histogram  bool // of requests
 	of         func(traffic) float64
-	applies    func(exchange) bool
+	applies    func(series) bool
+	// view tells apart, for values, metrics of one name that count at several places.
+	view string
 }
 
 // Types returns the kinds of mesh that there are, the default first.
-func Types() []Type { return []Type{Istio(), IstioAmbient()} }
+func Types() []Type { return []Type{Istio(), IstioAmbient(), OBI()} }
 
 // Names returns what users call the Types, in their order.
 func Names() []string {
