@@ -137,6 +137,30 @@ func TestDetectedConfiguration(t *testing.T) {
 	}
 }
 
+// TestDetectWhatIsWrong: a type whose source fails is found all the same.
+func TestDetectWhatIsWrong(t *testing.T) {
+	clusters := prometheus(t, traffic(t, "shop/web@east -> shop/api@east via api: 1 2 3\nshop/web@west -> shop/api@west via api: 1 2 3"))
+	url := prometheus(t, traffic(t, ofIstio+ofOBI))
+	small := writeFile(t, "apiVersion: config.vicinity.dev/v1\nkind: TelemetryConfiguration\nprometheus: {url: '"+url+"', maxSeries: 1}\n")
+	for name, tc := range map[string]struct{ args, want []string }{
+		"several clusters": {[]string{"--prometheus", clusters}, []string{"warning: istio-sidecar, several-clusters", "--mesh-cluster"}},
+		"too many series": {[]string{"--telemetry-config", small}, []string{"istio_request_bytes_sum", "obi_network_flow_bytes_total",
+			"warning: istio-sidecar could not be read: source istio-sidecar: query request-bytes: ", "maxSeries"}},
+	} {
+		for _, format := range []string{"table", "yaml", "json"} {
+			out := succeed(t, append([]string{"sources", "detect", "-o", format}, tc.args...)...)
+			for _, want := range tc.want {
+				if format == "table" && !strings.Contains(out, want) {
+					t.Errorf("%s: no %q in\n%s", name, want, out)
+				}
+			}
+			if !strings.Contains(out, "istio-sidecar") {
+				t.Errorf("%s: it is not there in\n%s", name, out)
+			}
+		}
+	}
+}
+
 // TestDetectJSON: programs find what people do.
 func TestDetectJSON(t *testing.T) {
 	var got detectJSON

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -72,6 +73,8 @@ type detectedType struct {
 	// bytesPerSecond is all that it reads between two ends in the cluster.
 	bytesPerSecond float64
 	findings       []telemetry.Finding
+	// failed says why its source could not be read, nil when it could.
+	failed error
 }
 
 // runDetect does the work of the verb.
@@ -140,8 +143,14 @@ func (o *telemetryOptions) examine(ctx context.Context, q telemetry.Querier, at 
 	}
 	t.resolves = source.About().Resolves
 	seen, err := telemetry.NewAsker([]telemetry.Source{source}, nil, q).Observe(ctx, at)
-	if err != nil && telemetry.FailureOf(err) != telemetry.Empty {
-		return t, err
+	stopped := (*telemetry.FindingError)(nil)
+	switch {
+	case ctx.Err() != nil:
+		return t, ctx.Err()
+	case errors.As(err, &stopped):
+		t.findings = append(t.findings, stopped.Finding)
+	case err != nil && telemetry.FailureOf(err) != telemetry.Empty:
+		t.failed = o.explain(err)
 	}
 	t.flows = seen.Flows
 	for _, flow := range seen.Flows {

@@ -65,6 +65,9 @@ func (o *telemetryOptions) server() string {
 
 // writeDetectedFindings says what is wrong with the telemetry of a type.
 func (o *telemetryOptions) writeDetectedFindings(w io.Writer, f *detectedType) {
+	if f.failed != nil {
+		fmt.Fprintf(w, "\nwarning: %s could not be read: %s.\n", f.Type.Name, show.Printable(f.failed.Error()))
+	}
 	for _, finding := range f.findings {
 		fmt.Fprintf(w, "\nwarning: %s, %s: %s.\n  Why it matters: %s.\n  Next: %s.\n", f.Type.Name, finding.Condition,
 			show.Printable(finding.Text()), show.Printable(finding.Why), show.Printable(o.next(string(f.Type.Name), finding)))
@@ -143,6 +146,9 @@ func (o *telemetryOptions) writeDetectedConfig(w io.Writer, d *detection) error 
 			s.Window = show.Duration(o.window)
 		}
 		comments = append(comments, fmt.Sprintf("%s: series %d, targets %s, traffic %s", f.Type.Name, f.Series(), f.targets(), show.ByteRate(f.bytesPerSecond)))
+		if f.failed != nil {
+			comments = append(comments, "  it could not be read: "+f.failed.Error())
+		}
 		for _, finding := range f.findings {
 			comments = append(comments, fmt.Sprintf("  %s: %s; %s", finding.Condition, finding.Text(), finding.Why))
 			switch {
@@ -207,7 +213,9 @@ type detectTypeJSON struct {
 	NamedPairs     int     `json:"namedPairs"`
 	BytesPerSecond float64 `json:"bytesPerSecond"`
 	// LooksUp says that the names of pods, Services or addresses are looked up in the cluster.
-	LooksUp  bool                `json:"looksUp"`
+	LooksUp bool `json:"looksUp"`
+	// Failed says why the type could not be read; it is missing when it could.
+	Failed   string              `json:"failed,omitempty"`
 	Findings []detectFindingJSON `json:"findings"`
 }
 
@@ -238,6 +246,9 @@ func (d *detection) json() detectJSON {
 		t := detectTypeJSON{
 			Type: string(f.Type.Name), NewestAgeSeconds: f.details.Age.Seconds(), Pairs: f.Pairs, NamedPairs: f.Named, BytesPerSecond: f.bytesPerSecond,
 			LooksUp: f.resolves, Findings: []detectFindingJSON{}, Jobs: []detectJobJSON{},
+		}
+		if f.failed != nil {
+			t.Failed = f.failed.Error()
 		}
 		for _, m := range f.Metrics {
 			t.Metrics = append(t.Metrics, detectMetricJSON{m.Name, string(m.Measures), m.Series})
