@@ -20,14 +20,14 @@ const detectSchema = "vicinity.sources/v1"
 
 // writeDetected writes what has been found for people.
 func (o *telemetryOptions) writeDetected(w io.Writer, d *detection) {
-	t := show.Table{Left: 2}
-	t.Add("TYPE", "METRIC", "SERIES", "TARGETS", "NEWEST", "TRAFFIC")
+	t := show.Table{Left: 3}
+	t.Add("TYPE", "METRIC", "MEASURES", "SERIES", "TARGETS", "NEWEST", "TRAFFIC")
 	for i := range d.types {
 		f := &d.types[i]
 		for n, m := range f.Metrics {
-			row := []string{"", show.Printable(m.Name), strconv.Itoa(m.Series), "", "", ""}
+			row := []string{"", show.Printable(m.Name), string(m.Measures), strconv.Itoa(m.Series), "", "", ""}
 			if n == 0 {
-				row[0], row[3], row[4], row[5] = string(f.Type.Name), f.targets(), show.Duration(f.details.Age.Round(100*time.Millisecond))+" old", show.ByteRate(f.bytesPerSecond)
+				row[0], row[4], row[5], row[6] = string(f.Type.Name), f.targets(), show.Duration(f.details.Age.Round(100*time.Millisecond))+" old", show.ByteRate(f.bytesPerSecond)
 			}
 			t.Add(row...)
 		}
@@ -45,22 +45,32 @@ func (o *telemetryOptions) writeDetected(w io.Writer, d *detection) {
 			fmt.Fprintf(w, "%s names pods, Services or addresses beside workloads: graph and record look them up in the cluster of your kubeconfig.\n", d.types[i].Type.Name)
 		}
 	}
-	if len(d.types) == 1 {
-		fmt.Fprintf(w, "Next: vicinity graph %s, or -o yaml here for a configuration.\n", o.server())
-		return
+	if len(d.types) > 1 {
+		for _, line := range d.choice() {
+			fmt.Fprintln(w, line)
+		}
 	}
-	for _, line := range d.choice() {
-		fmt.Fprintln(w, line)
+	switch {
+	case o.configFile != "":
+		fmt.Fprintf(w, "Next: compare the sources in %s, or print others with -o yaml.\n", o.configFile)
+	case len(d.types) == 1:
+		fmt.Fprintf(w, "Next: vicinity graph %s, or -o yaml here for a configuration.\n", o.again())
+	default:
+		fmt.Fprintf(w, "Next: vicinity graph %s --source %s, or -o yaml here for a configuration to edit.\n", o.again(), d.types[0].Type.Name)
 	}
-	fmt.Fprintf(w, "Next: vicinity graph %s --source %s, or -o yaml here for a configuration to edit.\n", o.server(), d.types[0].Type.Name)
 }
 
-// server is the flag that says which server there is.
-func (o *telemetryOptions) server() string {
-	if o.configFile != "" {
-		return "--telemetry-config " + shellQuoted(o.configFile)
+// again is the flags that say which server there is, and how it is asked.
+func (o *telemetryOptions) again() string {
+	flags := "--prometheus " + shellQuoted(o.prometheus)
+	for _, f := range []struct{ flag, value, standard string }{
+		{"window", show.Duration(o.window), show.Duration(defaultSource().Window.Duration)}, {"mesh-cluster", o.cluster, ""}, {"selector", o.selector, ""},
+	} {
+		if f.value != f.standard {
+			flags += " --" + f.flag + " " + shellQuoted(f.value)
+		}
 	}
-	return "--prometheus " + shellQuoted(o.prometheus)
+	return flags
 }
 
 // writeDetectedFindings says what is wrong with the telemetry of a type.

@@ -23,7 +23,8 @@ type Details struct {
 // Job is a scrape job.
 type Job struct {
 	Name string
-	// Targets is how many targets have the metric, told apart by their label instance.
+	// Targets is how many targets have the metric, told apart by the labels that scrapes add:
+	// instance, namespace and pod.
 	Targets int
 }
 
@@ -39,7 +40,7 @@ func (f *Found) Details(ctx context.Context, q telemetry.Querier, at time.Time) 
 		if age := time.Duration(seconds * float64(time.Second)); i == 0 || age < d.Age {
 			d.Age = age
 		}
-		err = q.Query(ctx, "count by (job) (count by (job, instance) ("+m.Selector+"))", at, func(s telemetry.Series) error {
+		err = q.Query(ctx, "count by (job) (count by (job, instance, namespace, pod) ("+m.Selector+"))", at, func(s telemetry.Series) error {
 			job := s.Labels.Get("job")
 			jobs[job] = max(jobs[job], int(s.Value))
 			return nil
