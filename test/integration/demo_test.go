@@ -47,17 +47,18 @@ func TestDemoAmbient(t *testing.T) {
 func TestMeshNames(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t)
+	names := mesh.Names()
 	for _, command := range []string{"run", "demo"} {
 		help, err := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), command, "--help").Output()
 		if err != nil || !strings.Contains(string(help), "(default istio)") {
 			t.Errorf("%s has %v, and no mesh by default:\n%s", command, err, help)
 		}
 		out, err := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), "__complete", command, "--mesh", "").Output()
-		if err != nil || !strings.HasPrefix(string(out), strings.Join(mesh.Names(), "\n")+"\n:") {
+		if err != nil || !strings.HasPrefix(string(out), strings.Join(names, "\n")+"\n:") {
 			t.Errorf("%s --mesh completes to %q, %v", command, out, err)
 		}
 		said, err := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), command, "--mesh=none").CombinedOutput()
-		if err == nil || !strings.Contains(string(said), `"none" for "--mesh" flag: must be one of `+strings.Join(mesh.Names(), ", ")) {
+		if err == nil || !strings.Contains(string(said), `"none" for "--mesh" flag: must be one of `+strings.Join(names, ", ")) {
 			t.Errorf("%s --mesh=none says %q, %v", command, said, err)
 		}
 	}

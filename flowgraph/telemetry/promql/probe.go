@@ -67,12 +67,16 @@ func (d *Definition) probe(q Query, selector string) (p Probe, ok bool) {
 		if !slices.Contains(p.Metrics, m) {
 			p.Metrics = append(p.Metrics, m)
 		}
-		for at := i; at < len(tokens) && tokens[at].text != "]"; at++ {
-			drop[at], drop[at+1] = true, true
+		// Functions with further arguments keep their range.
+		after := i + slices.IndexFunc(tokens[i:], func(t token) bool { return t.text == "]" }) + 1
+		f := functionBefore(tokens, start)
+		if f < 0 || firstOf(tokens[after:]) != ")" {
+			continue
 		}
-		if f := functionBefore(tokens, start); f >= 0 {
-			drop[f] = true
+		for at := i; at < after; at++ {
+			drop[at] = true
 		}
+		drop[f] = true
 	}
 	var kept []token
 	for i, t := range tokens {
@@ -135,6 +139,16 @@ func skipBlank(tokens []token, i int) int {
 		i--
 	}
 	return i
+}
+
+// firstOf is the first token that is more than white space.
+func firstOf(tokens []token) string {
+	for _, t := range tokens {
+		if strings.TrimSpace(t.text) != "" {
+			return t.text
+		}
+	}
+	return ""
 }
 
 func textOf(tokens []token) string {

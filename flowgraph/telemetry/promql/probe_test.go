@@ -45,6 +45,14 @@ func TestProbes(t *testing.T) {
 			`rate(a[$window]) * on (pod) group_left (from) info{x="y"}`, "",
 			Probe{Sent, []Metric{{"a", "a"}}, `(a) * on (pod) group_left (from) info{x="y"}`},
 		},
+		"a function with more arguments": {
+			`predict_linear(a[$window], 60) + quantile_over_time(0.5, b[$window])`, "",
+			Probe{Sent, []Metric{{"a", "a"}, {"b", "b"}}, `predict_linear(a[5m], 60) + quantile_over_time(0.5, b[5m])`},
+		},
+		"an offset": {
+			`rate(a[$window] offset 1h)`, "",
+			Probe{Sent, []Metric{{"a", "a"}}, `rate(a[5m] offset 1h)`},
+		},
 		"a subquery": {
 			`max_over_time(rate(a[$window])[$window:1m])`, "",
 			Probe{Sent, []Metric{{"a", "a"}}, `max_over_time((a)[5m:1m])`},
@@ -101,4 +109,39 @@ func TestNamer(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+}
+
+// FuzzProbe: what is asked to detect a query is PromQL where the query is.
+func FuzzProbe(f *testing.F) {
+	for _, query := range []string{
+		`sum by ($labels) (rate(a_total{b="c",$selector}[$window]) >= 0)`, `max_over_time(rate(a[$window])[$window:1m])`,
+		`label_replace(increase({__name__="a"}[$window]), "x", "$1", "y", "(.*)")`, "rate(a{b=~`[{]`}[$window]) # [x] (",
+		`quantile_over_time(0.5, a[$window])`, `rate(a[$window] offset 5m) or b`, `-rate((a)[$window:])`,
+	} {
+		f.Add(query, `job="x"`)
+		f.Add(query, "")
+	}
+	parse := func(query string) error {
+		_, err := parser.NewParser(parser.Options{}).ParseExpr(query)
+		return err
+	}
+	f.Fuzz(func(t *testing.T, query, selector string) {
+		d := Definition{
+			Queries: []Query{{Query: query, Measures: Sent}},
+			Client:  []End{{NamespaceLabel: "ns", NameLabel: "from"}}, Server: []End{{NamespaceLabel: "ns", NameLabel: "to"}},
+		}
+		for _, p := range d.Probes(selector) { // also of what is wrong
+			if checkQuery(query, nil) != nil || parse(expand(query, d.endLabels(), "", "5m")) != nil || selector != "" {
+				continue
+			}
+			if err := parse(p.Ends); err != nil {
+				t.Errorf("%s: the ends are %s: %v", query, p.Ends, err)
+			}
+			for _, m := range p.Metrics {
+				if err := parse(m.Series); err != nil {
+					t.Errorf("%s: series are %s: %v", query, m.Series, err)
+				}
+			}
+		}
+	})
 }

@@ -203,19 +203,3 @@ func TestZtunnelReadsNoRules(t *testing.T) {
 		}
 	}
 }
-
-// Every mesh can be had by its name, and no two have the same.
-func TestNamed(t *testing.T) {
-	names := Names()
-	if want := []string{"istio", "istio-ambient", "obi"}; !slices.Equal(names, want) {
-		t.Errorf("the names are %v, want %v", names, want)
-	}
-	for _, name := range names {
-		if got, err := Named(name); err != nil || got.Name != name {
-			t.Errorf("Named(%q) is %q, %v", name, got.Name, err)
-		}
-	}
-	if _, err := Named("linkerd"); err == nil || err.Error() != `must be one of istio, istio-ambient, obi` {
-		t.Errorf("the error is %v", err)
-	}
-}

@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,5 +154,25 @@ func TestOBIDropsIdleFlows(t *testing.T) {
 	c.flow(2 * time.Minute)
 	if got := len(scrape(t, c.Mesh)); got != 1 {
 		t.Errorf("after 6 minutes there are %d series, want the truth alone", got)
+	}
+}
+
+// Every mesh can be had by its name, and has a source.
+func TestNames(t *testing.T) {
+	names := Names()
+	for _, name := range names {
+		got, err := Named(name)
+		if err != nil || got.Name != name {
+			t.Errorf("Named(%q) is %q, %v", name, got.Name, err)
+		}
+		if _, ok, err := sources.Named(configv1.SourceType(got.Source)); !ok || err != nil {
+			t.Errorf("mesh %s has the source %s: %v, %v", name, got.Source, ok, err)
+		}
+	}
+	if unique := slices.Compact(slices.Sorted(slices.Values(names))); len(unique) != len(names) || names[0] != "istio" {
+		t.Errorf("the names are %v", names)
+	}
+	if _, err := Named("none"); err == nil || err.Error() != "must be one of "+strings.Join(names, ", ") {
+		t.Errorf("the error is %v", err)
 	}
 }
