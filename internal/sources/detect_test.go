@@ -159,7 +159,8 @@ func TestDetect(t *testing.T) {
 
 // TestDetails: samples age, and jobs have targets.
 func TestDetails(t *testing.T) {
-	q := promtest.New(t, "load 30s\n  "+obiSeries+"\n  "+strings.ReplaceAll(obiSeries, `"a:1"`, `"a:2"`)+"\n  "+strings.ReplaceAll(obiSeries, `job="obi"`, `job="other"`))
+	older := strings.ReplaceAll(strings.ReplaceAll(obiSeries, `"a:1"`, `"a:2"`), "x20", "x18")
+	q := promtest.New(t, "load 30s\n  "+obiSeries+"\n  "+older+"\n  "+strings.ReplaceAll(obiSeries, `job="obi"`, `job="other"`))
 	at := time.Unix(690, 0) // 90 s after the last sample
 	got, err := detect(t, q, at, "").Answers()[0].Details(t.Context(), q, at)
 	want := sources.Details{Age: 90 * time.Second, Jobs: []sources.Job{{Name: "obi", Targets: 2}, {Name: "other", Targets: 1}}}
@@ -185,7 +186,7 @@ func (c *counting) Query(ctx context.Context, query string, at time.Time, yield 
 
 // TestDetectIsCheap: one query for each metric, and one for the ends of those that are there.
 func TestDetectIsCheap(t *testing.T) {
-	q := &counting{Querier: promtest.New(t, "load 30s\n  "+obiSeries)}
+	q := &counting{Querier: promtest.New(t, "load 30s\n  "+obiSeries+"\n  "+strings.ReplaceAll(obiSeries, "request", "response"))}
 	d := detect(t, q, time.Unix(600, 0), "")
 	metrics := 0
 	for _, looked := range d.Looked {
