@@ -54,14 +54,17 @@ figures wrong or incomplete is a warning with the next step; where the answers m
 several clusters, there is no graph. With --declared, the edges of new workloads that
 nobody has observed yet are among the others, with their ORIGIN, and in no sum.
 
-With --prometheus the source is of the type ` + string(defaultSource().Type) + `. Other sources, credentials, CA
-files and tenant headers are the business of the scheduler's configuration file:
-give it with --telemetry-config. Where such a source names pods or Services, the
-workloads behind them are looked up in the cluster that kubectl would take.
+With --prometheus, the metrics that are there say which type of source to read
+(vicinity sources list), or --source does. Where there are metrics of several types, it
+names them and stops. Credentials, CA files, tenant headers and sources of your own are
+the business of the scheduler's configuration file: give it with --telemetry-config.
+Where a source names pods or Services, the workloads behind them are looked up in the
+cluster that kubectl would take.
 
 The JSON output has the schema ` + graphSchema + `; fields may be added to it.`,
 		Example: `  kubectl port-forward --namespace monitoring service/prometheus 9090 &
   vicinity graph --prometheus http://localhost:9090
+  vicinity graph --prometheus http://localhost:9090 --source obi
   vicinity graph --telemetry-config telemetry.yaml --namespace shop --limit 0
   vicinity graph --prometheus http://localhost:9090 -o json | jq .total
   vicinity graph --prometheus http://localhost:9090 -o dot | dot -Tsvg > graph.svg
@@ -83,6 +86,7 @@ func (o *graphOptions) addFlags(cmd *cobra.Command) {
 	args.SetDefaults()
 	f := cmd.Flags()
 	o.telemetryOptions.addFlags(cmd)
+	o.addTypeFlag(cmd)
 	o.clusterOptions.addFlags(cmd)
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json, dot or html, a page that needs no network")
 	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, the largest; 0 shows all (default 30 for table, 2000 for html, all for json and dot)")
@@ -104,7 +108,7 @@ func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() tim
 	if err := s.check(o.output, "graph"); err != nil {
 		return err
 	}
-	cfg, err := o.configuration(cmd)
+	cfg, found, err := o.settled(cmd, s, now)
 	if err != nil {
 		return err
 	}
@@ -112,6 +116,7 @@ func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() tim
 	if report == nil {
 		return o.explain(failed)
 	}
+	report.found = found
 	out := &bytes.Buffer{}
 	r := report.viewedBy(v)
 	switch o.output {

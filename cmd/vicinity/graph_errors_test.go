@@ -60,7 +60,7 @@ func TestErrors(t *testing.T) {
 		"unknown field":      {[]string{"--telemetry-config", broken}, 1, []string{broken, "prometheus.urll", "unknown field"}},
 		"no such file":       {[]string{"--telemetry-config", "nowhere.yaml"}, 1, []string{"nowhere.yaml", "no such file"}},
 		"connection refused": {[]string{"--prometheus", closed.URL}, 1, []string{closed.URL + ": ", "refused", "kubectl port-forward"}},
-		"503":                {[]string{"--prometheus", unavailable}, 1, []string{"istio-sidecar", "http://127.0.0.1", "503", "look at the server's log"}},
+		"503":                {[]string{"--prometheus", unavailable, "--source", "istio-sidecar"}, 1, []string{"istio-sidecar", "http://127.0.0.1", "503", "look at the server's log"}},
 		"two sources fail":   {[]string{"--telemetry-config", two}, 1, []string{"source one: ", "; source two: ", "503; check"}},
 		"401":                {[]string{"--prometheus", serve(t, status(401))}, 1, []string{"401", "prometheus.bearerTokenFile", "--telemetry-config"}},
 		"404":                {[]string{"--prometheus", serve(t, status(404))}, 1, []string{"404", "without /api/v1"}},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/sources"
 )
 
 // graphReport is the graph and where it comes from. Renderers get a viewed report.
@@ -23,6 +24,8 @@ type graphReport struct {
 	sites int
 	// problems are what is wrong with what workloads declare.
 	problems []string
+	// found is the type that was found, nil where it was configured.
+	found *sources.Found
 }
 
 // totals are sums over edges that were observed. Self-flows are part of every field.
@@ -46,13 +49,13 @@ type sourceReport struct {
 	next []string
 }
 
-// newReport describes the graph of snap. The sources of status and sources are the same,
+// newReport describes the graph of snap. The sources of status and from are the same,
 // in the same order.
-func newReport(snap *flowgraph.Snapshot, status telemetry.Status, sources []telemetry.Source, now time.Time, next func(string, telemetry.Finding) string) *graphReport {
+func newReport(snap *flowgraph.Snapshot, status telemetry.Status, from []telemetry.Source, now time.Time, next func(string, telemetry.Finding) string) *graphReport {
 	r := &graphReport{madeAt: now, dataAt: snap.At(), invalidFlows: status.InvalidFlows}
 	r.setEdges(snap)
 	for i, s := range status.Sources {
-		source := sourceReport{SourceStatus: s, about: sources[i].About(), firstQuery: sources[i].Queries()[0]}
+		source := sourceReport{SourceStatus: s, about: from[i].About(), firstQuery: from[i].Queries()[0]}
 		for _, f := range s.Findings {
 			source.next = append(source.next, next(s.Name, f))
 		}

@@ -115,6 +115,9 @@ func writeSummary(w io.Writer, r viewed) {
 	}
 	age := r.madeAt.Sub(r.dataAt).Round(100 * time.Millisecond)
 	t.Add("data", fmt.Sprintf("of %s, %s old; rates over %s", show.Moment(r.dataAt), show.Duration(age), strings.Join(windows, ", ")))
+	if r.found != nil {
+		t.Add("source", foundBy(r.found))
+	}
 	if len(r.shown) > 1 {
 		t.Add("order", fmt.Sprintf("by bytes/s, where one request counts %s", strings.TrimSuffix(show.ByteRate(r.requestBytes), "/s")))
 	}

@@ -70,9 +70,9 @@ func TestGolden(t *testing.T) {
 		"graph-limit.json":      {"-o", "json", "--limit", "2", "--namespace", "data"},
 		"graph.dot":             {"-o", "dot"},
 		"graph-limit.dot":       {"-o", "dot", "--limit", "2"},
-		"graph-empty.txt":       {"--selector", `job="none"`, "--window", "1m"},
-		"graph-empty.json":      {"--selector", `job="none"`, "-o", "json"},
-		"graph-empty.dot":       {"--selector", `job="none"`, "-o", "dot"},
+		"graph-empty.txt":       {"--source", "istio-sidecar", "--selector", `job="none"`, "--window", "1m"},
+		"graph-empty.json":      {"--source", "istio-sidecar", "--selector", `job="none"`, "-o", "json"},
+		"graph-empty.dot":       {"--source", "istio-sidecar", "--selector", `job="none"`, "-o", "dot"},
 		"graph-request-max.txt": {"--request-bytes", "1Mi", "--limit", "0"},
 	}
 	for name, args := range cases {
@@ -211,7 +211,7 @@ sources:
 - {type: istio-sidecar, cluster: Kubernetes, window: 2m}
 `, url))
 	got := succeed(t, "graph", "--telemetry-config", file)
-	want := succeed(t, "graph", "--prometheus", url, "--mesh-cluster", "Kubernetes", "--window", "2m")
+	want := succeed(t, "graph", "--prometheus", url, "--source", "istio-sidecar", "--mesh-cluster", "Kubernetes", "--window", "2m")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-flags +file):\n%s", diff)
 	}
@@ -287,7 +287,7 @@ func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	url := serve(t, hang(cancel))
 	var out, errs, progress bytes.Buffer
-	code := run(ctx, []string{"vicinity", "graph", "--prometheus", url, "--timeout", "1h"}, streams{out: &out, err: &errs, progress: &progress}, clock())
+	code := run(ctx, []string{"vicinity", "graph", "--prometheus", url, "--source", "istio-sidecar", "--timeout", "1h"}, streams{out: &out, err: &errs, progress: &progress}, clock())
 	if code != exitInterrupted || out.Len() > 0 || errs.Len() > 0 {
 		t.Errorf("exit code %d, stdout %q, stderr %q, want %d and nothing", code, &out, &errs, exitInterrupted)
 	}

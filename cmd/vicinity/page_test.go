@@ -39,7 +39,7 @@ func indented(t *testing.T, data []byte) string {
 
 func TestGraphPage(t *testing.T) {
 	url := prometheus(t, traffic(t, shop))
-	for name, args := range map[string][]string{"all": nil, "limit": {"--limit", "3"}, "empty": {"--selector", `job="none"`}} {
+	for name, args := range map[string][]string{"all": nil, "limit": {"--limit", "3"}, "empty": {"--source", "istio-sidecar", "--selector", `job="none"`}} {
 		t.Run(name, func(t *testing.T) {
 			args = append([]string{"graph", "--prometheus", url, "-o"}, args...)
 			with := func(format string) string {

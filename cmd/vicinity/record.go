@@ -16,6 +16,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/recorder"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
 	"github.com/vicinity-sched/vicinity/internal/show"
+	"github.com/vicinity-sched/vicinity/internal/sources"
 	"github.com/vicinity-sched/vicinity/internal/usage"
 )
 
@@ -26,6 +27,7 @@ type recordOptions struct {
 
 	since, duration, step time.Duration
 	anonymize             bool
+	found                 *sources.Found // the type that was found, nil where it was configured
 }
 
 const (
@@ -47,6 +49,10 @@ With --duration it watches from now on; Ctrl-C ends it earlier, and what has bee
 recorded is a recording. With --since it asks Prometheus for a time that has gone by,
 as far as Prometheus keeps it; of the objects only those that are there now are
 known.
+
+With --prometheus, the metrics that are there say which type of source to read
+(vicinity sources list), or --source does. Where there are metrics of several types, it
+names them and stops.
 
 A step in which Prometheus does not answer, or has no traffic, is a gap; when more
 than half of the steps are gaps, the exit code is 3.
@@ -77,6 +83,7 @@ docs/recording.md has the format and the permissions that are needed.`,
 
 func (o *recordOptions) addFlags(cmd *cobra.Command) {
 	o.telemetryOptions.addFlags(cmd)
+	o.addTypeFlag(cmd)
 	o.clusterOptions.addFlags(cmd)
 	f := cmd.Flags()
 	f.DurationVar(&o.duration, "duration", 0, "record from now on for so long, such as 1h")

@@ -23,16 +23,17 @@ import (
 // its connections.
 func (o *recordOptions) recorder(cmd *cobra.Command, s streams, now func() time.Time) (recorder.Options, func(), error) {
 	none := recorder.Options{}
-	cfg, err := o.configuration(cmd)
+	client, err := o.connect("vicinity-record")
 	if err != nil {
 		return none, nil, err
 	}
+	cfg, found, err := o.settled(cmd, s, now)
+	if err != nil {
+		return none, nil, err
+	}
+	o.found = found
 	store := endpoints.NewStore()
 	sources, err := telemetrysetup.Sources(cfg, store)
-	if err != nil {
-		return none, nil, err
-	}
-	client, err := o.connect("vicinity-record")
 	if err != nil {
 		return none, nil, err
 	}

@@ -31,6 +31,9 @@ func writeRecordSummary(w io.Writer, r result, why string) {
 	t.Add("objects", fmt.Sprint(s.Objects))
 	t.Add("changes of objects", fmt.Sprint(s.Changes))
 	t.Write(w)
+	if f := r.options.found; f != nil {
+		fmt.Fprintf(w, "Source: %s.\n", foundBy(f))
+	}
 	if s.Gaps > 0 && s.LastFailure != nil {
 		fmt.Fprintf(w, "The last gap: %s.\n", show.Printable(strings.ReplaceAll(s.LastFailure.Error(), "\n", "; ")))
 	}

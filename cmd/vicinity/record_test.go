@@ -224,8 +224,8 @@ func TestRecordErrors(t *testing.T) {
 		"unknown context":  {[]string{"--prometheus", url, "--since", "1h", "--kubeconfig", apiServer(t), "--context", "x", fresh}, 1, []string{"kubectl config get-contexts"}},
 		"no pods":          {[]string{"--prometheus", url, "--since", "1h", "--kubeconfig", apiServer(t, "list pods"), fresh}, 1, []string{"kubectl auth can-i list pods --all-namespaces"}},
 		"no watch":         {[]string{"--prometheus", url, "--duration", "1h", "--kubeconfig", apiServer(t, "watch nodes"), fresh}, 1, []string{"kubectl auth can-i watch nodes"}},
-		"server refuses":   {[]string{"--prometheus", unavailable, "--since", "1h", "--kubeconfig", apiServer(t), fresh}, 1, []string{"source istio-sidecar", "without /api/v1"}},
-		"nothing in there": {[]string{"--prometheus", url, "--selector", `job="none"`, "--since", "1m", "--kubeconfig", apiServer(t), fresh}, 1, []string{"no traffic was observed", "check that Prometheus scrapes"}},
+		"server refuses":   {[]string{"--prometheus", unavailable, "--since", "1h", "--kubeconfig", apiServer(t), fresh}, 1, []string{"looking for what sources read", "without /api/v1"}},
+		"nothing in there": {[]string{"--prometheus", url, "--source", "istio-sidecar", "--selector", `job="none"`, "--since", "1m", "--kubeconfig", apiServer(t), fresh}, 1, []string{"no traffic was observed", "check that Prometheus scrapes"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

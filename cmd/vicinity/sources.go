@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,15 +12,17 @@ import (
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
-func sourcesCommand(s streams) *cobra.Command {
+func sourcesCommand(s streams, now func() time.Time) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sources",
 		Short: "Show the types of telemetry sources that a configuration can name",
 		Long: `Show the types of telemetry sources that a TelemetryConfiguration can name. Most types
 are data: PromQL and the labels that name the two ends. show prints them as YAML that
-can be pasted into a TelemetryConfiguration, to begin a source of your own with.`,
+can be pasted into a TelemetryConfiguration, to begin a source of your own with. detect
+finds out which of them a Prometheus has the metrics of.`,
 		Example: `  vicinity sources list
   vicinity sources list -o json
+  vicinity sources detect --prometheus http://localhost:9090
   vicinity sources show istio-sidecar
   vicinity sources show promql > my-source.yaml`,
 		SuggestionsMinimumDistance: 2,
@@ -36,7 +40,7 @@ can be pasted into a TelemetryConfiguration, to begin a source of your own with.
 		Args:              oneType,
 		ValidArgsFunction: completeTypes,
 		RunE:              func(_ *cobra.Command, args []string) error { return showSource(s, args[0]) },
-	})
+	}, detectCommand(s, now))
 	return cmd
 }
 
@@ -46,7 +50,7 @@ func showSource(s streams, name string) error {
 	case err != nil:
 		return err
 	case !ok:
-		return usage.Errorf("there is no type of sources called %q; type: vicinity sources list", name)
+		return unknownType("", name)
 	}
 	_, err = fmt.Fprint(s.out, kind.Text)
 	return err
@@ -60,14 +64,16 @@ func oneType(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func completeTypes(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+// completeTypes completes one type, also behind the commas of others.
+func completeTypes(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	all, err := sources.All()
 	if err != nil || len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	before := typed[:strings.LastIndex(typed, ",")+1]
 	var names []string
 	for _, kind := range all {
-		names = append(names, string(kind.Name)+"\t"+kind.Summary)
+		names = append(names, before+string(kind.Name)+"\t"+kind.Summary)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

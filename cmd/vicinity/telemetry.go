@@ -2,14 +2,17 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/sources"
 	"github.com/vicinity-sched/vicinity/internal/usage"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
@@ -21,7 +24,8 @@ type telemetryOptions struct {
 	prometheus, configFile string
 	window, timeout        time.Duration
 	cluster, selector      string
-	formerCluster          string // the flag that has another name now
+	types                  []string // of the sources; without them, what is there says
+	formerCluster          string   // the flag that has another name now
 }
 
 func (o *telemetryOptions) addFlags(cmd *cobra.Command) {
@@ -47,6 +51,13 @@ func (o *telemetryOptions) addFlags(cmd *cobra.Command) {
 		"mesh-cluster":     cobra.NoFileCompletions,
 		"selector":         cobra.NoFileCompletions,
 	})
+}
+
+// addTypeFlag adds the flag for the types of sources.
+func (o *telemetryOptions) addTypeFlag(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&o.types, "source", nil,
+		"read sources of this `TYPE`, or of several with commas between them; vicinity sources list names them (default: that whose metrics Prometheus has; with --prometheus)")
+	addCompletion(cmd, map[string]cobra.CompletionFunc{"source": completeTypes})
 }
 
 // addCompletion says what may follow flags that the command has.
@@ -76,7 +87,7 @@ func (o *telemetryOptions) check(cmd *cobra.Command) error {
 	case o.prometheus != "" && o.configFile != "":
 		return usage.Errorf("--prometheus and --telemetry-config exclude each other: the file names the server. Type: %s --telemetry-config %s", see, o.configFile)
 	case o.configFile == "":
-		return nil
+		return o.checkTypes()
 	}
 	for _, f := range flagFields() {
 		if cmd.Flags().Changed(f.flag) {
@@ -84,6 +95,31 @@ func (o *telemetryOptions) check(cmd *cobra.Command) error {
 		}
 	}
 	return nil
+}
+
+// checkTypes reports types of sources that there are none of, or that a flag cannot define.
+func (o *telemetryOptions) checkTypes() error {
+	for _, name := range o.types {
+		kind, ok, err := sources.Named(v1.SourceType(name))
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			return unknownType("--source: ", name)
+		case kind.IsCustom():
+			return usage.Errorf("--source %s: such a source is what a file says; give it with --telemetry-config. vicinity sources show %s prints one to begin with", name, name)
+		}
+	}
+	return nil
+}
+
+// unknownType is the error for the name of a type that there is none of.
+func unknownType(before, name string) error {
+	why := sources.Unknown(v1.SourceType(name))
+	if why != "" {
+		why = ": " + why
+	}
+	return usage.Errorf("%sthere is no type of sources called %q%s; type: vicinity sources list", before, name, why)
 }
 
 // flagField pairs a flag with the field of the TelemetryConfiguration that it
@@ -97,12 +133,13 @@ func flagFields() []flagField {
 		{"mesh-cluster", "sources[0].cluster"},
 		{"selector", "sources[0].selector"},
 		{"timeout", "prometheus.timeout"},
+		{"source", "sources[0].type"},
 	}
 }
 
 // configuration returns what the flags ask for as the scheduler's own
-// configuration, defaulted and validated.
-func (o *telemetryOptions) configuration(cmd *cobra.Command) (*v1.TelemetryConfiguration, error) {
+// configuration, defaulted and validated. Without types of sources, it has the default one.
+func (o *telemetryOptions) configuration(cmd *cobra.Command, types ...string) (*v1.TelemetryConfiguration, error) {
 	if o.configFile != "" {
 		return config.LoadTelemetry(o.configFile)
 	}
@@ -112,26 +149,41 @@ func (o *telemetryOptions) configuration(cmd *cobra.Command) (*v1.TelemetryConfi
 			URL:     o.prometheus,
 			Timeout: &metav1.Duration{Duration: o.timeout},
 		},
-		Sources: []v1.TelemetrySource{{
-			Type:     defaultSource().Type,
-			Window:   &metav1.Duration{Duration: o.window},
-			Cluster:  o.cluster,
-			Selector: o.selector,
-		}},
+	}
+	if len(types) == 0 {
+		types = []string{string(defaultSource().Type)}
+	}
+	for _, name := range types {
+		c.Sources = append(c.Sources, v1.TelemetrySource{
+			Type: v1.SourceType(name), Window: &metav1.Duration{Duration: o.window}, Cluster: o.cluster, Selector: o.selector,
+		})
 	}
 	c.SetDefaults()
-	mistakes := validation.TelemetryConfiguration(c)
-	for _, m := range mistakes {
-		for _, f := range append(flagFields(), flagField{"prometheus", "prometheus.url"}) {
-			if m.Field == f.field {
-				m.Field = "--" + f.flag
-			}
-		}
-	}
-	if err := config.OneLine(mistakes); err != nil {
+	if err := config.OneLine(withFlags(validation.TelemetryConfiguration(c))); err != nil {
 		return nil, usage.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	}
 	return c, nil
+}
+
+// withFlags returns the mistakes in a configuration that flags have made, each once, with
+// the flag in place of the field.
+func withFlags(mistakes field.ErrorList) field.ErrorList {
+	var all field.ErrorList
+	for _, m := range mistakes {
+		name := m.Field
+		if _, of, ok := strings.Cut(name, "]."); ok && strings.HasPrefix(name, "sources[") {
+			name = "sources[0]." + of
+		}
+		for _, f := range append(flagFields(), flagField{"prometheus", "prometheus.url"}) {
+			if name == f.field {
+				m.Field = "--" + f.flag
+			}
+		}
+		if !slices.ContainsFunc(all, func(o *field.Error) bool { return o.Error() == m.Error() }) {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 // explain makes the error of a failed refresh one line that ends with the next

@@ -96,7 +96,7 @@ type End struct {
 	// without labels is what no other alternative names.
 	Kind Kind `json:"kind,omitempty"`
 	// KindLabel has the kind instead: Service, Pod, ReplicaSet, Job, Node and external as in
-	// Kind; any other value is the kind of a workload.
+	// Kind; any other value is the kind of a workload. Without a value nothing is named.
 	KindLabel string `json:"kindLabel,omitempty"`
 	// NamespaceLabel has the namespace, or else Namespace is it. A "service" without
 	// either is the only one of its name in the cluster, a "consul-service" is in Consul's

@@ -134,6 +134,8 @@ func (a *answers) parts(r *endReader, l telemetry.Labels) (p parts, lacks string
 		p.namespace = r.Namespace
 	}
 	switch {
+	case r.KindLabel != "" && p.kind == "":
+		return p, r.KindLabel // a name alone may be a workload's or a Service's
 	case r.NamespaceLabel != "" && p.namespace == "" && !r.Kind.isLeftOut():
 		return p, r.NamespaceLabel
 	case r.NameLabel != "" && p.name == "":

@@ -51,8 +51,8 @@ func (b *books) close() {
 	b.at = append(b.at, until)
 }
 
-// add adds what a call exchanges.
-func (b *books) add(c Call, step Step, of *current) {
+// add adds what a call exchanges. Where oneWay is set, either direction is an edge.
+func (b *books) add(c Call, step Step, of *current, oneWay bool) {
 	all := step.Moved
 	all.add(step.Retried)
 	client, server := workloadOf(c.Client), workloadOf(c.Server)
@@ -60,6 +60,9 @@ func (b *books) add(c Call, step Step, of *current) {
 	case !of.named && len(of.counts) == 0: // nobody can know
 	case !of.named:
 		b.book(edge{}, c.Protocol, all)
+	case oneWay:
+		b.book(edge{client, server}, c.Protocol, Traffic{Sent: all.Sent})
+		b.book(edge{server, client}, c.Protocol, Traffic{Sent: all.Received})
 	case c.Waypoint == Pod{}:
 		b.book(edge{client, server}, c.Protocol, all)
 	default:

@@ -32,6 +32,12 @@ type Mesh struct {
 	// leads the calls of a client, "" for none. Edges are what crosses the network: one to
 	// the waypoint and one from it. It may be nil.
 	Waypoint func(client Pod, server flowgraph.WorkloadID) string
+	// OneWay says that reports do not tell who called: what the server sends back is an
+	// edge of its own, from the server to the client.
+	OneWay bool
+	// Distinct are the labels without which reports of the same traffic cannot be told
+	// apart, so that without one of them what is left out may count several times.
+	Distinct []string
 	// Optional are the labels of counters that may be missing without any loss.
 	Optional []string
 	// Tolerance is how far off the bytes of a protocol may be, e.g. 0.01.

@@ -236,7 +236,12 @@ func (tr *trial) missing(least float64, labels ...string) error {
 	s := newSimulation(tr.mesh)
 	s.without, s.least = labels, least
 	s.run(window + interval)
-	if err := tr.last(s); err != nil {
+	o, _, err := tr.findings(s, "")
+	if slices.ContainsFunc(labels, func(l string) bool { return slices.Contains(tr.mesh.Distinct, l) }) {
+		o.LeftOut = nil
+	}
+	err = errors.Join(err, compareWith(s.books.wanted(s.now(), tr.mesh.Tolerance), o, s.least))
+	if err != nil {
 		return fmt.Errorf("without the labels %v: %w", labels, err)
 	}
 	return nil

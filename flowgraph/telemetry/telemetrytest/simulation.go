@@ -186,7 +186,7 @@ func (s *simulation) flow(p planned) {
 		counter.value += counter.add(step)
 		counter.exposed = true
 	}
-	s.books.add(p.Call, step, p.current)
+	s.books.add(p.Call, step, p.current, s.mesh.OneWay)
 }
 
 // begin returns what is kept of a call. When it is made for the first time, it asks the mesh

@@ -1,7 +1,6 @@
 package telemetrytest
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -106,12 +105,6 @@ func (tr *trial) findings(s *simulation, selector string) (telemetry.Observation
 		found = slices.Concat(found, checked)
 	}
 	return o, found, nil
-}
-
-// last compares what a source sees at the end of a simulation.
-func (tr *trial) last(s *simulation) error {
-	o, _, err := tr.findings(s, "")
-	return errors.Join(err, compareWith(s.books.wanted(s.now(), tr.mesh.Tolerance), o, s.least))
 }
 
 func timeOf(at time.Duration) time.Time { return time.Unix(0, 0).Add(at) }

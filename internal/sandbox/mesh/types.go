@@ -40,7 +40,9 @@ type metric struct {
 }
 
 // Types returns the kinds of mesh that there are, the default first.
-func Types() []Type { return []Type{Istio(), IstioAmbient(), Linkerd(), Consul(), Kuma(), OSM()} }
+func Types() []Type {
+	return []Type{Istio(), IstioAmbient(), Linkerd(), Consul(), Kuma(), OSM(), OBI()}
+}
 
 // Names returns what users call the Types, in their order.
 func Names() []string {

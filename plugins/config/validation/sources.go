@@ -39,7 +39,11 @@ func validateSources(path *field.Path, c *v1.TelemetryConfiguration) field.Error
 			for _, t := range types {
 				known = append(known, t.Name)
 			}
-			errs = append(errs, field.NotSupported(at.Child("type"), s.Type, known))
+			mistake := field.NotSupported(at.Child("type"), s.Type, known)
+			if why := sources.Unknown(s.Type); why != "" {
+				mistake.Detail = why + "; " + mistake.Detail
+			}
+			errs = append(errs, mistake)
 		default:
 			errs = append(errs, validateSource(at, s, &types[n], &c.Trust)...)
 		}
