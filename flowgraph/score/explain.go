@@ -1,7 +1,10 @@
 package score
 
 import (
+	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
@@ -266,4 +269,39 @@ func (r *Result) explainReserved(n int32) VetoReason {
 		}
 	}
 	return reason
+}
+
+// Gain is the sum over all levels, in bytes per second.
+func (p *PeerGain) Gain() (gain float64) {
+	for _, l := range p.Levels {
+		gain += l.Placed + l.Anticipated
+	}
+	return gain
+}
+
+// String says which veto it is and why it acts.
+func (v VetoReason) String() string {
+	switch v.Veto {
+	case VetoShare:
+		return fmt.Sprintf("share: the %s has %d of the workload's pods and draws up to %d", strings.ToLower(v.Level.String()), v.Pods, v.Limit)
+	case VetoNetwork:
+		return fmt.Sprintf("network: %s and the pod's %s exceed the bound of %s", rateOf(v.Load), rateOf(v.Added), rateOf(v.Bound))
+	case VetoReserved:
+		var names []string
+		for _, r := range v.Reserved {
+			names = append(names, r.Workload.String())
+		}
+		return "reserved: room is kept for " + strings.Join(names, ", ")
+	}
+	return v.Veto.String()
+}
+
+// rateOf words bytes per second.
+func rateOf(v float64) string {
+	units := [...]string{"B/s", "KiB/s", "MiB/s", "GiB/s"}
+	i := 0
+	for ; math.Abs(v) >= 1000 && i < len(units)-1; i++ {
+		v /= 1024
+	}
+	return fmt.Sprintf("%.3g %s", v, units[i])
 }

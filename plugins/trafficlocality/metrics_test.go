@@ -78,7 +78,7 @@ func TestMetricsNameNothingOfTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	permitted := map[string][]string{"reason": {"no-data", "expired", "no-traffic", "no-nodes", "no-peers", "panic", "preparing"}}
+	permitted := map[string][]string{"reason": {"no-data", "expired", "no-traffic", "no-nodes", "no-peers", "panic", "preparing", "off"}}
 	found := 0
 	for _, family := range families {
 		if !strings.HasPrefix(family.GetName(), "vicinity_") {

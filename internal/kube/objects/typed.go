@@ -96,7 +96,7 @@ func (e typed[T, P]) kind() Kind {
 func recordedAnnotations() []string {
 	return append(routing.Annotations(),
 		corev1.AnnotationTopologyMode, corev1.DeprecatedAnnotationTopologyAwareHints, corev1.MirrorPodAnnotationKey,
-		kube.DesiredReplicasAnnotation, kube.RolloutDesiredReplicasAnnotation,
+		kube.DesiredReplicasAnnotation, kube.RolloutDesiredReplicasAnnotation, kube.LocalityAnnotation,
 	)
 }
 
