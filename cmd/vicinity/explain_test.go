@@ -75,7 +75,7 @@ func TestExplainAsksOnly(t *testing.T) {
 			"allocatable": map[string]any{"cpu": "4", "memory": "8Gi", "pods": "10"},
 		}}
 	}
-	pod := map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"namespace": "shop", "name": "web"}, "spec": map[string]any{
+	pod := map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"namespace": "shop", "name": "web", "uid": "1"}, "spec": map[string]any{
 		"schedulerName": "vicinity", "nodeName": "n1", "containers": []any{map[string]any{"name": "c", "image": "i"}},
 	}, "status": map[string]any{"phase": "Running"}}
 	objects := map[string][]any{"nodes": {node("n1"), node("n2")}, "pods": {pod}}
