@@ -15,3 +15,8 @@ var Base embed.FS
 //
 //go:embed profiles
 var Profiles embed.FS
+
+// Examples are objects to begin one's own with.
+//
+//go:embed examples
+var Examples embed.FS

@@ -1,6 +1,11 @@
 package score
 
 import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
@@ -29,8 +34,13 @@ type Explanation struct {
 	PodRate, Significance float64
 	// Influence is what data of their age still count, in [0,1].
 	Influence float64
-	// Basis is what the points rest on, and Points the score, from 0 to MaxPoints.
-	Basis  Basis
+	// Basis is what the points rest on.
+	Basis Basis
+	// GainPoints is what the gain brings after vetoes (more than MaxPoints on a node that is no
+	// candidate and better than all of them), and RoomPoints what a node has beside
+	// it because its room is not kept for others, or only for less significant ones.
+	GainPoints, RoomPoints float64
+	// Points is the score, from 0 to MaxPoints: the sum of both, rounded and bounded.
 	Points uint8
 }
 
@@ -44,6 +54,9 @@ type PeerGain struct {
 	// Weight is the rate of the whole edge, in bytes per second, requests included, as far
 	// as it counts (flowgraph.Reach).
 	Weight float64
+	// Part is how much of the gain counts, in [0,1]: less than 1 where the peer's namespace
+	// may not contribute more to gains.
+	Part float64
 	// Levels are those at which something is gained, or lost, the nearest first, as far as
 	// it counts.
 	Levels []LevelGain
@@ -93,6 +106,7 @@ func (r *Result) Explain(n int32) Explanation {
 	}
 	if r.Points != nil {
 		x.Points = r.Points.Of(n)
+		x.GainPoints, x.RoomPoints = r.pointParts(n)
 	}
 	if r.inGraph() {
 		x.Peers = r.explainPeers(n)
@@ -113,46 +127,73 @@ func (r *Result) Explain(n int32) Explanation {
 	return x
 }
 
-// explainPeers goes through the edges once more, with levels of its own.
-func (r *Result) explainPeers(n int32) []PeerGain {
+// pointParts returns what the points of a node are the sum of, as score makes them.
+func (r *Result) pointParts(n int32) (gain, room float64) {
+	if r.Basis == ByGain {
+		gain = r.engine.gainOn(n) * r.scale()
+	}
+	if others := r.engine.promises.others; len(others) > 0 {
+		room = MaxPoints
+		if r.Basis == ByGain {
+			room *= 1 - r.weight()
+		}
+		if i := slices.IndexFunc(others, func(o reservation) bool { return o.node == n }); i >= 0 {
+			room *= 1 - others[i].significance*r.request.Influence
+		}
+	}
+	return gain, room
+}
+
+// edgeGain is what a pod gains by one edge in all domains.
+type edgeGain struct {
+	PeerGain
+	edge   *edge // nil of traffic with the workload itself and with sites
+	byRank []map[int32]LevelGain
+}
+
+// edgeGains goes through the edges once more, with levels of its own. The gains by each are
+// kept, as all nodes are explained by them.
+func (r *Result) edgeGains() []edgeGain {
+	if r.explained != nil {
+		return r.explained
+	}
 	e, request := r.engine, r.request
 	levels := newLevels(e.board, e.options.Levels())
 	zones := find(levels, locality.Zone)
-	var peers []PeerGain
-	add := func(p PeerGain) {
-		part := r.partOf(p.Peer.Namespace)
+	r.explained = []edgeGain{}
+	keep := func(g edgeGain) {
+		g.Part = r.partOf(g.Peer.Namespace)
 		for i := range levels {
 			l := &levels[i]
-			if d := e.board.where[l.Position][n]; d != Absent && (l.gained[d] != 0 || l.anticipated[d] != 0) {
-				p.Levels = append(p.Levels, LevelGain{l.Level.Level, part * l.Step * l.gained[d], part * l.Step * l.anticipated[d]})
+			gains := make(map[int32]LevelGain, len(l.hits))
+			for _, d := range l.hits {
+				gains[d] = LevelGain{l.Level.Level, g.Part * l.Step * l.gained[d], g.Part * l.Step * l.anticipated[d]}
 			}
+			g.byRank = append(g.byRank, gains)
 		}
-		if len(p.Levels) > 0 {
-			peers = append(peers, p)
-		}
+		r.explained = append(r.explained, g)
 	}
 	start := func() {
 		for i := range levels {
 			levels[i].start(e.own)
 		}
 	}
-	edges := e.edgesOf(request.Snapshot, r.number, r.desired, request.Routing, nil)
+	edges := slices.Clone(e.edgesOf(request.Snapshot, r.number, r.desired, request.Routing, nil))
 	for k := range edges {
 		edge := &edges[k]
 		start()
 		if edge.site && edge.weight > 0 {
 			e.addSite(levels, edge, request.Snapshot.ID(edge.number))
-			add(PeerGain{Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Weight: edge.weight})
+			keep(edgeGain{PeerGain: PeerGain{Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Weight: edge.weight}})
 			continue
 		}
 		if edge.weight == 0 || !e.resolvePeer(edge, request.Workload.Namespace) {
 			continue
 		}
 		e.addToLevels(levels, zones, edge, &e.board.states[edge.peer])
-		if gain := e.admission.explain(e, edge, n); gain > 0 {
-			find(levels, locality.Node).anticipate(n, gain)
-		}
-		add(PeerGain{Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Routing: edge.routing, Weight: edge.weight})
+		keep(edgeGain{edge: edge, PeerGain: PeerGain{
+			Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Routing: edge.routing, Weight: edge.weight,
+		}})
 	}
 	if self := request.Snapshot.Self(r.number); self != (flowgraph.Rates{}) && !e.options.NetMARKS {
 		start()
@@ -160,7 +201,35 @@ func (r *Result) explainPeers(n int32) []PeerGain {
 		for i := range levels {
 			levels[i].addSelf(e.options.weight(self), own, r.desired)
 		}
-		add(PeerGain{Peer: request.Workload, Calls: true, Routing: own, Weight: e.options.weight(self)})
+		keep(edgeGain{PeerGain: PeerGain{Peer: request.Workload, Calls: true, Routing: own, Weight: e.options.weight(self)}})
+	}
+	return r.explained
+}
+
+// explainPeers returns what the pod gains on a node by each edge that has a part in it.
+func (r *Result) explainPeers(n int32) []PeerGain {
+	e := r.engine
+	var peers []PeerGain
+	all := r.edgeGains()
+	for k := range all {
+		g := &all[k]
+		p := g.PeerGain
+		for i := range e.levels {
+			l := &e.levels[i]
+			var gain LevelGain
+			if d := e.board.where[l.Position][n]; d != Absent {
+				gain = g.byRank[i][d]
+			}
+			if l == e.node && g.edge != nil {
+				gain.Anticipated += g.Part * l.Step * e.admission.explain(e, g.edge, n)
+			}
+			if gain.Level = l.Level.Level; gain.Placed != 0 || gain.Anticipated != 0 {
+				p.Levels = append(p.Levels, gain)
+			}
+		}
+		if len(p.Levels) > 0 {
+			peers = append(peers, p)
+		}
 	}
 	return peers
 }
@@ -205,4 +274,39 @@ func (r *Result) explainReserved(n int32) VetoReason {
 		}
 	}
 	return reason
+}
+
+// Gain is the sum over all levels, in bytes per second.
+func (p *PeerGain) Gain() (gain float64) {
+	for _, l := range p.Levels {
+		gain += l.Placed + l.Anticipated
+	}
+	return gain
+}
+
+// String says which veto it is and why it acts.
+func (v VetoReason) String() string {
+	switch v.Veto {
+	case VetoShare:
+		return fmt.Sprintf("share: the %s has %d of the workload's pods and draws up to %d", strings.ToLower(v.Level.String()), v.Pods, v.Limit)
+	case VetoNetwork:
+		return fmt.Sprintf("network: %s and the pod's %s exceed the bound of %s", rateOf(v.Load), rateOf(v.Added), rateOf(v.Bound))
+	case VetoReserved:
+		var names []string
+		for _, r := range v.Reserved {
+			names = append(names, r.Workload.String())
+		}
+		return "reserved: room is kept for " + strings.Join(names, ", ")
+	}
+	return v.Veto.String()
+}
+
+// rateOf words bytes per second.
+func rateOf(v float64) string {
+	units := [...]string{"B/s", "KiB/s", "MiB/s", "GiB/s"}
+	i := 0
+	for ; math.Abs(v) >= 1000 && i < len(units)-1; i++ {
+		v /= 1024
+	}
+	return fmt.Sprintf("%.3g %s", v, units[i])
 }

@@ -33,13 +33,13 @@ func TestExplain(t *testing.T) {
 	want := Explanation{
 		Node: "n1",
 		Peers: []PeerGain{
-			{Peer: workload("db"), Calls: true, Weight: 800, Levels: []LevelGain{
+			{Peer: workload("db"), Calls: true, Weight: 800, Part: 1, Levels: []LevelGain{
 				{locality.Node, 0.5 * 100, 0.5 * 50}, {locality.Zone, 0.4 * 150, 0.4 * 50}, {locality.Region, 0.1 * 150, 0.1 * 50},
 			}},
-			{Peer: workload("cart"), Weight: 400, Levels: []LevelGain{{locality.Region, 0.1 * 100, 0}}},
+			{Peer: workload("cart"), Weight: 400, Part: 1, Levels: []LevelGain{{locality.Region, 0.1 * 100, 0}}},
 		},
 		Gain: 135 + 50, Anticipated: 50, Best: 185,
-		PodRate: 300, Significance: 0.5, Influence: 1, Basis: ByGain, Points: 50,
+		PodRate: 300, Significance: 0.5, Influence: 1, Basis: ByGain, GainPoints: 50, Points: 50,
 	}
 	if diff := cmp.Diff(want, got, approx); diff != "" {
 		t.Errorf("n1 (-want +got):\n%s", diff)

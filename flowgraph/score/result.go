@@ -88,6 +88,8 @@ type Result struct {
 	best     float64 // gain of a candidate
 	worst    float64
 	capped   map[string]float64 // namespaces whose part in the gains is reduced, and to what share of it
+
+	explained []edgeGain // once somebody has asked
 }
 
 // noteOrigins notes where the declared edges of workload i of the snapshot come from.

@@ -23,10 +23,13 @@ type DesiredState struct {
 	// Pod is as the controller makes it, but for its name. It has no containers where
 	// the controller's template is not known.
 	Pod *corev1.Pod
+	// Choice is what the controller says of traffic locality, or else the namespace. What
+	// a pod itself says takes precedence.
+	Choice Choice
 }
 
-// DesiredStates follows what ReplicaSets and StatefulSets want. The zero value knows of
-// none. It is safe for concurrent use.
+// DesiredStates follows what ReplicaSets and StatefulSets want, and what Namespaces say for
+// them. The zero value knows of none. It is safe for concurrent use.
 //
 // Where several controllers want pods of one workload, as during a rollout, the newest
 // counts; of two that are as old, the one whose name is last in order.
@@ -34,6 +37,7 @@ type DesiredStates struct {
 	mu        sync.Mutex
 	workloads map[flowgraph.WorkloadID][]controllerState // those that want pods, the newest first
 	known     map[controllerKey]flowgraph.WorkloadID     // of the same controllers
+	choices   map[string]Choice                          // of namespaces that say something
 	observers []DesiredObserver
 	followed  []cache.ResourceEventHandlerRegistration
 }
@@ -56,8 +60,8 @@ type controllerState struct {
 	generation int64 // of the object's spec, 0 when unknown
 }
 
-// Follow keeps the states up to date with informers' ReplicaSets and StatefulSets, from
-// when these are started.
+// Follow keeps the states up to date with informers' ReplicaSets, StatefulSets and
+// Namespaces, from when these are started.
 func (d *DesiredStates) Follow(informers ...cache.SharedIndexInformer) error {
 	for _, informer := range informers {
 		registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -82,9 +86,12 @@ func (d *DesiredStates) HasSynced() bool {
 	return !slices.ContainsFunc(d.followed, func(r cache.ResourceEventHandlerRegistration) bool { return !r.HasSynced() })
 }
 
-// Put takes over what a ReplicaSet or a StatefulSet wants. Other objects want nothing.
+// Put takes over what a ReplicaSet or a StatefulSet wants, and what a Namespace says. Other
+// objects want nothing.
 func (d *DesiredStates) Put(object any) {
 	switch o := object.(type) {
+	case *corev1.Namespace:
+		d.choose(o.Name, ChoiceOf(o.Annotations))
 	case *appsv1.ReplicaSet:
 		pods := int32(0)
 		if orOne(o.Spec.Replicas) > 0 {
@@ -96,12 +103,15 @@ func (d *DesiredStates) Put(object any) {
 	}
 }
 
-// Delete forgets what a controller wants. It takes tombstones of informers too.
+// Delete forgets what a controller wants, or a Namespace says. It takes tombstones of
+// informers too.
 func (d *DesiredStates) Delete(object any) {
 	if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
 		object = tombstone.Obj
 	}
 	switch o := object.(type) {
+	case *corev1.Namespace:
+		d.choose(o.Name, Unsaid)
 	case *appsv1.ReplicaSet:
 		d.put(o, "ReplicaSet", 0, nil, nil)
 	case *appsv1.StatefulSet:
@@ -117,10 +127,33 @@ func (d *DesiredStates) Of(id flowgraph.WorkloadID) DesiredState {
 }
 
 func (d *DesiredStates) of(id flowgraph.WorkloadID) DesiredState {
-	if controllers := d.workloads[id]; len(controllers) > 0 {
-		return controllers[0].DesiredState
+	controllers := d.workloads[id]
+	if len(controllers) == 0 {
+		return DesiredState{}
 	}
-	return DesiredState{}
+	state := controllers[0].DesiredState
+	state.Choice = state.Choice.Or(d.choices[id.Namespace])
+	return state
+}
+
+// choose takes over what a namespace says.
+func (d *DesiredStates) choose(namespace string, choice Choice) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.choices[namespace] == choice {
+		return
+	}
+	if d.choices == nil {
+		d.choices = map[string]Choice{}
+	}
+	if d.choices[namespace] = choice; choice == Unsaid {
+		delete(d.choices, namespace)
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(d.workloads), flowgraph.WorkloadID.Compare) {
+		if id.Namespace == namespace {
+			d.changed(id)
+		}
+	}
 }
 
 // Observe has an observer told of all that is wanted, and of what changes from then on.
@@ -158,16 +191,17 @@ func (d *DesiredStates) put(controller metav1.Object, kind string, pods int32, t
 	if !known && pods <= 0 {
 		return
 	}
+	choice := ChoiceOf(controller.GetAnnotations())
 	is := controllerState{key: key, uid: controller.GetUID(), since: controller.GetCreationTimestamp(), generation: controller.GetGeneration()}
 	if known {
 		was := d.workloads[id][d.indexOf(id, key)]
-		if pods == was.Pods && is.uid == was.uid && is.generation != 0 && is.generation == was.generation {
+		if pods == was.Pods && choice == was.Choice && is.uid == was.uid && is.generation != 0 && is.generation == was.generation {
 			return
 		}
 	}
 	ofID := id
 	if pods > 0 {
-		is.DesiredState = DesiredState{pods, PodOf(controller, kind, template, selector)}
+		is.DesiredState = DesiredState{pods, PodOf(controller, kind, template, selector), choice}
 		if ofID = WorkloadOf(is.Pod); ControllerOf(is.Pod) != ofID.Name {
 			pods = 0 // as in Replicas.Desired: there may be more controllers of that name
 		}
@@ -231,7 +265,7 @@ func PodOf(controller metav1.Object, kind string, template *corev1.PodTemplateSp
 	is := true
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: controller.GetNamespace(), Labels: template.Labels,
+			Namespace: controller.GetNamespace(), Labels: template.Labels, Annotations: template.Annotations,
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: appsv1.SchemeGroupVersion.String(), Kind: kind,
 				Name: controller.GetName(), UID: controller.GetUID(), Controller: &is,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/component-base/metrics"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -51,61 +52,81 @@ type engine struct {
 	snapshot  *schedulercache.Snapshot
 	stores    *objects.Stores
 	desired   *kube.DesiredStates
-	nodes     []fwk.NodeInfo // used anew for each pod
+	plugin    *trafficlocality.Plugin // nil where the profile has none, or it is switched off
+	nodes     []fwk.NodeInfo          // used anew for each pod
 }
 
 // New returns a Placer over nodes without pods. It lives until ctx ends. Its
 // errors are about the configuration.
 func New(ctx context.Context, in *history.Replayable, o Options) (*Placer, error) {
+	p := &Placer{
+		input: in, now: o.Now, logger: logr.Discard(), store: flowgraph.NewStore(),
+		rollout: o.Rollout, next: map[int32]nextTemplate{},
+		position: make(map[string]int32, len(in.Nodes)), placed: map[sim.Pod]*corev1.Pod{},
+		there: map[int32]*corev1.Node{}, at: sim.Clock(),
+	}
+	var err error
+	p.engine, err = newEngine(ctx, o, in.Objects, trafficlocality.Dependencies{Store: p.store, Now: func() time.Time { return p.at }})
+	if err != nil {
+		return nil, err
+	}
+	for i := range in.Nodes {
+		p.node(int32(i))
+	}
+	return p, p.engine.update(p.logger)
+}
+
+// newEngine returns an engine over an empty cluster, in which plugins can look up the given
+// objects.
+func newEngine(ctx context.Context, o Options, lookedUp []runtime.Object, of trafficlocality.Dependencies) (e engine, err error) {
 	logger := logr.Discard()
 	ctx = klog.NewContext(ctx, logger)
 	// The framework counts what it does in package variables, which must exist.
 	schedulermetrics.Register()
 	profile, err := o.profile()
 	if err != nil {
-		return nil, err
+		return e, err
 	}
-	p := &Placer{
-		input: in, now: o.Now, logger: logger, store: flowgraph.NewStore(),
-		rollout: o.Rollout, next: map[int32]nextTemplate{},
-		position: make(map[string]int32, len(in.Nodes)), placed: map[sim.Pod]*corev1.Pod{},
-		there: map[int32]*corev1.Node{}, at: sim.Clock(),
-		engine: engine{cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot()},
+	e = engine{cache: schedulercache.New(ctx, nil, false, false), snapshot: schedulercache.NewEmptySnapshot(), desired: &kube.DesiredStates{}}
+	if e.stores, err = objects.NewStores(); err != nil {
+		return e, err
 	}
-	if p.engine.stores, err = objects.NewStores(); err != nil {
-		return nil, err
+	of.Desired, of.Rules = e.desired, e.stores.Rules
+	of.Metrics = trafficlocality.NewMetrics(metrics.NewKubeRegistry().MustRegister)
+	registry := plugins.NewInTreeRegistry()
+	if err := registry.Register(trafficlocality.Name, e.noting(o.Config.Honour(trafficlocality.Factory(of)))); err != nil {
+		return e, fmt.Errorf("registering the plugin: %w", err)
 	}
-	registry, desired := plugins.NewInTreeRegistry(), &kube.DesiredStates{}
-	factory := trafficlocality.Factory(trafficlocality.Dependencies{
-		Store: p.store, Desired: desired, Now: func() time.Time { return p.at }, Rules: p.engine.stores.Rules,
-		Metrics: trafficlocality.NewMetrics(metrics.NewKubeRegistry().MustRegister),
-	})
-	if err := registry.Register(trafficlocality.Name, o.Config.Honour(factory)); err != nil {
-		return nil, fmt.Errorf("registering the plugin: %w", err)
-	}
-	p.engine.desired = desired
-	for _, object := range in.Objects {
-		if err := p.Change(kube.ObjectChange{Object: object}); err != nil {
-			return nil, err
+	for _, object := range lookedUp {
+		if err := e.put(kube.ObjectChange{Object: object}); err != nil {
+			return e, err
 		}
 	}
-	shared := p.engine.stores.Informers
+	shared := e.stores.Informers
 	claims := assumecache.NewAssumeCache(logger, shared.Resource().V1().ResourceClaims().Informer(), "ResourceClaim", "", nil)
-	p.engine.framework, err = frameworkruntime.NewFramework(ctx, registry, profile,
+	e.framework, err = frameworkruntime.NewFramework(ctx, registry, profile,
 		frameworkruntime.WithInformerFactory(shared),
-		frameworkruntime.WithSnapshotSharedLister(p.engine.snapshot),
+		frameworkruntime.WithSnapshotSharedLister(e.snapshot),
 		frameworkruntime.WithSharedDRAManager(dynamicresources.NewDRAManager(ctx, claims, nil, shared)),
 		frameworkruntime.WithSharedCSIManager(nodevolumelimits.NewCSIManager(shared.Storage().V1().CSINodes().Lister())),
 		// Runs go side by side; within a cycle goroutines cost more than they save.
 		frameworkruntime.WithParallelism(1),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("profile %s: %w", profile.SchedulerName, err)
+		return e, fmt.Errorf("profile %s: %w", profile.SchedulerName, err)
 	}
-	for i := range in.Nodes {
-		p.node(int32(i))
+	return e, nil
+}
+
+// noting returns the factory, which notes the plugin that it makes.
+func (e *engine) noting(make schedulerconfig.PluginFactory) schedulerconfig.PluginFactory {
+	return func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+		made, err := make(ctx, args, handle)
+		if plugin, ok := made.(*trafficlocality.Plugin); ok {
+			e.plugin = plugin
+		}
+		return made, err
 	}
-	return p, p.engine.update(logger)
 }
 
 func (o Options) profile() (*config.KubeSchedulerProfile, error) {

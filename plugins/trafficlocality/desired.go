@@ -39,13 +39,13 @@ func (k *keeper) setDesired(id flowgraph.WorkloadID, state kube.DesiredState) {
 		return
 	}
 	desired := score.Desired{Pods: state.Pods}
-	if k.templates && isTemplate(state.Pod) {
-		desired.Template = k.templateOf(state.Pod)
+	if isTemplate(state.Pod) {
+		desired.Template = k.templateOf(state.Pod, state.Choice)
 	}
 	k.board.SetDesired(id, desired)
 	w := k.board.Workload(id)
 	kept := k.workload(w)
-	kept.templated = isTemplate(state.Pod)
+	kept.templated, kept.choice = isTemplate(state.Pod), state.Choice
 	if kept.made = state.Pod; kept.placed != nil {
 		k.templateFrom(w, kept.placed)
 	}
@@ -66,19 +66,25 @@ func isTemplate(pod *v1.Pod) bool { return len(pod.Spec.Containers) > 0 }
 // templateFrom has a pod stand for the next ones of its workload, where its controller
 // wants some and does not say what they are like; nil is none.
 func (k *keeper) templateFrom(w int32, pod *v1.Pod) {
-	if kept := k.workload(w); !k.templates || kept.made == nil || kept.templated {
+	kept := k.workload(w)
+	if !k.templates || kept.made == nil || kept.templated {
 		return
 	}
 	desired := k.board.Desired(w)
 	desired.Template = nil
 	if pod != nil {
-		desired.Template = k.templateOf(pod)
+		desired.Template = k.templateOf(pod, kept.choice)
 	}
 	k.board.SetDesired(k.board.ID(w), desired)
 }
 
-// templateOf returns what pods like this one need.
-func (k *keeper) templateOf(pod *v1.Pod) *score.Template {
+// templateOf returns what pods like this one need, nil where no room is kept for them: by the
+// options, or because they are scheduled without the plugin. choice is what their controller
+// or namespace says.
+func (k *keeper) templateOf(pod *v1.Pod, choice kube.Choice) *score.Template {
+	if !k.templates || !k.admits(kube.ChoiceOf(pod.Annotations).Or(choice)) {
+		return nil
+	}
 	admits := admitting(pod)
 	return &score.Template{
 		Requests: requestsOf(pod), Scheduler: pod.Spec.SchedulerName,

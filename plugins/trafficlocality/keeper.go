@@ -41,6 +41,7 @@ type keeper struct {
 
 	workloads []keptWorkload // by number
 	templates bool           // the Board is told what the next pods of workloads will be like
+	admits    func(kube.Choice) bool
 }
 
 // keptNode is a node as the Board has it.
@@ -64,15 +65,16 @@ type keptPod struct {
 
 // keptWorkload is a workload on the Board.
 type keptWorkload struct {
-	made      *v1.Pod // as its controller makes it, nil when nobody says
-	templated bool    // it is known what that is like
-	placed    *v1.Pod // one that runs, nil when none does
+	made      *v1.Pod     // as its controller makes it, nil when nobody says
+	templated bool        // it is known what that is like
+	placed    *v1.Pod     // one that runs, nil when none does
+	choice    kube.Choice // of the controller or the namespace
 }
 
 func newKeeper(b *score.Board, o options) *keeper {
 	return &keeper{
 		board: b, scale: o.Scale, infos: map[fwk.NodeInfo]int32{}, names: map[string]int32{},
-		templates: o.ReserveRoom,
+		templates: o.ReserveRoom, admits: o.admits,
 	}
 }
 

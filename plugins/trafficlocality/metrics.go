@@ -21,11 +21,12 @@ const (
 	skipNoPeers
 	skipPanic
 	skipPreparing
+	skipOff
 )
 
 // skipReasons returns every reason, notSkipped excepted.
 func skipReasons() []skipReason {
-	return []skipReason{skipNoData, skipExpired, skipNoTraffic, skipNoNodes, skipNoPeers, skipPanic, skipPreparing}
+	return []skipReason{skipNoData, skipExpired, skipNoTraffic, skipNoNodes, skipNoPeers, skipPanic, skipPreparing, skipOff}
 }
 
 // String returns the reason as the metric's label has it.
@@ -45,6 +46,8 @@ func (r skipReason) String() string {
 		return "panic"
 	case skipPreparing:
 		return "preparing"
+	case skipOff:
+		return "off"
 	default:
 		return "none"
 	}
@@ -67,6 +70,8 @@ func (r skipReason) meaning() string {
 		return "PreScore has panicked."
 	case skipPreparing:
 		return "The plugin is reading the cluster's nodes and pods anew after a panic. At the start the first pod waits for that, for ten seconds at most."
+	case skipOff:
+		return "The pod has opted out by the annotation `vicinity.dev/locality`, or has not opted in where `optIn` asks for that."
 	default:
 		return ""
 	}

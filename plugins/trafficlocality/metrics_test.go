@@ -79,7 +79,7 @@ func TestMetricsNameNothingOfTheCluster(t *testing.T) {
 	}
 	var text bytes.Buffer
 	permitted := map[string][]string{
-		"reason": {"no-data", "expired", "no-traffic", "no-nodes", "no-peers", "panic", "preparing"},
+		"reason": {"no-data", "expired", "no-traffic", "no-nodes", "no-peers", "panic", "preparing", "off"},
 		"kind":   {"annotation", "appgroup", "sidecar", "inherited"},
 	}
 	found := 0

@@ -10,6 +10,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/flowgraph/score"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
@@ -44,6 +45,12 @@ type options struct {
 	routing affinity.Routing // of every callee, unless auto
 	network *configv1.NetworkCapacity
 	ages    ages
+	optIn   bool // pods that say nothing are scheduled without the plugin
+}
+
+// admits reports whether the plugin has a say in the placement of pods with a choice.
+func (o *options) admits(c kube.Choice) bool {
+	return c == kube.On || c == kube.Unsaid && !o.optIn
 }
 
 func optionsOf(a *configv1.TrafficLocalityArgs) options {
@@ -60,7 +67,8 @@ func optionsOf(a *configv1.TrafficLocalityArgs) options {
 			configv1.RoutingSameNode: affinity.SameNode,
 			configv1.RoutingSameZone: affinity.SameZone,
 		}[a.Routing], // Uniform otherwise
-		ages: ages{a.StaleAfter.Duration, a.ExpireAfter.Duration},
+		ages:  ages{a.StaleAfter.Duration, a.ExpireAfter.Duration},
+		optIn: a.OptIn,
 	}
 	o.Scale, o.Closeness = scaleOf(a)
 	if a.SignificantRate != nil {

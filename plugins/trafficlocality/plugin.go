@@ -36,6 +36,7 @@ type Plugin struct {
 	networks *flowgraph.NodeNetworkStore
 	lister   fwk.SharedLister
 	replicas kube.Replicas
+	choices  kube.Choices
 	desired  *kube.DesiredStates
 	services routing.Routes
 	now      func() time.Time
@@ -51,7 +52,8 @@ type Plugin struct {
 	// more of its rounds it waits.
 	failures, pause int
 
-	batching batching
+	batching  batching
+	decisions decisions
 
 	mu     sync.Mutex // held by whoever writes what follows: PreScore, once it is in use
 	engine *score.Engine
@@ -115,12 +117,16 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 				ReplicaSets:  apps.ReplicaSets().Lister(),
 				StatefulSets: apps.StatefulSets().Lister(),
 			},
+			choices: kube.Choices{
+				Namespaces: informers.Core().V1().Namespaces().Lister(), ReplicaSets: apps.ReplicaSets().Lister(), StatefulSets: apps.StatefulSets().Lister(),
+			},
 			desired:  desired,
 			services: services,
 			now:      d.Now,
 			metrics:  d.Metrics,
 		}
 		p.changes, p.starts = d.Changes, d.ColdStarts
+		p.decisions.pods = informers.Core().V1().Pods().Informer
 		p.stage.Store(int32(inUse))
 		if d.Preparation != nil {
 			p.source = newSource(informers, desired)
@@ -158,7 +164,7 @@ func (s *sharedDesired) of(factory informers.SharedInformerFactory) (*kube.Desir
 	}
 	apps := factory.Apps().V1()
 	d := &kube.DesiredStates{}
-	if err := d.Follow(apps.ReplicaSets().Informer(), apps.StatefulSets().Informer()); err != nil {
+	if err := d.Follow(apps.ReplicaSets().Informer(), apps.StatefulSets().Informer(), factory.Core().V1().Namespaces().Informer()); err != nil {
 		return nil, err
 	}
 	if s.followed == nil {

@@ -2,8 +2,10 @@ package trafficlocality
 
 import (
 	"context"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -49,9 +51,10 @@ func (p *Plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *v1.Pod
 		return fwk.NewStatus(fwk.Skip)
 	}
 	p.meet(ctx, pod)
-	scores, skip := p.scores(state, pod, nodes)
+	scores, skip := p.scores(ctx, state, pod, nodes)
 	if skip != notSkipped {
 		p.metrics.skipped(skip)
+		p.decisions.silent(klog.FromContext(ctx), pod, skip)
 		return fwk.NewStatus(fwk.Skip)
 	}
 	state.Write(stateKey, scores)
@@ -59,20 +62,10 @@ func (p *Plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *v1.Pod
 }
 
 // scores does the work of PreScore: one snapshot, one look at the nodes.
-func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.NodeInfo) (*scoreState, skipReason) {
-	snap := p.store.Load()
-	if snap.Generation() == 0 {
-		return nil, skipNoData
-	}
-	now := p.now()
-	influence := p.options.ages.influence(now.Sub(snap.At()))
-	if influence == 0 {
-		return nil, skipExpired
-	}
-	id := kube.WorkloadOf(pod)
-	_, ok := snap.Lookup(id)
-	if !ok && !p.options.ReserveRoom {
-		return nil, skipNoTraffic
+func (p *Plugin) scores(ctx context.Context, state fwk.CycleState, pod *v1.Pod, candidates []fwk.NodeInfo) (*scoreState, skipReason) {
+	c, skip := p.begin(pod)
+	if skip != notSkipped {
+		return nil, skip
 	}
 	all, err := p.lister.NodeInfos().List()
 	if err != nil {
@@ -80,51 +73,81 @@ func (p *Plugin) scores(state fwk.CycleState, pod *v1.Pod, candidates []fwk.Node
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.routes.begin(now)
+	p.routes.begin(c.now)
 	p.keeper.update(all, state.IsPodGroupSchedulingCycle())
 	if p.keeper.catchUp.behind {
 		p.metrics.fellBehind()
 	}
-	result := p.evaluate(snap, id, pod, candidates, influence, state)
-	if g := snap.Generation(); g != p.sitesSeen {
+	request, lift := p.request(c, pod, candidates, state)
+	defer lift()
+	result := p.engine.Evaluate(request)
+	if g := c.snap.Generation(); g != p.sitesSeen {
 		p.sitesSeen = g
-		p.metrics.noteSitesApart(p.keeper.board.SitesApart(snap))
+		p.metrics.noteSitesApart(p.keeper.board.SitesApart(c.snap))
 	}
-	p.batching.note(snap, p.engine.Reserves(snap))
-	if !ok && p.batching.staysSilent(now, result.Basis != score.ByNothing) {
+	p.batching.note(c.snap, p.engine.Reserves(c.snap))
+	if !c.hasTraffic && p.batching.staysSilent(c.now, result.Basis != score.ByNothing) {
 		return nil, skipNoTraffic
 	}
 	if result.BetterElsewhere {
 		p.metrics.peersNotScored()
 	}
-	switch {
-	case result.Basis != score.ByNothing:
-		p.metrics.scored(result.Best, result.Worst)
-		p.metrics.informedBy(result)
-		return &scoreState{nodes: p.keeper, points: result.Points}, notSkipped
-	default:
+	if result.Basis == score.ByNothing {
 		return nil, skipNoPeers
 	}
+	p.metrics.scored(result.Best, result.Worst)
+	p.metrics.informedBy(result)
+	p.decisions.note(klog.FromContext(ctx), pod, result, candidates, request.Candidates)
+	return &scoreState{nodes: p.keeper, points: result.Points}, notSkipped
 }
 
-// evaluate has the engine score the nodes for a pod.
-func (p *Plugin) evaluate(snap *flowgraph.Snapshot, id flowgraph.WorkloadID, pod *v1.Pod, candidates []fwk.NodeInfo, influence float64, state fwk.CycleState) *score.Result {
+// cycle is what the plugin knows of a pod before it looks at nodes.
+type cycle struct {
+	now        time.Time
+	snap       *flowgraph.Snapshot
+	influence  float64
+	id         flowgraph.WorkloadID
+	hasTraffic bool
+}
+
+// begin begins with another pod. It says why the plugin has nothing to say where that is known
+// without a look at nodes.
+func (p *Plugin) begin(pod *v1.Pod) (cycle, skipReason) {
+	if !p.options.admits(p.choices.Of(pod)) {
+		return cycle{}, skipOff
+	}
+	c := cycle{now: p.now(), snap: p.store.Load(), id: kube.WorkloadOf(pod)}
+	if c.snap.Generation() == 0 {
+		return c, skipNoData
+	}
+	if c.influence = p.options.ages.influence(c.now.Sub(c.snap.At())); c.influence == 0 {
+		return c, skipExpired
+	}
+	if _, c.hasTraffic = c.snap.Lookup(c.id); !c.hasTraffic && !p.options.ReserveRoom {
+		return c, skipNoTraffic
+	}
+	return c, notSkipped
+}
+
+// request asks the engine for the scores of a pod. Pods that are assumed for the time being are
+// on the Board until lift is called.
+func (p *Plugin) request(c cycle, pod *v1.Pod, candidates []fwk.NodeInfo, state fwk.CycleState) (r *score.Request, lift func()) {
 	numbers := p.keeper.numbersOf(candidates)
 	p.updateNetworks(numbers)
-	request := &score.Request{
-		Snapshot: snap, Influence: influence,
-		Workload: id, Revision: kube.RevisionOf(pod),
-		Routing:    p.routes.ofPod(id, pod),
+	r = &score.Request{
+		Snapshot: c.snap, Influence: c.influence,
+		Workload: c.id, Revision: kube.RevisionOf(pod),
+		Routing:    p.routes.ofPod(c.id, pod),
 		Scheduler:  pod.Spec.SchedulerName,
 		Candidates: numbers,
 	}
-	request.Desired, _ = p.replicas.Desired(id, pod)
-	if p.engine.Reserves(snap) {
-		request.Requests = requestsOf(pod)
+	r.Desired, _ = p.replicas.Desired(c.id, pod)
+	if p.engine.Reserves(c.snap) {
+		r.Requests = requestsOf(pod)
 	}
 	if state.IsPodGroupSchedulingCycle() {
-		request.Group = true
-		defer p.keeper.lay(state)()
+		r.Group = true
+		return r, p.keeper.lay(state)
 	}
-	return p.engine.Evaluate(request)
+	return r, func() {}
 }

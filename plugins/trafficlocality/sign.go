@@ -14,7 +14,8 @@ import (
 )
 
 // SignPod allows two pods to share their scores only where the scores cannot
-// differ and where placing one leaves those of all nodes as they are: when their workload
+// differ and where placing one leaves those of all nodes as they are: when the plugin has no
+// say in their placement; when their workload
 // has no traffic and room is kept for nobody, so that the plugin has nothing to say; or when
 // the node is the only level, the gain does not depend on the workload's own pods (as
 // it may when the routing is read from the cluster),
@@ -29,6 +30,9 @@ func (p *Plugin) SignPod(ctx context.Context, pod *v1.Pod) (fragments []fwk.Sign
 			fragments, status = nil, fwk.NewStatus(fwk.Unschedulable, "TrafficLocality has panicked")
 		}
 	}()
+	if !p.options.admits(p.choices.Of(pod)) { // no fragment of others is like this one
+		return []fwk.SignFragment{{Key: kube.LocalityAnnotation, Value: kube.Off.String()}}, nil
+	}
 	p.meet(ctx, pod)
 	id := kube.WorkloadOf(pod)
 	fragments = []fwk.SignFragment{{Key: "vicinity.dev/WorkloadID", Value: id.String()}}

@@ -150,19 +150,24 @@ func (m *moment) assigned(pods []*tracked) (serving, idle []int32) {
 // fillTemplates gives the controllers among the objects that are looked up the
 // templates of their workloads: those that were read are not held.
 func (m *moment) fillTemplates() {
-	byID := make(map[flowgraph.WorkloadID]corev1.PodSpec, len(m.result.Templates))
+	byID := make(map[flowgraph.WorkloadID]*corev1.Pod, len(m.result.Templates))
 	for i, template := range m.result.Templates {
-		byID[m.result.Cluster.Workloads[i].ID] = template.Spec
+		byID[m.result.Cluster.Workloads[i].ID] = template
+	}
+	fill := func(t *corev1.PodTemplateSpec, made *corev1.Pod) {
+		if template := byID[kube.WorkloadOf(made)]; template != nil {
+			t.Spec, t.Annotations = template.Spec, template.Annotations
+		}
 	}
 	for i, object := range m.result.Objects {
 		switch o := object.(type) {
 		case *appsv1.ReplicaSet:
 			filled := *o
-			filled.Spec.Template.Spec = byID[kube.WorkloadOf(kube.PodOf(o, "ReplicaSet", &o.Spec.Template, o.Spec.Selector))]
+			fill(&filled.Spec.Template, kube.PodOf(o, "ReplicaSet", &o.Spec.Template, o.Spec.Selector))
 			m.result.Objects[i] = &filled
 		case *appsv1.StatefulSet:
 			filled := *o
-			filled.Spec.Template.Spec = byID[kube.WorkloadOf(kube.PodOf(o, "StatefulSet", &o.Spec.Template, o.Spec.Selector))]
+			fill(&filled.Spec.Template, kube.PodOf(o, "StatefulSet", &o.Spec.Template, o.Spec.Selector))
 			m.result.Objects[i] = &filled
 		}
 	}

@@ -113,6 +113,20 @@ func (k *Kind) Keep(u *unstructured.Unstructured) (runtime.Object, error) {
 	return k.keep(object), nil
 }
 
+// Whole returns all of an object that the API server has sent that a scheduler's informers hold
+// (kube.Trim): more than is recorded.
+func (k *Kind) Whole(u *unstructured.Unstructured) (runtime.Object, error) {
+	object, err := k.convert(u)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", k.ResourceName(), kube.FullName(u.GetNamespace(), u.GetName()), err)
+	}
+	object.GetObjectKind().SetGroupVersionKind(k.GroupVersionKind)
+	if _, err := kube.Trim(object); err != nil {
+		return nil, err
+	}
+	return object, nil
+}
+
 // Named returns an object of which nothing but the name is known, as it is recorded.
 func (k *Kind) Named(namespace, name string) (runtime.Object, error) {
 	u := &unstructured.Unstructured{}

@@ -98,7 +98,7 @@ func (e typed[T, P]) kind() Kind {
 func recordedAnnotations() []string {
 	return append(slices.Concat(routing.Annotations(), endpoints.Annotations()),
 		corev1.AnnotationTopologyMode, corev1.DeprecatedAnnotationTopologyAwareHints, corev1.MirrorPodAnnotationKey,
-		kube.DesiredReplicasAnnotation, kube.RolloutDesiredReplicasAnnotation,
+		kube.DesiredReplicasAnnotation, kube.RolloutDesiredReplicasAnnotation, kube.LocalityAnnotation,
 		coldstart.DeploymentRevisionAnnotation, coldstart.RolloutRevisionAnnotation, coldstart.PeersAnnotation,
 	)
 }

@@ -127,6 +127,8 @@ func annotation(key, value string) string {
 		if n, err := strconv.ParseInt(value, 10, 32); err == nil {
 			return strconv.FormatInt(n, 10)
 		}
+	case kube.LocalityAnnotation:
+		return known(value, kube.On.String(), kube.Off.String())
 	}
 	return known(value, routing.Ignored, "Auto", "auto", "Disabled", "disabled")
 }

@@ -104,6 +104,10 @@ type TrafficLocalityArgs struct {
 	// NetworkCapacity bounds what is drawn to a node by what its network takes. It is
 	// off unless it is set. NetMARKS knows none.
 	NetworkCapacity *NetworkCapacity `json:"networkCapacity,omitempty"`
+	// OptIn restricts the plugin to pods that ask for it: those with the annotation
+	// vicinity.dev/locality: "on", of their own, of their workload's controller or of their
+	// namespace (default false: all pods but those with "off").
+	OptIn bool `json:"optIn,omitempty"`
 	// StaleAfter is the age of the telemetry from which its influence falls
 	// (default 5m).
 	StaleAfter *metav1.Duration `json:"staleAfter,omitempty"`

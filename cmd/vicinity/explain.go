@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/explain"
+	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
+	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
+	"github.com/vicinity-sched/vicinity/internal/usage"
+	"github.com/vicinity-sched/vicinity/manifests"
+)
+
+// explainOptions are the flags of the verb explain.
+type explainOptions struct {
+	telemetryOptions
+	clusterOptions
+
+	schedulerConfig, profile string
+	namespace, file, output  string
+	limit                    int
+}
+
+// explainLimit is how many nodes and edges the table shows when --limit is not given.
+const explainLimit = 10
+
+const explainLong = `Explain why a pod is where it is, and where it would go now: the decision is
+recomputed with the scheduler's own configuration, on the objects of the cluster as
+they are now, through the real kube-scheduler framework. Nothing is changed anywhere.
+
+  explain pod NAME       a pod; one that runs is explained as if it were pending again
+  explain workload NAME  the next pod of a workload, and each that it has
+  explain -f FILE        a pod that does not exist yet: a manifest of a Pod, a
+                         Deployment, a ReplicaSet, a StatefulSet or a Job
+
+It shows the edges of the pod's workload and how much of each stays close now; for each
+node what the pod would gain there by which peer and at which level, which veto acts and
+why, the scores of all plugins, and which filter excludes it.
+
+The graph is rebuilt from past refreshes with the configured smoothing; the output says
+how far its rates may be from those of the running scheduler. Without --scheduler-config
+the shipped profile decides.
+
+The JSON output has the schema ` + explain.Schema + `; fields may be added to it.`
+
+func explainCommand(s streams, now func() time.Time) *cobra.Command {
+	o := explainOptions{}
+	cmd := &cobra.Command{
+		Use:   "explain (pod NAME | workload NAME | -f FILE) (--prometheus URL | --telemetry-config FILE)",
+		Short: "Explain why a pod is on its node, and where it would go now",
+		Long:  explainLong,
+		Example: `  kubectl port-forward --namespace monitoring service/prometheus 9090 &
+  vicinity explain pod cart-6f7d9-x2x4v -n shop --prometheus http://localhost:9090
+  vicinity explain workload cart -n shop --scheduler-config scheduler.yaml --telemetry-config telemetry.yaml
+  vicinity explain -f pod.yaml --prometheus http://localhost:9090
+  vicinity explain pod web-0 -o json --telemetry-config telemetry.yaml | jq .chosen`,
+		Args:    func(cmd *cobra.Command, args []string) error { return o.checkArgs(cmd, args) },
+		PreRunE: func(cmd *cobra.Command, _ []string) error { return o.check(cmd) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, args, s, now) },
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return []cobra.Completion{"pod\ta pod of the cluster", "workload\tthe next pod of a workload"}, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *explainOptions) addFlags(cmd *cobra.Command) {
+	o.telemetryOptions.addFlags(cmd)
+	o.clusterOptions.addFlags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE` (default: the shipped one)")
+	f.StringVar(&o.profile, "profile", "", "schedulerName of the `PROFILE` in it that decides (default: that of the pod, or else the first)")
+	f.StringVarP(&o.namespace, "namespace", "n", "", "`NAMESPACE` of the pod or workload (default: that of the context)")
+	f.StringVarP(&o.file, "filename", "f", "", "explain the pod of this `FILE`, - for standard input, which need not exist")
+	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table or json")
+	f.IntVar(&o.limit, "limit", explainLimit, "show at most `N` edges, candidate nodes and pods; 0 shows all (with -o table)")
+	complete(cmd, "output", outputTable+"\tfor people", outputJSON+"\tfor programs, schema "+explain.Schema)
+	yaml := cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt)
+	completeWith(cmd, "scheduler-config", yaml)
+	completeWith(cmd, "filename", yaml)
+	for _, flag := range []string{"profile", "namespace", "limit"} {
+		completeWith(cmd, flag, cobra.NoFileCompletions)
+	}
+}
+
+// checkArgs reports mistakes in what is to be explained.
+func (o *explainOptions) checkArgs(cmd *cobra.Command, args []string) error {
+	see := cmd.CommandPath()
+	switch {
+	case o.file != "" && len(args) > 0:
+		return usage.Errorf("-f %s and %q exclude each other; see %s --help", o.file, args[0], see)
+	case o.file != "":
+		return nil
+	case len(args) == 0:
+		return usage.Errorf("what? Type: %s pod NAME, %s workload NAME, or %s -f pod.yaml", see, see, see)
+	case !slices.Contains([]string{"pod", "workload"}, args[0]):
+		return usage.Errorf("%s %q: must be pod or workload; see %s --help", cmd.Name(), args[0], see)
+	case len(args) == 1:
+		return usage.Errorf("which %s? Type: %s %s NAME", args[0], see, args[0])
+	case len(args) > 2:
+		return usage.Errorf("%s takes one %s, not %q as well; see %s --help", cmd.Name(), args[0], args[2], see)
+	}
+	return nil
+}
+
+// check reports mistakes in the flags.
+func (o *explainOptions) check(cmd *cobra.Command) error {
+	switch {
+	case o.output != outputTable && o.output != outputJSON:
+		return usage.Errorf("--output %q: must be table or json", o.output)
+	case o.limit < 0:
+		return usage.Errorf("--limit %d: must not be negative; 0 shows all", o.limit)
+	}
+	return o.telemetryOptions.check(cmd)
+}
+
+// run does the work of the verb. Nothing is written to stdout before all of it is there.
+func (o *explainOptions) run(cmd *cobra.Command, args []string, s streams, now func() time.Time) error {
+	ctx := cmd.Context()
+	options, err := o.configured()
+	if err != nil {
+		return err
+	}
+	client, err := o.connect("vicinity-explain")
+	if err != nil {
+		return err
+	}
+	cluster, err := explain.ReadCluster(ctx, client)
+	if err != nil {
+		return err
+	}
+	if options.Subject, err = o.subject(cluster, args, cmd.InOrStdin()); err != nil {
+		return err
+	}
+	if o.output == outputTable {
+		options.MostPods = o.limit
+	}
+	options.Objects, options.Notes, options.Now = cluster.Objects, append(options.Notes, cluster.Notes...), now()
+	if options.Past, err = o.past(ctx, cmd, cluster, s, options.Now); err != nil {
+		return err
+	}
+	result, err := explain.Explain(ctx, options)
+	if err != nil {
+		return err
+	}
+	out := &bytes.Buffer{}
+	if o.output == outputJSON {
+		if err := result.WriteJSON(out); err != nil {
+			return err
+		}
+	} else {
+		result.WriteTable(out, o.limit)
+	}
+	_, err = s.out.Write(out.Bytes())
+	return err
+}
+
+// configured returns the options that the scheduler's configuration decides.
+func (o *explainOptions) configured() (explain.Options, error) {
+	name, load := o.schedulerConfig, schedulerconfig.Load
+	if name == "" {
+		name = "the shipped configuration"
+		load = func(string) (*schedulerconfig.Config, error) {
+			data, err := manifests.Base.ReadFile("base/config/scheduler.yaml")
+			if err != nil {
+				return nil, fmt.Errorf("reading the shipped configuration: %w", err)
+			}
+			return schedulerconfig.Parse("base/config/scheduler.yaml", data)
+		}
+	}
+	config, err := load(o.schedulerConfig)
+	return explain.Options{Config: config, ConfigName: name, Profile: o.profile}, err
+}
+
+// subject finds the pod that is asked about.
+func (o *explainOptions) subject(c *explain.Cluster, args []string, in io.Reader) (*explain.Subject, error) {
+	if o.file != "" {
+		read, name := os.ReadFile, o.file
+		if name == "-" {
+			name, read = "standard input", func(string) ([]byte, error) { return io.ReadAll(in) }
+		}
+		data, err := read(o.file)
+		if err != nil {
+			return nil, err // names the path
+		}
+		return explain.ReadPod(data, name, o.namespace)
+	}
+	namespace := cmp.Or(o.namespace, o.contextNamespace())
+	if args[0] == "workload" {
+		return explain.FindWorkload(c.Objects, namespace, args[1])
+	}
+	return explain.FindPod(c.Objects, namespace, args[1])
+}
+
+// contextNamespace is the namespace that kubectl would take.
+func (o *clusterOptions) contextNamespace() string {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	namespace, _, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context}).Namespace()
+	if err != nil {
+		return "default"
+	}
+	return namespace
+}
+
+// past rebuilds the graph.
+func (o *explainOptions) past(ctx context.Context, cmd *cobra.Command, c *explain.Cluster, s streams, now time.Time) (*telemetrysetup.Past, error) {
+	cfg, err := o.configuration(cmd)
+	if err != nil {
+		return nil, err
+	}
+	var progress func(done, all int)
+	if line := s.line(); line != nil {
+		defer line("")
+		progress = func(done, all int) { line(fmt.Sprintf("rebuilding the graph: refresh %d of %d", done+1, all)) }
+	}
+	past, err := telemetrysetup.ReadPast(ctx, cfg, c.Endpoints, now, progress)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return past, err
+	case telemetry.FailureOf(err) == telemetry.Empty:
+		return nil, fmt.Errorf("%w; see why with: vicinity graph", o.explain(err))
+	}
+	return nil, o.explain(err)
+}
