@@ -124,15 +124,20 @@ func (f *Follower) update() {
 	f.route()
 }
 
-// layOut begins anew with all that there is.
+// layOut begins anew with all that there is. What is known of the routing stays known.
 func (f *Follower) layOut() {
 	f.moved = false
+	was, position := f.cluster.Workloads, f.position
 	f.cluster = cluster.Cluster{}
 	f.cluster.Nodes, f.at = f.clusterNodes()
 	f.position, f.pods, f.isOurs = make(map[flowgraph.WorkloadID]int32, len(f.workloads)), nil, nil
 	for id, w := range f.workloads {
 		f.append(id)
-		w.routed = nil
+		if p, ok := position[id]; ok {
+			f.cluster.Workloads[len(f.cluster.Workloads)-1] = was[p]
+		} else {
+			w.routed = nil
+		}
 		f.changed[id] = true
 	}
 	f.layout = cut.NewLayout(&f.cluster, make(cluster.Assignment, len(f.cluster.Workloads)))
