@@ -6,12 +6,16 @@ import (
 )
 
 // Distance is traffic by how far it goes, as Configured, in bytes per second in both
-// directions. The parts have nothing in common, and are all of it together.
+// directions. The parts have nothing in common, and are all of it together; Between counts
+// some of it again.
 type Distance struct {
 	// Within is what stays within a domain of a level and, as far as is known, within none
 	// of a nearer level, by the level's position in the cluster's scale.
 	Within [maxLevels]float64
-	// Beyond goes between different domains of the widest level at which any node has one.
+	// Between is what goes between two different known domains of a level, by its position.
+	// It is part of the Between of every nearer level.
+	Between [maxLevels]float64
+	// Beyond is that of the widest level at which any node has a domain.
 	Beyond float64
 	// Unknown is the traffic of which it is not known whether it stays within a domain of
 	// that level: one end is on a node that does not say which domain it is in.
@@ -44,11 +48,11 @@ func (l *Layout) Distance(from, to int32, bytesPerSecond float64) (d Distance) {
 	for k := range l.levels {
 		d.Within[k] = max(local[k]-within, 0) * bytesPerSecond
 		within = max(within, local[k])
+		if between := 1 - local[k] - unknown[k]; between > negligible && l.domains[k].known > 0 {
+			d.Between[k] = between * bytesPerSecond
+		}
 	}
-	d.Unknown = unknown[widest] * bytesPerSecond
-	if beyond := 1 - within - unknown[widest]; beyond > negligible {
-		d.Beyond = beyond * bytesPerSecond
-	}
+	d.Unknown, d.Beyond = unknown[widest]*bytesPerSecond, d.Between[widest]
 	return d
 }
 
@@ -84,6 +88,7 @@ func (d *Distance) Total() float64 {
 func (d *Distance) Add(other *Distance) {
 	for k, within := range other.Within {
 		d.Within[k] += within
+		d.Between[k] += other.Between[k]
 	}
 	d.Beyond += other.Beyond
 	d.Unknown += other.Unknown
