@@ -49,23 +49,18 @@ const spareWorkloads = 1000
 // a time; its cost is that of the graph's edges and of what has changed.
 func (f *Follower) Measure(snap *flowgraph.Snapshot) *Measurement {
 	f.update()
+	return f.measure(snap, func(*edge) {})
+}
+
+func (f *Follower) measure(snap *flowgraph.Snapshot, also func(*edge)) *Measurement {
 	var m Measurement
-	position := make([]int32, snap.Len())
-	seen := make([]bool, len(f.cluster.Workloads))
-	for i := range position {
-		position[i] = f.positionOf(snap.ID(i))
-		if p := position[i]; p >= 0 {
-			seen[p] = true
+	seen := f.each(snap, func(e *edge) {
+		m.Distances[All].Add(&e.distance)
+		if e.ours {
+			m.Distances[Ours].Add(&e.distance)
 		}
-	}
-	for i, from := range position {
-		for j, rates := range snap.Callees(i) {
-			f.add(&m, from, position[j], rates)
-		}
-		if own := snap.Self(i); own != (flowgraph.Rates{}) {
-			f.add(&m, from, from, own)
-		}
-	}
+		also(e)
+	})
 	for p, pods := range f.pods {
 		m.count(All, int(pods), seen[p])
 		if f.isOurs[p] {
@@ -75,13 +70,38 @@ func (f *Follower) Measure(snap *flowgraph.Snapshot) *Measurement {
 	return &m
 }
 
-// add adds the traffic of an edge.
-func (f *Follower) add(m *Measurement, from, to int32, r flowgraph.Rates) {
-	d := f.layout.Distance(from, to, r.BytesPerSecond())
-	m.Distances[All].Add(&d)
-	if from >= 0 && f.isOurs[from] || to >= 0 && f.isOurs[to] {
-		m.Distances[Ours].Add(&d)
+// edge is one of a snapshot, by the numbers of its ends there.
+type edge struct {
+	from, to int
+	callee   int32 // its position
+	distance cut.Distance
+	ours     bool
+}
+
+// each visits all edges of a snapshot. It returns of which workloads there is any traffic.
+func (f *Follower) each(snap *flowgraph.Snapshot, visit func(*edge)) (seen []bool) {
+	seen = make([]bool, len(f.cluster.Workloads))
+	position := make([]int32, snap.Len())
+	for i := range position {
+		position[i] = f.positionOf(snap.ID(i))
+		if p := position[i]; p >= 0 {
+			seen[p] = true
+		}
 	}
+	ours := func(p int32) bool { return p >= 0 && f.isOurs[p] }
+	at := func(from, to int, r flowgraph.Rates) {
+		caller, callee := position[from], position[to]
+		visit(&edge{from, to, callee, f.layout.Distance(caller, callee, r.BytesPerSecond()), ours(caller) || ours(callee)})
+	}
+	for i := range position {
+		for j, r := range snap.Callees(i) {
+			at(i, j, r)
+		}
+		if r := snap.Self(i); r != (flowgraph.Rates{}) {
+			at(i, i, r)
+		}
+	}
+	return seen
 }
 
 // count counts the pods of a workload.

@@ -15,9 +15,10 @@ import (
 // Part is a part of the traffic: where it stays, or why that is not known.
 type Part struct {
 	// Name is the part in metrics and in JSON.
-	Name    string
-	Meaning string
-	of      func(*cut.Distance) float64
+	Name string
+	// Title is the same for people, and Meaning says it in a sentence.
+	Title, Meaning string
+	of             func(*cut.Distance) float64
 }
 
 // Parts are those of all traffic: they have nothing in common.
@@ -31,16 +32,16 @@ func Parts() []Part {
 		return func(*cut.Distance) float64 { return 0 }
 	}
 	return []Part{
-		{"node", "It stays on one node.", within(locality.Node)},
-		{"zone", "It stays in one zone, and goes from one node to another.", within(locality.Zone)},
-		{"region", "It stays in one region and, as far as the nodes' labels say, in no zone.", within(locality.Region)},
-		{"beyond", "It goes from one region to another; from one zone to another where no node has a region, and from one node to another where none has a zone.",
+		{"node", "on one node", "It stays on one node.", within(locality.Node)},
+		{"zone", "in one zone", "It stays in one zone, and goes from one node to another.", within(locality.Zone)},
+		{"region", "in one region", "It stays in one region and, as far as the nodes' labels say, in no zone.", within(locality.Region)},
+		{"beyond", "beyond", "It goes from one region to another; from one zone to another where no node has a region, and from one node to another where none has a zone.",
 			func(d *cut.Distance) float64 { return d.Beyond }},
-		{"unknown", "One end is on a node whose labels do not say where it is, though those of other nodes do.",
+		{"unknown", "where to is not known", "One end is on a node whose labels do not say where it is, though those of other nodes do.",
 			func(d *cut.Distance) float64 { return d.Unknown }},
-		{"unserved", "One end has pods, none of which serves: the traffic is of the past.",
+		{"unserved", "to or from no serving pod", "One end has pods, none of which serves: the traffic is of the past.",
 			func(d *cut.Distance) float64 { return d.Unserved }},
-		{"outside", "One end has no pod in the cluster.",
+		{"outside", "with no pod of the cluster", "One end has no pod in the cluster.",
 			func(d *cut.Distance) float64 { return d.External }},
 	}
 }
