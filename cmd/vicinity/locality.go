@@ -58,7 +58,8 @@ The JSON output has the schema ` + localitySchema + `; fields may be added to it
 		Example: `  vicinity locality --prometheus http://localhost:9090
   vicinity locality --telemetry-config telemetry.yaml --namespace shop --price aws
   vicinity locality --prometheus http://localhost:9090 --watch
-  vicinity locality --prometheus http://localhost:9090 -o json | jq .all.levels`,
+  vicinity locality --prometheus http://localhost:9090 -o json | jq .all.levels
+  vicinity locality --prometheus http://localhost:9090 -o html > locality.html`,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		PreRunE:           func(cmd *cobra.Command, _ []string) error { return o.check(cmd) },
@@ -73,13 +74,13 @@ func (o *localityOptions) addFlags(cmd *cobra.Command) {
 	o.telemetryOptions.addFlags(cmd)
 	o.clusterOptions.addFlags(cmd)
 	o.priceOptions.addFlags(cmd)
-	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table or json")
-	f.IntVar(&o.limit, "limit", edgesLimit, "show at most `N` edges, those that cross most; 0 shows all")
+	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json or html, a page that needs no network")
+	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, those that cross most; 0 shows all (default 10 for table, 2000 for html, all for json)")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "show only edges that begin or end in this `NAMESPACE`")
 	f.StringSliceVar(&o.schedulers, "scheduler-name", []string{"vicinity"}, "the schedulerName `NAMES` by which pods ask for Vicinity")
 	f.BoolVarP(&o.watch, "watch", "w", false, "show it again and again, until interrupted")
 	f.DurationVar(&o.every, "every", 30*time.Second, "how long to wait before it is shown again (with --watch)")
-	complete(cmd, "output", outputTable, outputJSON)
+	complete(cmd, "output", outputTable, outputJSON, outputHTML)
 	complete(cmd, "every", "10s", "30s", "1m")
 	complete(cmd, "scheduler-name", "vicinity")
 	for _, flag := range []string{"limit", "namespace", "price-per-gb"} {
@@ -92,19 +93,27 @@ func (o *localityOptions) check(cmd *cobra.Command) error {
 		return err
 	}
 	switch {
-	case !slices.Contains([]string{outputTable, outputJSON}, o.output):
-		return usage.Errorf("--output %q: must be table or json", o.output)
+	case !slices.Contains([]string{outputTable, outputJSON, outputHTML}, o.output):
+		return usage.Errorf("--output %q: must be table, json or html", o.output)
 	case o.limit < 0:
 		return usage.Errorf("--limit %d: must not be negative; 0 shows all edges", o.limit)
 	case o.every < time.Second:
 		return usage.Errorf("--every %v: must be at least 1s", o.every)
 	case cmd.Flags().Changed("every") && !o.watch:
 		return usage.Errorf("--every goes with --watch only")
+	case o.watch && o.output == outputHTML:
+		return usage.Errorf("--watch does not go with --output html: a page is written once")
+	}
+	if !cmd.Flags().Changed("limit") {
+		o.limit = map[string]int{outputTable: edgesLimit, outputHTML: pageLimit}[o.output]
 	}
 	return nil
 }
 
 func (o *localityOptions) run(cmd *cobra.Command, s streams, now func() time.Time) error {
+	if err := s.check(o.output, "locality"); err != nil {
+		return err
+	}
 	cfg, err := o.configuration(cmd)
 	if err != nil {
 		return err

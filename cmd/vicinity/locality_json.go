@@ -23,6 +23,9 @@ type localityJSON struct {
 	PlacedByVicinity distanceJSON `json:"placedByVicinity"`
 	SchedulerNames   []string     `json:"schedulerNames"`
 	Pods             podsJSON     `json:"pods"`
+	// HasZones and HasRegions say that some node says its zone, or its region.
+	HasZones   bool `json:"hasZones"`
+	HasRegions bool `json:"hasRegions"`
 	// Sources say what became no edge, as those of vicinity.graph do.
 	Sources []sourceJSON `json:"sources"`
 	// NotRead are kinds of objects that nobody may list.
@@ -67,7 +70,7 @@ func (r *localityReport) toJSON() *localityJSON {
 	out := &localityJSON{
 		Schema: localitySchema, MadeAt: seconds(r.graph.madeAt), DataAt: seconds(r.graph.dataAt),
 		All: r.distance(&r.Distances[livelocality.All]), PlacedByVicinity: r.distance(&r.Distances[livelocality.Ours]),
-		SchedulerNames: r.schedulers, NotRead: r.unread, Price: r.prices,
+		SchedulerNames: r.schedulers, HasZones: r.HasZones, HasRegions: r.HasRegions, NotRead: r.unread, Price: r.prices,
 		Pods:       podsJSON{r.Serving[livelocality.All], r.Silent[livelocality.All], r.Serving[livelocality.Ours]},
 		Namespaces: []namespaceDistanceJSON{}, Edges: []edgeDistanceJSON{},
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/internal/livelocality"
+	"github.com/vicinity-sched/vicinity/internal/page"
 	"github.com/vicinity-sched/vicinity/internal/price"
 	"github.com/vicinity-sched/vicinity/internal/show"
 )
@@ -24,6 +25,9 @@ type localityReport struct {
 }
 
 func (r *localityReport) write(w io.Writer, output string) error {
+	if output == outputHTML {
+		return page.Write(w, page.Locality, "Locality of "+show.Moment(r.graph.dataAt), r.toJSON())
+	}
 	if output == outputJSON {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")

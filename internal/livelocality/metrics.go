@@ -33,9 +33,9 @@ func Parts() []Part {
 	}
 	return []Part{
 		{"node", "on one node", "It stays on one node.", within(locality.Node)},
-		{"zone", "in one zone", "It stays in one zone, and goes from one node to another.", within(locality.Zone)},
-		{"region", "in one region", "It stays in one region and, as far as the nodes' labels say, in no zone.", within(locality.Region)},
-		{"beyond", "beyond", "It goes from one region to another; from one zone to another where no node has a region, and from one node to another where none has a zone.",
+		{"zone", "between nodes of one zone", "It stays in one zone, and goes from one node to another.", within(locality.Zone)},
+		{"region", "between zones of one region", "It stays in one region and, as far as the nodes' labels say, in no zone.", within(locality.Region)},
+		{"beyond", "farther", "It goes from one region to another; from one zone to another where no node has a region, and from one node to another where none has a zone.",
 			func(d *cut.Distance) float64 { return d.Beyond }},
 		{"unknown", "where to is not known", "One end is on a node whose labels do not say where it is, though those of other nodes do.",
 			func(d *cut.Distance) float64 { return d.Unknown }},
