@@ -162,6 +162,10 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	if err := starts.follow(cc.InformerFactory); err != nil {
 		return err
 	}
+	measuring, err := newLocality(cc, schedulerConfig, rules, starts.observed)
+	if err != nil {
+		return err
+	}
 	sched.NextEntity = whenPrepared(ctx, preparation.Begin, time.After, sched.NextEntity)
 	gate.(featuregate.MutableFeatureGate).AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()
@@ -179,6 +183,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		restart.DestinationRules: watchingRules(cc.Client, cc.KubeConfig, rules),
 		restart.ColdStarts:       starts.run(cc.Client, cc.KubeConfig),
 		restart.Permissions:      checkingPermissions(cc.Client, needed),
+		restart.Locality:         measuring,
 	})
 	err = app.Run(ctx, cc, sched)
 	if ctx.Err() != nil {

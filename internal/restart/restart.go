@@ -32,10 +32,11 @@ const (
 	DestinationRules Task = "destination-rules"
 	ColdStarts       Task = "cold-starts"
 	Permissions      Task = "permissions"
+	Locality         Task = "locality"
 )
 
 // All returns every task.
-func All() []Task { return []Task{Telemetry, Preparation, DestinationRules, ColdStarts, Permissions} }
+func All() []Task { return []Task{Telemetry, Preparation, DestinationRules, ColdStarts, Permissions, Locality} }
 
 // without says what is the case while the task does not run.
 func (t Task) without() string {
@@ -50,6 +51,8 @@ func (t Task) without() string {
 		return "What is declared of new workloads counts from the next refresh of the telemetry on; AppGroups and Sidecars are not read."
 	case Permissions:
 		return "Missing permissions are not noticed."
+	case Locality:
+		return "Nobody measures how far traffic goes: vicinity_traffic_bytes_per_second stays as it is."
 	}
 	return ""
 }
