@@ -13,12 +13,16 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/declared"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/explain"
+	"github.com/vicinity-sched/vicinity/internal/kube/objects"
+	"github.com/vicinity-sched/vicinity/internal/recorder"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	"github.com/vicinity-sched/vicinity/internal/usage"
 	"github.com/vicinity-sched/vicinity/manifests"
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // explainOptions are the flags of the verb explain.
@@ -80,6 +84,7 @@ func explainCommand(s streams, now func() time.Time) *cobra.Command {
 
 func (o *explainOptions) addFlags(cmd *cobra.Command) {
 	o.telemetryOptions.addFlags(cmd)
+	o.addTypeFlag(cmd)
 	o.clusterOptions.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE` (default: the shipped one)")
@@ -219,7 +224,7 @@ func (o *clusterOptions) contextNamespace() string {
 
 // past rebuilds the graph.
 func (o *explainOptions) past(ctx context.Context, cmd *cobra.Command, c *explain.Cluster, s streams, now time.Time) (*telemetrysetup.Past, error) {
-	cfg, err := o.configuration(cmd)
+	cfg, _, err := o.settled(cmd, s, func() time.Time { return now })
 	if err != nil {
 		return nil, err
 	}
@@ -230,10 +235,23 @@ func (o *explainOptions) past(ctx context.Context, cmd *cobra.Command, c *explai
 	}
 	past, err := telemetrysetup.ReadPast(ctx, cfg, c.Endpoints, now, progress)
 	switch {
-	case err == nil || ctx.Err() != nil:
-		return past, err
+	case err == nil:
+		return past, addDeclaredTo(past, cfg, c.Objects, now)
+	case ctx.Err() != nil:
+		return nil, err
 	case telemetry.FailureOf(err) == telemetry.Empty:
 		return nil, fmt.Errorf("%w; see why with: vicinity graph", o.explain(err))
 	}
 	return nil, o.explain(err)
+}
+
+// addDeclaredTo adds to a graph the edges that count because they are declared.
+func addDeclaredTo(past *telemetrysetup.Past, cfg *v1.TelemetryConfiguration, all *objects.Objects, now time.Time) error {
+	workloads, err := recorder.DeclaredAmong(all, telemetrysetup.DeclaredOrigins(cfg), cfg.Declared.Window.Duration)
+	if err != nil {
+		return err
+	}
+	news, _ := workloads.New(now)
+	past.Snapshot = declared.NewMerger(telemetrysetup.Declared(cfg)).Merge(past.Snapshot, news, now)
+	return nil
 }

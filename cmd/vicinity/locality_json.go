@@ -83,7 +83,7 @@ func (r *localityReport) toJSON() *localityJSON {
 	edges, others := r.edges()
 	for _, e := range edges {
 		out.Edges = append(out.Edges, edgeDistanceJSON{
-			From: workloadJSON(e.From), To: workloadJSON(e.To), distanceJSON: r.distance(&e.Distance),
+			From: workloadToJSON(e.From), To: workloadToJSON(e.To), distanceJSON: r.distance(&e.Distance),
 			Routing: e.Routing.String(), PlacedByVicinity: e.Ours,
 		})
 	}

@@ -3,6 +3,7 @@ package explain
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
@@ -41,8 +42,12 @@ func (x *explainer) edge(e flowgraph.Edge) Edge {
 	if sources == nil {
 		sources = []string{}
 	}
+	origin := ""
+	if e.Origin != flowgraph.Observed {
+		origin = e.Origin.String()
+	}
 	return Edge{
-		Peer: peer.String(), Direction: x.direction(peer, calls),
+		Peer: peer.String(), Direction: x.direction(peer, calls), Origin: origin,
 		SentBytesPerSecond: e.SentBytesPerSecond, ReceivedBytesPerSecond: e.ReceivedBytesPerSecond, RequestsPerSecond: e.RequestsPerSecond,
 		Sources: sources, ObservedAt: e.ObservedAt.UTC(), AgeSeconds: x.Now.Sub(e.ObservedAt).Seconds(),
 	}
@@ -74,6 +79,8 @@ func (x *explainer) stays() error {
 		peer, peerKnown := position[e.Peer]
 		if peerKnown {
 			e.PeerPods = len(serving[peer])
+		} else if site := siteOf(e.Peer); site.IsSite() {
+			peer, peerKnown = layout.Site(site), true
 		}
 		if !known || !peerKnown {
 			continue
@@ -82,11 +89,19 @@ func (x *explainer) stays() error {
 		if e.Direction == "called-by" {
 			from, to = peer, own
 		}
-		e.Routing = c.Workloads[to].RouteFrom(c.Workloads[from].ID.Namespace).Routing.String()
+		if from >= 0 && to >= 0 {
+			e.Routing = c.Workloads[to].RouteFrom(c.Workloads[from].ID.Namespace).Routing.String()
+		}
 		if s, ok := layout.Stays(from, to); ok {
 			at := func(level locality.Level) float64 { return s.Local[cut.Configured][slices.Index(levels, level)] }
 			e.Local = &Local{Node: at(locality.Node), Zone: at(locality.Zone), Region: at(locality.Region)}
 		}
 	}
 	return nil
+}
+
+// siteOf returns the site that a name is of, if it is one.
+func siteOf(name string) flowgraph.WorkloadID {
+	namespace, name, _ := strings.Cut(name, "/")
+	return flowgraph.WorkloadID{Namespace: namespace, Name: name}
 }

@@ -127,7 +127,11 @@ type Edge struct {
 	RequestsPerSecond      float64 `json:"requestsPerSecond"`
 	// Share is the part in all bytes of the workload.
 	Share float64 `json:"share"`
-	// Sources are those that see the edge now; there is none for one that is only retained.
+	// Origin says why the edge counts although nobody has observed it, such as "annotation";
+	// missing where somebody has.
+	Origin string `json:"origin,omitempty"`
+	// Sources are those that see the edge now; there is none for one that is only retained, or
+	// declared.
 	Sources    []string  `json:"sources"`
 	ObservedAt time.Time `json:"observedAt"`
 	AgeSeconds float64   `json:"ageSeconds"`

@@ -127,7 +127,7 @@ func (r *Result) writeEdges(w io.Writer, limit int) {
 		if e.RequestsPerSecond > 0 {
 			requests = strconv.FormatFloat(e.RequestsPerSecond, 'g', 3, 64)
 		}
-		t.Add(e.Peer, e.Direction, cmp.Or(strings.Join(e.Sources, ", "), "retained"), cmp.Or(e.Routing, "-"),
+		t.Add(e.Peer, e.Direction, cmp.Or(strings.Join(e.Sources, ", "), e.Origin, "retained"), cmp.Or(e.Routing, "-"),
 			show.ByteRate(e.SentBytesPerSecond+e.ReceivedBytesPerSecond), requests, age(e.AgeSeconds), strconv.Itoa(e.PeerPods), local[0], local[1], local[2])
 	}
 	t.Write(w)

@@ -36,7 +36,9 @@ const (
 )
 
 // All returns every task.
-func All() []Task { return []Task{Telemetry, Preparation, DestinationRules, ColdStarts, Permissions, Locality} }
+func All() []Task {
+	return []Task{Telemetry, Preparation, DestinationRules, ColdStarts, Permissions, Locality}
+}
 
 // without says what is the case while the task does not run.
 func (t Task) without() string {
