@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -39,7 +41,8 @@ func Linkerd() Type {
 	bytes(inbound, towardsPeer, received, sent)
 	bytes(inbound, towardsApp, sent, received)
 	return Type{
-		Name: "linkerd", Source: "linkerd", keepsIdle: 10 * time.Minute,
+		Name: "linkerd", Source: "linkerd", keepsIdle: 10 * time.Minute, internal: true,
+		Closest: corev1.ServiceTrafficDistributionPreferSameZone, // by the hints of EndpointSlices
 		sees: func(e exchange) exchange {
 			e.from.at, e.to.at = locality.Locality{}, locality.Locality{}
 			return e
