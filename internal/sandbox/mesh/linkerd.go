@@ -73,10 +73,9 @@ func linkerdValues(s series, view string) []string {
 	of["namespace"], of["pod"], of["workload_ns"], of["control_plane_ns"] = s.proxy.namespace, s.proxy.name, s.proxy.namespace, "linkerd"
 	of["app"], of["pod_template_hash"] = own.app, own.pod.hash
 	of[linkerdKind(own)] = own.pod.owner.name
-	switch {
-	case s.reporter == "source":
+	if s.reporter == "source" {
 		linkerdOutbound(of, s, view)
-	default:
+	} else {
 		linkerdInbound(of, s, view)
 	}
 	var values []string
