@@ -66,6 +66,9 @@ func (d *Definition) Check(use Use) []Mistake {
 	if use.Cluster != "" && !slices.ContainsFunc(slices.Concat(d.Client, d.Server), namesCluster) {
 		c.add("server", "", "the source has a cluster, and nothing says which cluster an end is in: give the ends a clusterLabel, or select the cluster with the source's selector")
 	}
+	for i := range d.Wanted {
+		c.wanted(i, &d.Wanted[i])
+	}
 	c.path = "reporters."
 	c.reporters(&d.Reporters)
 	return c.mistakes

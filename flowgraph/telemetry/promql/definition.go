@@ -24,6 +24,8 @@ type Definition struct {
 	Server []End `json:"server"`
 	// Reporters says who reports, and what counts where several report the same.
 	Reporters Reporters `json:"reporters,omitzero"`
+	// Wanted are labels that the queries make use of where they are there.
+	Wanted []Wanted `json:"wanted,omitempty"`
 }
 
 // Query is one query.
