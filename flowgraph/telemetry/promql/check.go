@@ -60,14 +60,14 @@ func (d *Definition) Check(use Use) []Mistake {
 		names[q.Name] = true
 		c.query(d, &q)
 	}
+	for i := range d.Wanted {
+		c.wanted(i, &d.Wanted[i])
+	}
 	c.path = ""
 	c.ends("client", d.Client)
 	c.ends("server", d.Server)
 	if use.Cluster != "" && !slices.ContainsFunc(slices.Concat(d.Client, d.Server), namesCluster) {
 		c.add("server", "", "the source has a cluster, and nothing says which cluster an end is in: give the ends a clusterLabel, or select the cluster with the source's selector")
-	}
-	for i := range d.Wanted {
-		c.wanted(i, &d.Wanted[i])
 	}
 	c.path = "reporters."
 	c.reporters(&d.Reporters)

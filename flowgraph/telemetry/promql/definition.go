@@ -17,6 +17,8 @@ type Definition struct {
 	// Queries are run one after the other, at most 8. What several of them measure of the
 	// same ends is added up.
 	Queries []Query `json:"queries"`
+	// Wanted are labels that the queries make use of where they are there.
+	Wanted []Wanted `json:"wanted,omitempty"`
 	// Client says how the labels name the end that opened the connection or sent the
 	// request, and Server the end that served it. The first alternative counts whose labels
 	// are there.
@@ -24,8 +26,6 @@ type Definition struct {
 	Server []End `json:"server"`
 	// Reporters says who reports, and what counts where several report the same.
 	Reporters Reporters `json:"reporters,omitzero"`
-	// Wanted are labels that the queries make use of where they are there.
-	Wanted []Wanted `json:"wanted,omitempty"`
 }
 
 // Query is one query.
