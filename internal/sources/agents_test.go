@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promql"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/telemetrytest"
 	"github.com/vicinity-sched/vicinity/internal/promtest"
@@ -63,6 +64,12 @@ func TestPacketAgentsWithoutNodes(t *testing.T) {
 		Query:    `sum by ($labels) (rate(obi_network_flow_bytes_total{direction="request",k8s_dst_owner_type!="Service"}[$window]) >= 0)`,
 		Measures: promql.Sent,
 	}}
+	if found := findingsOf(t, *kind.Definition, whole); len(found) > 0 {
+		t.Errorf("all is well, but it finds %v", found)
+	}
+	if found := findingsOf(t, *kind.Definition, without); len(found) != 1 || found[0].Condition != telemetry.MissingLabels || !strings.Contains(found[0].Do, "k8s.src.node.name") {
+		t.Errorf("it does not say so, but finds %v", found)
+	}
 	want := sentOf(t, *kind.Definition, whole)
 	got, all := sentOf(t, *kind.Definition, without), sentOf(t, sum, without)
 	if len(want) < 5 {
@@ -80,6 +87,25 @@ func TestPacketAgentsWithoutNodes(t *testing.T) {
 	if tooMuch < len(want)/2 {
 		t.Errorf("the sum over agents is too much of %d edges only, of %d: the test shows nothing", tooMuch, len(want))
 	}
+}
+
+// findingsOf is what a definition finds in a steady mesh.
+func findingsOf(t *testing.T, d promql.Definition, m telemetrytest.Mesh) []telemetry.Finding {
+	t.Helper()
+	source, err := promql.New(promql.Options{Name: "it", Definition: d, Window: 10 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, at := telemetrytest.Steady(t, promtest.Engine, m)
+	o, err := source.Collect(t.Context(), q, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := source.Check(t.Context(), q, at, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(found, o.Findings...)
 }
 
 // sentOf is what a definition reads of a steady mesh, by edge.

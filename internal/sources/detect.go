@@ -142,8 +142,11 @@ func (d *Detected) count(ctx context.Context, q telemetry.Querier, at time.Time,
 	return there, nil
 }
 
-// maxPairs is how many pairs of ends are looked at, unless none of them has been named.
-const maxPairs = 10_000
+// How many pairs of ends are looked at where some have been named, and where none has.
+const (
+	maxPairs        = 10_000
+	maxUnnamedPairs = 100_000
+)
 
 // readEnds counts the pairs of ends, and those that are named.
 func (f *Found) readEnds(ctx context.Context, q telemetry.Querier, at time.Time, query string, names func(telemetry.Labels) bool) error {
@@ -153,12 +156,12 @@ func (f *Found) readEnds(ctx context.Context, q telemetry.Querier, at time.Time,
 		if names(s.Labels) {
 			f.Named++
 		}
-		if f.Pairs >= maxPairs && f.Named > 0 {
+		if f.Pairs >= maxPairs && f.Named > 0 || f.Pairs >= maxUnnamedPairs {
 			return enough
 		}
 		return nil
 	})
-	if errors.Is(err, enough) {
+	if errors.Is(err, enough) || telemetry.FailureOf(err) == telemetry.TooLarge && f.Pairs > 0 {
 		return nil
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/telemetrytest"
@@ -215,5 +216,55 @@ func TestUnknown(t *testing.T) {
 		if got := sources.Unknown(name); (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%q: %q", name, got)
 		}
+	}
+}
+
+// crowd is a server with ever so many pairs of ends of OBI's metric.
+type crowd struct {
+	pairs   int
+	names   bool  // they have names
+	then    error // when all have been yielded
+	yielded int
+}
+
+func (c *crowd) Query(_ context.Context, query string, _ time.Time, yield func(telemetry.Series) error) error {
+	switch {
+	case !strings.Contains(query, "obi_network"):
+		return nil
+	case strings.HasPrefix(query, "count("):
+		return yield(telemetry.Series{Labels: labels.EmptyLabels(), Value: float64(c.pairs)})
+	}
+	l := labels.EmptyLabels()
+	if c.names {
+		l = labels.FromStrings("k8s_src_owner_type", "Deployment", "k8s_src_namespace", "shop", "k8s_src_owner_name", "web",
+			"k8s_dst_owner_type", "Deployment", "k8s_dst_namespace", "shop", "k8s_dst_owner_name", "api")
+	}
+	for range c.pairs {
+		c.yielded++
+		if err := yield(telemetry.Series{Labels: l, Value: 1}); err != nil {
+			return err
+		}
+	}
+	return c.then
+}
+
+// TestDetectIsBounded: no more pairs are looked at than it takes.
+func TestDetectIsBounded(t *testing.T) {
+	tooLarge := &telemetry.QueryError{Failure: telemetry.TooLarge, Err: errors.New("too many series")}
+	for name, tc := range map[string]struct {
+		server  crowd
+		yielded int
+		named   int
+	}{
+		"named":             {crowd{pairs: 1_000_000, names: true}, 10_000, 10_000},
+		"none is named":     {crowd{pairs: 150_000}, 2 * 100_000, 0}, // of both directions
+		"more than allowed": {crowd{pairs: 50, names: true, then: tooLarge}, 50, 50},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := detect(t, &tc.server, time.Unix(600, 0), "")
+			if f := d.Found[0]; tc.server.yielded > tc.yielded || f.Named != tc.named {
+				t.Errorf("%d pairs were looked at, %d are named, want at most %d and %d", tc.server.yielded, f.Named, tc.yielded, tc.named)
+			}
+		})
 	}
 }

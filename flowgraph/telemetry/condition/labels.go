@@ -2,6 +2,7 @@ package condition
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/show"
@@ -41,6 +42,19 @@ func ClusterNames(labels []Label, of int, do string) []telemetry.Finding {
 		Condition: telemetry.MissingLabels, About: "cluster", What: what,
 		Why: "cluster is set, but cannot tell the traffic of these series from that of other clusters; it is taken for that of this one",
 		Do:  do,
+	})
+}
+
+// Wanted finds that half of the series of a metric, or more, have none of some labels. lack
+// is how many do, of is how many series there are.
+func Wanted(metric string, labels []string, lack, of int, why, do string) []telemetry.Finding {
+	if lack == 0 || 2*lack < of {
+		return nil
+	}
+	return one(telemetry.Finding{
+		Condition: telemetry.MissingLabels, About: strings.Join(labels, ","),
+		What: fmt.Sprintf("%d of %d series of %s have none of the labels %s", lack, of, metric, enumerate(labels)),
+		Why:  why, Do: do,
 	})
 }
 

@@ -60,6 +60,9 @@ func (d *Definition) Check(use Use) []Mistake {
 		names[q.Name] = true
 		c.query(d, &q)
 	}
+	for i := range d.Wanted {
+		c.wanted(i, &d.Wanted[i])
+	}
 	c.path = ""
 	c.ends("client", d.Client)
 	c.ends("server", d.Server)

@@ -52,6 +52,12 @@ func TestCheck(t *testing.T) {
 			},
 			want: []string{"client[0].kind", "queries[0].unit", "queries[1].measures", "queries[2].unit", "reporters.by", "reporters.instances"},
 		},
+		"wanted labels": {
+			change: func(d *Definition) {
+				d.Wanted = []Wanted{{Labels: []string{"a"}, Why: "b", Do: "c"}, {}, {Labels: []string{"x y"}, Why: "b"}}
+			},
+			want: []string{"wanted[1].labels", "wanted[1].why", "wanted[2].labels", "wanted[2].why"},
+		},
 		"labels that are none": {
 			change: func(d *Definition) {
 				d.Client = []End{{KindLabel: "a\"b", NamespaceLabel: "{}", NameLabel: "x y", ClusterLabel: ","}}

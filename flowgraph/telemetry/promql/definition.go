@@ -17,6 +17,8 @@ type Definition struct {
 	// Queries are run one after the other, at most 8. What several of them measure of the
 	// same ends is added up.
 	Queries []Query `json:"queries"`
+	// Wanted are labels that the queries make use of where they are there.
+	Wanted []Wanted `json:"wanted,omitempty"`
 	// Client says how the labels name the end that opened the connection or sent the
 	// request, and Server the end that served it. The first alternative counts whose labels
 	// are there.

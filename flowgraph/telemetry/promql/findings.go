@@ -74,8 +74,9 @@ func (s *Source) measuring(quantity tally.Quantity) (bits uint8) {
 	return bits
 }
 
-// Check implements telemetry.Checker: it looks for data that do not fill the window, and,
-// where a query leaves the labels to the source, for targets that are scraped twice.
+// Check implements telemetry.Checker: it looks for data that do not fill the window, for
+// labels that are wanted, and, where a query leaves the labels to the source, for targets
+// that are scraped twice.
 func (s *Source) Check(ctx context.Context, q telemetry.Querier, at time.Time, seen telemetry.Observation) ([]telemetry.Finding, error) {
 	first := slices.IndexFunc(s.metrics, func(m tally.Metric) bool { return seen.Answered[m.Query] > 0 })
 	if first < 0 {
@@ -99,5 +100,6 @@ func (s *Source) Check(ctx context.Context, q telemetry.Querier, at time.Time, s
 		}
 		failed = errors.Join(failed, err)
 	}
-	return found, failed
+	wanted, err := s.checkWanted(ctx, q, at)
+	return append(found, wanted...), errors.Join(failed, err)
 }

@@ -12,6 +12,6 @@ import (
 // metrics beside a source.
 func Steady(t testing.TB, engine Engine, m Mesh) (q telemetry.Querier, at time.Time) {
 	s := newSimulation(m)
-	s.run(window + interval)
+	s.run(window + 2*time.Minute)
 	return engine(t, s.load()), timeOf(s.now())
 }
