@@ -7,6 +7,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/score"
+	"github.com/vicinity-sched/vicinity/internal/metricdef"
 )
 
 // ColdStarts puts into the Store what is declared of workloads that have no past.
@@ -30,7 +31,20 @@ func (p *Plugin) meet(ctx context.Context, pod *v1.Pod) {
 	p.starts.Meet(pod)
 }
 
-// informed counts what a cycle has rested on beside the telemetry.
+// defineInformed defines the metric of what is declared.
+func (m *Metrics) defineInformed() {
+	var kinds []metricdef.Value
+	for _, o := range flowgraph.DeclaredOrigins() {
+		kinds = append(kinds, metricdef.Value{Name: o.String(), Meaning: meaningOfOrigin(o)})
+	}
+	m.informed = m.set.Counters(metricdef.Metric{
+		Name:   "vicinity_cycles_informed_total",
+		Help:   "Scheduling cycles in which a declared edge with a peer that is there, or will be, was part of the score, by the kind of the declaration. A cycle counts once for each kind.",
+		Labels: []metricdef.Label{{Name: "kind", Values: kinds}},
+	})
+}
+
+// informedBy counts what a cycle has rested on beside the telemetry.
 func (m *Metrics) informedBy(result *score.Result) {
 	if result.Basis != score.ByGain {
 		return

@@ -5,7 +5,6 @@ import (
 
 	"k8s.io/component-base/metrics"
 
-	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
 )
 
@@ -96,10 +95,6 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 	for _, r := range skipReasons() {
 		reasons = append(reasons, metricdef.Value{Name: r.String(), Meaning: r.meaning()})
 	}
-	var kinds []metricdef.Value
-	for _, o := range flowgraph.DeclaredOrigins() {
-		kinds = append(kinds, metricdef.Value{Name: o.String(), Meaning: meaningOfOrigin(o)})
-	}
 	m := &Metrics{}
 	m.skips = m.set.Counters(metricdef.Metric{
 		Name:   "vicinity_cycles_skipped_total",
@@ -124,11 +119,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 			Meaning: "In nine of ten cycles no more than one point lies between the best and the worst node. Either the pods have little traffic (`significantRate`), or the data are stale, or peers run on every node alike.",
 		}},
 	})
-	m.informed = m.set.Counters(metricdef.Metric{
-		Name:   "vicinity_cycles_informed_total",
-		Help:   "Scheduling cycles in which a declared edge with a peer that is there, or will be, was part of the score, by the kind of the declaration. A cycle counts once for each kind.",
-		Labels: []metricdef.Label{{Name: "kind", Values: kinds}},
-	})
+	m.defineInformed()
 	m.notAmong = m.set.Counter(metricdef.Metric{
 		Name: "vicinity_peer_nodes_not_scored_total",
 		Help: "Scheduling cycles in which a node was closer to the pod's peers than every candidate, but was not among the candidates: kube-scheduler had not sampled it, or the pod does not fit there.",

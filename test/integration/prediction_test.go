@@ -162,38 +162,6 @@ func (p *prediction) installRules(t *testing.T) {
 	install(t, p.dynamic, rules(), "DestinationRule")
 }
 
-// install creates a kind, of which the API server keeps every field, until the test ends, and
-// waits until it is served.
-func install(t *testing.T, client dynamic.Interface, of schema.GroupVersionResource, kind string) {
-	t.Helper()
-	kinds := client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
-	name := of.Resource + "." + of.Group
-	definition := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": name},
-		"spec": map[string]any{
-			"group": of.Group, "scope": "Namespaced",
-			"names": map[string]any{"kind": kind, "plural": of.Resource, "singular": strings.ToLower(kind)},
-			"versions": []any{map[string]any{
-				"name": of.Version, "served": true, "storage": true,
-				"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
-			}},
-		},
-	}}
-	eventually(t, "the kind "+kind+" is created", func() error { // it may still be on its way out
-		_, err := kinds.Create(t.Context(), definition, metav1.CreateOptions{})
-		return err
-	})
-	t.Cleanup(func() {
-		if err := kinds.Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{}); err != nil {
-			t.Errorf("removing the kind %s: %v", kind, err)
-		}
-	})
-	eventually(t, "the API server has the kind "+kind, func() error {
-		_, err := client.Resource(of).List(t.Context(), metav1.ListOptions{})
-		return err
-	})
-}
-
 // watch has the routing read as a scheduler reads it.
 func (p *prediction) watch(t *testing.T) {
 	t.Helper()

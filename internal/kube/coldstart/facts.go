@@ -105,17 +105,23 @@ func (f *facts) precedes(other *facts) bool {
 	return !f.created.Before(other.created)
 }
 
+// isControlled reports whether a pod has a controller that says more of its workload.
+func isControlled(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	return owner != nil && (owner.Kind == "ReplicaSet" || owner.Kind == "StatefulSet")
+}
+
 func factsOfPod(pod *corev1.Pod) facts {
 	f := facts{
 		id: kube.WorkloadOf(pod), created: pod.CreationTimestamp.Time, counts: true,
 		labels: pod.Labels, template: pod.Annotations[PeersAnnotation], called: "Pod " + kube.FullName(pod.Namespace, pod.Name),
 	}
+	if isControlled(pod) {
+		f.counts = false
+		return f
+	}
 	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
 		f.owner = owner.UID
-		if owner.Kind == "ReplicaSet" || owner.Kind == "StatefulSet" {
-			f.counts, f.owner = false, "" // these say more
-			return f
-		}
 	}
 	if kube.IsPeer(pod) {
 		f.pods = 1

@@ -72,8 +72,8 @@ func (s *Starts) Follow(f informers.SharedInformerFactory) error {
 
 // saysMore reports whether a pod is the only object that tells of its workload.
 func saysMore(object any) bool {
-	f, ok := factsOf(untombed(object))
-	return ok && f.counts
+	pod, ok := untombed(object).(*corev1.Pod)
+	return ok && !isControlled(pod)
 }
 
 // handler takes over what informers tell. A panic ends with the event: it would end the

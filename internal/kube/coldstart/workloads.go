@@ -8,11 +8,13 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/declared"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 )
 
 // Workloads follows the objects that say which workloads there are, since when, and what is
@@ -100,20 +102,18 @@ func (w *Workloads) Changed(was, is any) bool {
 
 // Meet takes over a pod of a workload whose controller is not known yet, and reports whether
 // what is declared of the pod's workload is still to be merged into a snapshot.
-func (w *Workloads) Meet(pod any) bool {
-	f, ok := factsOf(pod)
-	if !ok {
-		return false
-	}
+func (w *Workloads) Meet(pod *corev1.Pod) bool {
+	id := kube.WorkloadOf(pod)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	is := w.known[f.id]
+	is := w.known[id]
 	if is == nil {
+		f := factsOfPod(pod)
 		f.counts = false
 		w.put(&f)
-		is = w.known[f.id]
+		is = w.known[id]
 	}
-	return is.merged != is.state && w.recent[f.id] != nil && w.declares(is)
+	return is.merged != is.state && w.recent[id] != nil && w.declares(is)
 }
 
 // put adds what an object says, and reports whether it says anything new of a workload that

@@ -332,7 +332,7 @@ func TestProblems(t *testing.T) {
 
 // TestMeet asks before a pod is scored whether what it declares is merged.
 func TestMeet(t *testing.T) {
-	pod := read(t, `{kind: Pod, metadata: {namespace: shop, name: web-a-x, TIME(10:00), labels: {pod-template-hash: a}, annotations: {vicinity.dev/peers: db=5}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-a, controller: true}]}}`)
+	pod := read(t, `{kind: Pod, metadata: {namespace: shop, name: web-a-x, TIME(10:00), labels: {pod-template-hash: a}, annotations: {vicinity.dev/peers: db=5}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-a, controller: true}]}}`).(*corev1.Pod)
 	w, _ := world(t)
 	if !w.Meet(pod) {
 		t.Error("a pod whose controller nobody knows yet declares nothing")
@@ -350,8 +350,18 @@ func TestMeet(t *testing.T) {
 	if diff := cmp.Diff([]string{"web: db=6 annotation"}, said(w, now)); diff != "" {
 		t.Errorf("declared (-want +got):\n%s", diff)
 	}
-	if plain, _ := world(t, replicaSet("ads", "a", "10:00", "", "")); plain.Meet(read(t, `{kind: Pod, metadata: {namespace: shop, name: ads-a-x, labels: {pod-template-hash: a}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: ads-a, controller: true}]}}`)) {
+	if plain, _ := world(t, replicaSet("ads", "a", "10:00", "", "")); plain.Meet(read(t, `{kind: Pod, metadata: {namespace: shop, name: ads-a-x, labels: {pod-template-hash: a}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: ads-a, controller: true}]}}`).(*corev1.Pod)) {
 		t.Error("a pod of which nothing is declared has something to merge")
+	}
+}
+
+// TestMeetIsCheap: it is asked in every cycle.
+func TestMeetIsCheap(t *testing.T) {
+	w, _ := world(t, replicaSet("ads", "a", "10:00", "", ""))
+	pod := read(t, `{kind: Pod, metadata: {namespace: shop, name: ads-a-x, labels: {pod-template-hash: a}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: ads-a, controller: true}]}}`).(*corev1.Pod)
+	w.Meet(pod)
+	if n := testing.AllocsPerRun(100, func() { w.Meet(pod) }); n > 1 { // the name without its hash
+		t.Errorf("%v allocations", n)
 	}
 }
 
