@@ -216,11 +216,11 @@ func bestOf(nodes []Node, total func(*Node) int64) Choice {
 // locality says whether TrafficLocality has a say.
 func (x *explainer) locality(d *kubesim.Decision, candidates int) {
 	r := x.result
-	switch {
-	case candidates == 0:
+	switch candidates {
+	case 0:
 		r.Locality.Skipped, r.Locality.Why = "no-candidates", "No node is left that the filters let pass."
 		return
-	case candidates == 1:
+	case 1:
 		x.note("only one node is left, which kube-scheduler takes without scoring it")
 	}
 	if d.Ours == nil {
