@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -32,6 +34,7 @@ func OBI() Type {
 	}
 	return Type{
 		Name: "obi", Source: "obi", perNode: true, keepsIdle: 5 * time.Minute,
+		internal: true, Closest: corev1.ServiceTrafficDistributionPreferSameNode, // kube-proxy divides the calls
 		sees: func(e exchange) exchange {
 			e.protocol, e.host = "", ""
 			e.from, e.to = obiPeer(e.from), obiPeer(e.to)
