@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vicinity-sched/vicinity/internal/sources"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 )
 
@@ -144,13 +145,15 @@ func TestDetectWhatIsWrong(t *testing.T) {
 	small := writeFile(t, "apiVersion: config.vicinity.dev/v1\nkind: TelemetryConfiguration\nprometheus: {url: '"+url+"', maxSeries: 1}\n")
 	for name, tc := range map[string]struct{ args, want []string }{
 		"several clusters": {[]string{"--prometheus", clusters}, []string{"warning: istio-sidecar, several-clusters", "--mesh-cluster"}},
+		"a type that names nothing": {[]string{"--prometheus", prometheus(t, traffic(t, ofIstio+`raw caretta_links_observed{role="1"} 0+1x20`))},
+			[]string{"istio_request_bytes_sum", "caretta has 1 series, and none of them names two workloads", "Next: vicinity graph --prometheus"}},
 		"too many series": {[]string{"--telemetry-config", small}, []string{"istio_request_bytes_sum", "obi_network_flow_bytes_total",
 			"warning: istio-sidecar could not be read: source istio-sidecar: query request-bytes: ", "maxSeries"}},
 	} {
-		for _, format := range []string{"table", "yaml", "json"} {
+		for _, format := range []string{outputTable, outputYAML, outputJSON} {
 			out := succeed(t, append([]string{"sources", "detect", "-o", format}, tc.args...)...)
 			for _, want := range tc.want {
-				if format == "table" && !strings.Contains(out, want) {
+				if format == outputTable && !strings.Contains(out, want) {
 					t.Errorf("%s: no %q in\n%s", name, want, out)
 				}
 			}
@@ -171,6 +174,25 @@ func TestDetectJSON(t *testing.T) {
 	if got.Schema != detectSchema || len(got.Types) != 1 || got.Types[0].Type != "obi" || got.Types[0].NamedPairs != 1 ||
 		got.Types[0].BytesPerSecond != 1000 || len(got.Types[0].Jobs) != 1 || got.Types[0].Jobs[0].Targets != 2 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestAnswered: types that read the same metrics as an answer are none of their own.
+func TestAnswered(t *testing.T) {
+	has := func(names ...string) (f sources.Found) {
+		for _, name := range names {
+			f.Metrics = append(f.Metrics, sources.Metric{Name: name})
+		}
+		return f
+	}
+	answers := []sources.Found{has("a", "b"), has("c")}
+	for name, tc := range map[string]struct {
+		found sources.Found
+		want  bool
+	}{"an answer": {has("a", "b"), true}, "some of one": {has("b"), true}, "of two": {has("a", "c"), true}, "one more": {has("a", "d"), false}} {
+		if got := isAnswered(tc.found, answers); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

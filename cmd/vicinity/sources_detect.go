@@ -59,7 +59,7 @@ type detection struct {
 	at    time.Time
 	cfg   *v1.TelemetryConfiguration // with a source of each answer
 	types []detectedType
-	// leftOut are types with metrics that are no answers.
+	// leftOut are types that are no answers, and have metrics that no answer has.
 	leftOut []sources.Found
 }
 
@@ -120,11 +120,21 @@ func (o *telemetryOptions) runDetect(cmd *cobra.Command, output string, s stream
 		d.types = append(d.types, t)
 	}
 	for _, f := range found.Found {
-		if !slices.ContainsFunc(answers, func(a sources.Found) bool { return a.Type.Name == f.Type.Name }) {
+		if !isAnswered(f, answers) {
 			d.leftOut = append(d.leftOut, f)
 		}
 	}
 	return o.writeDetection(s, output, d)
+}
+
+// isAnswered reports whether the answers have all metrics of a type: those that read the same
+// metric differ by labels.
+func isAnswered(f sources.Found, answers []sources.Found) bool {
+	return !slices.ContainsFunc(f.Metrics, func(m sources.Metric) bool {
+		return !slices.ContainsFunc(answers, func(a sources.Found) bool {
+			return slices.ContainsFunc(a.Metrics, func(of sources.Metric) bool { return of.Name == m.Name })
+		})
+	})
 }
 
 // examine asks what there is to know of a type, and its source once.
