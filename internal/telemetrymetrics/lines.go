@@ -59,7 +59,12 @@ func describe(snap *flowgraph.Snapshot) string {
 	for e := range snap.Edges() {
 		bytes += e.BytesPerSecond()
 	}
-	return fmt.Sprintf("%s, %s, %s", show.Plural(snap.Len(), "workload"), show.Plural(snap.EdgeCount(), "edge"), show.ByteRate(bytes))
+	sites := len(snap.Sites())
+	ends := show.Plural(snap.Len()-sites, "workload")
+	if sites > 0 {
+		ends += ", " + show.Plural(sites, "site")
+	}
+	return fmt.Sprintf("%s, %s, %s", ends, show.Plural(snap.EdgeCount(), "edge"), show.ByteRate(bytes))
 }
 
 // noteAnswer shows what was left out, and logs that a source begins or ceases to

@@ -34,7 +34,7 @@ func TestSites(t *testing.T) {
 		c.Sites = []configv1.Site{{Name: "orders", Zone: "zone-c", Hosts: []string{"*.rds.example.com"}}}
 	}
 	scheduler := s.start(t, o)
-	for _, node := range []string{"zone-c-1", "zone-c-2", "zone-c-3"} {
+	for _, node := range []string{"zone-c-1", "zone-c-2"} {
 		crowd := filler(node)
 		crowd.name += "-" + node
 		a.deploy(t, crowd)
