@@ -164,7 +164,7 @@ func textOf(tokens []token) string {
 func (d *Definition) Namer() func(telemetry.Labels) bool {
 	whole := d.WithDefaults()
 	client, server := readersOf(whole.Client), readersOf(whole.Server)
-	a := &answers{taken: map[*endReader]map[string]parts{}}
+	a := &answers{source: &Source{}, taken: map[*endReader]map[string]parts{}} // of no sites
 	names := func(ways []endReader, l telemetry.Labels) bool {
 		e := a.read(ways, l)
 		return e.reason == telemetry.Included && e.endpoint.IsValid()
