@@ -157,6 +157,10 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 	if resolver != nil {
 		resolver.ReadFrom(cc.InformerFactory)
 	}
+	measuring, err := newLocality(cc, schedulerConfig, rules, store)
+	if err != nil {
+		return err
+	}
 	sched.NextEntity = whenPrepared(ctx, preparation.Begin, time.After, sched.NextEntity)
 	gate.(featuregate.MutableFeatureGate).AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()
@@ -173,6 +177,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		restart.Telemetry: telemetry, restart.Preparation: untilEnd(preparation.Run),
 		restart.DestinationRules: watchingRules(cc.Client, cc.KubeConfig, rules),
 		restart.Permissions:      checkingPermissions(cc.Client, needed),
+		restart.Locality:         measuring,
 	})
 	err = app.Run(ctx, cc, sched)
 	if ctx.Err() != nil {

@@ -44,7 +44,7 @@ the PATH. For completion there, link kubectl_complete-vicinity to it.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage.Errorf("%w; see %s --help", flagError(err), cmd.CommandPath())
 	})
-	cmd.AddCommand(explainCommand(s, now), graphCommand(s, now), recordCommand(s, now), replayCommand(s, now), sourcesCommand(s), versionCommand())
+	cmd.AddCommand(explainCommand(s, now), graphCommand(s, now), localityCommand(s, now), recordCommand(s, now), replayCommand(s, now), sourcesCommand(s), versionCommand())
 	return cmd
 }
 

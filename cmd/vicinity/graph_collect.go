@@ -20,20 +20,42 @@ import (
 // collect asks the sources once and returns what they see. The report is nil
 // when none of them succeeded; the error is that of those that failed.
 func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Writer, now func() time.Time) (*graphReport, error) {
+	store := endpoints.NewStore()
+	seen, failed := observe(ctx, cfg, store, func(sources []telemetry.Source) error {
+		names := telemetrysetup.Resolving(sources)
+		if len(names) == 0 {
+			return nil
+		}
+		return o.readEndpoints(ctx, store, names)
+	}, watcher, now)
+	if seen == nil {
+		return nil, failed
+	}
+	return newReport(seen.snapshot, seen.status, seen.sources, now(), o.next), failed
+}
+
+// observed is what the sources of a configuration saw when they were asked once.
+type observed struct {
+	snapshot *flowgraph.Snapshot
+	status   telemetry.Status
+	sources  []telemetry.Source
+}
+
+// observe asks the sources of a configuration once; begin is called before the first
+// question. What it returns is nil when none of them succeeded; the error is that of those
+// that failed.
+func observe(ctx context.Context, cfg *v1.TelemetryConfiguration, resolver telemetry.Resolver, begin func([]telemetry.Source) error, watcher io.Writer, now func() time.Time) (*observed, error) {
 	client, err := telemetrysetup.Client(cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
-	store := endpoints.NewStore()
-	sources, err := telemetrysetup.Sources(cfg, store)
+	sources, err := telemetrysetup.Sources(cfg, resolver)
 	if err != nil {
 		return nil, err
 	}
-	if names := telemetrysetup.Resolving(sources); len(names) > 0 {
-		if err := o.readEndpoints(ctx, store, names); err != nil {
-			return nil, err
-		}
+	if err := begin(sources); err != nil {
+		return nil, err
 	}
 	querier := newProgress(client, sources, watcher)
 	graph := flowgraph.NewStore()
@@ -64,7 +86,7 @@ func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfigurati
 	if snap.Generation() == 0 { // also when ctx has ended
 		return nil, failed
 	}
-	return newReport(snap, status, sources, now(), o.next), failed
+	return &observed{snap, status, sources}, failed
 }
 
 // readEndpoints reads the objects of the cluster that say which workloads are behind what

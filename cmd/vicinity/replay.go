@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
-	"github.com/vicinity-sched/vicinity/internal/price"
 	"github.com/vicinity-sched/vicinity/internal/replay"
 	"github.com/vicinity-sched/vicinity/internal/report"
 	"github.com/vicinity-sched/vicinity/internal/usage"
@@ -54,8 +53,7 @@ The JSON output has the apiVersion ` + report.APIVersion + `; fields may be adde
 // replayOptions are the flags of the verb replay.
 type replayOptions struct {
 	replay.Options
-	price      string
-	pricePerGB float64
+	priceOptions
 	write      string
 	assignment string
 	of         string
@@ -86,7 +84,8 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 			if cmd.Flags().Changed("seeds") {
 				o.AskedSeeds = o.Seeds
 			}
-			if err := o.choosePrice(cmd.Flags().Changed("price-per-gb")); err != nil {
+			var err error
+			if o.Price, err = o.list(cmd); err != nil {
 				return err
 			}
 			return runReplay(cmd.Context(), s, args[0], o)
@@ -110,8 +109,7 @@ func (o *replayOptions) addFlags(cmd *cobra.Command) {
 	f.Uint64Var(&o.FirstSeed, "first-seed", 1, "the `SEED` of the first replay")
 	f.IntVar(&o.Parallel, "parallel", runtime.GOMAXPROCS(0), "number `N` of replays at a time")
 	f.StringVar(&o.Baseline, "baseline", "", "the `RUN` that changes are shown against (default: recorded, or else default)")
-	f.StringVar(&o.price, "price", "", "what traffic between zones costs, to show money per month: `aws|gcp|azure|FILE`, a list price or a price file")
-	f.Float64Var(&o.pricePerGB, "price-per-gb", 0, "the same as a number: `PRICE` of 1e9 bytes that cross from one zone to another (AWS charges both ends: 0.02)")
+	o.priceOptions.addFlags(cmd)
 	f.BoolVar(&o.Timing, "timing", false, "show how long decisions take; these figures differ from run to run")
 	f.StringVar(&o.WarmUp, "warm-up", "", "observe for this `TIME` before anything is placed or measured, such as 30m or 25% (default 50%; with a recording or a data directory)")
 	f.StringVar(&o.Since, "since", "", "begin at this `TIME`, or so long before the end, such as 24h (with a data directory)")
@@ -125,7 +123,6 @@ func (o *replayOptions) addFlags(cmd *cobra.Command) {
 	complete(cmd, "output", outputTable, outputJSON, outputHTML)
 	complete(cmd, "order", orderNames()...)
 	complete(cmd, "run", replay.RunNames()...)
-	completeWith(cmd, "price", cobra.FixedCompletions(price.Names(), cobra.ShellCompDirectiveDefault))
 	completeWith(cmd, "route", completeRoute)
 }
 
@@ -174,37 +171,6 @@ func (o *replayOptions) validate(s streams) error {
 		return err
 	}
 	return s.check(o.output, "replay")
-}
-
-// choosePrice reads the price list, or takes the number.
-func (o *replayOptions) choosePrice(perGB bool) error {
-	switch {
-	case perGB && o.price != "":
-		return usage.Errorf("--price and --price-per-gb exclude each other")
-	case perGB && !(o.pricePerGB >= 0 && o.pricePerGB < 1e9):
-		return usage.Errorf("--price-per-gb %v: must be at least 0 and less than 1e9", o.pricePerGB)
-	case perGB:
-		o.Price = new(price.PerGB(o.pricePerGB))
-	case o.price != "":
-		if list, ok := price.Preset(o.price); ok {
-			o.Price = &list
-			return nil
-		}
-		file, err := os.Open(o.price)
-		if errors.Is(err, os.ErrNotExist) {
-			return usage.Errorf("--price %q: must be one of %s, or a price file; there is no such file", o.price, strings.Join(price.Names(), ", "))
-		}
-		if err != nil {
-			return err // names the path
-		}
-		defer file.Close()
-		list, err := price.Read(file, o.price)
-		if err != nil {
-			return err
-		}
-		o.Price = &list
-	}
-	return nil
 }
 
 // writeTo writes a file, whole or with an error.

@@ -14,6 +14,7 @@ import (
 	"k8s.io/component-base/metrics"
 	"k8s.io/klog/v2"
 
+	"github.com/vicinity-sched/vicinity/internal/livelocality"
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
 	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/restart"
@@ -36,7 +37,8 @@ func definitions() []metricdef.Metric {
 	observer := telemetrymetrics.New(klog.Logger{}, nil, nil, nil)
 	needed := permissions.New(klog.Logger{}, append(permissions.StockRoles(), permissions.Lease("", "")...))
 	tasks := restart.New(nil, nil)
-	return slices.Concat(observer.Definitions(), plugin.Definitions(), needed.Definitions(), tasks.Definitions())
+	live := livelocality.NewMetrics()
+	return slices.Concat(observer.Definitions(), live.Definitions(), plugin.Definitions(), needed.Definitions(), tasks.Definitions())
 }
 
 const intro = `# Metrics

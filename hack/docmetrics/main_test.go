@@ -21,6 +21,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/livelocality"
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
 	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/promtest"
@@ -61,7 +62,11 @@ var table = map[string]map[string][]string{
 	"vicinity_cycles_behind_total":                 {},
 	"vicinity_panics_recovered_total":              {},
 	"vicinity_permission_missing":                  {"permission": {"get:pods"}},
-	"vicinity_task_restarts_total":                 {"task": {"telemetry", "preparation", "destination-rules", "permissions"}},
+	"vicinity_task_restarts_total":                 {"task": {"telemetry", "preparation", "destination-rules", "permissions", "locality"}},
+	"vicinity_traffic_bytes_per_second": {
+		"level": {"node", "zone", "region", "beyond", "unknown", "unserved", "outside"}, "pods": {"all", "vicinity"},
+	},
+	"vicinity_serving_pods": {"pods": {"all", "vicinity"}, "traffic": {"seen", "none"}},
 }
 
 // TestTable registers the metrics as the scheduler does, has rounds of every
@@ -76,6 +81,9 @@ func TestTable(t *testing.T) {
 	needed.Register(registry.MustRegister)
 	tasks := restart.New(time.Now, time.After)
 	tasks.Register(registry.MustRegister)
+	live := livelocality.NewMetrics()
+	live.Register(registry.MustRegister)
+	live.Show(&livelocality.Measurement{})
 
 	errs := []error{nil, errors.New("no workload shop/web"), &telemetry.QueryError{Failure: math.MaxInt, Err: errors.ErrUnsupported}}
 	for _, failure := range telemetry.Failures() {
@@ -118,7 +126,7 @@ func TestTable(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("series (-table +served):\n%s", diff)
 	}
-	for _, m := range slices.Concat(observer.Definitions(), plugin.Definitions(), needed.Definitions(), tasks.Definitions()) {
+	for _, m := range slices.Concat(observer.Definitions(), live.Definitions(), plugin.Definitions(), needed.Definitions(), tasks.Definitions()) {
 		if types[m.Name] != string(m.Type) {
 			t.Errorf("%s is defined as %s and served as %s", m.Name, m.Type, types[m.Name])
 		}
@@ -142,7 +150,7 @@ func text(series *dto.Metric) string {
 // combinations returns the texts of one value for each label, sorted.
 func combinations(values map[string][]string) []string {
 	all := []string{""}
-	for _, label := range []string{"condition", "permission", "reason", "result", "source", "task"} {
+	for _, label := range []string{"condition", "level", "permission", "pods", "reason", "result", "source", "task", "traffic"} {
 		if values[label] == nil {
 			continue
 		}

@@ -25,6 +25,8 @@ type Kind string
 const (
 	Replay Kind = "replay"
 	Graph  Kind = "graph"
+	// Locality is of a running cluster.
+	Locality Kind = "locality"
 )
 
 //go:embed page.html page.css js/*.js
@@ -35,7 +37,7 @@ var files embed.FS
 func scripts() []string {
 	return []string{
 		"format", "dom", "theme", "table", "bars", "timeline", "heatmap", "layout", "picture", "layers", "layered",
-		"inspector", "sections", "summary", "changes", "scene", "pictures", "replay", "graph", "main",
+		"inspector", "sections", "summary", "changes", "scene", "pictures", "replay", "graph", "locality", "main",
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,27 +22,59 @@ func ReadEndpoints(ctx context.Context, client dynamic.Interface, into *endpoint
 		if !into.LooksUp(k.Kind) {
 			continue
 		}
-		options := metav1.ListOptions{Limit: pageSize}
-		for {
-			page, err := client.Resource(k.GroupVersionResource()).List(ctx, options)
-			if err != nil {
-				return fmt.Errorf("listing %s, to find the workloads behind what the telemetry names: %w", k.ResourceName(), err)
-			}
-			for i := range page.Items {
-				object, err := k.Keep(&page.Items[i])
-				if err != nil {
-					return err
-				}
-				if err := into.Put(kube.ObjectChange{Object: object}); err != nil {
-					return err
-				}
-			}
-			if options.Continue = page.GetContinue(); options.Continue == "" {
-				break
-			}
+		err := list(ctx, client, k, func(object runtime.Object) error { return into.Put(kube.ObjectChange{Object: object}) })
+		if err != nil {
+			return fmt.Errorf("listing %s, to find the workloads behind what the telemetry names: %w", k.ResourceName(), err)
 		}
 	}
 	return nil
+}
+
+// ReadObjects reads the objects of a cluster of all kinds that are wanted, as they are now,
+// with what endpoints are found by. unread are the kinds that are not required and that
+// nobody may list; kinds that the cluster does not have are not among them.
+func ReadObjects(ctx context.Context, client dynamic.Interface, wanted func(*objects.Kind) bool) (all *objects.Objects, unread []string, err error) {
+	all = &objects.Objects{}
+	for _, k := range objects.NewTable().Kinds() {
+		if !wanted(&k) {
+			continue
+		}
+		err := list(ctx, client, k, func(object runtime.Object) error { all.Add(object); return nil })
+		switch {
+		case err == nil:
+		case apierrors.IsNotFound(err) && !k.Required:
+		case apierrors.IsForbidden(err) && !k.Required:
+			unread = append(unread, k.ResourceName())
+		case apierrors.IsUnauthorized(err):
+			return nil, nil, fmt.Errorf("the API server does not accept the credentials: %w; check with: kubectl auth whoami", err)
+		default:
+			return nil, nil, fmt.Errorf("listing %s: %w; check with: kubectl get %s --all-namespaces", k.ResourceName(), err, k.ResourceName())
+		}
+	}
+	return all, unread, nil
+}
+
+// list hands over the objects of a kind, page by page.
+func list(ctx context.Context, client dynamic.Interface, k objects.Kind, each func(runtime.Object) error) error {
+	options := metav1.ListOptions{Limit: pageSize}
+	for {
+		page, err := client.Resource(k.GroupVersionResource()).List(ctx, options)
+		if err != nil {
+			return err
+		}
+		for i := range page.Items {
+			object, err := k.Keep(&page.Items[i])
+			if err != nil {
+				return err
+			}
+			if err := each(object); err != nil {
+				return err
+			}
+		}
+		if options.Continue = page.GetContinue(); options.Continue == "" {
+			return nil
+		}
+	}
 }
 
 // keep returns what is recorded of an object, with what endpoints are found by where there

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic/fake"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -71,12 +72,37 @@ func object(text string, created time.Duration) *unstructured.Unstructured {
 	return u
 }
 
+// cluster is a fake API server. Unlike the fake client alone, it loses no change between a
+// list and the watch that follows: a real server's watch begins at the list's version.
 func cluster(objects ...runtime.Object) *fake.FakeDynamicClient {
 	lists := map[schema.GroupVersionResource]string{}
 	for _, k := range table.NewTable().Kinds() {
 		lists[k.GroupVersionResource()] = k.Kind + "List"
 	}
-	return fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists, objects...)
+	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists, objects...)
+	var mu sync.Mutex
+	begun := map[schema.GroupVersionResource]watch.Interface{} // by lists
+	client.PrependReactor("list", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		w, err := client.Tracker().Watch(a.GetResource(), a.GetNamespace())
+		if err != nil {
+			return true, nil, err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if former := begun[a.GetResource()]; former != nil {
+			former.Stop()
+		}
+		begun[a.GetResource()] = w
+		return false, nil, nil // and the list itself
+	})
+	client.PrependWatchReactor("*", func(a clienttesting.Action) (bool, watch.Interface, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		w := begun[a.GetResource()]
+		delete(begun, a.GetResource())
+		return w != nil, w, nil
+	})
+	return client
 }
 
 // files is a recording's files in memory.

@@ -31,10 +31,11 @@ const (
 	Preparation      Task = "preparation"
 	DestinationRules Task = "destination-rules"
 	Permissions      Task = "permissions"
+	Locality         Task = "locality"
 )
 
 // All returns every task.
-func All() []Task { return []Task{Telemetry, Preparation, DestinationRules, Permissions} }
+func All() []Task { return []Task{Telemetry, Preparation, DestinationRules, Permissions, Locality} }
 
 // without says what is the case while the task does not run.
 func (t Task) without() string {
@@ -47,6 +48,8 @@ func (t Task) without() string {
 		return "Changes of Istio's DestinationRules are not seen."
 	case Permissions:
 		return "Missing permissions are not noticed."
+	case Locality:
+		return "Nobody measures how far traffic goes: vicinity_traffic_bytes_per_second stays as it is."
 	}
 	return ""
 }

@@ -218,18 +218,22 @@ func runs(point schedulerv1.PluginSet, everywhere bool) bool {
 }
 
 // Scores reports whether TrafficLocality has a say in any of the profiles.
-func (c *Config) Scores() bool {
+func (c *Config) Scores() bool { return len(c.Scoring()) > 0 }
+
+// Scoring returns the profiles in which TrafficLocality has a say, by the names that pods
+// ask for them.
+func (c *Config) Scoring() []string {
+	var scoring []string
 	for _, profile := range c.Scheduler.Profiles {
 		if profile.Plugins == nil || c.off[profile.SchedulerName] {
 			continue
 		}
-		for _, set := range [][]config.Plugin{profile.Plugins.MultiPoint.Enabled, profile.Plugins.Score.Enabled} {
-			if slices.ContainsFunc(set, func(p config.Plugin) bool { return p.Name == trafficlocality.Name }) {
-				return true
-			}
+		enabled := slices.Concat(profile.Plugins.MultiPoint.Enabled, profile.Plugins.Score.Enabled)
+		if slices.ContainsFunc(enabled, func(p config.Plugin) bool { return p.Name == trafficlocality.Name }) {
+			scoring = append(scoring, profile.SchedulerName)
 		}
 	}
-	return false
+	return scoring
 }
 
 // names reports whether TrafficLocality is one of the plugins.

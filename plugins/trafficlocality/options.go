@@ -154,8 +154,9 @@ func scaleOf(a *configv1.TrafficLocalityArgs) (locality.Scale, []float64) {
 	return scale, values
 }
 
-// policies translates what counts.
-func policies(a *configv1.TrafficLocalityArgs) routing.Policies {
+// PoliciesOf returns the places where a plugin with these arguments looks up how calls are
+// divided.
+func PoliciesOf(a *configv1.TrafficLocalityArgs) routing.Policies {
 	counts := func(p configv1.RoutingPolicy) bool { return slices.Contains(a.RoutingPolicies, p) }
 	return routing.Policies{
 		InternalTrafficPolicy: counts(configv1.RoutingPolicyInternalTrafficPolicy),

@@ -94,7 +94,7 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 			return nil, fmt.Errorf("%s: %w", configv1.TrafficLocalityArgsKind, err)
 		}
 		informers := handle.SharedInformerFactory()
-		services, err := routing.NewRoutes(informers.Core().V1(), d.Rules, policies(args))
+		services, err := routing.NewRoutes(informers.Core().V1(), d.Rules, PoliciesOf(args))
 		if err != nil {
 			return nil, err
 		}
