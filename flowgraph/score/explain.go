@@ -148,6 +148,7 @@ func (r *Result) pointParts(n int32) (gain, room float64) {
 type edgeGain struct {
 	PeerGain
 	edge   *edge // nil of traffic with the workload itself
+	rates  flowgraph.Rates
 	byRank []map[int32]LevelGain
 }
 
@@ -186,7 +187,7 @@ func (r *Result) edgeGains() []edgeGain {
 		}
 		start()
 		e.addToLevels(levels, zones, edge, &e.board.states[edge.peer])
-		keep(edgeGain{edge: edge, PeerGain: PeerGain{
+		keep(edgeGain{edge: edge, rates: edge.rates, PeerGain: PeerGain{
 			Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Routing: edge.routing, Weight: edge.weight,
 		}})
 	}
@@ -196,7 +197,7 @@ func (r *Result) edgeGains() []edgeGain {
 		for i := range levels {
 			levels[i].addSelf(e.options.weight(self), own, r.desired)
 		}
-		keep(edgeGain{PeerGain: PeerGain{Peer: request.Workload, Calls: true, Routing: own, Weight: e.options.weight(self)}})
+		keep(edgeGain{rates: self, PeerGain: PeerGain{Peer: request.Workload, Calls: true, Routing: own, Weight: e.options.weight(self)}})
 	}
 	return r.explained
 }
