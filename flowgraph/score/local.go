@@ -15,8 +15,9 @@ import (
 type Local struct {
 	// Rate is what the pod exchanges with all peers, as far as it counts (flowgraph.Reach).
 	Rate float64
-	// Node and Zone are what of it stays there. Each is 0 where the level has no worth of
-	// its own in the Options: it is not looked at then.
+	// Node and Zone are what of it stays there, in the zone what stays on the node included.
+	// A level that has no worth of its own in the Options is not looked at: Node is 0 then,
+	// and Zone is Node.
 	Node, Zone float64
 	// Peers are those that have a part in it, by what stays on the node and then in the
 	// zone.
@@ -49,7 +50,8 @@ func (r *Result) Local(n int32) Local {
 		if g.Calls && g.edge != nil {
 			p.Endpoints = g.edge.peerDesired
 		}
-		p.Node, p.Zone = r.stays(g, n, locality.Node), r.stays(g, n, locality.Zone)
+		p.Node = r.stays(g, n, locality.Node)
+		p.Zone = max(p.Node, r.stays(g, n, locality.Zone))
 		x.Node, x.Zone = x.Node+p.Node, x.Zone+p.Zone
 		x.Peers = append(x.Peers, p)
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
 )
 
 // TestLocal: bytes by hand. A pod of web exchanges (800 + 400)/4 B/s, and 100 requests a

@@ -1,6 +1,8 @@
 package trafficlocality
 
 import (
+	"sync"
+
 	"k8s.io/component-base/metrics"
 
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
@@ -82,6 +84,10 @@ type Metrics struct {
 	behind      metrics.CounterMetric
 	spread      metrics.ObserverMetric
 	panicsTotal metrics.CounterMetric
+
+	mustRegister func(...metrics.Registerable)
+	shadowOnce   sync.Once
+	shadow       *shadowMetrics
 }
 
 // NewMetrics returns the plugin's metrics and registers them with the given
@@ -91,7 +97,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 	for _, r := range skipReasons() {
 		reasons = append(reasons, metricdef.Value{Name: r.String(), Meaning: r.meaning()})
 	}
-	m := &Metrics{}
+	m := &Metrics{mustRegister: mustRegister}
 	m.skips = m.set.Counters(metricdef.Metric{
 		Name:   "vicinity_cycles_skipped_total",
 		Help:   "Scheduling cycles in which TrafficLocality had nothing to say, by reason.",
@@ -131,7 +137,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 	})
 	m.panicsTotal = m.set.Counter(metricdef.Metric{
 		Name: "vicinity_panics_recovered_total",
-		Help: "Panics of TrafficLocality that were recovered. After one in PreScore the pod is scheduled without the plugin, after one in Score the node scores 0.",
+		Help: "Panics of TrafficLocality that were recovered. After one in PreScore the pod is scheduled without the plugin, after one in Score the node scores 0, and one in Reserve (`shadow`) changes nothing.",
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityPanics",
 			PromQL:  `sum(increase(vicinity_panics_recovered_total[1h])) > 0`,

@@ -132,6 +132,9 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 		if d.Preparation != nil {
 			d.Preparation.add(p)
 		}
+		if args.Shadow {
+			return &Shadow{plugin: p, scorer: handle, counts: d.Metrics.inShadow()}, nil
+		}
 		return p, nil
 	}
 }
