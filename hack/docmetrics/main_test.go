@@ -56,7 +56,7 @@ var table = map[string]map[string][]string{
 	"vicinity_telemetry_left_out_series":           {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "unknown-reporter", "foreign-reporter", "one-sided", "no-objects", "unknown-object", "unknown-address", "not-serving", "ambiguous", "surplus", "invalid"}},
 	"vicinity_telemetry_left_out_bytes_per_second": {"source": sources, "reason": {"missing-label", "unknown-workload", "external", "passthrough", "black-hole", "other-cluster", "unknown-reporter", "foreign-reporter", "one-sided", "no-objects", "unknown-object", "unknown-address", "not-serving", "ambiguous", "surplus", "invalid"}},
 	"vicinity_telemetry_condition":                 {"source": sources, "condition": {"missing-bytes", "several-clusters", "scraped-twice", "missing-labels", "young-data", "only-waypoints", "unmatched-services", "unchecked"}},
-	"vicinity_cycles_skipped_total":                {"reason": {"no-data", "expired", "no-traffic", "no-nodes", "no-peers", "panic", "preparing"}},
+	"vicinity_cycles_skipped_total":                {"reason": {"no-data", "expired", "no-traffic", "no-nodes", "no-peers", "panic", "preparing", "off"}},
 	"vicinity_score_spread_points":                 {},
 	"vicinity_peer_nodes_not_scored_total":         {},
 	"vicinity_cycles_behind_total":                 {},
