@@ -35,6 +35,7 @@ ONLY    ?=
 PROFILE ?= manifests/profiles/latency.yaml
 
 DECISIONS ?= 10000
+EXPLAINED ?= 1000
 
 CASES ?=
 NODES ?=
@@ -191,8 +192,8 @@ bench-scheduler: ## Measure the plugin in Kubernetes' scheduler_perf: about 25 m
 	@cat bin/schedperf/report.txt
 
 .PHONY: fidelity
-fidelity: ## Compare 10,000 decisions of the running scheduler with what replay says (DECISIONS=10000).
-	VICINITY_FIDELITY_DECISIONS=$(DECISIONS) go test -v -count=1 -timeout 60m -run '^TestFidelity$$' ./test/integration
+fidelity: ## Compare 10,000 decisions of the running scheduler with what replay says, and all scores of 1,000 with what explain says (DECISIONS=10000, EXPLAINED=1000).
+	VICINITY_FIDELITY_DECISIONS=$(DECISIONS) VICINITY_EXPLAIN_DECISIONS=$(EXPLAINED) go test -v -count=1 -timeout 90m -run '^(TestFidelity|TestExplainAgrees)$$' ./test/integration
 
 .PHONY: clean
 clean: ## Remove what was built.

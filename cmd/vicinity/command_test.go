@@ -57,6 +57,12 @@ func TestCompletion(t *testing.T) {
 		"no file names":  {[]string{"vicinity", "__complete", "graph", "--namespace", ""}, ":4\n"},
 		"a route":        {[]string{"vicinity", "__complete", "replay", "--route", ""}, "all=\n:6\n"},
 		"its policy":     {[]string{"vicinity", "__complete", "replay", "--route", "shop/cart="}, "shop/cart=Any\nshop/cart=PreferSameZone\nshop/cart=PreferClose\nshop/cart=PreferSameNode\n:4\n"},
+		"explain what":   {[]string{"vicinity", "__complete", "explain", ""}, "pod\ta pod of the cluster\nworkload\tthe next pod of a workload\n:4\n"},
+		"explain a name": {[]string{"vicinity", "__complete", "explain", "pod", ""}, ":4\n"},
+		"explain output": {[]string{"vicinity", "__complete", "explain", "-o", ""}, "table\tfor people\njson\tfor programs, schema vicinity.explain/v1\n:4\n"},
+		"explain file":   {[]string{"vicinity", "__complete", "explain", "-f", ""}, "yaml\nyml\njson\n:8\n"},
+		"its scheduler":  {[]string{"vicinity", "__complete", "explain", "--scheduler-config", ""}, "yaml\nyml\njson\n:8\n"},
+		"its namespace":  {[]string{"vicinity", "__complete", "explain", "--namespace", ""}, ":4\n"},
 		"as kubectl ask": {[]string{"/x/kubectl_complete-vicinity", "graph", "-o", ""}, "table\tfor people\n"},
 		"script":         {[]string{"vicinity", "completion", "bash"}, "__start_vicinity"},
 	}

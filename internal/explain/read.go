@@ -30,6 +30,9 @@ type Cluster struct {
 func ReadCluster(ctx context.Context, client dynamic.Interface) (*Cluster, error) {
 	c := &Cluster{Objects: &objects.Objects{}, Endpoints: endpoints.NewStore()}
 	for _, k := range objects.NewTable().Kinds() {
+		if !k.Required && !k.LookedUp() && !k.Controls() {
+			continue // no decision depends on them
+		}
 		if err := c.readKind(ctx, client, &k); err != nil {
 			return nil, err
 		}

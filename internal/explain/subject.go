@@ -63,16 +63,16 @@ func FindWorkload(o *objects.Objects, namespace, name string) (*Subject, error) 
 	slices.SortFunc(pods, func(a, b *corev1.Pod) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
-	template, what := newestMade(o, id), "its controller makes them"
+	template, what := newestMade(o, id), "as its controller makes it"
 	if len(pods) > 0 && (template == nil || len(template.Spec.Containers) == 0) {
-		template, what = pods[len(pods)-1], "its newest pod"
+		template, what = pods[len(pods)-1], "like its newest pod"
 	}
 	if template == nil {
 		return nil, fmt.Errorf("there is no workload %s: no pod belongs to it, and no ReplicaSet or StatefulSet makes any; names are those of the telemetry, as in vicinity graph", id)
 	}
 	s := pending(template)
 	s.Pod.Name, s.Pod.UID, s.Node, s.Others = name+"-next", "", "", pods
-	s.Notes = append(s.Notes, fmt.Sprintf("the next pod of the workload is explained, like %s, with all pods where they are now", what))
+	s.Notes = append(s.Notes, fmt.Sprintf("the next pod of the workload is explained, %s, with all pods where they are now", what))
 	return s, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,7 +117,7 @@ func (r *Result) writeEdges(w io.Writer, limit int) {
 		shown = shown[:min(len(shown), limit)]
 	}
 	t := show.Table{Left: 4}
-	t.Add("PEER", "DIRECTION", "SOURCE", "ROUTING", "BYTES/s", "REQUESTS/s", "AGE", "PODS", "ON NODE", "IN ZONE", "IN REGION")
+	t.Add("PEER", "DIRECTION", "SOURCE", "ROUTING", "BYTES/s", "REQUESTS/s", "AGE", "PEER PODS", "ON NODE", "IN ZONE", "IN REGION")
 	for _, e := range shown {
 		local := [3]string{"-", "-", "-"}
 		if e.Local != nil {
@@ -134,18 +135,6 @@ func (r *Result) writeEdges(w io.Writer, limit int) {
 		fmt.Fprintf(w, "... and %s; --limit 0 shows all\n", show.Plural(more, "smaller edge"))
 	}
 	fmt.Fprintln(w, "ON NODE, IN ZONE and IN REGION are the parts that stay there as all pods are placed and routed now.")
-}
-
-// plugins returns the plugins that have scored a candidate, TrafficLocality first.
-func (r *Result) plugins() []string {
-	all := map[string]bool{}
-	for i := range r.Nodes {
-		for name := range r.Nodes[i].Scores {
-			all[name] = true
-		}
-	}
-	delete(all, trafficlocality.Name)
-	return append([]string{trafficlocality.Name}, slices.Sorted(maps.Keys(all))...)
 }
 
 // shownNodes returns the candidates that are shown: the first ones, that where the pod is, and the
@@ -173,66 +162,118 @@ func (r *Result) writeNodes(w io.Writer, limit int) {
 		fmt.Fprintln(w, "No node is a candidate.")
 		return
 	}
-	plugins := r.plugins()
+	differing, alike := r.plugins()
 	t := show.Table{Left: 2}
-	header := []string{"NODE", "ZONE", "RANK", "TOTAL", "POINTS"}
-	for _, p := range plugins {
-		header = append(header, p)
-	}
-	t.Add(header...)
+	t.Add(slices.Concat([]string{"NODE", "ZONE", "RANK", "TOTAL", "POINTS"}, differing, []string{"OTHERS"})...)
 	for _, n := range shown {
 		row := []string{n.Name, cmp.Or(n.Zone, "-"), strconv.Itoa(n.Rank), strconv.FormatInt(n.Total, 10), strconv.Itoa(n.Points)}
-		for _, p := range plugins {
-			score, scored := n.Scores[p]
-			cell := "-"
-			if scored {
-				cell = strconv.FormatInt(score, 10)
-			}
-			row = append(row, cell)
+		for _, p := range differing {
+			row = append(row, n.score(p))
 		}
-		t.Add(row...)
+		var others int64
+		for _, p := range alike {
+			others += n.Scores[p]
+		}
+		t.Add(append(row, strconv.FormatInt(others, 10))...)
 	}
 	t.Write(w)
 	if more > 0 {
 		fmt.Fprintf(w, "... and %s; --limit 0 shows all\n", show.Plural(more, "other candidate"))
 	}
-	fmt.Fprintln(w, "POINTS are TrafficLocality's, 0 to 100; the columns of plugins are multiplied by their weights, and add up to TOTAL.")
+	fmt.Fprintln(w, "POINTS are TrafficLocality's, 0 to 100. The columns behind it have the weights in them, and add up to TOTAL.")
+	if len(alike) > 0 {
+		fmt.Fprintf(w, "OTHERS score all candidates alike: %s.\n", strings.Join(alike, ", "))
+	}
 }
 
-// mostWhy is of how many nodes the points are taken apart, unless all are asked for.
-const mostWhy = 5
+// score is the cell of a plugin.
+func (n *Node) score(plugin string) string {
+	if score, scored := n.Scores[plugin]; scored {
+		return strconv.FormatInt(score, 10)
+	}
+	return "-"
+}
+
+// plugins returns the plugins that score candidates: TrafficLocality and those whose scores differ,
+// and those that score all alike.
+func (r *Result) plugins() (differing, alike []string) {
+	scores := map[string]map[int64]bool{}
+	for i := range r.Nodes {
+		for name, score := range r.Nodes[i].Scores {
+			if scores[name] == nil {
+				scores[name] = map[int64]bool{}
+			}
+			scores[name][score] = true
+		}
+	}
+	delete(scores, trafficlocality.Name)
+	differing = []string{trafficlocality.Name}
+	for _, name := range slices.Sorted(maps.Keys(scores)) {
+		if len(scores[name]) > 1 {
+			differing = append(differing, name)
+		} else {
+			alike = append(alike, name)
+		}
+	}
+	return differing, alike
+}
+
+const (
+	// mostWhy is of how many nodes the points are taken apart, and mostPeers how many peers are
+	// named of each, unless all are asked for.
+	mostWhy   = 3
+	mostPeers = 4
+)
 
 // writeWhy takes the points of the best candidates apart, and those of the node where the pod is.
 func (r *Result) writeWhy(w io.Writer, limit int) {
 	if r.Locality.Skipped != "" {
 		return
 	}
-	most := mostWhy
+	nodes, peers := mostWhy, mostPeers
 	if limit == 0 {
-		most = 0
+		nodes, peers = 0, math.MaxInt
 	}
-	shown, _ := r.shownNodes(most)
+	shown, _ := r.shownNodes(nodes)
+	expected := false
 	for _, n := range shown {
 		fmt.Fprintf(w, "\n%s: %s\n", show.Printable(n.Name), r.sum(n))
-		for _, p := range n.Peers {
-			var levels []string
-			for _, l := range p.Levels {
-				text := show.ByteRate(l.Placed + l.Anticipated)
-				if l.Anticipated != 0 {
-					text += fmt.Sprintf(" (%s of it by pods still to come)", show.ByteRate(l.Anticipated))
-				}
-				levels = append(levels, l.Level+" "+text)
+		for _, p := range n.Peers[:min(len(n.Peers), peers)] {
+			fmt.Fprintf(w, "  %s %s: %s\n", p.Direction, show.Printable(p.Peer), p.text())
+		}
+		if len(n.Peers) > peers {
+			rest := 0.0
+			for _, p := range n.Peers[peers:] {
+				rest += p.Gain
 			}
-			counts := ""
-			if p.Counts < 1 {
-				counts = fmt.Sprintf("; only %s of it counts, as trust.maxForeignShare bounds what its namespace contributes", show.Percent(p.Counts))
-			}
-			fmt.Fprintf(w, "  %s %s: %s = %s%s\n", p.Direction, show.Printable(p.Peer), show.ByteRate(p.Gain), strings.Join(levels, " + "), counts)
+			fmt.Fprintf(w, "  %s: %s; --limit 0 shows all\n", show.Plural(len(n.Peers)-peers, "other edge"), show.ByteRate(rest))
 		}
 		for _, v := range n.Vetoes {
 			fmt.Fprintf(w, "  veto %s: %s\n", v.Veto, show.Printable(v.Why))
 		}
+		expected = expected || n.Anticipated != 0
 	}
+	fmt.Fprintln(w, "\nGains are the bytes per second that would stay within a level beside those that do now, times what a byte is worth there more than farther away.")
+	if expected {
+		fmt.Fprintln(w, "What is expected is by pods of peers that are still to come, or will be replaced.")
+	}
+}
+
+// text words what is gained by an edge.
+func (p *Peer) text() string {
+	var levels []string
+	for _, l := range p.Levels {
+		text := l.Level + " " + show.ByteRate(l.Placed+l.Anticipated)
+		if l.Anticipated != 0 {
+			text += fmt.Sprintf(" (%s expected)", show.ByteRate(l.Anticipated))
+		}
+		levels = append(levels, text)
+	}
+	counts := ""
+	if p.Counts < 1 {
+		counts = fmt.Sprintf("; this is the %s that counts, as trust.maxForeignShare bounds what its namespace contributes", show.Percent(p.Counts))
+	}
+	return show.ByteRate(p.Gain) + " = " + strings.Join(levels, " + ") + counts
 }
 
 // sum says how the points of a node come about.

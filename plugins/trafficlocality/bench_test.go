@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	appsv1 "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -358,21 +359,24 @@ func median(d []time.Duration) float64 {
 	return float64(d[len(d)/2]) / float64(time.Microsecond)
 }
 
+// TestScoreAllocatesNothing, whether decisions are logged or not.
 func TestScoreAllocatesNothing(t *testing.T) {
-	c := newCluster(t, allOfIt)
-	c.traffic("web -> db 10MiB/s")
-	c.assign("n1@r/a: db; n2@r/b:")
-	var state fwk.CycleState = framework.NewCycleState()
-	pod, nodes := c.pod("web"), c.nodes()
-	if status := c.plugin.PreScore(t.Context(), state, pod, nodes); !status.IsSuccess() {
-		t.Fatal(status)
-	}
-	ctx := t.Context()
-	if n := testing.AllocsPerRun(100, func() {
-		for _, info := range nodes {
-			c.plugin.Score(ctx, state, pod, info)
+	for _, verbosity := range []int{0, decisionLevel} {
+		c := newCluster(t, allOfIt)
+		c.traffic("web -> db 10MiB/s")
+		c.assign("n1@r/a: db; n2@r/b:")
+		var state fwk.CycleState = framework.NewCycleState()
+		pod, nodes := c.pod("web"), c.nodes()
+		ctx := klog.NewContext(t.Context(), funcr.New(func(_, _ string) {}, funcr.Options{Verbosity: verbosity}))
+		if status := c.plugin.PreScore(ctx, state, pod, nodes); !status.IsSuccess() {
+			t.Fatal(status)
 		}
-	}); n != 0 {
-		t.Errorf("scoring %d nodes makes %v allocations", len(nodes), n)
+		if n := testing.AllocsPerRun(100, func() {
+			for _, info := range nodes {
+				c.plugin.Score(ctx, state, pod, info)
+			}
+		}); n != 0 {
+			t.Errorf("with verbosity %d scoring %d nodes makes %v allocations", verbosity, len(nodes), n)
+		}
 	}
 }

@@ -37,6 +37,7 @@ const (
 	replay          = module + "/internal/replay"
 	replayInput     = module + "/internal/replayinput"
 	report          = module + "/internal/report"
+	explain         = module + "/internal/explain"
 	recorder        = module + "/internal/recorder"
 	recordingFile   = module + "/internal/recordingfile"
 	schedulerConfig = module + "/internal/schedulerconfig"
@@ -136,7 +137,7 @@ var table = []rule{
 		because: "what records, replays and reports is the CLI's; internal/kube itself has only what a scheduler needs",
 		of:      []string{scheduler},
 		forbid: []string{
-			simulation, recording, recorder, recordingFile, kubesim, kubeObjects, kubeHistory, replay, replayInput, report,
+			simulation, recording, recorder, recordingFile, kubesim, kubeObjects, kubeHistory, replay, replayInput, report, explain,
 		},
 		linked: true,
 	},
