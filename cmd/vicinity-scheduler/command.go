@@ -131,6 +131,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 
 	rules := &routing.DestinationRules{}
 	preparation, changes := trafficlocality.NewPreparation(), &nodechanges.Counter{}
+	events := trafficlocality.NewEvents(time.Now)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cc, sched, err := app.Setup(ctx, opts, func(registry runtime.Registry) error {
@@ -144,6 +145,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 			Preparation: preparation,
 			Changes:     changes.Count,
 			Now:         time.Now,
+			Events:      events,
 			Metrics:     trafficlocality.NewMetrics(legacyregistry.MustRegister),
 		})
 		return registry.Register(trafficlocality.Name, schedulerConfig.Honour(factory))
@@ -178,6 +180,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		restart.DestinationRules: watchingRules(cc.Client, cc.KubeConfig, rules),
 		restart.Permissions:      checkingPermissions(cc.Client, needed),
 		restart.Locality:         measuring,
+		restart.Events:           untilEnd(events.Run),
 	})
 	err = app.Run(ctx, cc, sched)
 	if ctx.Err() != nil {

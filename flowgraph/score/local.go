@@ -9,11 +9,14 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
-// Local says what of a pod's own traffic stays close on a node, in bytes per second: bytes
-// alone, without what requests are worth, and by the pods that are there, not by those still
-// to come. It is the mean over the workload's pods, by the same arithmetic as the score.
+// Local says how much more traffic stays close with a pod on a node than without it, in bytes
+// per second: bytes alone, without what requests are worth, and by the pods that are there, not
+// by those still to come. It follows from the same arithmetic as the score, but counts of each
+// edge no more than a pod of the workload exchanges on average: one that is the first endpoint
+// somewhere may have more to do.
 type Local struct {
-	// Rate is what the pod exchanges with all peers, as far as it counts (flowgraph.Reach).
+	// Rate is what a pod of the workload exchanges with all peers on average, as far as it
+	// counts (flowgraph.Reach).
 	Rate float64
 	// Node and Zone are what of it stays there, in the zone what stays on the node included.
 	// A level that has no worth of its own in the Options is not looked at: Node is 0 then,
@@ -50,8 +53,11 @@ func (r *Result) Local(n int32) Local {
 		if g.Calls && g.edge != nil {
 			p.Endpoints = g.edge.peerDesired
 		}
-		p.Node = r.stays(g, n, locality.Node)
-		p.Zone = max(p.Node, r.stays(g, n, locality.Zone))
+		if g.edge == nil {
+			p.Rate *= 2 // both ends are of the workload
+		}
+		p.Node = min(p.Rate, r.stays(g, n, locality.Node))
+		p.Zone = max(p.Node, min(p.Rate, r.stays(g, n, locality.Zone)))
 		x.Node, x.Zone = x.Node+p.Node, x.Zone+p.Zone
 		x.Peers = append(x.Peers, p)
 	}
@@ -65,7 +71,7 @@ func (r *Result) Local(n int32) Local {
 // byteRate is what the pod exchanges with all peers, also those that have no pods.
 func (r *Result) byteRate() float64 {
 	e, request := r.engine, r.request
-	rate := request.Snapshot.Self(r.number).BytesPerSecond()
+	rate := 2 * request.Snapshot.Self(r.number).BytesPerSecond()
 	if e.options.NetMARKS {
 		rate = 0
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 )
 
 // TestLocal: bytes by hand. A pod of web exchanges (800 + 400)/4 B/s, and 100 requests a
@@ -40,6 +42,17 @@ func TestLocal(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
+	// Each of two pods calls the other: both ends count. web's first pod on n3 would serve all
+	// that cart calls there, of which the other three get their part no more.
+	s.traffic(calls("web", "web", 100))
+	if got := s.engine.Evaluate(s.request("web", 2)).Local(s.nodes["n1"]); got.Rate != 100 || got.Node != 100 {
+		t.Errorf("with itself: %+v", got)
+	}
+	s.router.routing = affinity.SameNode
+	s.traffic(calls("cart", "web", 400))
+	if got := s.engine.Evaluate(s.request("web", 4)).Local(s.nodes["n3"]); got.Rate != 100 || got.Node != 100 {
+		t.Errorf("the first endpoint: %+v", got)
+	}
 	s.traffic(calls("cart", "db", 1))
 	if got := s.engine.Evaluate(s.request("web", 4)).Local(s.nodes["n1"]); !cmp.Equal(got, Local{}) {
 		t.Errorf("without traffic: %+v", got)
@@ -65,7 +78,7 @@ func TestLocalAfterTheFact(t *testing.T) {
 			if diff := cmp.Diff(before, after, approx); diff != "" {
 				t.Fatalf("seed %d, %s (-before +after):\n%s", seed, name, diff)
 			}
-			if math.IsNaN(before.Rate) || before.Node < 0 || before.Rate < 0 {
+			if math.IsNaN(before.Rate) || before.Node < 0 || before.Zone < before.Node || before.Rate < before.Zone-1e-6*before.Rate {
 				t.Fatal(fmt.Sprintf("seed %d, %s: %+v", seed, name, before))
 			}
 			if before.Node > 0 {

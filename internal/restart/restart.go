@@ -32,10 +32,13 @@ const (
 	DestinationRules Task = "destination-rules"
 	Permissions      Task = "permissions"
 	Locality         Task = "locality"
+	Events           Task = "events"
 )
 
 // All returns every task.
-func All() []Task { return []Task{Telemetry, Preparation, DestinationRules, Permissions, Locality} }
+func All() []Task {
+	return []Task{Telemetry, Preparation, DestinationRules, Permissions, Locality, Events}
+}
 
 // without says what is the case while the task does not run.
 func (t Task) without() string {
@@ -48,6 +51,8 @@ func (t Task) without() string {
 		return "Changes of Istio's DestinationRules are not seen."
 	case Permissions:
 		return "Missing permissions are not noticed."
+	case Events:
+		return "No events are written on pods and workloads."
 	case Locality:
 		return "Nobody measures how far traffic goes: vicinity_traffic_bytes_per_second stays as it is."
 	}

@@ -53,6 +53,8 @@ type Plugin struct {
 
 	batching  batching
 	decisions decisions
+	events    *Events // nil where none are written
+	recorder  recorder
 
 	mu     sync.Mutex // held by whoever writes what follows: PreScore, once it is in use
 	engine *score.Engine
@@ -79,6 +81,8 @@ type Dependencies struct {
 	Changes func() uint64
 	// Now returns the current time.
 	Now func() time.Time
+	// Events writes the events of profiles that want them; nil writes none.
+	Events *Events
 	// Metrics counts what the plugins do.
 	Metrics *Metrics
 }
@@ -122,6 +126,12 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 		}
 		p.changes = d.Changes
 		p.decisions.pods = informers.Core().V1().Pods().Informer
+		if d.Events != nil && *args.Events && !args.Shadow && handle.EventRecorder() != nil {
+			p.events, p.recorder = d.Events, handle.EventRecorder()
+			if err := p.events.follow(informers); err != nil {
+				return nil, err
+			}
+		}
 		p.stage.Store(int32(inUse))
 		if d.Preparation != nil {
 			p.source = newSource(informers, desired)

@@ -70,7 +70,7 @@ func newShadowMetrics() *shadowMetrics {
 	})
 	m.bytes = m.set.Counters(metricdef.Metric{
 		Name: ShadowBytesMetric,
-		Help: "Sum over the decisions with outcome `other`, in bytes per second: what of the pod's own traffic stays within a level on a node by the pods that were there at that moment. " +
+		Help: "Sum over the decisions with outcome `other`, in bytes per second: how much more stays within a level with the pod on a node than without it, by the pods that were there at that moment and no more than a pod of the workload exchanges on average. " +
 			"It grows with decisions, not with time. Requests add nothing to it, and a level whose closeness is that of the next wider level is not looked at. " +
 			"Where several nodes are equally good, the preferred one is that with the fewest points of TrafficLocality.",
 		Labels: []metricdef.Label{workload,
@@ -81,7 +81,7 @@ func newShadowMetrics() *shadowMetrics {
 			{Name: "within", Values: []metricdef.Value{
 				{Name: "node", Meaning: "It stays on the node."},
 				{Name: "zone", Meaning: "It stays in the zone, on the node included."},
-				{Name: "cluster", Meaning: "All that the pod exchanges, the same for both nodes."},
+				{Name: "cluster", Meaning: "All that a pod of the workload exchanges on average, the same for both nodes."},
 			}},
 		},
 	})
