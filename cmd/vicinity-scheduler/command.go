@@ -132,6 +132,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 
 	rules := &routing.DestinationRules{}
 	preparation, changes := trafficlocality.NewPreparation(), &nodechanges.Counter{}
+	events := trafficlocality.NewEvents(time.Now)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cc, sched, err := app.Setup(ctx, opts, func(registry runtime.Registry) error {
@@ -146,6 +147,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 			Changes:     changes.Count,
 			ColdStarts:  starts.plugin(),
 			Now:         time.Now,
+			Events:      events,
 			Metrics:     trafficlocality.NewMetrics(legacyregistry.MustRegister),
 		})
 		return registry.Register(trafficlocality.Name, schedulerConfig.Honour(factory))
@@ -184,6 +186,7 @@ func run(ctx context.Context, cmd *cobra.Command, opts *options.Options, telemet
 		restart.ColdStarts:       starts.run(cc.Client, cc.KubeConfig),
 		restart.Permissions:      checkingPermissions(cc.Client, needed),
 		restart.Locality:         measuring,
+		restart.Events:           untilEnd(events.Run),
 	})
 	err = app.Run(ctx, cc, sched)
 	if ctx.Err() != nil {

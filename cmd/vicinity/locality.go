@@ -16,6 +16,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/livelocality"
 	"github.com/vicinity-sched/vicinity/internal/recorder"
+	"github.com/vicinity-sched/vicinity/internal/shadow"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	"github.com/vicinity-sched/vicinity/internal/usage"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
@@ -26,6 +27,7 @@ type localityOptions struct {
 	telemetryOptions
 	clusterOptions
 	priceOptions
+	shadowOptions
 
 	output     string
 	limit      int
@@ -54,12 +56,18 @@ Istio's DestinationRules are read from the cluster that kubectl would take. What
 telemetry does not tell, or cannot tell apart by workload, stands beside the figures.
 The scheduler exports the same, once a minute, as vicinity_traffic_bytes_per_second.
 
-The JSON output has the schema ` + localitySchema + `; fields may be added to it.`,
+With --shadow it shows instead, from the same Prometheus, how often schedulers in shadow
+mode (shadow: true in TrafficLocalityArgs) would have chosen another node, and what that
+would have kept local, in all and by workload. The cluster is not asked.
+
+The JSON output has the schema ` + localitySchema + `, with --shadow ` + shadow.Schema + `; fields may
+be added to both.`,
 		Example: `  vicinity locality --prometheus http://localhost:9090
   vicinity locality --telemetry-config telemetry.yaml --namespace shop --price aws
   vicinity locality --prometheus http://localhost:9090 --watch
   vicinity locality --prometheus http://localhost:9090 -o json | jq .all.levels
-  vicinity locality --prometheus http://localhost:9090 -o html > locality.html`,
+  vicinity locality --prometheus http://localhost:9090 -o html > locality.html
+  vicinity locality --prometheus http://localhost:9090 --shadow --since 168h`,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		PreRunE:           func(cmd *cobra.Command, _ []string) error { return o.check(cmd) },
@@ -75,9 +83,10 @@ func (o *localityOptions) addFlags(cmd *cobra.Command) {
 	o.addTypeFlag(cmd)
 	o.clusterOptions.addFlags(cmd)
 	o.priceOptions.addFlags(cmd)
+	o.shadowOptions.addFlags(cmd)
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json or html, a page that needs no network")
-	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, those that cross most; 0 shows all (default 10 for table, 2000 for html, all for json)")
-	f.StringVarP(&o.namespace, "namespace", "n", "", "show only edges that begin or end in this `NAMESPACE`")
+	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, those that cross most, or workloads with --shadow; 0 shows all (default 10 for table, 2000 for html, all for json)")
+	f.StringVarP(&o.namespace, "namespace", "n", "", "show only edges that begin or end, or workloads, in this `NAMESPACE`")
 	f.StringSliceVar(&o.schedulers, "scheduler-name", []string{"vicinity"}, "the schedulerName `NAMES` by which pods ask for Vicinity")
 	f.BoolVarP(&o.watch, "watch", "w", false, "show it again and again, until interrupted")
 	f.DurationVar(&o.every, "every", 30*time.Second, "how long to wait before it is shown again (with --watch)")
@@ -105,6 +114,9 @@ func (o *localityOptions) check(cmd *cobra.Command) error {
 	case o.watch && o.output == outputHTML:
 		return usage.Errorf("--watch does not go with --output html: a page is written once")
 	}
+	if err := o.shadowOptions.check(cmd, o.output); err != nil {
+		return err
+	}
 	if !cmd.Flags().Changed("limit") {
 		o.limit = map[string]int{outputTable: edgesLimit, outputHTML: pageLimit}[o.output]
 	}
@@ -118,6 +130,9 @@ func (o *localityOptions) run(cmd *cobra.Command, s streams, now func() time.Tim
 	cfg, found, err := o.settled(cmd, s, now)
 	if err != nil {
 		return err
+	}
+	if o.shadow {
+		return o.runShadow(cmd.Context(), cfg, s, now)
 	}
 	prices, err := o.priceOptions.list(cmd)
 	if err != nil {

@@ -130,6 +130,11 @@ func TestLocalityRefuses(t *testing.T) {
 		"--prometheus http://p --every 5s":                   "goes with --watch only",
 		"--prometheus http://p -w --every 1ms":               "must be at least 1s",
 		"--prometheus http://p --price-per-gb 1 --price aws": "exclude each other",
+		"--prometheus http://p --since 1h":                   "goes with --shadow only",
+		"--prometheus http://p --shadow --since 1s":          "must be at least 1m",
+		"--prometheus http://p --shadow -o html":             "table or json",
+		"--prometheus http://p --shadow --price aws":         "does not go with --shadow",
+		"--prometheus http://p --shadow -w":                  "does not go with --shadow",
 	} {
 		code, _, stderr := invoke(t, append([]string{"locality"}, strings.Fields(args)...)...)
 		if code != exitUsage || !strings.Contains(stderr, want) {

@@ -93,6 +93,10 @@ type Request struct {
 	// Group says that other pods of a group are on the Board for the time being: no
 	// room is kept, and no network is full.
 	Group bool
+	// IsPlaced says that the pod is on the Board already, on node On: it is scored there as
+	// if it were not, so that what it exchanges with others can be told after the fact.
+	IsPlaced bool
+	On       int32
 }
 
 // Reserves reports whether any room may be kept from the next pod, so that the Request

@@ -148,6 +148,7 @@ func (r *Result) pointParts(n int32) (gain, room float64) {
 type edgeGain struct {
 	PeerGain
 	edge   *edge // nil of traffic with the workload itself and with sites
+	rates  flowgraph.Rates
 	byRank []map[int32]LevelGain
 }
 
@@ -184,14 +185,14 @@ func (r *Result) edgeGains() []edgeGain {
 		start()
 		if edge.site && edge.weight > 0 {
 			e.addSite(levels, edge, request.Snapshot.ID(edge.number))
-			keep(edgeGain{PeerGain: PeerGain{Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Weight: edge.weight}})
+			keep(edgeGain{rates: edge.rates, PeerGain: PeerGain{Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Weight: edge.weight}})
 			continue
 		}
 		if edge.weight == 0 || !e.resolvePeer(edge, request.Workload.Namespace) {
 			continue
 		}
 		e.addToLevels(levels, zones, edge, &e.board.states[edge.peer])
-		keep(edgeGain{edge: edge, PeerGain: PeerGain{
+		keep(edgeGain{edge: edge, rates: edge.rates, PeerGain: PeerGain{
 			Peer: request.Snapshot.ID(edge.number), Calls: edge.calls, Routing: edge.routing, Weight: edge.weight,
 		}})
 	}
@@ -201,7 +202,7 @@ func (r *Result) edgeGains() []edgeGain {
 		for i := range levels {
 			levels[i].addSelf(e.options.weight(self), own, r.desired)
 		}
-		keep(edgeGain{PeerGain: PeerGain{Peer: request.Workload, Calls: true, Routing: own, Weight: e.options.weight(self)}})
+		keep(edgeGain{rates: self, PeerGain: PeerGain{Peer: request.Workload, Calls: true, Routing: own, Weight: e.options.weight(self)}})
 	}
 	return r.explained
 }

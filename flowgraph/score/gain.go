@@ -89,10 +89,16 @@ func (r *Result) gain(i int) {
 		s := &e.board.states[r.workload]
 		all, placed = s.places, s.pods
 	}
+	if request.IsPlaced {
+		placed--
+	}
 	if r.desired = request.Desired; r.desired <= 0 {
 		r.desired = placed + 1
 	}
 	e.own = ofRevision(e.own, all, request.Revision) // a rollout ends the pods of others
+	if request.IsPlaced {
+		e.own = without(e.own, request.On)
+	}
 	for l := range e.levels {
 		e.levels[l].start(e.own)
 	}
@@ -147,6 +153,19 @@ func ofRevision(into, places []place, revision string) []place {
 		}
 	}
 	return into
+}
+
+// without returns the places with one pod less on a node.
+func without(places []place, node int32) []place {
+	i := slices.IndexFunc(places, func(p place) bool { return p.node == node })
+	if i < 0 {
+		return places
+	}
+	if places[i].pods--; places[i].pods <= 0 {
+		return slices.Delete(places, i, i+1)
+	}
+	places[i].serving = min(places[i].serving, places[i].pods)
+	return places
 }
 
 // addEdge adds the gains for an edge with a peer, if that has pods, or will have.

@@ -38,7 +38,7 @@ func definitions() []metricdef.Metric {
 	needed := permissions.New(klog.Logger{}, append(permissions.StockRoles(), permissions.Lease("", "")...))
 	tasks := restart.New(nil, nil)
 	live := livelocality.NewMetrics()
-	return slices.Concat(observer.Definitions(), live.Definitions(), plugin.Definitions(), needed.Definitions(), tasks.Definitions())
+	return slices.Concat(observer.Definitions(), live.Definitions(), plugin.Definitions(), trafficlocality.ShadowDefinitions(), needed.Definitions(), tasks.Definitions())
 }
 
 const intro = `# Metrics
@@ -49,8 +49,10 @@ vicinity-scheduler serves these metrics beside kube-scheduler's own, on its
 ` + "`/metrics`" + ` endpoint (port 10259, HTTPS), leader and standbys alike: a standby
 polls the telemetry but runs no scheduling cycles. None has a label that names a
 workload, a namespace or a node, so that their number does not grow with the
-cluster; for single edges there is ` + "`vicinity graph`" + `. All are ALPHA in the sense of
-Kubernetes: a release may change them, and CHANGELOG.md says so.
+cluster; for single edges there is ` + "`vicinity graph`" + `. The exception is shadow mode
+(` + "`shadow: true`" + `, [locality.md](locality.md#before-adoption-shadow-mode)): only there, the metrics
+` + "`vicinity_shadow_...`" + ` exist, and two of them name workloads, 500 at most. All are ALPHA
+in the sense of Kubernetes: a release may change them, and CHANGELOG.md says so.
 
 A scheduling cycle is either skipped or its scores are observed, never both;
 kube-scheduler asks no score plugin when only one node is feasible. What the plugin

@@ -65,7 +65,7 @@ var table = map[string]map[string][]string{
 	"vicinity_cycles_informed_total":               {"kind": {"annotation", "appgroup", "sidecar", "inherited"}},
 	"vicinity_panics_recovered_total":              {},
 	"vicinity_permission_missing":                  {"permission": {"get:pods"}},
-	"vicinity_task_restarts_total":                 {"task": {"telemetry", "preparation", "destination-rules", "cold-starts", "permissions", "locality"}},
+	"vicinity_task_restarts_total":                 {"task": {"telemetry", "preparation", "destination-rules", "cold-starts", "permissions", "locality", "events"}},
 	"vicinity_traffic_bytes_per_second": {
 		"level": {"node", "zone", "region", "beyond", "unknown", "unserved", "outside"}, "pods": {"all", "vicinity"},
 	},

@@ -122,8 +122,11 @@ func newEngine(ctx context.Context, o Options, lookedUp []runtime.Object, of tra
 func (e *engine) noting(make schedulerconfig.PluginFactory) schedulerconfig.PluginFactory {
 	return func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 		made, err := make(ctx, args, handle)
-		if plugin, ok := made.(*trafficlocality.Plugin); ok {
+		switch plugin := made.(type) {
+		case *trafficlocality.Plugin:
 			e.plugin = plugin
+		case *trafficlocality.Shadow:
+			e.plugin = plugin.Plugin()
 		}
 		return made, err
 	}

@@ -46,6 +46,9 @@ type Label struct {
 	// From says where the values come from when they differ from one process to
 	// another; "" when they are always the same.
 	From string
+	// Open says that the label takes any value. Whoever gives them bounds their number; no
+	// series is there before it is used.
+	Open bool
 }
 
 // Value is a value of a label.
@@ -74,7 +77,7 @@ func permits(labels []Label, values []string) bool {
 		return false
 	}
 	for i, label := range labels {
-		if !slices.ContainsFunc(label.Values, func(v Value) bool { return v.Name == values[i] }) {
+		if !label.Open && !slices.ContainsFunc(label.Values, func(v Value) bool { return v.Name == values[i] }) {
 			return false
 		}
 	}

@@ -149,3 +149,19 @@ func TestAlertsOnBuckets(t *testing.T) {
 		})
 	}
 }
+
+// TestOpenLabels: a series is there once it is used, whatever its open label says.
+func TestOpenLabels(t *testing.T) {
+	var set Set
+	registry := metrics.NewKubeRegistry()
+	counters := set.Counters(Metric{Name: "x_open_total", Help: "X.", Labels: []Label{{Name: "who", From: "anybody", Open: true}, colour}})
+	set.Register(registry.MustRegister)
+	if got := served(t, registry); len(got) != 0 {
+		t.Errorf("served at the start: %v", got)
+	}
+	counters.With("shop/web", "red").Inc()
+	counters.With("shop/web", "green").Inc()
+	if diff := cmp.Diff([]string{"x_open_total[red shop/web] 1"}, served(t, registry)); diff != "" {
+		t.Errorf("served later (-want +got):\n%s", diff)
+	}
+}

@@ -33,11 +33,12 @@ const (
 	ColdStarts       Task = "cold-starts"
 	Permissions      Task = "permissions"
 	Locality         Task = "locality"
+	Events           Task = "events"
 )
 
 // All returns every task.
 func All() []Task {
-	return []Task{Telemetry, Preparation, DestinationRules, ColdStarts, Permissions, Locality}
+	return []Task{Telemetry, Preparation, DestinationRules, ColdStarts, Permissions, Locality, Events}
 }
 
 // without says what is the case while the task does not run.
@@ -53,6 +54,8 @@ func (t Task) without() string {
 		return "What is declared of new workloads counts from the next refresh of the telemetry on; AppGroups and Sidecars are not read."
 	case Permissions:
 		return "Missing permissions are not noticed."
+	case Events:
+		return "No events are written on pods and workloads."
 	case Locality:
 		return "Nobody measures how far traffic goes: vicinity_traffic_bytes_per_second stays as it is."
 	}

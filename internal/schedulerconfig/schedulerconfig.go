@@ -116,14 +116,34 @@ func worded(err error, data []byte) error {
 
 // Warnings says what of the configuration a replay leaves out.
 func (c *Config) Warnings() []string {
+	var warnings []string
 	switch n := len(c.Scheduler.Extenders); n {
 	case 0:
-		return nil
 	case 1:
-		return []string{"1 extender of the configuration is not called: a replay places pods as if it did not exist"}
+		warnings = append(warnings, "1 extender of the configuration is not called: a replay places pods as if it did not exist")
 	default:
-		return []string{fmt.Sprintf("%d extenders of the configuration are not called: a replay places pods as if they did not exist", n)}
+		warnings = append(warnings, fmt.Sprintf("%d extenders of the configuration are not called: a replay places pods as if they did not exist", n))
 	}
+	for _, name := range c.shadows() {
+		warnings = append(warnings, fmt.Sprintf("profile %s is in shadow mode: %s has no say there; to see what it would do, take shadow: true away", name, trafficlocality.Name))
+	}
+	return warnings
+}
+
+// shadows returns the profiles in shadow mode, by name. One whose arguments are wrong is none:
+// somebody else says so.
+func (c *Config) shadows() (names []string) {
+	for _, profile := range c.Scheduler.Profiles {
+		for _, plugin := range profile.PluginConfig {
+			if plugin.Name != trafficlocality.Name {
+				continue
+			}
+			if args, err := trafficlocality.DecodeArgs(plugin.Args); err == nil && args.Shadow {
+				names = append(names, profile.SchedulerName)
+			}
+		}
+	}
+	return names
 }
 
 // Scale returns the levels that node labels tell in any profile of any of the
@@ -224,8 +244,9 @@ func (c *Config) Scores() bool { return len(c.Scoring()) > 0 }
 // ask for them.
 func (c *Config) Scoring() []string {
 	var scoring []string
+	shadows := c.shadows()
 	for _, profile := range c.Scheduler.Profiles {
-		if profile.Plugins == nil || c.off[profile.SchedulerName] {
+		if profile.Plugins == nil || c.off[profile.SchedulerName] || slices.Contains(shadows, profile.SchedulerName) {
 			continue
 		}
 		enabled := slices.Concat(profile.Plugins.MultiPoint.Enabled, profile.Plugins.Score.Enabled)

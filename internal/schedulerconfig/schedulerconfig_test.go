@@ -158,3 +158,18 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 }
+
+// TestShadowHasNoSay: a profile in shadow mode scores nothing, and is warned of.
+func TestShadowHasNoSay(t *testing.T) {
+	const plugins = "plugins: {multiPoint: {enabled: [{name: TrafficLocality}]}}, pluginConfig: [{name: TrafficLocality, args: {shadow: "
+	config, err := Parse("scheduler.yaml", []byte(header+"profiles:\n- {schedulerName: a, "+plugins+"true}}]}\n- {schedulerName: b, "+plugins+"false}}]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(config.Scoring(), ","); got != "b" {
+		t.Errorf("%s score, want b", got)
+	}
+	if got := config.Warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "profile a is in shadow mode: ") {
+		t.Errorf("warned of %q", got)
+	}
+}

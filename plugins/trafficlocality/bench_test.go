@@ -359,10 +359,13 @@ func median(d []time.Duration) float64 {
 	return float64(d[len(d)/2]) / float64(time.Microsecond)
 }
 
-// TestScoreAllocatesNothing, whether decisions are logged or not.
+// TestScoreAllocatesNothing, whether decisions are logged and events written or not.
 func TestScoreAllocatesNothing(t *testing.T) {
 	for _, verbosity := range []int{0, decisionLevel} {
 		c := newCluster(t, allOfIt)
+		if verbosity > 0 {
+			c.announced(allOfIt)
+		}
 		c.traffic("web -> db 10MiB/s")
 		c.assign("n1@r/a: db; n2@r/b:")
 		var state fwk.CycleState = framework.NewCycleState()

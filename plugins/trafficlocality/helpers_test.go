@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/testutil"
 	"k8s.io/klog/v2"
@@ -128,10 +129,12 @@ type handle struct {
 	fwk.Handle
 	informers informers.SharedInformerFactory
 	lister    fwk.SharedLister
+	recorder  events.EventRecorderLogger
 }
 
 func (h handle) SharedInformerFactory() informers.SharedInformerFactory { return h.informers }
 func (h handle) SnapshotSharedLister() fwk.SharedLister                 { return h.lister }
+func (h handle) EventRecorder() events.EventRecorderLogger              { return h.recorder }
 
 // traffic publishes the graph of e.g. "web -> db 10MiB/s back 1KiB/s; a -> b 5req/s".
 func (c *cluster) traffic(text string) {

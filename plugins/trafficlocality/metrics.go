@@ -1,6 +1,7 @@
 package trafficlocality
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"k8s.io/component-base/metrics"
@@ -86,6 +87,10 @@ type Metrics struct {
 	informed    metricdef.Family[metrics.CounterMetric]
 	panicsTotal metrics.CounterMetric
 	sitesApart  atomic.Int64
+
+	mustRegister func(...metrics.Registerable)
+	shadowOnce   sync.Once
+	shadow       *shadowMetrics
 }
 
 // NewMetrics returns the plugin's metrics and registers them with the given
@@ -95,7 +100,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 	for _, r := range skipReasons() {
 		reasons = append(reasons, metricdef.Value{Name: r.String(), Meaning: r.meaning()})
 	}
-	m := &Metrics{}
+	m := &Metrics{mustRegister: mustRegister}
 	m.skips = m.set.Counters(metricdef.Metric{
 		Name:   "vicinity_cycles_skipped_total",
 		Help:   "Scheduling cycles in which TrafficLocality had nothing to say, by reason.",
@@ -145,7 +150,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 	}, func() float64 { return float64(m.sitesApart.Load()) })
 	m.panicsTotal = m.set.Counter(metricdef.Metric{
 		Name: "vicinity_panics_recovered_total",
-		Help: "Panics of TrafficLocality that were recovered. After one in PreScore the pod is scheduled without the plugin, after one in Score the node scores 0.",
+		Help: "Panics of TrafficLocality that were recovered. After one in PreScore the pod is scheduled without the plugin, after one in Score the node scores 0, and one in Reserve (`shadow`) changes nothing.",
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityPanics",
 			PromQL:  `sum(increase(vicinity_panics_recovered_total[1h])) > 0`,

@@ -54,6 +54,8 @@ type Plugin struct {
 
 	batching  batching
 	decisions decisions
+	events    *Events // nil where none are written
+	recorder  recorder
 
 	mu     sync.Mutex // held by whoever writes what follows: PreScore, once it is in use
 	engine *score.Engine
@@ -84,6 +86,8 @@ type Dependencies struct {
 	ColdStarts ColdStarts
 	// Now returns the current time.
 	Now func() time.Time
+	// Events writes the events of profiles that want them; nil writes none.
+	Events *Events
 	// Metrics counts what the plugins do.
 	Metrics *Metrics
 }
@@ -127,6 +131,12 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 		}
 		p.changes, p.starts = d.Changes, d.ColdStarts
 		p.decisions.pods = informers.Core().V1().Pods().Informer
+		if d.Events != nil && *args.Events && !args.Shadow && handle.EventRecorder() != nil {
+			p.events, p.recorder = d.Events, handle.EventRecorder()
+			if err := p.events.follow(informers); err != nil {
+				return nil, err
+			}
+		}
 		p.stage.Store(int32(inUse))
 		if d.Preparation != nil {
 			p.source = newSource(informers, desired)
@@ -136,6 +146,9 @@ func Factory(d Dependencies) func(context.Context, runtime.Object, fwk.Handle) (
 		desired.Observe(p)
 		if d.Preparation != nil {
 			d.Preparation.add(p)
+		}
+		if args.Shadow {
+			return &Shadow{plugin: p, scorer: handle, counts: d.Metrics.inShadow()}, nil
 		}
 		return p, nil
 	}

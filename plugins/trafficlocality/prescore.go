@@ -98,6 +98,7 @@ func (p *Plugin) scores(ctx context.Context, state fwk.CycleState, pod *v1.Pod, 
 	p.metrics.scored(result.Best, result.Worst)
 	p.metrics.informedBy(result)
 	p.decisions.note(klog.FromContext(ctx), pod, result, candidates, request.Candidates)
+	p.events.note(p, pod, result, request.Candidates)
 	return &scoreState{nodes: p.keeper, points: result.Points}, notSkipped
 }
 

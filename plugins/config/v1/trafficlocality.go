@@ -108,6 +108,12 @@ type TrafficLocalityArgs struct {
 	// vicinity.dev/locality: "on", of their own, of their workload's controller or of their
 	// namespace (default false: all pods but those with "off").
 	OptIn bool `json:"optIn,omitempty"`
+	// Shadow has the plugin compute and record what it would do, without any influence
+	// (default false): see vicinity locality --shadow.
+	Shadow bool `json:"shadow,omitempty"`
+	// Events has it write events on pods that are bound, and on workloads whose calls are
+	// divided so that being close brings little (default true; never in shadow mode).
+	Events *bool `json:"events,omitempty"`
 	// StaleAfter is the age of the telemetry from which its influence falls
 	// (default 5m).
 	StaleAfter *metav1.Duration `json:"staleAfter,omitempty"`
@@ -245,6 +251,7 @@ func (a *TrafficLocalityArgs) SetDefaults() {
 	pointerDefault(&a.MaxShare.Node, most)
 	pointerDefault(&a.MaxShare.Zone, most)
 	pointerDefault(&a.ReserveRoom, true)
+	pointerDefault(&a.Events, true)
 	if n := a.NetworkCapacity; n != nil {
 		pointerDefault(&n.Unit, resource.MustParse("1"))
 		pointerDefault(&n.MaxUtilization, 0.8)
