@@ -2,9 +2,11 @@ package kubesim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
@@ -51,10 +53,29 @@ func (p *Placer) Change(c kube.ObjectChange) error {
 	if err := p.engine.put(c); err != nil {
 		return err
 	}
-	if rs, ok := c.Object.(*appsv1.ReplicaSet); ok && p.rollout {
+	if next := nextOf(c.Object); next != nil && p.rollout {
+		return p.engine.put(kube.ObjectChange{Object: next, Deleted: c.Deleted})
+	}
+	return nil
+}
+
+// nextOf returns the ReplicaSet that a rollout brings, nil where an object is none.
+func nextOf(object runtime.Object) runtime.Object {
+	if rs, ok := object.(*appsv1.ReplicaSet); ok {
 		if next := kube.NextReplicaSet(rs); next != nil {
-			return p.engine.put(kube.ObjectChange{Object: next, Deleted: c.Deleted})
+			return next
 		}
 	}
 	return nil
+}
+
+// withNext returns objects with those that a rollout brings.
+func withNext(all []runtime.Object) []runtime.Object {
+	all = slices.Clone(all)
+	for _, object := range all {
+		if next := nextOf(object); next != nil {
+			all = append(all, next)
+		}
+	}
+	return all
 }
