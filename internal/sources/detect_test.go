@@ -26,6 +26,10 @@ func meshesByType() map[v1.SourceType][]telemetrytest.Mesh {
 	all := map[v1.SourceType][]telemetrytest.Mesh{
 		v1.SourceIstioSidecar: {istiomesh.Sidecars(), istiomesh.Ambient(), istiomesh.Mixed()},
 		"caretta":             {caretta()},
+		"linkerd":             {linkerd(true), linkerd(false)},
+		"consul":              {consul()},
+		"kuma":                {kuma(func(p telemetrytest.Pod) string { return fmt.Sprintf("%s_%s_svc_80", p.Workload, p.Namespace) })},
+		"osm":                 {osm()},
 	}
 	for kind, mesh := range agentMeshes() {
 		all[kind] = append(all[kind], mesh)
