@@ -135,7 +135,11 @@ func (a arrival) replay(t *testing.T, o declared.Options) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer source.Close()
+	defer func() {
+		if err := source.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	r, err := recording.NewReader(source)
 	if err != nil {
 		t.Fatal(err)
