@@ -24,8 +24,9 @@ kube-apiserver, controllers, nine simulated nodes in three zones), a simulated
 mesh (--mesh), Prometheus, kube-scheduler and vicinity-scheduler, each scheduler
 as a process of its own. It deploys an application of twelve services under
 kube-scheduler, lets traffic flow, rolls it over to "schedulerName: vicinity",
-then sets "trafficDistribution: PreferSameNode" on its Services, and prints what
-Prometheus measured in the three states.
+then sets "trafficDistribution: PreferSameNode" on its Services (PreferSameZone
+where the mesh follows only that), and prints what Prometheus measured in the three
+states.
 
 It needs no network and leaves nothing behind.`
 
@@ -55,7 +56,7 @@ func demoCommand() *cobra.Command {
 	meshFlag(cmd, &o.mesh)
 	f := cmd.Flags()
 	f.IntVar(&o.weight, "weight", 5, "weight of TrafficLocality beside kube-scheduler's own score plugins; 0 is the control run without effect")
-	f.StringVar(&o.until, "until", "C", "the last state: A is the application under kube-scheduler, B under Vicinity, C with PreferSameNode as well")
+	f.StringVar(&o.until, "until", "C", "the last state: A is the application under kube-scheduler, B under Vicinity, C with trafficDistribution on the Services as well")
 	f.BoolVar(&o.keep, "keep", false, "leave the cluster running until interrupted, and print how to reach it")
 	f.StringVar(&o.scheduler, "scheduler", "", "path to vicinity-scheduler (default: beside this program)")
 	f.DurationVar(&o.settle, "settle", 20*time.Second, "how long traffic flows in each state before it is measured; the measurement covers the last half")
@@ -169,14 +170,11 @@ func (d *demo) states(ctx context.Context) ([]state, error) {
 		return nil, err
 	}
 	var states []state
-	for _, phase := range []struct {
-		name, title, doing string
-		do                 func(context.Context) error
-	}{
-		{"A", "default scheduler", "deploying 12 services under kube-scheduler", d.deploy},
-		{"B", "vicinity", fmt.Sprintf("rolling them over to schedulerName: vicinity (weight %d)", d.options.weight), d.rollOver},
-		{"C", "vicinity + PreferSameNode", "setting trafficDistribution: PreferSameNode on the Services", d.preferSameNode},
-	} {
+	for _, phase := range d.phases() {
+		if phase.do == nil {
+			d.step("%s", phase.doing)
+			break
+		}
 		d.step("%s", phase.doing)
 		before := d.counter.total()
 		if err := phase.do(ctx); err != nil {
@@ -198,6 +196,26 @@ func (d *demo) states(ctx context.Context) ([]state, error) {
 		}
 	}
 	return states, nil
+}
+
+// phase leads to a state.
+type phase struct {
+	name, title, doing string
+	do                 func(context.Context) error // nil where there is no such state
+}
+
+// phases returns how the states are come to. The last depends on what the mesh follows.
+func (d *demo) phases() []phase {
+	closest := d.options.mesh.Closest
+	last := phase{"C", "vicinity + " + closest, "setting trafficDistribution: " + closest + " on the Services", d.preferClosest}
+	if closest == "" {
+		last = phase{name: "C", doing: "there is no state C: calls under " + d.options.mesh.Name + " do not follow trafficDistribution"}
+	}
+	return []phase{
+		{"A", "default scheduler", "deploying 12 services under kube-scheduler", d.deploy},
+		{"B", "vicinity", fmt.Sprintf("rolling them over to schedulerName: vicinity (weight %d)", d.options.weight), d.rollOver},
+		last,
+	}
 }
 
 // pause waits, unless a scheduler ends meanwhile.

@@ -57,8 +57,8 @@ func (d *demo) rollOver(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) preferSameNode(ctx context.Context) error {
-	patch := []byte(`{"spec":{"trafficDistribution":"PreferSameNode"}}`)
+func (d *demo) preferClosest(ctx context.Context) error {
+	patch := fmt.Appendf(nil, `{"spec":{"trafficDistribution":%q}}`, d.options.mesh.Closest)
 	for _, s := range demoServices() {
 		if _, err := d.client.CoreV1().Services(demoNamespace).Patch(ctx, s.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
 			return fmt.Errorf("patching Service %s: %w", s.name, err)

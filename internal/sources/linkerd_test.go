@@ -230,6 +230,19 @@ func TestLinkerdRecorded(t *testing.T) {
 	}
 }
 
+// TestLinkerdRecordedElsewhere: nothing of a proxy's other metrics is taken for traffic.
+func TestLinkerdRecordedElsewhere(t *testing.T) {
+	var series []string
+	for line := range strings.Lines(recordedText(t, "linkerd/obfuscate-diagnostics-proxy-metrics.txt")) {
+		if line = strings.TrimSpace(line); strings.Contains(line, "{") {
+			series = append(series, strings.Replace(line, "{", `{namespace="shop",pod="web-1",deployment="web",`, 1))
+		}
+	}
+	if o := observe(t, "linkerd", known{}, series...); o.Series != 0 || len(series) == 0 {
+		t.Errorf("of %d series %d are read, want none", len(series), o.Series)
+	}
+}
+
 // TestLinkerdAnswersByWorkload: however many pods there are, the answers have one series for
 // each pair of workloads.
 func TestLinkerdAnswersByWorkload(t *testing.T) {

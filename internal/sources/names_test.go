@@ -17,11 +17,11 @@ import (
 )
 
 // namesIn are the names of metrics and labels that queries take from a metrics server. What
-// one of them makes itself, by label_join and label_replace, is none of them, and cluster is
-// what metrics servers add, whatever the mesh.
+// one of them makes itself, by label_join and label_replace, is none of them, and neither is
+// what metrics servers add, whatever they scrape.
 func namesIn(t *testing.T, queries ...string) []string {
 	t.Helper()
-	taken, made := map[string]bool{}, map[string]bool{"cluster": true}
+	taken, made := map[string]bool{}, map[string]bool{"cluster": true, "instance": true, "job": true}
 	for _, promQL := range queries {
 		query, err := parser.NewParser(parser.Options{}).ParseExpr(promQL)
 		if err != nil {

@@ -1,12 +1,15 @@
 package mesh
 
+import corev1 "k8s.io/api/core/v1"
+
 // IstioAmbient is Istio's ambient mode without waypoints: ztunnel on each node counts the
 // connections of all pods there, at either end. It does not look into them, so that HTTP
 // is bytes like any other. It does not read DestinationRules, and its counters outlive the
 // pods.
 func IstioAmbient() Type {
 	return Type{
-		Name: "istio-ambient", Source: "istio-sidecar", perNode: true,
+		Name: "istio-ambient", Source: "istio-sidecar", perNode: true, annotation: true, internal: true,
+		Closest: corev1.ServiceTrafficDistributionPreferSameNode,
 		sees: func(e exchange) exchange {
 			e.protocol, e.host = "tcp", ""
 			e.from.at.Node, e.to.at.Node = "", ""

@@ -1,6 +1,10 @@
 package mesh
 
-import "github.com/vicinity-sched/vicinity/flowgraph/locality"
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/vicinity-sched/vicinity/flowgraph/locality"
+)
 
 // unknown is what Istio's proxies write for what they do not know.
 const unknown = "unknown"
@@ -9,7 +13,8 @@ const unknown = "unknown"
 func Istio() Type {
 	isHTTP := func(s series) bool { return !isTCP(s) }
 	return Type{
-		Name: "istio", Source: "istio-sidecar", readRules: true,
+		Name: "istio", Source: "istio-sidecar", readRules: true, annotation: true, internal: true,
+		Closest: corev1.ServiceTrafficDistributionPreferSameNode,
 		sees: func(e exchange) exchange {
 			e.from.at, e.to.at = locality.Locality{}, locality.Locality{}
 			e.from.pod, e.to.pod = podPeer{}, podPeer{}

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 )
 
@@ -39,7 +41,8 @@ func Linkerd() Type {
 	bytes(inbound, towardsPeer, received, sent)
 	bytes(inbound, towardsApp, sent, received)
 	return Type{
-		Name: "linkerd", Source: "linkerd", keepsIdle: 10 * time.Minute,
+		Name: "linkerd", Source: "linkerd", keepsIdle: 10 * time.Minute, internal: true,
+		Closest: corev1.ServiceTrafficDistributionPreferSameZone, // by the hints of EndpointSlices
 		sees: func(e exchange) exchange {
 			e.from.at, e.to.at = locality.Locality{}, locality.Locality{}
 			return e
@@ -70,10 +73,9 @@ func linkerdValues(s series, view string) []string {
 	of["namespace"], of["pod"], of["workload_ns"], of["control_plane_ns"] = s.proxy.namespace, s.proxy.name, s.proxy.namespace, "linkerd"
 	of["app"], of["pod_template_hash"] = own.app, own.pod.hash
 	of[linkerdKind(own)] = own.pod.owner.name
-	switch {
-	case s.reporter == "source":
+	if s.reporter == "source" {
 		linkerdOutbound(of, s, view)
-	default:
+	} else {
 		linkerdInbound(of, s, view)
 	}
 	var values []string

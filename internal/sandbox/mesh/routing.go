@@ -13,10 +13,11 @@ import (
 // each endpoint, by position; all are 0 when they have nowhere to go. It is one of the
 // clients.
 func (m *Mesh) divide(service *corev1.Service, client locality.Locality, clients, endpoints []locality.Locality) []float64 {
-	if p := service.Spec.InternalTrafficPolicy; p != nil && *p == corev1.ServiceInternalTrafficPolicyLocal {
+	kind := m.counters.kind
+	if p := service.Spec.InternalTrafficPolicy; kind.internal && p != nil && *p == corev1.ServiceInternalTrafficPolicyLocal {
 		return evenly(within(locality.Node, client, endpoints), len(endpoints))
 	}
-	distribution := distributionOf(service)
+	distribution := kind.distributionOf(service)
 	rule := m.rules[flowgraph.WorkloadID{Namespace: service.Namespace, Name: service.Name}]
 	if setting := zoneAwareness(rule); setting != nil {
 		return zoneAware(setting, client, clients, endpoints)
@@ -39,14 +40,29 @@ func evenly(chosen []int, n int) []float64 {
 	return parts
 }
 
-// distributionOf returns the preference that a Service has in its field or in
-// Istio's annotation, "" when it has none.
-func distributionOf(service *corev1.Service) string {
-	written := []string{service.Annotations["networking.istio.io/traffic-distribution"]}
+// distributionOf returns what the mesh makes of the preference that a Service has in its
+// field or in Istio's annotation, "" when it has none.
+func (k Type) distributionOf(service *corev1.Service) string {
+	var written []string
 	if field := service.Spec.TrafficDistribution; field != nil {
-		written = []string{*field, written[0]}
+		written = append(written, *field)
 	}
-	for _, text := range written {
+	if k.annotation {
+		written = append(written, service.Annotations["networking.istio.io/traffic-distribution"])
+	}
+	wanted := preference(written)
+	switch {
+	case k.Closest == "":
+		return ""
+	case k.Closest != corev1.ServiceTrafficDistributionPreferSameNode && wanted == corev1.ServiceTrafficDistributionPreferSameNode:
+		return k.Closest
+	}
+	return wanted
+}
+
+// preference returns the first of the texts that is one, "" when none is.
+func preference(texts []string) string {
+	for _, text := range texts {
 		for _, known := range []string{
 			corev1.ServiceTrafficDistributionPreferSameNode, corev1.ServiceTrafficDistributionPreferSameZone, corev1.ServiceTrafficDistributionPreferClose,
 		} {

@@ -16,6 +16,13 @@ type Type struct {
 	// Source is the type of the telemetry source that reads its metrics.
 	Source string
 
+	// Closest is the trafficDistribution that keeps calls closest. A Service that asks for
+	// more is treated as if it asked for this. "" where the mesh does not follow the field.
+	Closest string
+
+	annotation bool // Istio's own annotation stands for the field
+	internal   bool // follows internalTrafficPolicy
+
 	perNode   bool          // a proxy is on each node instead of in each pod
 	readRules bool          // DestinationRules divide calls
 	keepsIdle time.Duration // proxies drop series that have been idle for longer; 0: never
