@@ -22,7 +22,7 @@ const (
 // consul is Consul as it is installed in Kubernetes.
 func consul() mesh {
 	return mesh{
-		name: "consul", product: "consul", namespaceLabel: "namespace",
+		name: "consul", product: "consul",
 		upstream: func(service string) string { return service + ".default.dc1.internal" + domain },
 		inbound:  func(string) string { return "local_app" },
 		admin:    "prometheus_backend",

@@ -67,7 +67,7 @@ func TestWhatEnvoyCounts(t *testing.T) {
 			t.Errorf("%s: Envoy has counted %d bytes without TLS, and %d with it", tr.name, without.envoy, with.envoy)
 		}
 		table = append(table, []string{
-			tr.name, of(with.envoy, with.payload), of(without.tcp, with.payload), of(with.tcp, with.payload),
+			tr.name, of(without.envoy, with.payload), of(without.tcp, with.payload), of(with.tcp, with.payload),
 			of(without.frames, with.payload), of(with.frames, with.payload),
 		})
 	}

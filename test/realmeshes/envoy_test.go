@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -70,16 +71,21 @@ func (l *lab) start(t *testing.T, n *node, name string, bootstrap object) *envoy
 	command := exec.Command(os.Getenv(envoyVariable), "-c", path, "--disable-hot-restart", "--concurrency", "1", "-l", "error", "--file-flush-interval-msec", "100")
 	output := &bytes.Buffer{}
 	command.Stdout, command.Stderr = output, output
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches the tests, which end it
-	if err := n.within(command.Start); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the tests are killed
+	started, ended := make(chan struct{}), make(chan struct{})
 	var result error
-	go func() { defer close(ended); result = command.Wait() }()
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread() // whose death the signal is about
+		result = n.within(func() error {
+			defer close(started)
+			return command.Start()
+		}, command.Wait)
+	}()
+	<-started
 	t.Cleanup(func() {
-		if err := command.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Errorf("%s has ended before the test: %v", name, err)
+		if command.Process != nil {
+			_ = command.Process.Signal(syscall.SIGTERM) // an error is that it has ended
 		}
 		<-ended
 		if t.Failed() && output.Len() > 0 {

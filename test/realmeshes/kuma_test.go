@@ -31,7 +31,7 @@ func kumas() []mesh {
 
 func kuma(name string, upstream func(service string) string) mesh {
 	return mesh{
-		name: name, product: "kuma", namespaceLabel: "namespace", upstream: upstream,
+		name: name, product: "kuma", upstream: upstream,
 		inbound:   func(string) string { return "localhost_8080" },
 		admin:     "kuma_envoy_admin",
 		elsewhere: map[string]telemetry.Reason{"outbound:passthrough:ipv4": telemetry.Passthrough},
@@ -46,6 +46,6 @@ func kuma(name string, upstream func(service string) string) mesh {
 			from("__meta_kuma_mesh", "mesh"), from("__meta_kuma_dataplane", "dataplane"), `{action: labelmap, regex: __meta_kuma_label_(.+)}`,
 			from("__meta_kuma_label_k8s_kuma_io_name", "pod"), from("__meta_kuma_label_k8s_kuma_io_namespace", "namespace"),
 		},
-		rewrite: kumaDP, rewrites: " (kuma_io_mesh_traffic is added by a stand-in for Kuma's data plane)",
+		rewrite: kumaDP,
 	}
 }

@@ -33,12 +33,8 @@ type mesh struct {
 	// discovered is what service discovery knows of a pod beyond Kubernetes.
 	discovered  func(p *corev1.Pod) map[string]string
 	relabelling []string
-	// namespaceLabel is the one of these in which relabelling says where a pod is.
-	namespaceLabel string
-	// rewrite is what stands between Envoy and Prometheus does to what Envoy exposes, and
-	// rewrites says so.
-	rewrite  func(map[string]*dto.MetricFamily)
-	rewrites string
+	// rewrite is what the mesh does to Envoy's exposition on its way to Prometheus.
+	rewrite func(map[string]*dto.MetricFamily)
 }
 
 func meshes() []mesh { return append(kumas(), consul(), osm()) }

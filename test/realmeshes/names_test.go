@@ -50,8 +50,9 @@ func (tn *town) checkNames(t *testing.T, prometheus string) {
 	}
 	text := &strings.Builder{}
 	fmt.Fprintf(text, "# Names in a real scrape of the metrics of upstreams of Envoy %s, which test/realmeshes configured as\n", tn.web.version(t))
-	fmt.Fprintf(text, "# %s does: metrics, labels of %s%s,\n", tn.mesh.product, sentBytes, tn.mesh.rewrites)
-	fmt.Fprintf(text, "# and labels that the scrape configuration adds (scraped). `make real-meshes` compares.\n")
+	fmt.Fprintf(text, "# %s does: metrics, labels of %s,\n", tn.mesh.product, sentBytes)
+	fmt.Fprintf(text, "# and labels that were added on the way to Prometheus (scraped), which are no evidence of what the\n")
+	fmt.Fprintf(text, "# mesh adds. `make real-meshes` compares.\n")
 	for _, kind := range []struct {
 		name string
 		all  map[string]bool

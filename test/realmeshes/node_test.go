@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -41,7 +42,8 @@ func newNodes(t *testing.T) (a, b *node) {
 		t.Logf("nodes are loopback addresses, without counters of the wire: %v", err)
 		return &node{address: "127.0.53.1"}, &node{address: "127.0.53.2"}
 	}
-	prefix := fmt.Sprintf("vicinity-%d-", os.Getpid())
+	removeStale(t)
+	prefix := fmt.Sprintf("%s%d-", namespaces, os.Getpid())
 	a = &node{address: "192.0.2.1", namespace: prefix + "a"} // TEST-NET-1 of RFC 5737
 	b = &node{address: "192.0.2.2", namespace: prefix + "b"}
 	for _, n := range []*node{a, b} {
@@ -71,11 +73,29 @@ func namespacesAllowed() error {
 	if _, err := exec.LookPath("ip"); err != nil {
 		return fmt.Errorf("network namespaces need iproute2: %w", err)
 	}
-	probe := fmt.Sprintf("vicinity-%d-probe", os.Getpid())
+	probe := fmt.Sprintf("%s%d-probe", namespaces, os.Getpid())
 	if out, err := exec.Command("ip", "netns", "add", probe).CombinedOutput(); err != nil {
 		return fmt.Errorf("adding a network namespace: %s", strings.TrimSpace(string(out)))
 	}
 	return exec.Command("ip", "netns", "del", probe).Run()
+}
+
+// namespaces is what the names of the tests' namespaces begin with; a process id follows.
+const namespaces = "vicinity-realmeshes-"
+
+// removeStale removes the namespaces of tests that were killed.
+func removeStale(t *testing.T) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join("/run/netns", namespaces+"*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range found {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), namespaces), "-")
+		if _, err := os.Stat(filepath.Join("/proc", pid)); errors.Is(err, fs.ErrNotExist) {
+			ip(t, "netns", "del", filepath.Base(path))
+		}
+	}
 }
 
 func ip(t *testing.T, args ...string) string { t.Helper(); return run(t, "ip", args...) }
@@ -89,11 +109,19 @@ func run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// within calls f on a thread that is in the node's namespace. Sockets that f opens and
-// processes that it starts stay there.
-func (n *node) within(f func() error) error {
+// within makes calls, up to the first that fails, on a thread that is in the node's
+// namespace. Sockets that they open and processes that they start stay there.
+func (n *node) within(calls ...func() error) error {
+	all := func() error {
+		for _, call := range calls {
+			if err := call(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if n.namespace == "" {
-		return f()
+		return all()
 	}
 	done := make(chan error)
 	go func() {
@@ -107,7 +135,7 @@ func (n *node) within(f func() error) error {
 			if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
 				return fmt.Errorf("entering %s: %w", n.namespace, err)
 			}
-			return f()
+			return all()
 		}()
 	}()
 	return <-done

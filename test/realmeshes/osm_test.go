@@ -9,7 +9,7 @@ import (
 // osm is Open Service Mesh with the Prometheus that comes with it.
 func osm() mesh {
 	return mesh{
-		name: "osm", product: "osm", namespaceLabel: "source_namespace",
+		name: "osm", product: "osm",
 		upstream:  func(service string) string { return "shop/" + service + "|80" },
 		inbound:   func(service string) string { return "shop/" + service + "|80|local" },
 		admin:     "envoy-metrics-cluster",
@@ -20,6 +20,7 @@ func osm() mesh {
 		relabelling: []string{
 			from("__meta_kubernetes_namespace", "source_namespace"), from("__meta_kubernetes_pod_name", "source_pod_name"),
 			from("__meta_kubernetes_pod_label_app", "source_service"),
+			from("__meta_kubernetes_namespace", "namespace"), // is not in OSM's own: for trust
 			from("__meta_kubernetes_pod_controller_kind", "source_workload_kind"), from("__meta_kubernetes_pod_controller_name", "source_workload_name"),
 			// A ReplicaSet stands for its Deployment, whose name it has with a hash behind.
 			`{source_labels: [source_workload_kind, source_workload_name], regex: "ReplicaSet;(.*)-[^-]+", target_label: source_workload_name}`,

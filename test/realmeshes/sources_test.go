@@ -51,7 +51,7 @@ type town struct {
 	web     *envoy
 	entries map[string]string // where web calls a Service, or a cluster elsewhere
 	ports   map[string]uint16 // of each on the wire
-	exposed string            // where web's sidecar is scraped
+	exposed string            // where web's sidecar exposes its metrics
 }
 
 // security is what both ends need for mutual TLS, nil without.
@@ -136,11 +136,12 @@ func (tn *town) addSidecar(t *testing.T, n *node, app string, clusters []*cluste
 	pod := tn.mesh.newPod(app, n.address)
 	tn.put(t, pod)
 	exposed = n.forward(t, scraped)
+	target := exposed
 	if tn.mesh.rewrite != nil {
-		exposed = serveRewritten(t, exposed, tn.mesh.rewrite)
+		target = serveRewritten(t, exposed, tn.mesh.rewrite)
 	}
 	tn.targets = append(tn.targets, metrics.Target{
-		Job: pod.Name, Address: exposed, MetricsPath: "/metrics", Discovered: tn.mesh.meta(pod), Relabelling: tn.mesh.relabelling,
+		Job: pod.Name, Address: target, MetricsPath: "/metrics", Discovered: tn.mesh.meta(pod), Relabelling: tn.mesh.relabelling,
 	})
 	return e, exposed
 }
@@ -286,7 +287,7 @@ func (tn *town) ask(t *testing.T, client *promapi.Client, at time.Time) telemetr
 			t.Errorf("the source finds %v: %s", f.Condition, f.What)
 		}
 	}
-	_, believed := collect(telemetry.Trust{ReporterLabel: tn.mesh.namespaceLabel})
+	_, believed := collect(telemetry.Trust{ReporterLabel: "namespace"})
 	if diff := cmp.Diff(o.Flows, believed.Flows); diff != "" {
 		t.Errorf("edges where sidecars are believed what they report of themselves (-everybody +themselves):\n%s", diff)
 	}
