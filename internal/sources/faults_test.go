@@ -29,7 +29,7 @@ func TestEnvoyFaultsAreNoticed(t *testing.T) {
 		m.Report = func(c test.Call) []test.Counter { c.Client.Meshed = true; return whole(c) }
 		return m
 	}
-	faults["pods are replaced"] = asking("rate(", "deriv(") // a sum of pods has no rate of its own
+	faults["pods are replaced"] = asking("rate(", "deriv(")                                   // a sum of pods has no rate of its own
 	faults["labels are missing that name the ends"] = asking(`!~"|local_app`, `!~"local_app`) // what has lost its name is read
 	test.RunFaults(t, promtest.Engine, data(t, "consul", consul()), faults)
 }
