@@ -7,6 +7,7 @@ const envoyPort = "80"
 
 // envoy is a mesh in which each pod has an Envoy, which counts by clusters: by the service
 // that it calls, and by the application behind it. Neither says anything of the other end.
+// Calls are divided evenly, whatever Services prefer.
 // own returns the labels of the scrape and of all series of a proxy, cluster those of what it
 // calls, local the name of the application behind it.
 func envoy(name string, labels []string, own func(series) map[string]string, cluster func(series) map[string]string, local func(series) string) Type {

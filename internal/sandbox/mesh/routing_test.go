@@ -74,30 +74,34 @@ func TestMeshesFollowServices(t *testing.T) {
 	}{
 		"nothing": {
 			func(*corev1.Service) {},
-			map[string]float64{"istio": 0.25, "istio-ambient": 0.25, "linkerd": 0.25, "none": 0.25},
+			map[string]float64{"istio": 0.25, "istio-ambient": 0.25, "linkerd": 0.25, "obi": 0.25, "none": 0.25},
 		},
 		"PreferSameNode": {
 			func(s *corev1.Service) { s.Spec.TrafficDistribution = new("PreferSameNode") },
-			map[string]float64{"istio": 1, "istio-ambient": 1, "linkerd": 0.5, "none": 0.25},
+			map[string]float64{"istio": 1, "istio-ambient": 1, "linkerd": 0.5, "obi": 1, "none": 0.25},
 		},
 		"PreferSameZone": {
 			func(s *corev1.Service) { s.Spec.TrafficDistribution = new("PreferSameZone") },
-			map[string]float64{"istio": 0.5, "istio-ambient": 0.5, "linkerd": 0.5, "none": 0.25},
+			map[string]float64{"istio": 0.5, "istio-ambient": 0.5, "linkerd": 0.5, "obi": 0.5, "none": 0.25},
 		},
 		"Istio's annotation": {
 			func(s *corev1.Service) {
 				s.Annotations = map[string]string{"networking.istio.io/traffic-distribution": "PreferSameNode"}
 			},
-			map[string]float64{"istio": 1, "istio-ambient": 1, "linkerd": 0.25, "none": 0.25},
+			map[string]float64{"istio": 1, "istio-ambient": 1, "linkerd": 0.25, "obi": 0.25, "none": 0.25},
 		},
 		"internalTrafficPolicy": {
 			func(s *corev1.Service) { s.Spec.InternalTrafficPolicy = new(corev1.ServiceInternalTrafficPolicyLocal) },
-			map[string]float64{"istio": 1, "istio-ambient": 1, "linkerd": 1, "none": 0.25},
+			map[string]float64{"istio": 1, "istio-ambient": 1, "linkerd": 1, "obi": 1, "none": 0.25},
 		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			for _, kind := range []Type{Istio(), IstioAmbient(), Linkerd(), none} {
+			for _, kind := range append(Types(), none) {
+				want, ok := tc.want[kind.Name]
+				if !ok { // Consul, Kuma and Open Service Mesh
+					want = tc.want["none"]
+				}
 				c := newClusterWith(t, kind, "n1@a: web db; n2@a: db; n3@b: db; n4@b: db", "", "web -> db")
 				s := service("db", "")
 				tc.set(s)
@@ -113,8 +117,8 @@ func TestMeshesFollowServices(t *testing.T) {
 						near += float64(sample.Value)
 					}
 				}
-				if got := near / all; math.Abs(got-tc.want[kind.Name]) > 1e-9 {
-					t.Errorf("%s: %v of the calls stay on the node, want %v", kind.Name, got, tc.want[kind.Name])
+				if got := near / all; math.Abs(got-want) > 1e-9 {
+					t.Errorf("%s: %v of the calls stay on the node, want %v", kind.Name, got, want)
 				}
 			}
 		})
