@@ -87,7 +87,7 @@ func (o *explainOptions) addFlags(cmd *cobra.Command) {
 	f.StringVarP(&o.namespace, "namespace", "n", "", "`NAMESPACE` of the pod or workload (default: that of the context)")
 	f.StringVarP(&o.file, "filename", "f", "", "explain the pod of this `FILE`, - for standard input, which need not exist")
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table or json")
-	f.IntVar(&o.limit, "limit", explainLimit, "show at most `N` edges and candidate nodes; 0 shows all (with -o table)")
+	f.IntVar(&o.limit, "limit", explainLimit, "show at most `N` edges, candidate nodes and pods; 0 shows all (with -o table)")
 	complete(cmd, "output", outputTable+"\tfor people", outputJSON+"\tfor programs, schema "+explain.Schema)
 	yaml := cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt)
 	completeWith(cmd, "scheduler-config", yaml)
@@ -145,6 +145,9 @@ func (o *explainOptions) run(cmd *cobra.Command, args []string, s streams, now f
 	}
 	if options.Subject, err = o.subject(cluster, args, cmd.InOrStdin()); err != nil {
 		return err
+	}
+	if o.output == outputTable {
+		options.MostPods = o.limit
 	}
 	options.Objects, options.Notes, options.Now = cluster.Objects, append(options.Notes, cluster.Notes...), now()
 	if options.Past, err = o.past(ctx, cmd, cluster, s, options.Now); err != nil {

@@ -35,6 +35,8 @@ type Options struct {
 	Config     *schedulerconfig.Config
 	ConfigName string
 	Profile    string
+	// MostPods is how many pods of a workload are explained each; 0 is all.
+	MostPods int
 	// Now is when it is.
 	Now time.Time
 	// Notes are further ones.
@@ -104,20 +106,34 @@ func (x *explainer) choose() error {
 		x.note(fmt.Sprintf("the pod asks for the scheduler %q: it is explained as if it asked for %q", own, x.Profile))
 		x.Subject.Pod.Spec.SchedulerName = x.Profile // room is kept among the pods of one scheduler
 	}
-	x.Notes = append(x.Notes, x.Config.Warnings()...)
+	if n := len(x.Config.Scheduler.Extenders); n > 0 {
+		x.note(fmt.Sprintf("the configuration has extenders (%d), which are not called: they may exclude nodes and add to totals", n))
+	}
 	scale, err := schedulerconfig.Scale(x.Config)
 	if err != nil {
 		return fmt.Errorf("%s: %w", x.ConfigName, err)
 	}
 	x.scale = scale
-	if p := x.Config.Scheduler.PercentageOfNodesToScore; (p == nil || *p != 100) && len(objects.Of[*corev1.Node](x.Objects)) > 100 {
+	if x.samples() && len(objects.Of[*corev1.Node](x.Objects)) > fewNodes {
 		x.note("percentageOfNodesToScore is not 100: kube-scheduler looks at a part of the nodes in each cycle; all are looked at here")
 	}
-	if value, ok := x.Subject.Pod.Annotations[kube.LocalityAnnotation]; ok && kube.ChoiceOf(x.Subject.Pod.Annotations) == kube.Unsaid {
-		x.note(fmt.Sprintf("the pod's annotation %s is %q and is ignored: it must be \"on\" or \"off\"", kube.LocalityAnnotation, value))
-	}
+	x.annotations()
 	x.result.Scheduler = Scheduler{Config: x.ConfigName, Profile: x.Profile}
 	return nil
+}
+
+// fewNodes is up to how many nodes kube-scheduler looks at all whatever the configuration says.
+const fewNodes = 100
+
+// samples reports whether the profile looks at a part of the nodes.
+func (x *explainer) samples() bool {
+	percentage := x.Config.Scheduler.PercentageOfNodesToScore
+	for i := range x.Config.Scheduler.Profiles {
+		if p := &x.Config.Scheduler.Profiles[i]; p.SchedulerName == x.Profile && p.PercentageOfNodesToScore != nil {
+			percentage = p.PercentageOfNodesToScore
+		}
+	}
+	return percentage == nil || *percentage != 100
 }
 
 // graph says what the graph is.
@@ -200,11 +216,11 @@ func bestOf(nodes []Node, total func(*Node) int64) Choice {
 // locality says whether TrafficLocality has a say.
 func (x *explainer) locality(d *kubesim.Decision, candidates int) {
 	r := x.result
-	switch {
-	case candidates == 0:
+	switch candidates {
+	case 0:
 		r.Locality.Skipped, r.Locality.Why = "no-candidates", "No node is left that the filters let pass."
 		return
-	case candidates == 1:
+	case 1:
 		x.note("only one node is left, which kube-scheduler takes without scoring it")
 	}
 	if d.Ours == nil {
@@ -265,9 +281,14 @@ func (x *explainer) direction(peer flowgraph.WorkloadID, calls bool) string {
 	return "called-by"
 }
 
-// others explains each pod of a workload.
+// others explains each pod of a workload, or as many as are asked for.
 func (x *explainer) others(ctx context.Context) error {
-	for _, pod := range x.Subject.Others {
+	pods := x.Subject.Others
+	if x.MostPods > 0 && len(pods) > x.MostPods {
+		x.result.MorePods = len(pods) - x.MostPods
+		pods = pods[:x.MostPods]
+	}
+	for _, pod := range pods {
 		if pod.Spec.NodeName == "" {
 			x.result.Pods = append(x.result.Pods, WorkloadPod{Name: pod.Name})
 			continue

@@ -225,6 +225,32 @@ func TestExplainWorkload(t *testing.T) {
 	}
 }
 
+// TestAnnotations: what decides whether traffic counts is named, and what means nothing too.
+func TestAnnotations(t *testing.T) {
+	c := simple()
+	running := c.pod("cart", "n2")
+	running.Annotations = map[string]string{"vicinity.dev/locality": "no"}
+	c.replicaSets["cart"].Annotations["vicinity.dev/locality"] = "off"
+	c.Add(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: map[string]string{"vicinity.dev/locality": "on"}}})
+	s, err := FindPod(c.Objects, "shop", running.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := c.explain(t, s, 5, "")
+	notes := strings.Join(r.Notes, "\n")
+	for _, part := range []string{
+		`the pod has the annotation vicinity.dev/locality: "no", which is ignored: it must be "on" or "off"`,
+		`ReplicaSet cart-6f7d9 has the annotation vicinity.dev/locality: "off"`,
+	} {
+		if !strings.Contains(notes, part) {
+			t.Errorf("%q is not in\n%s", part, notes)
+		}
+	}
+	if strings.Contains(notes, "namespace shop") || r.Locality.Skipped != "off" {
+		t.Errorf("locality is %+v:\n%s", r.Locality, notes)
+	}
+}
+
 // TestWeightZero: where the plugin is off, nothing of it is said, and both choices are the same.
 func TestWeightZero(t *testing.T) {
 	c := simple()

@@ -35,6 +35,8 @@ type Result struct {
 	// Pods are those that the workload has, where a workload is explained: each as if it were
 	// pending again.
 	Pods []WorkloadPod `json:"pods,omitempty"`
+	// MorePods is how many others it has.
+	MorePods int `json:"morePods,omitempty"`
 }
 
 // Pod is the pod that is explained.

@@ -362,5 +362,8 @@ func (r *Result) writePods(w io.Writer) {
 		t.Add(p.Name, p.Node, strconv.Itoa(p.Points), strconv.FormatInt(p.Current.Total, 10), rank, to)
 	}
 	t.Write(w)
+	if r.MorePods > 0 {
+		fmt.Fprintf(w, "... and %s; --limit 0 shows all\n", show.Plural(r.MorePods, "other pod"))
+	}
 	fmt.Fprintln(w, "Each pod is looked at as if it alone were pending again.")
 }

@@ -17,8 +17,9 @@ type Choice int8
 const (
 	// Unsaid is that of an object without the annotation, or with another value.
 	Unsaid Choice = iota
-	// On and Off are the two values, in lower case.
+	// On is that of the value "on".
 	On
+	// Off is that of the value "off".
 	Off
 )
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/sim"
+	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 )
@@ -144,6 +145,40 @@ func TestMomentSaysWhy(t *testing.T) {
 	for _, n := range d.Nodes {
 		if n.Feasible() {
 			t.Errorf("a pod that fits nowhere may go to %s", n.Node.Name)
+		}
+	}
+}
+
+// TestReplayHonoursChoices: pods of a namespace that is off are placed without the plugin, except
+// those that say otherwise.
+func TestReplayHonoursChoices(t *testing.T) {
+	c := pairs(3)
+	in := history.Synthetic(c)
+	namespace := &corev1.Namespace{}
+	namespace.Name, namespace.Annotations = in.Templates[0].Namespace, map[string]string{kube.LocalityAnnotation: "off"}
+	all := &objects.Objects{}
+	all.Add(namespace)
+	for _, node := range in.Nodes {
+		all.Add(node)
+	}
+	placed := *in.Templates[1]
+	placed.Name, placed.UID, placed.Spec.NodeName = "peer", "peer", in.Nodes[0].Name
+	all.Add(&placed)
+	snap := flowgraph.NewSnapshot(1, sim.Clock(), c.Edges)
+	moment, err := NewMoment(t.Context(), all, MomentOptions{Config: configOf(t, 5, ""), Traffic: snap, At: sim.Clock()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, want := range map[string]string{"": "off", "off": "off", "on": ""} {
+		pod := in.Templates[0].DeepCopy()
+		pod.Annotations = map[string]string{kube.LocalityAnnotation: value}
+		d, err := moment.Decide(t.Context(), pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, scored := d.Nodes[0].Scores["TrafficLocality"]
+		if d.Ours.Skipped != want || scored != (want == "") {
+			t.Errorf("a pod that says %q is skipped for %q, want %q; scored: %v", value, d.Ours.Skipped, want, scored)
 		}
 	}
 }

@@ -91,6 +91,13 @@ func (d *decisions) note(logger klog.Logger, pod *v1.Pod, result *score.Result, 
 	d.remember(pod.UID, found)
 }
 
+// silent writes a line for a cycle in which the plugin has no say, where the log is verbose enough.
+func (*decisions) silent(logger klog.Logger, pod *v1.Pod, why skipReason) {
+	if logger = logger.V(decisionLevel); logger.Enabled() {
+		logger.Info("TrafficLocality has no say in the placement of a pod", "pod", klog.KObj(pod), "reason", why, "why", why.meaning())
+	}
+}
+
 // remember keeps what was found for a pod until it is bound, or too many others were.
 func (d *decisions) remember(pod types.UID, found decision) {
 	d.mu.Lock()

@@ -71,6 +71,18 @@ func TestDecisionsAreLogged(t *testing.T) {
 	}
 }
 
+// TestSilenceIsLogged: a line says why the plugin has no say.
+func TestSilenceIsLogged(t *testing.T) {
+	c := newCluster(t, allOfIt)
+	c.assign("n1: db; n2:")
+	if line := c.logged(c.pod("web"), decisionLevel, "")(); !strings.Contains(line, `"reason"="no-data" "why"="No telemetry has been read yet."`) {
+		t.Errorf("the line is %s", line)
+	}
+	if line := c.logged(c.pod("web"), decisionLevel-1, "")(); line != "" {
+		t.Errorf("the line is %s", line)
+	}
+}
+
 // TestDecisionsFollowPods: an informer tells of the pod that is bound.
 func TestDecisionsFollowPods(t *testing.T) {
 	pod := (&cluster{}).pod("web")
@@ -133,7 +145,10 @@ func TestNothingIsRememberedForNobody(t *testing.T) {
 	pod, infos := c.pod("web"), c.nodes()
 	numbers := c.plugin.keeper.numbersOf(infos)
 	logger := klog.Background()
-	if n := testing.AllocsPerRun(100, func() { c.plugin.decisions.note(logger, pod, nil, infos, numbers) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() {
+		c.plugin.decisions.note(logger, pod, nil, infos, numbers)
+		c.plugin.decisions.silent(logger, pod, skipNoData)
+	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	if c.plugin.decisions.waiting != nil {

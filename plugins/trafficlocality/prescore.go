@@ -53,6 +53,7 @@ func (p *Plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *v1.Pod
 	scores, skip := p.scores(ctx, state, pod, nodes)
 	if skip != notSkipped {
 		p.metrics.skipped(skip)
+		p.decisions.silent(klog.FromContext(ctx), pod, skip)
 		return fwk.NewStatus(fwk.Skip)
 	}
 	state.Write(stateKey, scores)

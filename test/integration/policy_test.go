@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,7 +38,7 @@ func TestSchedulerNamePolicy(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if err := resource.Delete(t.Context(), object.GetName(), metav1.DeleteOptions{}); err != nil {
+			if err := resource.Delete(context.WithoutCancel(t.Context()), object.GetName(), metav1.DeleteOptions{}); err != nil {
 				t.Error(err)
 			}
 		})
