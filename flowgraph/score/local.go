@@ -53,8 +53,8 @@ func (r *Result) Local(n int32) Local {
 		if g.Calls && g.edge != nil {
 			p.Endpoints = g.edge.peerDesired
 		}
-		if g.edge == nil {
-			p.Rate *= 2 // both ends are of the workload
+		if g.Peer == r.request.Workload {
+			p.Rate *= 2 // both ends are of it
 		}
 		p.Node = min(p.Rate, r.stays(g, n, locality.Node))
 		p.Zone = max(p.Node, min(p.Rate, r.stays(g, n, locality.Zone)))
