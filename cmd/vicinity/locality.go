@@ -133,7 +133,7 @@ func (o *localityOptions) run(cmd *cobra.Command, s streams, now func() time.Tim
 	if o.shadow {
 		return o.runShadow(cmd.Context(), cfg, s, now)
 	}
-	prices, err := o.priceOptions.list(cmd)
+	prices, err := o.list(cmd)
 	if err != nil {
 		return err
 	}
