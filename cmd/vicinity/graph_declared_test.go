@@ -85,7 +85,7 @@ func TestGraphDeclaredMistakes(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	code, _, stderr = invoke(t, "graph", "--prometheus", url, "--declared", "--kubeconfig", apiServerOf(t, nil, "list pods"))
-	if code != exitFailure || !strings.Contains(stderr, "--declared: listing pods, to find what new workloads declare: ") {
+	if code != exitFailure || !strings.Contains(stderr, "--declared: finding what new workloads declare: listing pods: ") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

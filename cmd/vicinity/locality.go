@@ -127,14 +127,18 @@ func (o *localityOptions) run(cmd *cobra.Command, s streams, now func() time.Tim
 	if err := s.check(o.output, "locality"); err != nil {
 		return err
 	}
-	cfg, found, err := o.settled(cmd, s, now)
+	if o.shadow { // of the scheduler's own metrics
+		cfg, err := o.configuration(cmd)
+		if err != nil {
+			return err
+		}
+		return o.runShadow(cmd.Context(), cfg, s, now)
+	}
+	prices, err := o.list(cmd)
 	if err != nil {
 		return err
 	}
-	if o.shadow {
-		return o.runShadow(cmd.Context(), cfg, s, now)
-	}
-	prices, err := o.priceOptions.list(cmd)
+	cfg, found, err := o.settled(cmd, s, now)
 	if err != nil {
 		return err
 	}

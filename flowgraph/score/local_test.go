@@ -1,7 +1,6 @@
 package score
 
 import (
-	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -87,7 +86,7 @@ func TestLocalAfterTheFact(t *testing.T) {
 				t.Fatalf("seed %d, %s (-before +after):\n%s", seed, name, diff)
 			}
 			if math.IsNaN(before.Rate) || before.Node < 0 || before.Zone < before.Node || before.Rate < before.Zone-1e-6*before.Rate {
-				t.Fatal(fmt.Sprintf("seed %d, %s: %+v", seed, name, before))
+				t.Fatalf("seed %d, %s: %+v", seed, name, before)
 			}
 			if before.Node > 0 {
 				some++

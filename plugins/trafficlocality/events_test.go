@@ -113,7 +113,7 @@ func TestEvents(t *testing.T) {
 func TestEventsAfterOthersArePlaced(t *testing.T) {
 	c := newCluster(t, "")
 	c.traffic("web -> web 2000B/s")
-	c.desire("web=2")
+	c.desire("web=3")
 	c.assign("n1: web; n2:")
 	recorder := c.announced(allOfIt + ", reserveRoom: false, routing: Uniform")
 	pod := c.pod("web")
@@ -123,8 +123,9 @@ func TestEventsAfterOthersArePlaced(t *testing.T) {
 	c.plugin.PreScore(t.Context(), framework.NewCycleState(), c.pod("web"), c.nodes())
 	c.plugin.events.hasBound(bound)
 	c.plugin.events.tell(t.Context(), <-c.plugin.events.bound)
-	// Both pods are ends of all of it.
-	if got := <-recorder.Events; !strings.Contains(got, "By this pod, 2.0 KiB/s of its 2.0 KiB/s are expected to stay") {
+	// Each of three pods has two thirds of it at one end or the other, half of that with one
+	// of the others.
+	if got := <-recorder.Events; !strings.Contains(got, "By this pod, 666.7 B/s of its 1.3 KiB/s are expected to stay") {
 		t.Errorf("the event is %q", got)
 	}
 }

@@ -24,9 +24,10 @@ const (
 
 const (
 	// MostShadowWorkloads is how many workloads the metrics of shadow mode tell apart, the first
-	// that come; OtherWorkloads stands for all others.
+	// that come.
 	MostShadowWorkloads = 500
-	OtherWorkloads      = "(others)"
+	// OtherWorkloads is what the metrics call all others.
+	OtherWorkloads = "(others)"
 )
 
 // Names of the metrics of shadow mode, which `vicinity locality --shadow` reads.
