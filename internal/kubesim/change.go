@@ -5,6 +5,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
 )
@@ -45,16 +46,23 @@ func (p *Placer) RemoveNode(node int32) error {
 // Advance implements sim.ClusterPlacer.
 func (p *Placer) Advance(now time.Time) { p.at = now }
 
-// Change takes over a change of what scheduler plugins look up. A change of a
-// ReplicaSet is one of that of the next rollout too.
+// Change takes over a change of what scheduler plugins look up.
 func (p *Placer) Change(c kube.ObjectChange) error {
-	if err := p.engine.put(c); err != nil {
-		return err
-	}
-	if rs, ok := c.Object.(*appsv1.ReplicaSet); ok && p.rollout {
-		if next := kube.NextReplicaSet(rs); next != nil {
-			return p.engine.put(kube.ObjectChange{Object: next, Deleted: c.Deleted})
+	for _, object := range p.withNext(c.Object) {
+		if err := p.engine.put(kube.ObjectChange{Object: object, Deleted: c.Deleted}); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// withNext returns an object, and with a ReplicaSet that of the next rollout.
+func (p *Placer) withNext(object runtime.Object) []runtime.Object {
+	all := []runtime.Object{object}
+	if rs, ok := object.(*appsv1.ReplicaSet); ok && p.rollout {
+		if next := kube.NextReplicaSet(rs); next != nil {
+			all = append(all, next)
+		}
+	}
+	return all
 }

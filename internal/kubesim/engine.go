@@ -65,8 +65,12 @@ func New(ctx context.Context, in *history.Replayable, o Options) (*Placer, error
 		position: make(map[string]int32, len(in.Nodes)), placed: map[sim.Pod]*corev1.Pod{},
 		there: map[int32]*corev1.Node{}, at: sim.Clock(),
 	}
+	var lookedUp []runtime.Object
+	for _, object := range in.Objects {
+		lookedUp = append(lookedUp, p.withNext(object)...)
+	}
 	var err error
-	p.engine, err = newEngine(ctx, o, in.Objects, trafficlocality.Dependencies{Store: p.store, Now: func() time.Time { return p.at }})
+	p.engine, err = newEngine(ctx, o, lookedUp, trafficlocality.Dependencies{Store: p.store, Now: func() time.Time { return p.at }})
 	if err != nil {
 		return nil, err
 	}
