@@ -88,6 +88,9 @@ func newCluster(t testing.TB, args string) *cluster {
 		now:       dataTime,
 	}
 	c.metrics = NewMetrics(c.registry.MustRegister)
+	if err := c.informers.Core().V1().Namespaces().Informer().GetIndexer().Add(&v1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
+		t.Fatal(err)
+	}
 	c.plugin = c.newPlugin(args)
 	return c
 }
