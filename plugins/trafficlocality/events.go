@@ -265,7 +265,7 @@ func (k *keeper) has(n int32, pod *v1.Pod) bool {
 func (t told) String() string {
 	var b strings.Builder
 	if rate := t.local.Rate; rate > 0 {
-		fmt.Fprintf(&b, "By this pod, %s of its %s are expected to stay on the node%s", show.ByteRate(t.local.Node), show.ByteRate(rate), withPeers(&t.local, func(p score.LocalPeer) float64 { return p.Node }))
+		fmt.Fprintf(&b, "By this pod, %s of its %s%s are expected to stay on the node%s", show.ByteRate(t.local.Node), show.ByteRate(rate), notObserved(&t.local), withPeers(&t.local, func(p score.LocalPeer) float64 { return p.Node }))
 		if t.local.Zone > t.local.Node {
 			fmt.Fprintf(&b, " and %s in the zone", show.ByteRate(t.local.Zone))
 			if t.local.Node == 0 {
@@ -276,6 +276,14 @@ func (t told) String() string {
 	}
 	fmt.Fprintf(&b, "By traffic, %s had rank %d of %d with %d of %d points.", t.node, t.rank, t.of, t.points, score.MaxPoints)
 	return b.String()
+}
+
+// notObserved says how much of the traffic is declared.
+func notObserved(x *score.Local) string {
+	if x.Declared == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s of them declared, not observed)", show.ByteRate(x.Declared))
 }
 
 // withPeers names the peers with which the most stays.
@@ -301,11 +309,11 @@ func withPeers(x *score.Local, stays func(score.LocalPeer) float64) string {
 }
 
 // adviceOn says that the heaviest edge of a workload is divided so that being close brings
-// little; "" when it is not.
+// little; "" when it is not. What is declared was not observed, and is no reason.
 func adviceOn(id flowgraph.WorkloadID, x *score.Local) string {
 	for _, p := range x.Peers {
 		heavy := x.Rate > 0 && p.Rate >= heavyShare*x.Rate
-		if !heavy || p.Endpoints < spreadEndpoints || p.Routing.Prefers(locality.Node) || p.Routing.Prefers(locality.Zone) {
+		if !heavy || p.Origin != flowgraph.Observed || p.Endpoints < spreadEndpoints || p.Routing.Prefers(locality.Node) || p.Routing.Prefers(locality.Zone) {
 			continue
 		}
 		caller, callee := p.Peer, id
