@@ -133,10 +133,12 @@ func (s *Starts) Update() {
 }
 
 // Run keeps the store up to date until ctx ends, and follows the AppGroups and Sidecars of
-// a cluster while it has them and they may be read.
+// a cluster while it has them and they may be read. It may be called again after a panic.
 func (s *Starts) Run(ctx context.Context, cluster optional.Cluster) {
 	var running sync.WaitGroup
 	defer running.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop() // also after a panic, which is to be told
 	for _, kind := range s.kinds() {
 		running.Go(func() { optional.NewWatcher(s.logger, kind, cluster).Run(ctx) })
 	}

@@ -186,6 +186,35 @@ func TestStarts(t *testing.T) {
 	})
 }
 
+// TestRunEndsByAPanic: who runs it is told, and may run it again.
+func TestRunEndsByAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		panics := true
+		clock := func() time.Time {
+			if panics {
+				panic("broken")
+			}
+			return time.Now()
+		}
+		s := NewStarts(textlogger.NewLogger(textlogger.NewConfig()), Options{Origins: flowgraph.DeclaredOrigins(), Window: time.Hour},
+			declared.Options{}, flowgraph.NewStore(), flowgraph.NewStore(), clock)
+		run := func(ctx context.Context) (cause any) {
+			defer func() { cause = recover() }()
+			s.Run(ctx, optional.Cluster{Discovery: served{}})
+			return nil
+		}
+		if cause := run(t.Context()); cause != "broken" {
+			t.Errorf("it has ended by %v", cause)
+		}
+		panics = false
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		if cause := run(ctx); cause != nil {
+			t.Errorf("it has ended by %v again", cause)
+		}
+	})
+}
+
 // TestMeetIsBounded has merging take a second each time: pods then wait for it at most a
 // tenth of the time.
 func TestMeetIsBounded(t *testing.T) {
