@@ -117,6 +117,16 @@ func (s *Starts) Meet(pod *corev1.Pod) {
 	s.Update()
 }
 
+// HasNews reports whether something is declared of the workload of a pod that is not merged
+// yet. It merges nothing, and has Run do so.
+func (s *Starts) HasNews(pod *corev1.Pod) bool {
+	if !s.workloads.Meet(pod) {
+		return false
+	}
+	s.signal()
+	return true
+}
+
 // Update merges the newest snapshot of the telemetry with what is declared at the moment.
 func (s *Starts) Update() {
 	s.mu.Lock()

@@ -215,6 +215,27 @@ func TestRunEndsByAPanic(t *testing.T) {
 	})
 }
 
+// TestHasNews asks without waiting, and has somebody else merge.
+func TestHasNews(t *testing.T) {
+	observed, merged := flowgraph.NewStore(), flowgraph.NewStore()
+	observed.Publish(flowgraph.NewSnapshot(1, now, nil))
+	s := NewStarts(textlogger.NewLogger(textlogger.NewConfig()), Options{Origins: flowgraph.DeclaredOrigins(), Window: time.Hour}, declared.Options{Window: time.Hour},
+		observed, merged, func() time.Time { return now })
+	pod := read(t, `{kind: Pod, metadata: {namespace: shop, name: p, TIME(10:30), annotations: {vicinity.dev/peers: db=1}}}`).(*corev1.Pod)
+	if !s.HasNews(pod) || merged.Load().Generation() != 0 {
+		t.Errorf("news: %v, merged already: %v", s.HasNews(pod), merged.Load().Generation())
+	}
+	select {
+	case <-s.changed:
+	default:
+		t.Error("nobody is told to merge")
+	}
+	s.Update()
+	if s.HasNews(pod) || len(s.changed) > 0 {
+		t.Error("what is merged is news")
+	}
+}
+
 // TestMeetIsBounded has merging take a second each time: pods then wait for it at most a
 // tenth of the time.
 func TestMeetIsBounded(t *testing.T) {
