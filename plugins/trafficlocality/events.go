@@ -64,6 +64,7 @@ type Events struct {
 // noted is what a cycle found for a pod.
 type noted struct {
 	plugin     *Plugin
+	nodes      *keeper // whose numbers the points and the candidates are by
 	points     *score.Points
 	candidates []int32
 }
@@ -97,7 +98,7 @@ func (e *Events) note(p *Plugin, pod *v1.Pod, result *score.Result, candidates [
 	if !again && !e.isDue() {
 		return
 	}
-	e.waiting[pod.UID] = noted{p, result.Points, slices.Clone(candidates)}
+	e.waiting[pod.UID] = noted{p, p.keeper, result.Points, slices.Clone(candidates)}
 	if again {
 		return
 	}
@@ -219,7 +220,7 @@ func (p *Plugin) afterwards(b boundPod) (told, bool) {
 	if skip != notSkipped || !c.hasTraffic {
 		return told{}, false
 	}
-	n, local, ok := p.localAfter(c, b.pod)
+	n, local, ok := p.localAfter(c, b.nodes, b.pod)
 	if !ok || !slices.Contains(b.candidates, n) {
 		return told{}, false // somebody else has bound it
 	}
@@ -233,12 +234,12 @@ func (p *Plugin) afterwards(b boundPod) (told, bool) {
 }
 
 // localAfter says which number the node of a pod has, and what of the pod's traffic stays
-// close there.
-func (p *Plugin) localAfter(c cycle, pod *v1.Pod) (n int32, local score.Local, ok bool) {
+// close there. ok is false when nodes have been numbered anew.
+func (p *Plugin) localAfter(c cycle, nodes *keeper, pod *v1.Pod) (n int32, local score.Local, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if stage(p.stage.Load()) != inUse || p.stale.Load() {
-		return 0, local, false // the Board is being made anew
+	if stage(p.stage.Load()) != inUse || p.stale.Load() || p.keeper != nodes {
+		return 0, local, false // the Board is being made anew, or was
 	}
 	if n, ok = p.keeper.names[pod.Spec.NodeName]; !ok {
 		return 0, local, false

@@ -96,6 +96,29 @@ func TestEventsOfOtherThanObservedPeers(t *testing.T) {
 	}
 }
 
+// TestNoEventByOtherNumbers: after a panic nodes have other numbers than those that the points
+// are by.
+func TestNoEventByOtherNumbers(t *testing.T) {
+	c := newCluster(t, "")
+	c.traffic("web -> db 4000B/s")
+	c.assign("n1@r/a: db*3; n2@r/a: cart db; n3@r/b:")
+	recorder := c.announced("")
+	pod := c.pod("web")
+	c.plugin.PreScore(c.Context(), framework.NewCycleState(), pod, c.nodes())
+	if len(c.plugin.events.waiting) != 1 {
+		t.Fatal("no event is due")
+	}
+	c.plugin.reset()
+	c.plugin.PreScore(c.Context(), framework.NewCycleState(), c.pod("cart"), c.nodes())
+	bound := c.place(pod, "n1")
+	e := c.plugin.events
+	e.hasBound(bound)
+	e.tell(c.Context(), <-e.bound)
+	if len(recorder.Events) > 0 {
+		t.Errorf("an event was written: %s", <-recorder.Events)
+	}
+}
+
 func TestEvents(t *testing.T) {
 	const args = "significantRate: 0, maxShare: {node: 1, zone: 1}, reserveRoom: false, routing: "
 	cases := map[string]struct {
