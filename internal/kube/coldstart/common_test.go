@@ -96,6 +96,39 @@ func TestPeersInCommon(t *testing.T) {
 	}
 }
 
+// TestNamedServicesAreBounded: Services that stand for all workloads of a namespace are named by
+// all of these. What that takes is not the product.
+func TestNamedServicesAreBounded(t *testing.T) {
+	const n = 200
+	var objects, names []string
+	for i := range declared.MaxPeers {
+		objects = append(objects, fmt.Sprintf("{kind: Service, metadata: {namespace: shop, name: s%d}, spec: {selector: {all: them}}}", i))
+		names = append(names, fmt.Sprint("s", i))
+	}
+	for i := range n {
+		objects = append(objects, replicaSet(fmt.Sprint("w", i), "a", "10:00", ", all: them", annotated(strings.Join(names, ","))))
+	}
+	w, _ := world(t, objects...)
+	all, _ := w.New(now)
+	if len(all) != n {
+		t.Fatalf("%d workloads declare something", len(all))
+	}
+	for _, d := range all {
+		others := 0
+		for _, p := range d.Peers {
+			if p.ID != d.ID {
+				others++
+			}
+			if p.Share != 1./n {
+				t.Fatalf("%s has %v of the Service's pods", p.ID, p.Share)
+			}
+		}
+		if others != declared.MaxPeers || len(d.Peers) > 2*declared.MaxPeers {
+			t.Fatalf("%s has %d peers and %d others", d.ID, len(d.Peers), others)
+		}
+	}
+}
+
 // BenchmarkNewAlike finds what is declared of 3,000 new workloads of one service, which have
 // an AppGroup and a Sidecar in common.
 func BenchmarkNewAlike(b *testing.B) {

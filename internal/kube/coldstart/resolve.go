@@ -96,8 +96,12 @@ func (w *Workloads) behind(namespace, name string) []part {
 	return w.selected(namespace, service.Spec.Selector)
 }
 
+// mostParts is how many workloads behind a name can count: one of them may be the workload that
+// names it.
+const mostParts = declared.MaxPeers + 1
+
 // selected returns the workloads of a namespace whose pods have labels, by the pods that are
-// wanted of each.
+// wanted of each: the first by name, as many as can count.
 func (w *Workloads) selected(namespace string, selector map[string]string) (parts []part) {
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(selector)) {
@@ -119,6 +123,9 @@ func (w *Workloads) selected(namespace string, selector map[string]string) (part
 		parts[i].share /= sum
 	}
 	slices.SortFunc(parts, func(a, b part) int { return a.id.Compare(b.id) })
+	if len(parts) > mostParts { // without the memory of the others
+		parts = slices.Clone(parts[:mostParts])
+	}
 	w.found.behind[key] = parts
 	return parts
 }

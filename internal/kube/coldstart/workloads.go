@@ -267,14 +267,28 @@ func (w *Workloads) declares(is *workload) bool {
 // peersOf returns the declared peers of a workload.
 func (w *Workloads) peersOf(is *workload) (peers []declared.Peer) {
 	if w.options.counts(flowgraph.FromAnnotation) {
-		for _, named := range is.peers {
-			for _, part := range w.resolve(named.WorkloadID) {
-				peers = append(peers, declared.Peer{ID: part.id, Rate: named.Rate * part.share, Share: part.share, Origin: flowgraph.FromAnnotation})
-			}
-		}
+		peers = w.namedPeers(is)
 	}
 	peers = append(peers, w.groupPeers(is)...)
 	return append(peers, w.sidecarPeers(is)...)
+}
+
+// namedPeers returns those of the annotation: as many others as may count, though a Service may
+// stand for all workloads of a namespace.
+func (w *Workloads) namedPeers(is *workload) (peers []declared.Peer) {
+	others := 0
+	for _, named := range is.peers {
+		for _, part := range w.resolve(named.WorkloadID) {
+			if others == declared.MaxPeers {
+				return peers
+			}
+			if part.id != is.id {
+				others++
+			}
+			peers = append(peers, declared.Peer{ID: part.id, Rate: named.Rate * part.share, Share: part.share, Origin: flowgraph.FromAnnotation})
+		}
+	}
+	return peers
 }
 
 // untombed returns the object that a deletion is about: of one that an informer has missed,
