@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/declared"
@@ -155,7 +157,7 @@ func (o *explainOptions) run(cmd *cobra.Command, args []string, s streams, now f
 		options.MostPods = o.limit
 	}
 	options.Objects, options.Notes, options.Now = cluster.Objects, append(options.Notes, cluster.Notes...), now()
-	if options.Past, err = o.past(ctx, cmd, cluster, s, options.Now); err != nil {
+	if options.Past, err = o.past(ctx, cmd, cluster, options.Subject.Pod, s, options.Now); err != nil {
 		return err
 	}
 	result, err := explain.Explain(ctx, options)
@@ -222,8 +224,8 @@ func (o *clusterOptions) contextNamespace() string {
 	return namespace
 }
 
-// past rebuilds the graph.
-func (o *explainOptions) past(ctx context.Context, cmd *cobra.Command, c *explain.Cluster, s streams, now time.Time) (*telemetrysetup.Past, error) {
+// past rebuilds the graph, with what is declared of new workloads and of a pod's.
+func (o *explainOptions) past(ctx context.Context, cmd *cobra.Command, c *explain.Cluster, pod *corev1.Pod, s streams, now time.Time) (*telemetrysetup.Past, error) {
 	cfg, _, err := o.settled(cmd, s, func() time.Time { return now })
 	if err != nil {
 		return nil, err
@@ -236,7 +238,7 @@ func (o *explainOptions) past(ctx context.Context, cmd *cobra.Command, c *explai
 	past, err := telemetrysetup.ReadPast(ctx, cfg, c.Endpoints, now, progress)
 	switch {
 	case err == nil:
-		return past, addDeclaredTo(past, cfg, c.Objects, now)
+		return past, addDeclaredTo(past, cfg, c.Objects, pod, now)
 	case ctx.Err() != nil:
 		return nil, err
 	case telemetry.FailureOf(err) == telemetry.Empty:
@@ -245,12 +247,17 @@ func (o *explainOptions) past(ctx context.Context, cmd *cobra.Command, c *explai
 	return nil, o.explain(err)
 }
 
-// addDeclaredTo adds to a graph the edges that count because they are declared.
-func addDeclaredTo(past *telemetrysetup.Past, cfg *v1.TelemetryConfiguration, all *objects.Objects, now time.Time) error {
+// addDeclaredTo adds to a graph the edges that count because they are declared. The pod need not
+// be among the objects: one that does not exist yet begins to do so now.
+func addDeclaredTo(past *telemetrysetup.Past, cfg *v1.TelemetryConfiguration, all *objects.Objects, pod *corev1.Pod, now time.Time) error {
 	workloads, err := recorder.DeclaredAmong(all, telemetrysetup.DeclaredOrigins(cfg), cfg.Declared.Window.Duration)
 	if err != nil {
 		return err
 	}
+	if pod = pod.DeepCopy(); pod.CreationTimestamp.IsZero() {
+		pod.CreationTimestamp = metav1.NewTime(now)
+	}
+	workloads.Meet(pod)
 	news, _ := workloads.New(now)
 	past.Snapshot = declared.NewMerger(telemetrysetup.Declared(cfg)).Merge(past.Snapshot, news, now)
 	return nil

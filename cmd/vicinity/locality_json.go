@@ -62,6 +62,8 @@ type edgeDistanceJSON struct {
 	From workloadJSON `json:"from"`
 	To   workloadJSON `json:"to"`
 	distanceJSON
+	// Routing is how the calls are divided over the callee's pods; "" with sites, and where the
+	// callee has none.
 	Routing          string `json:"routing"`
 	PlacedByVicinity bool   `json:"placedByVicinity"`
 }
@@ -84,7 +86,7 @@ func (r *localityReport) toJSON() *localityJSON {
 	for _, e := range edges {
 		out.Edges = append(out.Edges, edgeDistanceJSON{
 			From: workloadToJSON(e.From), To: workloadToJSON(e.To), distanceJSON: r.distance(&e.Distance),
-			Routing: e.Routing.String(), PlacedByVicinity: e.Ours,
+			Routing: routingOf(&e), PlacedByVicinity: e.Ours,
 		})
 	}
 	out.NotShown = others

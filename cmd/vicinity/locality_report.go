@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -166,13 +167,21 @@ func (r *localityReport) writeNamespaces(w io.Writer) {
 	}
 }
 
+// routingOf says how the calls of an edge are divided, "" where nothing divides them.
+func routingOf(e *livelocality.Edge) string {
+	if !e.IsDivided {
+		return ""
+	}
+	return e.Routing.String()
+}
+
 func (r *localityReport) writeCrossing(w io.Writer) {
 	edges, others := r.edges()
 	fmt.Fprintln(w)
 	t := show.Table{Left: 2}
 	t.Add(append(append([]string{"FROM", "TO"}, r.headings()...), "ROUTING")...)
 	for _, e := range edges {
-		t.Add(append(append([]string{e.From.String(), e.To.String()}, r.figures(&e.Distance)...), e.Routing.String())...)
+		t.Add(append(append([]string{e.From.String(), e.To.String()}, r.figures(&e.Distance)...), cmp.Or(routingOf(&e), "-"))...)
 	}
 	t.Write(w)
 	if others > 0 {

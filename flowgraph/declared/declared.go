@@ -96,7 +96,7 @@ func NewMerger(o Options) *Merger { return &Merger{options: o} }
 // sees of this workload and all that it has declared. An edge that the telemetry sees
 // replaces the declared ones between the same workloads, in either direction. Where both
 // ends declare it, the larger rate counts. Where namespaces are isolated, what only one end
-// claims counts within a namespace alone. Before there is any telemetry nothing counts.
+// claims counts within a namespace alone, and with sites. Before there is any telemetry nothing counts.
 func (m *Merger) Merge(base *flowgraph.Snapshot, all []Workload, now time.Time) *flowgraph.Snapshot {
 	if base.Generation() == 0 {
 		return base

@@ -155,6 +155,12 @@ func TestMerge(t *testing.T) {
 			declared: []Workload{isNew("web", 0, peer("db", 0, annotated), peer("tenant/db", 10, annotated))},
 			want:     []string{fmt.Sprintf("web db %.4g annotation", float64(IsolatedRate))},
 		},
+		"isolated namespaces and a site": {
+			observed: []string{"web-v1 @eu:eu-a/orders 400", "web-v1 tenant/db 400"},
+			reach:    flowgraph.Reach{Isolated: true},
+			declared: []Workload{{ID: id("web-v2"), Since: now, Predecessors: []Predecessor{{ID: id("web-v1")}}}},
+			want:     []string{"web-v2 @eu:eu-a/orders 400 inherited"},
+		},
 		"the limits": {
 			options:  Options{Limits: flowgraph.Limits{Edges: 1}},
 			declared: []Workload{isNew("web", 0, peer("db", 10, annotated), peer("ads", 20, annotated))},

@@ -77,7 +77,7 @@ func (m *Merger) edgesOf(base *flowgraph.Snapshot, w *Workload, fresh float64) [
 			continue
 		case !known && len(said) == MaxPeers:
 			continue
-		case e.IsSelf() || base.Reach().Isolated && e.From.Namespace != e.To.Namespace:
+		case e.IsSelf() || base.Reach().Isolated && isBetweenNamespaces(&e):
 			continue
 		}
 		said[key] = e.Origin
@@ -96,6 +96,12 @@ func (m *Merger) edgesOf(base *flowgraph.Snapshot, w *Workload, fresh float64) [
 		kept[i].Rates = times(kept[i].Rates, left)
 	}
 	return kept
+}
+
+// isBetweenNamespaces reports whether an edge takes the word of two namespaces. A site has
+// none: nobody reports for it, and it is only inherited of what was observed.
+func isBetweenNamespaces(e *flowgraph.Edge) bool {
+	return e.From.Namespace != e.To.Namespace && !e.From.IsSite() && !e.To.IsSite()
 }
 
 // declared returns the edges with the peers that somebody has declared, in the order in

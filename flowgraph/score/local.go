@@ -18,6 +18,8 @@ type Local struct {
 	// Rate is what a pod of the workload exchanges with all peers on average, as far as it
 	// counts (flowgraph.Reach).
 	Rate float64
+	// Declared is the part of Rate of edges that were not observed (flowgraph.Origin).
+	Declared float64
 	// Node and Zone are what of it stays there, in the zone what stays on the node included.
 	// A level that has no worth of its own in the Options is not looked at: Node is 0 then,
 	// and Zone is Node.
@@ -30,8 +32,10 @@ type Local struct {
 // LocalPeer is the part of one peer.
 type LocalPeer struct {
 	Peer flowgraph.WorkloadID
+	// Origin says how the edge is known.
+	Origin flowgraph.Origin
 	// Calls says that the pod's workload calls the peer, and Routing how the calls of the
-	// edge are divided, over so many Endpoints.
+	// edge are divided, over so many Endpoints: 0 where the peer is a site.
 	Calls     bool
 	Routing   affinity.Routing
 	Endpoints int32
@@ -46,12 +50,19 @@ func (r *Result) Local(n int32) Local {
 		return x
 	}
 	divided := 1 / float64(r.desired)
+	declared := r.request.Snapshot.DeclaredOf(r.number)
 	all := r.edgeGains()
 	for k := range all {
 		g := &all[k]
 		p := LocalPeer{Peer: g.Peer, Calls: g.Calls, Routing: g.Routing, Endpoints: r.desired, Rate: g.rates.BytesPerSecond() * divided}
-		if g.Calls && g.edge != nil {
+		switch {
+		case g.Peer.IsSite():
+			p.Endpoints = 0
+		case g.Calls && g.edge != nil:
 			p.Endpoints = g.edge.peerDesired
+		}
+		if number, ok := r.request.Snapshot.Lookup(g.Peer); ok {
+			p.Origin = originAmong(declared, number, g.Calls)
 		}
 		if g.Peer == r.request.Workload {
 			p.Rate *= 2 // both ends are of it
@@ -61,25 +72,40 @@ func (r *Result) Local(n int32) Local {
 		x.Node, x.Zone = x.Node+p.Node, x.Zone+p.Zone
 		x.Peers = append(x.Peers, p)
 	}
-	x.Rate = r.byteRate()
+	x.Rate, x.Declared = r.byteRate(declared)
 	slices.SortStableFunc(x.Peers, func(a, b LocalPeer) int {
 		return cmp.Or(cmp.Compare(b.Node, a.Node), cmp.Compare(b.Zone, a.Zone))
 	})
 	return x
 }
 
-// byteRate is what the pod exchanges with all peers, also those that have no pods.
-func (r *Result) byteRate() float64 {
+// originAmong says how an edge is known, by those of the workload's that are declared.
+func originAmong(declared []flowgraph.DeclaredEdge, peer int, calls bool) flowgraph.Origin {
+	for _, d := range declared {
+		if d.Peer == peer && d.Calls == calls {
+			return d.Origin
+		}
+	}
+	return flowgraph.Observed
+}
+
+// byteRate is what the pod exchanges with all peers, also those that have no pods, and the
+// part of it that is declared.
+func (r *Result) byteRate(of []flowgraph.DeclaredEdge) (rate, declared float64) {
 	e, request := r.engine, r.request
-	rate := 2 * request.Snapshot.Self(r.number).BytesPerSecond()
+	rate = 2 * request.Snapshot.Self(r.number).BytesPerSecond()
 	if e.options.NetMARKS {
 		rate = 0
 	}
 	edges := e.edgesOf(request.Snapshot, r.number, r.desired, request.Routing, nil)
 	for k := range edges {
-		rate += edges[k].rates.BytesPerSecond()
+		bytes := edges[k].rates.BytesPerSecond()
+		rate += bytes
+		if originAmong(of, edges[k].number, edges[k].calls) != flowgraph.Observed {
+			declared += bytes
+		}
 	}
-	return rate / float64(r.desired)
+	return rate / float64(r.desired), declared / float64(r.desired)
 }
 
 // stays is what of an edge's bytes stays in the domain of a node.

@@ -76,7 +76,8 @@ type Result struct {
 	// BetterElsewhere says that the pod would gain more on a node that is no candidate
 	// than on any that is.
 	BetterElsewhere bool
-	// Origins are those of the declared edges with peers that are there, or will be.
+	// Origins are those of the declared edges with sites, and with peers that are there, or
+	// will be.
 	Origins flowgraph.Origins
 
 	engine   *Engine
@@ -96,6 +97,12 @@ type Result struct {
 func (r *Result) noteOrigins(i int) {
 	e, snap := r.engine, r.request.Snapshot
 	for _, d := range snap.DeclaredOf(i) {
+		if snap.ID(d.Peer).IsSite() {
+			if !e.options.NetMARKS { // the baseline knows pods only
+				r.Origins = r.Origins.With(d.Origin)
+			}
+			continue
+		}
 		peer := e.board.onBoard(d.Peer)
 		if peer == Absent || !snap.Reach().Attracts(snap.ID(d.Peer).Namespace, r.request.Workload.Namespace) {
 			continue

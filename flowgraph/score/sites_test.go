@@ -109,3 +109,25 @@ func TestSitesAreWhereNodesAre(t *testing.T) {
 	delete(s.nodes, "n2")
 	check("when it has left", nil)
 }
+
+// TestSitesInform: an inherited edge with a site has a part in the score, and says so.
+func TestSitesInform(t *testing.T) {
+	for _, baseline := range []bool{false, true} {
+		o := everyLevel()
+		o.SignificantRate = 0
+		if o.NetMARKS = baseline; baseline {
+			o.Closeness = []float64{1, 0, 0}
+		}
+		s := newScene(t, o)
+		s.node("n1", "a")
+		s.node("n2", "b")
+		edge := queries("web", flowgraph.SiteID("db", "r", "a"), 100)
+		edge.Origin = flowgraph.Inherited
+		s.traffic(calls("web", "gone", 1))
+		s.snap = s.snap.With([]flowgraph.Edge{edge})
+		r := s.engine.Evaluate(s.request("web", 1))
+		if got := r.Origins.Has(flowgraph.Inherited); got == baseline {
+			t.Errorf("baseline %v: the site has informed the cycle: %v", baseline, got)
+		}
+	}
+}

@@ -140,7 +140,7 @@ func (x *explainer) samples() bool {
 func (x *explainer) graph() {
 	p := x.Past
 	x.result.Graph = Graph{
-		DataAt: p.Snapshot.At().UTC(), AgeSeconds: x.Now.Sub(p.Snapshot.At()).Seconds(), Edges: p.Snapshot.EdgeCount(),
+		DataAt: p.Snapshot.At().UTC(), AgeSeconds: x.Now.Sub(p.Snapshot.At()).Seconds(), Edges: p.Snapshot.EdgeCount() - p.Snapshot.DeclaredCount(),
 		From: p.From.UTC(), Refreshes: p.Refreshes, Failed: p.Failed,
 		Tolerance: Tolerance{RecentChange: p.Phase, EarlierChange: p.Before},
 	}

@@ -30,6 +30,7 @@ type town struct {
 	replicaSets map[string]*appsv1.ReplicaSet
 	pods        int
 	edges       []flowgraph.Edge
+	declared    []flowgraph.Edge
 }
 
 func newTown() *town {
@@ -117,7 +118,7 @@ profiles:
 	r, err := Explain(t.Context(), Options{
 		Subject: s, Objects: c.Objects, Config: config, ConfigName: "scheduler.yaml", Now: testNow,
 		Past: &telemetrysetup.Past{
-			Snapshot: flowgraph.NewSnapshot(1, testNow, c.edges), Networks: &flowgraph.NodeNetworkStore{}, From: testNow.Add(-time.Hour), Refreshes: 28,
+			Snapshot: flowgraph.NewSnapshot(1, testNow, c.edges).With(c.declared), Networks: &flowgraph.NodeNetworkStore{}, From: testNow.Add(-time.Hour), Refreshes: 28,
 			SeenBy:    func(_, _ flowgraph.WorkloadID) []string { return []string{"istio-sidecar"} },
 			Tolerance: telemetrysetup.Tolerance{Phase: 0.3, Before: 0.016},
 		},
@@ -195,6 +196,27 @@ func TestExplainPod(t *testing.T) {
 
 // TestExplainWorkload explains the next pod of a workload, each that it has, and one of a workload
 // that has none.
+// TestExplainDeclared: an edge that is declared counts, and is not among those of the telemetry.
+func TestExplainDeclared(t *testing.T) {
+	c := simple()
+	c.deployment("web", 1)
+	c.declared = []flowgraph.Edge{{
+		From: flowgraph.WorkloadID{Namespace: "shop", Name: "web"}, To: flowgraph.WorkloadID{Namespace: "shop", Name: "db"},
+		ObservedAt: testNow, Rates: flowgraph.Rates{SentBytesPerSecond: 1 << 20}, Origin: flowgraph.FromAnnotation,
+	}}
+	s, err := FindWorkload(c.Objects, "shop", "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := c.explain(t, s, 5, "")
+	if got := r.Chosen.Nodes; len(got) != 1 || got[0] != "n1" {
+		t.Errorf("it would go to %v, want n1, where db is", got)
+	}
+	if r.Graph.Edges != 1 || len(r.Edges) != 1 || r.Edges[0].Origin != "annotation" {
+		t.Errorf("the graph has %d edges, the workload %+v", r.Graph.Edges, r.Edges)
+	}
+}
+
 func TestExplainWorkload(t *testing.T) {
 	c := simple()
 	c.pod("cart", "n2")

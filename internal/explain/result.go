@@ -64,7 +64,8 @@ type Graph struct {
 	// DataAt is the time of the data, and AgeSeconds how old they are.
 	DataAt     time.Time `json:"dataAt"`
 	AgeSeconds float64   `json:"ageSeconds"`
-	Edges      int       `json:"edges"`
+	// Edges is how many were observed.
+	Edges int `json:"edges"`
 	// From is the time of the first of the Refreshes that the graph was rebuilt from, and
 	// Failed how many of them had no answer or no traffic.
 	From      time.Time `json:"from"`

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/decodeerror"
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/coldstart"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/kubesim"
 )
@@ -159,6 +161,25 @@ func ReadPod(data []byte, file, namespace string) (*Subject, error) {
 	return s, nil
 }
 
+// annotationsOf are those of a template, with what its controller says for its pods: nobody else
+// knows of one that does not exist yet.
+func annotationsOf(controller metav1.Object, t *corev1.PodTemplateSpec, kind string) map[string]string {
+	all, own := maps.Clone(t.Annotations), controller.GetAnnotations()
+	if kind == "Job" { // a scheduler does not read what it says itself
+		return all
+	}
+	if all == nil {
+		all = map[string]string{}
+	}
+	if peers := own[coldstart.PeersAnnotation]; peers != "" {
+		all[coldstart.PeersAnnotation] = peers
+	}
+	if choice, says := own[kube.LocalityAnnotation]; says && kube.ChoiceOf(all) == kube.Unsaid {
+		all[kube.LocalityAnnotation] = choice
+	}
+	return all
+}
+
 // podIn returns the pod of an object, or one that it makes.
 func podIn(document []byte, about metav1.TypeMeta) (*corev1.Pod, error) {
 	strictly := func(into runtime.Object) error {
@@ -174,7 +195,7 @@ func podIn(document []byte, about metav1.TypeMeta) (*corev1.Pod, error) {
 		return &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: o.GetNamespace(), Name: o.GetName() + "-next", GenerateName: o.GetName() + "-",
-				Labels: t.Labels, Annotations: t.Annotations,
+				Labels: t.Labels, Annotations: annotationsOf(o, t, about.Kind),
 				OwnerReferences: []metav1.OwnerReference{{APIVersion: about.APIVersion, Kind: about.Kind, Name: o.GetName(), Controller: new(true)}},
 			},
 			Spec: t.Spec,

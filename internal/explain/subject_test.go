@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
+	"github.com/vicinity-sched/vicinity/internal/kube/coldstart"
 )
 
 func TestReadPod(t *testing.T) {
@@ -47,6 +48,37 @@ func TestReadPod(t *testing.T) {
 			}
 			if s.Pod.Spec.SchedulerName != "default-scheduler" || s.Node != "" {
 				t.Errorf("the pod is %+v on %q", s.Pod.Spec, s.Node)
+			}
+		})
+	}
+}
+
+// TestReadPodOfAController: what a controller says for its pods counts as it would if it were there.
+func TestReadPodOfAController(t *testing.T) {
+	cases := map[string]struct {
+		kind, own, template string
+		wantPeers           string
+		want                kube.Choice
+	}{
+		"a Deployment":            {"apps/v1\nkind: Deployment", "{vicinity.dev/peers: db, vicinity.dev/locality: off}", "{}", "db", kube.Off},
+		"the controller's peers":  {"apps/v1\nkind: StatefulSet", "{vicinity.dev/peers: db}", "{vicinity.dev/peers: cart}", "db", kube.Unsaid},
+		"the template's choice":   {"apps/v1\nkind: Deployment", "{vicinity.dev/locality: off}", "{vicinity.dev/locality: on}", "", kube.On},
+		"a Job's own is not read": {"batch/v1\nkind: Job", "{vicinity.dev/peers: db, vicinity.dev/locality: off}", "{vicinity.dev/peers: cart}", "cart", kube.Unsaid},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			quoted := strings.NewReplacer("off", `"off"`, "on}", `"on"}`)
+			text := "apiVersion: " + tc.kind + "\nmetadata: {name: web, annotations: " + quoted.Replace(tc.own) + "}\n" +
+				"spec: {template: {metadata: {annotations: " + quoted.Replace(tc.template) + "}, spec: {containers: [{name: c}]}}}"
+			s, err := ReadPod([]byte(text), "web.yaml", "shop")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Pod.Annotations[coldstart.PeersAnnotation]; got != tc.wantPeers {
+				t.Errorf("the peers are %q, want %q", got, tc.wantPeers)
+			}
+			if got := kube.ChoiceOf(s.Pod.Annotations); got != tc.want {
+				t.Errorf("the choice is %q, want %q", got, tc.want)
 			}
 		})
 	}

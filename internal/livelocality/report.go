@@ -16,7 +16,7 @@ import (
 type Report struct {
 	Measurement
 	// Namespaces have the traffic that has an end in them, that which crosses most first:
-	// what goes from one namespace to another counts in both.
+	// what goes from one namespace to another counts in both. A site is in none.
 	Namespaces []Namespace
 	// Edges are all of them, those first that cross most.
 	Edges []Edge
@@ -34,8 +34,10 @@ type Namespace struct {
 type Edge struct {
 	From, To flowgraph.WorkloadID
 	Distance cut.Distance
-	// Routing is how calls are divided over the pods of To.
-	Routing affinity.Routing
+	// Routing is how calls are divided over the pods of To, if IsDivided: not where one end is
+	// a site, or To has never had a pod.
+	Routing   affinity.Routing
+	IsDivided bool
 	// Ours says that all serving pods of either end were placed by traffic.
 	Ours bool
 }
@@ -58,7 +60,11 @@ func (f *Follower) Report(snap *flowgraph.Snapshot) *Report {
 		r.HasZones, r.HasRegions = r.HasZones || n.Zone != "", r.HasRegions || n.Region != ""
 	}
 	namespaces := map[string]*cut.Distance{}
-	add := func(name string, d *cut.Distance) {
+	add := func(of flowgraph.WorkloadID, d *cut.Distance) {
+		name := of.Namespace
+		if of.IsSite() {
+			return
+		}
 		if namespaces[name] == nil {
 			namespaces[name] = &cut.Distance{}
 		}
@@ -66,12 +72,12 @@ func (f *Follower) Report(snap *flowgraph.Snapshot) *Report {
 	}
 	r.Measurement = *f.measure(snap, func(e *edge) {
 		from, to := snap.ID(e.from), snap.ID(e.to)
-		add(from.Namespace, &e.distance)
+		add(from, &e.distance)
 		if to.Namespace != from.Namespace {
-			add(to.Namespace, &e.distance)
+			add(to, &e.distance)
 		}
 		row := Edge{From: from, To: to, Distance: e.distance, Ours: e.ours}
-		if e.callee >= 0 {
+		if row.IsDivided = e.callee >= 0 && !from.IsSite(); row.IsDivided {
 			row.Routing = f.cluster.Workloads[e.callee].RouteFrom(from.Namespace).Routing
 		}
 		r.Edges = append(r.Edges, row)

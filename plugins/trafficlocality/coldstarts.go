@@ -15,6 +15,9 @@ type ColdStarts interface {
 	// Meet does so for the workload of a pod that is about to be looked at. It must be
 	// quick where there is nothing new.
 	Meet(pod *v1.Pod)
+	// HasNews reports whether there is something that is not in the Store yet, for who may
+	// not wait for it.
+	HasNews(pod *v1.Pod) bool
 }
 
 // meet has what is declared of the pod's workload in the Store. A panic is one of the
@@ -30,6 +33,9 @@ func (p *Plugin) meet(ctx context.Context, pod *v1.Pod) {
 	}()
 	p.starts.Meet(pod)
 }
+
+// hasNews reports whether something is declared of the pod's workload that does not count yet.
+func (p *Plugin) hasNews(pod *v1.Pod) bool { return p.starts != nil && p.starts.HasNews(pod) }
 
 // defineInformed defines the metric of what is declared.
 func (m *Metrics) defineInformed() {

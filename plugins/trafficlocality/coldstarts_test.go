@@ -13,6 +13,15 @@ type starting func(pod *v1.Pod)
 
 func (s starting) Meet(pod *v1.Pod) { s(pod) }
 
+func (starting) HasNews(*v1.Pod) bool { return false }
+
+// newsOnly has something that is not to be merged.
+type newsOnly struct{ *testing.T }
+
+func (n newsOnly) Meet(*v1.Pod) { n.Error("it is waited for") }
+
+func (newsOnly) HasNews(*v1.Pod) bool { return true }
+
 // declare puts into the Store what is declared, "web -> db 1MiB/s" of each origin.
 func (c *cluster) declare(edges map[flowgraph.Origin]string) func() {
 	return func() {
@@ -66,20 +75,32 @@ func TestColdStarts(t *testing.T) {
 	}
 }
 
-// TestSignPodMeets: a pod that declares something is not signed as one without traffic.
-func TestSignPodMeets(t *testing.T) {
+// TestSignPodOfNews: a pod that declares something is not signed as one without traffic, and
+// SignPod, under the queue's lock, does not wait until it counts.
+func TestSignPodOfNews(t *testing.T) {
 	c := newCluster(t, "")
 	c.assign("n1: db; n2: ads")
 	c.traffic("ads -> other 1MiB/s")
 	web := c.pod("web")
 	c.scoreText(web)
-	if _, status := c.plugin.SignPod(t.Context(), web); !status.IsSuccess() {
-		t.Fatalf("a pod without traffic is not signed: %v", status)
+	signed := func() bool {
+		_, status := c.plugin.SignPod(t.Context(), web)
+		return status.IsSuccess()
 	}
-	declares := c.declare(map[flowgraph.Origin]string{flowgraph.FromAnnotation: "web -> db 1MiB/s"})
-	c.plugin.starts = starting(func(*v1.Pod) { declares() })
-	if _, status := c.plugin.SignPod(t.Context(), web); status.IsSuccess() {
+	if !signed() {
+		t.Fatal("a pod without traffic is not signed")
+	}
+	c.plugin.starts = newsOnly{t}
+	if signed() {
 		t.Error("a pod that declares something is signed as one without traffic")
+	}
+	c.plugin.starts = starting(func(*v1.Pod) {})
+	if !signed() {
+		t.Error("a pod that declares nothing is not signed")
+	}
+	c.declare(map[flowgraph.Origin]string{flowgraph.FromAnnotation: "web -> db 1MiB/s"})()
+	if signed() {
+		t.Error("a pod of which something counts is signed as one without traffic")
 	}
 }
 

@@ -64,6 +64,7 @@ type Events struct {
 // noted is what a cycle found for a pod.
 type noted struct {
 	plugin     *Plugin
+	nodes      *keeper // whose numbers the points and the candidates are by
 	points     *score.Points
 	candidates []int32
 }
@@ -97,7 +98,7 @@ func (e *Events) note(p *Plugin, pod *v1.Pod, result *score.Result, candidates [
 	if !again && !e.isDue() {
 		return
 	}
-	e.waiting[pod.UID] = noted{p, result.Points, slices.Clone(candidates)}
+	e.waiting[pod.UID] = noted{p, p.keeper, result.Points, slices.Clone(candidates)}
 	if again {
 		return
 	}
@@ -219,7 +220,7 @@ func (p *Plugin) afterwards(b boundPod) (told, bool) {
 	if skip != notSkipped || !c.hasTraffic {
 		return told{}, false
 	}
-	n, local, ok := p.localAfter(c, b.pod)
+	n, local, ok := p.localAfter(c, b.nodes, b.pod)
 	if !ok || !slices.Contains(b.candidates, n) {
 		return told{}, false // somebody else has bound it
 	}
@@ -233,12 +234,12 @@ func (p *Plugin) afterwards(b boundPod) (told, bool) {
 }
 
 // localAfter says which number the node of a pod has, and what of the pod's traffic stays
-// close there.
-func (p *Plugin) localAfter(c cycle, pod *v1.Pod) (n int32, local score.Local, ok bool) {
+// close there. ok is false when nodes have been numbered anew.
+func (p *Plugin) localAfter(c cycle, nodes *keeper, pod *v1.Pod) (n int32, local score.Local, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if stage(p.stage.Load()) != inUse || p.stale.Load() {
-		return 0, local, false // the Board is being made anew
+	if stage(p.stage.Load()) != inUse || p.stale.Load() || p.keeper != nodes {
+		return 0, local, false // the Board is being made anew, or was
 	}
 	if n, ok = p.keeper.names[pod.Spec.NodeName]; !ok {
 		return 0, local, false
@@ -265,7 +266,7 @@ func (k *keeper) has(n int32, pod *v1.Pod) bool {
 func (t told) String() string {
 	var b strings.Builder
 	if rate := t.local.Rate; rate > 0 {
-		fmt.Fprintf(&b, "By this pod, %s of its %s are expected to stay on the node%s", show.ByteRate(t.local.Node), show.ByteRate(rate), withPeers(&t.local, func(p score.LocalPeer) float64 { return p.Node }))
+		fmt.Fprintf(&b, "By this pod, %s of its %s%s are expected to stay on the node%s", show.ByteRate(t.local.Node), show.ByteRate(rate), notObserved(&t.local), withPeers(&t.local, func(p score.LocalPeer) float64 { return p.Node }))
 		if t.local.Zone > t.local.Node {
 			fmt.Fprintf(&b, " and %s in the zone", show.ByteRate(t.local.Zone))
 			if t.local.Node == 0 {
@@ -276,6 +277,14 @@ func (t told) String() string {
 	}
 	fmt.Fprintf(&b, "By traffic, %s had rank %d of %d with %d of %d points.", t.node, t.rank, t.of, t.points, score.MaxPoints)
 	return b.String()
+}
+
+// notObserved says how much of the traffic is declared.
+func notObserved(x *score.Local) string {
+	if x.Declared == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s of them declared, not observed)", show.ByteRate(x.Declared))
 }
 
 // withPeers names the peers with which the most stays.
@@ -301,11 +310,11 @@ func withPeers(x *score.Local, stays func(score.LocalPeer) float64) string {
 }
 
 // adviceOn says that the heaviest edge of a workload is divided so that being close brings
-// little; "" when it is not.
+// little; "" when it is not. What is declared was not observed, and is no reason.
 func adviceOn(id flowgraph.WorkloadID, x *score.Local) string {
 	for _, p := range x.Peers {
 		heavy := x.Rate > 0 && p.Rate >= heavyShare*x.Rate
-		if !heavy || p.Endpoints < spreadEndpoints || p.Routing.Prefers(locality.Node) || p.Routing.Prefers(locality.Zone) {
+		if !heavy || p.Origin != flowgraph.Observed || p.Endpoints < spreadEndpoints || p.Routing.Prefers(locality.Node) || p.Routing.Prefers(locality.Zone) {
 			continue
 		}
 		caller, callee := p.Peer, id

@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
+	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/score"
 )
 
@@ -50,6 +51,72 @@ func (c *cluster) bind(r *events.FakeRecorder, pod *v1.Pod, to string) (all []st
 		all = append(all, <-r.Events)
 	}
 	return all
+}
+
+// TestEventsOfOtherThanObservedPeers: calls of a site are not divided over pods, and what is
+// declared is told from what was observed.
+func TestEventsOfOtherThanObservedPeers(t *testing.T) {
+	edge := func(to flowgraph.WorkloadID, origin flowgraph.Origin) flowgraph.Edge {
+		return flowgraph.Edge{From: workload("web"), To: to, ObservedAt: dataTime, Rates: flowgraph.Rates{SentBytesPerSecond: 4000}, Origin: origin}
+	}
+	reversed := func(e flowgraph.Edge) flowgraph.Edge {
+		e.From, e.To = e.To, e.From
+		return e
+	}
+	observed := edge(workload("cart"), flowgraph.Observed)
+	observed.SentBytesPerSecond = 40
+	site := flowgraph.SiteID("orders", "r", "a")
+	cases := map[string]struct {
+		edge flowgraph.Edge
+		want string
+	}{
+		"a site":               {edge(site, flowgraph.Observed), "By this pod, 0 B/s of its 1.0 KiB/s are expected to stay on the node and 1.0 KiB/s in the zone (with @r:a/orders, shop/cart)."},
+		"calls from a site":    {reversed(edge(site, flowgraph.Observed)), "By this pod, 0 B/s of its 1.0 KiB/s are expected"},
+		"a declared edge":      {edge(workload("db"), flowgraph.FromAnnotation), "By this pod, 750 B/s of its 1.0 KiB/s (1.0 KiB/s of them declared, not observed) are expected to stay on the node (with shop/db)"},
+		"declared without pod": {edge(workload("gone"), flowgraph.FromAnnotation), "By this pod, 0 B/s of its 1.0 KiB/s (1.0 KiB/s of them declared, not observed) are expected"},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, "")
+			snap := flowgraph.NewSnapshot(1, dataTime, []flowgraph.Edge{observed})
+			if test.edge.Origin == flowgraph.Observed {
+				snap = flowgraph.NewSnapshot(1, dataTime, []flowgraph.Edge{observed, test.edge})
+			} else {
+				snap = snap.With([]flowgraph.Edge{test.edge})
+			}
+			c.store.Publish(snap)
+			c.desire("web=4 db=4 cart=1")
+			c.assign("n1@r/a: db*3; n2@r/a: cart db; n3@r/b:")
+			recorder := c.announced("significantRate: 0, maxShare: {node: 1, zone: 1}, reserveRoom: false, routing: Uniform")
+			got := c.bind(recorder, c.pod("web"), "n1")
+			if len(got) != 1 || !strings.Contains(got[0], test.want) {
+				t.Errorf("the events are %q\nwant one, with %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestNoEventByOtherNumbers: after a panic nodes have other numbers than those that the points
+// are by.
+func TestNoEventByOtherNumbers(t *testing.T) {
+	c := newCluster(t, "")
+	c.traffic("web -> db 4000B/s")
+	c.assign("n1@r/a: db*3; n2@r/a: cart db; n3@r/b:")
+	recorder := c.announced("")
+	pod := c.pod("web")
+	c.plugin.PreScore(c.Context(), framework.NewCycleState(), pod, c.nodes())
+	if len(c.plugin.events.waiting) != 1 {
+		t.Fatal("no event is due")
+	}
+	c.plugin.reset()
+	c.plugin.PreScore(c.Context(), framework.NewCycleState(), c.pod("cart"), c.nodes())
+	bound := c.place(pod, "n1")
+	e := c.plugin.events
+	e.hasBound(bound)
+	e.tell(c.Context(), <-e.bound)
+	if len(recorder.Events) > 0 {
+		t.Errorf("an event was written: %s", <-recorder.Events)
+	}
 }
 
 func TestEvents(t *testing.T) {

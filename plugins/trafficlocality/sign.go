@@ -21,8 +21,9 @@ import (
 // it may when the routing is read from the cluster),
 // the workload has no traffic with itself, and its controller says how many
 // pods it wants, so that the number does not grow with those that are placed.
-// It is called under the scheduling queue's lock: it reads one snapshot and the
-// listers' memory. A panic is a refusal.
+// It is called under the scheduling queue's lock: it reads one snapshot, the listers' memory,
+// and whether something is declared that does not count yet, for which it does not wait. A
+// panic is a refusal.
 func (p *Plugin) SignPod(ctx context.Context, pod *v1.Pod) (fragments []fwk.SignFragment, status *fwk.Status) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -33,7 +34,9 @@ func (p *Plugin) SignPod(ctx context.Context, pod *v1.Pod) (fragments []fwk.Sign
 	if !p.options.admits(p.choices.Of(pod)) { // no fragment of others is like this one
 		return []fwk.SignFragment{{Key: kube.LocalityAnnotation, Value: kube.Off.String()}}, nil
 	}
-	p.meet(ctx, pod)
+	if p.hasNews(pod) {
+		return nil, fwk.NewStatus(fwk.Unschedulable, "what is declared of the workload does not count yet")
+	}
 	id := kube.WorkloadOf(pod)
 	fragments = []fwk.SignFragment{{Key: "vicinity.dev/WorkloadID", Value: id.String()}}
 	snap := p.store.Load()

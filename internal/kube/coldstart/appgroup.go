@@ -139,38 +139,61 @@ func (w *Workloads) groupOf(is *workload) *AppGroup {
 	return w.groups[objectName{is.id.Namespace, labels[AppGroupLabel]}]
 }
 
+// memberKey is a workload of an AppGroup, by its selector.
+type memberKey struct {
+	group    *AppGroup
+	selector string
+}
+
 // groupPeers returns those that a workload depends on, and those that depend on it.
-func (w *Workloads) groupPeers(is *workload) (peers []declared.Peer) {
+func (w *Workloads) groupPeers(is *workload) []declared.Peer {
 	group := w.groupOf(is)
 	if group == nil {
 		return nil
 	}
-	own := is.podLabels()[AppGroupWorkloadLabel]
+	key := memberKey{group, is.podLabels()[AppGroupWorkloadLabel]}
+	peers, known := w.found.groups[key]
+	if !known {
+		peers = w.peersIn(group, key.selector)
+		w.found.groups[key] = peers
+	}
+	return without(is.id, peers)
+}
+
+// peersIn returns the peers of all workloads with a selector in an AppGroup.
+func (w *Workloads) peersIn(group *AppGroup, own string) []declared.Peer {
+	var all gathering
 	add := func(with *AppGroupWorkloadInfo, calls bool, share float64) {
-		for _, p := range w.member(group, with) {
-			if p.id != is.id && len(peers) < declared.MaxPeers {
-				peers = append(peers, declared.Peer{ID: p.id, Share: share * p.share, Calls: calls, Origin: flowgraph.FromAppGroup})
-			}
+		if !all.isEnough() {
+			all.add(w.member(group, with), declared.Peer{Share: share, Calls: calls, Origin: flowgraph.FromAppGroup})
 		}
 	}
 	for i := range group.Spec.Workloads {
 		member := &group.Spec.Workloads[i]
-		mean := meanBandwidth(member.Dependencies)
+		mean := 0.0 // 0 until it is needed
 		for k := range member.Dependencies {
 			d := &member.Dependencies[k]
+			isOwn := member.Workload.Selector == own
+			isCalled := d.Workload.Selector == own && w.namespaceOf(group, &d.Workload) == group.Namespace
+			if !isOwn && !isCalled {
+				continue
+			}
 			share := 1.0
 			if bandwidth := bandwidthOf(d); bandwidth > 0 {
+				if mean == 0 {
+					mean = meanBandwidth(member.Dependencies)
+				}
 				share = bandwidth / mean
 			}
-			if member.Workload.Selector == own {
+			if isOwn {
 				add(&d.Workload, false, share)
 			}
-			if d.Workload.Selector == own && w.namespaceOf(group, &d.Workload) == group.Namespace {
+			if isCalled {
 				add(&member.Workload, true, share)
 			}
 		}
 	}
-	return peers
+	return all.peers
 }
 
 func (w *Workloads) namespaceOf(group *AppGroup, info *AppGroupWorkloadInfo) string {

@@ -3,6 +3,7 @@ package coldstart
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/declared"
@@ -52,6 +53,31 @@ func (w *Workloads) hasKin(is *workload) bool {
 		slices.ContainsFunc(is.kinships, func(k kinship) bool { return len(w.kin[k]) > 1 })
 }
 
+// line is the workloads of a kinship, the newest first: those that are older than is known,
+// and all others.
+type line struct{ old, others []*workload }
+
+// lineOf returns the line of a kinship, which is put in order once while New goes on.
+func (w *Workloads) lineOf(k kinship) line {
+	if l, known := w.found.lines[k]; known {
+		return l
+	}
+	var l line
+	for is := range w.kin[k] {
+		if is.old {
+			l.old = append(l.old, is)
+		} else {
+			l.others = append(l.others, is)
+		}
+	}
+	slices.SortFunc(l.old, newestFirst)
+	slices.SortFunc(l.others, newestFirst)
+	w.found.lines[k] = l
+	return l
+}
+
+func newestFirst(a, b *workload) int { return cmp.Or(b.since.Compare(a.since), a.id.Compare(b.id)) }
+
 // predecessorsOf returns the workloads that another may have taken the place of: those
 // before it with the same owner or of the same service, the newest first.
 func (w *Workloads) predecessorsOf(is *workload) (all []declared.Predecessor) {
@@ -60,13 +86,13 @@ func (w *Workloads) predecessorsOf(is *workload) (all []declared.Predecessor) {
 	}
 	var before []*workload
 	for _, k := range is.kinships {
-		for other := range w.kin[k] {
-			if other != is && (other.old || other.since.Before(is.since)) {
-				before = append(before, other)
-			}
-		}
+		l := w.lineOf(k)
+		first := sort.Search(len(l.others), func(i int) bool { return l.others[i].since.Before(is.since) })
+		earlier := l.others[first:]
+		before = append(before, l.old[:min(len(l.old), mostPredecessors)]...)
+		before = append(before, earlier[:min(len(earlier), mostPredecessors)]...)
 	}
-	slices.SortFunc(before, func(a, b *workload) int { return cmp.Or(b.since.Compare(a.since), a.id.Compare(b.id)) })
+	slices.SortFunc(before, newestFirst)
 	before = slices.Compact(before)
 	for _, other := range before[:min(len(before), mostPredecessors)] {
 		all = append(all, declared.Predecessor{ID: other.id, Pods: other.all})

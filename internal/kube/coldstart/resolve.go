@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/declared"
 )
 
 // part is a workload's part of the pods behind a name.
@@ -29,6 +30,60 @@ func (w *Workloads) resolve(id flowgraph.WorkloadID) []part {
 // after the other.
 type behindKey struct{ namespace, labels string }
 
+// found is what several workloads have in common, and New looks for once.
+type found struct {
+	behind map[behindKey][]part
+	lines  map[kinship]line
+	groups map[memberKey][]declared.Peer
+	egress map[*Sidecar][]declared.Peer
+}
+
+func newFound() *found {
+	return &found{
+		behind: map[behindKey][]part{}, lines: map[kinship]line{},
+		groups: map[memberKey][]declared.Peer{}, egress: map[*Sidecar][]declared.Peer{},
+	}
+}
+
+// gathering collects peers that workloads have in common, of which each is to have
+// declared.MaxPeers without itself.
+type gathering struct {
+	peers []declared.Peer
+	times map[flowgraph.WorkloadID]int
+	most  int // times that any of them is a peer
+}
+
+func (g *gathering) isEnough() bool { return len(g.peers)-g.most >= declared.MaxPeers }
+
+func (g *gathering) add(parts []part, peer declared.Peer) {
+	for _, p := range parts {
+		if g.isEnough() {
+			return
+		}
+		if g.times == nil {
+			g.times = map[flowgraph.WorkloadID]int{}
+		}
+		g.times[p.id]++
+		g.most = max(g.most, g.times[p.id])
+		of := peer
+		of.ID, of.Share = p.id, peer.Share*p.share
+		g.peers = append(g.peers, of)
+	}
+}
+
+// without returns the first declared.MaxPeers of peers without a workload.
+func without(id flowgraph.WorkloadID, all []declared.Peer) (peers []declared.Peer) {
+	for _, p := range all {
+		if len(peers) == declared.MaxPeers {
+			break
+		}
+		if p.ID != id {
+			peers = append(peers, p)
+		}
+	}
+	return peers
+}
+
 // behind returns the workloads that a Service selects, by the pods that are wanted of each.
 func (w *Workloads) behind(namespace, name string) []part {
 	if w.options.Services == nil {
@@ -41,15 +96,19 @@ func (w *Workloads) behind(namespace, name string) []part {
 	return w.selected(namespace, service.Spec.Selector)
 }
 
+// mostParts is how many workloads behind a name can count: one of them may be the workload that
+// names it.
+const mostParts = declared.MaxPeers + 1
+
 // selected returns the workloads of a namespace whose pods have labels, by the pods that are
-// wanted of each.
+// wanted of each: the first by name, as many as can count.
 func (w *Workloads) selected(namespace string, selector map[string]string) (parts []part) {
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(selector)) {
 		text.WriteString(key + "\x00" + selector[key] + "\x00")
 	}
 	key := behindKey{namespace, text.String()}
-	if parts, known := w.behindOf[key]; known {
+	if parts, known := w.found.behind[key]; known {
 		return parts
 	}
 	sum := 0.0
@@ -64,7 +123,10 @@ func (w *Workloads) selected(namespace string, selector map[string]string) (part
 		parts[i].share /= sum
 	}
 	slices.SortFunc(parts, func(a, b part) int { return a.id.Compare(b.id) })
-	w.behindOf[key] = parts
+	if len(parts) > mostParts { // without the memory of the others
+		parts = slices.Clone(parts[:mostParts])
+	}
+	w.found.behind[key] = parts
 	return parts
 }
 

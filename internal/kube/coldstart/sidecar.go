@@ -1,6 +1,7 @@
 package coldstart
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -89,29 +90,43 @@ func (w *Workloads) sidecar(was, is any) bool {
 
 // sidecarOf returns the Sidecar of a workload: the first by name that selects its pods, or
 // else the first that is for all of its namespace. The mesh-wide one says nothing about it.
-func (w *Workloads) sidecarOf(is *workload) (found *Sidecar) {
+func (w *Workloads) sidecarOf(is *workload) *Sidecar {
 	all := w.sidecars[is.id.Namespace]
 	if len(all) == 0 || !w.options.counts(flowgraph.FromSidecar) {
 		return nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		switch selector := all[name].Spec.GetWorkloadSelector().GetLabels(); {
-		case len(selector) == 0 && found == nil:
-			found = all[name]
-		case len(selector) > 0 && selects(selector, is.podLabels()):
-			return all[name]
+	var forAll, forIt string
+	for name, sidecar := range all {
+		switch selector := sidecar.Spec.GetWorkloadSelector().GetLabels(); {
+		case len(selector) == 0:
+			if forAll == "" || name < forAll {
+				forAll = name
+			}
+		case (forIt == "" || name < forIt) && selects(selector, is.podLabels()):
+			forIt = name
 		}
 	}
-	return found
+	return all[cmp.Or(forIt, forAll)]
 }
 
 // sidecarPeers returns the workloads behind the egress hosts of a workload's Sidecar that
 // name one Service each. Patterns allow calls, and declare none.
-func (w *Workloads) sidecarPeers(is *workload) (peers []declared.Peer) {
+func (w *Workloads) sidecarPeers(is *workload) []declared.Peer {
 	sidecar := w.sidecarOf(is)
 	if sidecar == nil {
 		return nil
 	}
+	peers, known := w.found.egress[sidecar]
+	if !known {
+		peers = w.peersAt(sidecar)
+		w.found.egress[sidecar] = peers
+	}
+	return without(is.id, peers)
+}
+
+// peersAt returns the peers of all workloads that a Sidecar is for.
+func (w *Workloads) peersAt(sidecar *Sidecar) []declared.Peer {
+	var all gathering
 	allowed, excluded := map[objectName]bool{}, map[objectName]bool{}
 	for _, listener := range sidecar.Spec.GetEgress() {
 		for _, host := range listener.GetHosts() {
@@ -119,7 +134,7 @@ func (w *Workloads) sidecarPeers(is *workload) (peers []declared.Peer) {
 			if rest, without := strings.CutPrefix(host, "~"); without && !strings.HasPrefix(rest, "/") {
 				host, of = rest, excluded
 			}
-			if name, ok := serviceAt(host, is.id.Namespace); ok {
+			if name, ok := serviceAt(host, sidecar.Namespace); ok {
 				of[name] = true
 			}
 		}
@@ -131,13 +146,12 @@ func (w *Workloads) sidecarPeers(is *workload) (peers []declared.Peer) {
 		if excluded[name] {
 			continue
 		}
-		for _, p := range w.behind(name.namespace, name.name) {
-			if p.id != is.id && len(peers) < declared.MaxPeers {
-				peers = append(peers, declared.Peer{ID: p.id, Share: p.share, Origin: flowgraph.FromSidecar})
-			}
+		if all.isEnough() {
+			break
 		}
+		all.add(w.behind(name.namespace, name.name), declared.Peer{Share: 1, Origin: flowgraph.FromSidecar})
 	}
-	return peers
+	return all.peers
 }
 
 // serviceAt returns the Service that an egress host of a namespace's Sidecar names, such as

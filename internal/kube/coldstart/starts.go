@@ -117,6 +117,16 @@ func (s *Starts) Meet(pod *corev1.Pod) {
 	s.Update()
 }
 
+// HasNews reports whether something is declared of the workload of a pod that is not merged
+// yet. It merges nothing, and has Run do so.
+func (s *Starts) HasNews(pod *corev1.Pod) bool {
+	if !s.workloads.Meet(pod) {
+		return false
+	}
+	s.signal()
+	return true
+}
+
 // Update merges the newest snapshot of the telemetry with what is declared at the moment.
 func (s *Starts) Update() {
 	s.mu.Lock()
@@ -133,10 +143,12 @@ func (s *Starts) Update() {
 }
 
 // Run keeps the store up to date until ctx ends, and follows the AppGroups and Sidecars of
-// a cluster while it has them and they may be read.
+// a cluster while it has them and they may be read. It may be called again after a panic.
 func (s *Starts) Run(ctx context.Context, cluster optional.Cluster) {
 	var running sync.WaitGroup
 	defer running.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop() // also after a panic, which is to be told
 	for _, kind := range s.kinds() {
 		running.Go(func() { optional.NewWatcher(s.logger, kind, cluster).Run(ctx) })
 	}

@@ -186,6 +186,56 @@ func TestStarts(t *testing.T) {
 	})
 }
 
+// TestRunEndsByAPanic: who runs it is told, and may run it again.
+func TestRunEndsByAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		panics := true
+		clock := func() time.Time {
+			if panics {
+				panic("broken")
+			}
+			return time.Now()
+		}
+		s := NewStarts(textlogger.NewLogger(textlogger.NewConfig()), Options{Origins: flowgraph.DeclaredOrigins(), Window: time.Hour},
+			declared.Options{}, flowgraph.NewStore(), flowgraph.NewStore(), clock)
+		run := func(ctx context.Context) (cause any) {
+			defer func() { cause = recover() }()
+			s.Run(ctx, optional.Cluster{Discovery: served{}})
+			return nil
+		}
+		if cause := run(t.Context()); cause != "broken" {
+			t.Errorf("it has ended by %v", cause)
+		}
+		panics = false
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		if cause := run(ctx); cause != nil {
+			t.Errorf("it has ended by %v again", cause)
+		}
+	})
+}
+
+// TestHasNews asks without waiting, and has somebody else merge.
+func TestHasNews(t *testing.T) {
+	observed, merged := flowgraph.NewStore(), flowgraph.NewStore()
+	observed.Publish(flowgraph.NewSnapshot(1, now, nil))
+	s := NewStarts(textlogger.NewLogger(textlogger.NewConfig()), Options{Origins: flowgraph.DeclaredOrigins(), Window: time.Hour}, declared.Options{Window: time.Hour},
+		observed, merged, func() time.Time { return now })
+	pod := read(t, `{kind: Pod, metadata: {namespace: shop, name: p, TIME(10:30), annotations: {vicinity.dev/peers: db=1}}}`).(*corev1.Pod)
+	if !s.HasNews(pod) || merged.Load().Generation() != 0 {
+		t.Errorf("news: %v, merged already: %v", s.HasNews(pod), merged.Load().Generation())
+	}
+	select {
+	case <-s.changed:
+	default:
+		t.Error("nobody is told to merge")
+	}
+	s.Update()
+	if s.HasNews(pod) || len(s.changed) > 0 {
+		t.Error("what is merged is news")
+	}
+}
+
 // TestMeetIsBounded has merging take a second each time: pods then wait for it at most a
 // tenth of the time.
 func TestMeetIsBounded(t *testing.T) {

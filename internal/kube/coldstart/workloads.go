@@ -33,7 +33,7 @@ type Workloads struct {
 	recent    map[flowgraph.WorkloadID]*workload            // those that were new when that was last looked at
 	groups    map[objectName]*AppGroup
 	sidecars  map[string]map[string]*Sidecar // by namespace and name
-	behindOf  map[behindKey][]part           // what was found while New goes on
+	found     *found                         // while New goes on
 	problems  map[string]string              // by the object that has the annotation
 	unhandled []string                       // problems that nobody was told of
 }
@@ -227,9 +227,9 @@ func (w *Workloads) NewProblems() []string {
 func (w *Workloads) New(now time.Time) (all []declared.Workload, merged func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.behindOf = map[behindKey][]part{}
-	defer func() { w.behindOf = nil }()
-	var found []*workload
+	w.found = newFound()
+	defer func() { w.found = nil }()
+	var fresh []*workload
 	for id, is := range w.recent {
 		switch {
 		case is.old || now.Sub(is.since) >= w.options.Window:
@@ -237,12 +237,12 @@ func (w *Workloads) New(now time.Time) (all []declared.Workload, merged func()) 
 				w.forget(is)
 			}
 		case w.declares(is):
-			found = append(found, is)
+			fresh = append(fresh, is)
 		}
 	}
-	slices.SortFunc(found, func(a, b *workload) int { return a.id.Compare(b.id) })
-	states := make([]uint64, len(found))
-	for i, is := range found {
+	slices.SortFunc(fresh, func(a, b *workload) int { return a.id.Compare(b.id) })
+	states := make([]uint64, len(fresh))
+	for i, is := range fresh {
 		states[i] = is.state
 		d := declared.Workload{ID: is.id, Since: is.since, Pods: is.all, Peers: w.peersOf(is), Predecessors: w.predecessorsOf(is)}
 		if len(d.Peers)+len(d.Predecessors) > 0 {
@@ -252,7 +252,7 @@ func (w *Workloads) New(now time.Time) (all []declared.Workload, merged func()) 
 	return all, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		for i, is := range found {
+		for i, is := range fresh {
 			is.merged = states[i]
 		}
 	}
@@ -267,14 +267,28 @@ func (w *Workloads) declares(is *workload) bool {
 // peersOf returns the declared peers of a workload.
 func (w *Workloads) peersOf(is *workload) (peers []declared.Peer) {
 	if w.options.counts(flowgraph.FromAnnotation) {
-		for _, named := range is.peers {
-			for _, part := range w.resolve(named.WorkloadID) {
-				peers = append(peers, declared.Peer{ID: part.id, Rate: named.Rate * part.share, Share: part.share, Origin: flowgraph.FromAnnotation})
-			}
-		}
+		peers = w.namedPeers(is)
 	}
 	peers = append(peers, w.groupPeers(is)...)
 	return append(peers, w.sidecarPeers(is)...)
+}
+
+// namedPeers returns those of the annotation: as many others as may count, though a Service may
+// stand for all workloads of a namespace.
+func (w *Workloads) namedPeers(is *workload) (peers []declared.Peer) {
+	others := 0
+	for _, named := range is.peers {
+		for _, part := range w.resolve(named.WorkloadID) {
+			if others == declared.MaxPeers {
+				return peers
+			}
+			if part.id != is.id {
+				others++
+			}
+			peers = append(peers, declared.Peer{ID: part.id, Rate: named.Rate * part.share, Share: part.share, Origin: flowgraph.FromAnnotation})
+		}
+	}
+	return peers
 }
 
 // untombed returns the object that a deletion is about: of one that an informer has missed,

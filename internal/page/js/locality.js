@@ -79,7 +79,7 @@ function localityTables(data) {
   };
   const name = (title, value) => ({ title, value, cell: value });
   return section("Edges and namespaces", "Traffic between two namespaces counts in both of them. What stays on a node is part of what stays in a zone.", switched([
-    ["Edges", table("edges", data.edges, (r) => from(r) + " " + to(r), [name("From", from), name("To", to)], [name("Routing", (r) => r.routing)],
+    ["Edges", table("edges", data.edges, (r) => from(r) + " " + to(r), [name("From", from), name("To", to)], [name("Routing", (r) => r.routing || "-")],
       data.notShown ? `${plural(data.notShown, "edge")} that cross less left out` : null)],
     ["Namespaces", table("namespaces", data.namespaces, (r) => r.namespace, [name("Namespace", (r) => r.namespace)], [])],
   ]));
