@@ -30,17 +30,27 @@ func (w *Workloads) resolve(id flowgraph.WorkloadID) []part {
 // after the other.
 type behindKey struct{ namespace, labels string }
 
+type labelKey struct{ namespace, key, value string }
+
+// mostLooked is how many workloads the selectors of one namespace are compared with each time
+// that New looks: a tenant can write as many selectors as workloads.
+const mostLooked = 100_000
+
 // found is what several workloads have in common, and New looks for once.
 type found struct {
 	behind map[behindKey][]part
-	lines  map[kinship]line
-	groups map[memberKey][]declared.Peer
-	egress map[*Sidecar][]declared.Peer
+	// labelled are the workloads of the namespaces that were looked through, by a label of
+	// their pods, and looked how many of them selectors have been compared with.
+	labelled map[labelKey][]*workload
+	looked   map[string]int
+	lines    map[kinship]line
+	groups   map[memberKey][]declared.Peer
+	egress   map[*Sidecar][]declared.Peer
 }
 
 func newFound() *found {
 	return &found{
-		behind: map[behindKey][]part{}, lines: map[kinship]line{},
+		behind: map[behindKey][]part{}, labelled: map[labelKey][]*workload{}, looked: map[string]int{}, lines: map[kinship]line{},
 		groups: map[memberKey][]declared.Peer{}, egress: map[*Sidecar][]declared.Peer{},
 	}
 }
@@ -112,11 +122,11 @@ func (w *Workloads) selected(namespace string, selector map[string]string) (part
 		return parts
 	}
 	sum := 0.0
-	for id, is := range w.within[namespace] {
+	for _, is := range w.candidates(namespace, selector) {
 		if selects(selector, is.podLabels()) {
 			share := float64(max(is.all, 1))
 			sum += share
-			parts = append(parts, part{id, share})
+			parts = append(parts, part{is.id, share})
 		}
 	}
 	for i := range parts {
@@ -128,6 +138,30 @@ func (w *Workloads) selected(namespace string, selector map[string]string) (part
 	}
 	w.found.behind[key] = parts
 	return parts
+}
+
+// candidates returns the workloads of a namespace that have the rarest label of a selector,
+// none once the namespace's selectors have been compared with too many.
+func (w *Workloads) candidates(namespace string, selector map[string]string) (rarest []*workload) {
+	if _, known := w.found.looked[namespace]; !known {
+		w.found.looked[namespace] = 0
+		for _, is := range w.within[namespace] {
+			for key, value := range is.podLabels() {
+				at := labelKey{namespace, key, value}
+				w.found.labelled[at] = append(w.found.labelled[at], is)
+			}
+		}
+	}
+	first := true
+	for key, value := range selector {
+		if have := w.found.labelled[labelKey{namespace, key, value}]; first || len(have) < len(rarest) {
+			rarest, first = have, false
+		}
+	}
+	if w.found.looked[namespace] += len(rarest); w.found.looked[namespace] > mostLooked {
+		return nil
+	}
+	return rarest
 }
 
 // selects reports whether labels have all that a selector asks for.
