@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -206,11 +207,14 @@ func (o *explainOptions) subject(c *explain.Cluster, args []string, in io.Reader
 		}
 		return explain.ReadPod(data, name, o.namespace)
 	}
-	namespace := cmp.Or(o.namespace, o.contextNamespace())
-	if args[0] == "workload" {
-		return explain.FindWorkload(c.Objects, namespace, args[1])
+	namespace, name, both := strings.Cut(args[1], "/") // as vicinity graph writes it
+	if !both {
+		namespace, name = cmp.Or(o.namespace, o.contextNamespace()), args[1]
 	}
-	return explain.FindPod(c.Objects, namespace, args[1])
+	if args[0] == "workload" {
+		return explain.FindWorkload(c.Objects, namespace, name)
+	}
+	return explain.FindPod(c.Objects, namespace, name)
 }
 
 // contextNamespace is the namespace that kubectl would take.

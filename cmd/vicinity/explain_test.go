@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -99,6 +100,7 @@ func TestExplainAsksOnly(t *testing.T) {
 		want      []string
 	}{
 		"a pod of the context's namespace": {nil, []string{"pod", "web"}, exitOK, []string{"shop/web", "shop/db", "is on", "has no say (no-peers)"}},
+		"a name as graph writes it":        {nil, []string{"pod", "shop/web", "-n", "other"}, exitOK, []string{"shop/web", "is on"}},
 		"Services may not be listed":       {[]string{"services"}, []string{"pod", "web"}, exitOK, []string{"note: you may not list services", "kubectl auth can-i list services"}},
 		"nodes may not be listed":          {[]string{"nodes"}, []string{"pod", "web"}, exitFailure, []string{"listing nodes: nodes is forbidden"}},
 		"no such pod":                      {nil, []string{"pod", "cart"}, exitFailure, []string{"there is no pod cart in namespace shop; see: kubectl get pods"}},
@@ -120,6 +122,53 @@ func TestExplainAsksOnly(t *testing.T) {
 			}
 			if (tc.code == exitOK) != (out.Len() > 0) || (tc.code == exitOK) == (errs.Len() > 0) {
 				t.Errorf("stdout:\n%s\nstderr:\n%s", &out, &errs)
+			}
+		})
+	}
+}
+
+// TestExplainByConfiguration: what a profile says of routing, weight and shadow mode is what is
+// explained.
+func TestExplainByConfiguration(t *testing.T) {
+	flags := []string{"explain", "workload", "web", "-n", "shop", "-o", "json", "--prometheus", prometheus(t, traffic(t, placedTraffic)), "--kubeconfig", apiServerOf(t, placed())}
+	for name, tc := range map[string]struct {
+		weight        int64
+		args, routing string // of the calls to cart, whose Service says PreferSameZone
+		shadow        bool
+	}{
+		"as Services say": {weight: 5, routing: "SameZone"},
+		"uniform":         {weight: 5, args: ", routing: Uniform", routing: "Uniform"},
+		"weight 0":        {weight: 0, routing: "SameZone"},
+		"shadow":          {weight: 5, args: ", shadow: true", routing: "SameZone", shadow: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := writeFile(t, fmt.Sprintf(`apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- schedulerName: vicinity
+  plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: %d}]}}
+  pluginConfig:
+  - name: TrafficLocality
+    args: {apiVersion: config.vicinity.dev/v1, kind: TrafficLocalityArgs%s}
+`, tc.weight, tc.args))
+			var got struct {
+				Notes     []string
+				Scheduler struct{ Weights map[string]int64 }
+				Edges     []struct{ Peer, Routing string }
+			}
+			if err := json.Unmarshal([]byte(succeed(t, append(flags, "--scheduler-config", config)...)), &got); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range got.Edges {
+				if e.Peer == "shop/cart" && e.Routing != tc.routing {
+					t.Errorf("calls to cart are divided by %s, want %s", e.Routing, tc.routing)
+				}
+			}
+			if weight := got.Scheduler.Weights["TrafficLocality"]; len(got.Edges) != 2 || weight != tc.weight {
+				t.Errorf("weight %d, want %d; %d edges", weight, tc.weight, len(got.Edges))
+			}
+			if said := strings.Contains(strings.Join(got.Notes, "\n"), "shadow mode"); said != tc.shadow {
+				t.Errorf("notes: %v", got.Notes)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/show"
@@ -73,5 +74,5 @@ func writeNoSeries(w io.Writer, s sourceReport) {
 	for i, cause := range s.about.WhyNone {
 		fmt.Fprintf(w, "  %d. %s\n", i+1, cause)
 	}
-	fmt.Fprintf(w, "The first query (%s) was:\n  %s\n", show.Printable(s.firstQuery.Name), show.Printable(s.firstQuery.PromQL))
+	fmt.Fprintf(w, "The first query (%s) was:\n  %s\n", show.Printable(s.firstQuery.Name), show.Printable(strings.Join(strings.Fields(s.firstQuery.PromQL), " ")))
 }

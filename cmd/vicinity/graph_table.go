@@ -68,7 +68,11 @@ func writeEdges(w io.Writer, r viewed) {
 	}
 	t.Write(w)
 	if n := r.notShown; n.edges+n.declared > 0 {
-		fmt.Fprintf(w, "... and %s with %s of all bytes; --limit 0 shows all\n", show.Plural(n.edges+n.declared, "smaller edge"), show.Percent(r.share(n.rates)))
+		also := ""
+		if n.declared > 0 {
+			also = fmt.Sprintf(", and %d declared", n.declared)
+		}
+		fmt.Fprintf(w, "... and %s with %s of all bytes%s; --limit 0 shows all\n", show.Plural(n.edges, "smaller edge"), show.Percent(r.share(n.rates)), also)
 	}
 }
 

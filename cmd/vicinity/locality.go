@@ -11,11 +11,13 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
-	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
+	"github.com/vicinity-sched/vicinity/internal/kube/routing"
 	"github.com/vicinity-sched/vicinity/internal/livelocality"
 	"github.com/vicinity-sched/vicinity/internal/recorder"
+	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/internal/shadow"
 	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	"github.com/vicinity-sched/vicinity/internal/usage"
@@ -35,6 +37,9 @@ type localityOptions struct {
 	schedulers []string
 	watch      bool
 	every      time.Duration
+
+	schedulerConfig string
+	divided         schedulerconfig.Routing // as that says
 }
 
 // edgesLimit is how many edges the table of locality shows when --limit is not given.
@@ -50,6 +55,10 @@ the region: as its pods are placed and as calls are divided over them now, by
 namespace, and for the edges that cross most. The second column is the traffic of
 workloads that Vicinity has placed: those all of whose serving pods ask for a
 scheduler of --scheduler-name.
+
+Calls are taken to be divided as Services and DestinationRules say, or as the
+scheduler's configuration does with --scheduler-config (routing, routingPolicies), which
+also names the schedulers. Some meshes follow less: docs/routing.md.
 
 The traffic is read as by vicinity graph. Nodes, pods, Services, Namespaces and
 Istio's DestinationRules are read from the cluster that kubectl would take. What
@@ -90,6 +99,8 @@ func (o *localityOptions) addFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&o.schedulers, "scheduler-name", []string{"vicinity"}, "the schedulerName `NAMES` by which pods ask for Vicinity")
 	f.BoolVarP(&o.watch, "watch", "w", false, "show it again and again, until interrupted")
 	f.DurationVar(&o.every, "every", 30*time.Second, "how long to wait before it is shown again (with --watch)")
+	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE`, for how calls are divided and which schedulers are Vicinity's (default: all that Services say)")
+	completeWith(cmd, "scheduler-config", cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt))
 	complete(cmd, "output", outputTable, outputJSON, outputHTML)
 	complete(cmd, "every", "10s", "30s", "1m")
 	complete(cmd, "scheduler-name", "vicinity")
@@ -138,6 +149,9 @@ func (o *localityOptions) run(cmd *cobra.Command, s streams, now func() time.Tim
 	if err != nil {
 		return err
 	}
+	if err := o.readSchedulerConfig(cmd); err != nil {
+		return err
+	}
 	cfg, found, err := o.settled(cmd, s, now)
 	if err != nil {
 		return err
@@ -171,6 +185,23 @@ func (o *localityOptions) run(cmd *cobra.Command, s streams, now func() time.Tim
 	}
 }
 
+// readSchedulerConfig reads how calls are divided, and which schedulers are Vicinity's.
+func (o *localityOptions) readSchedulerConfig(cmd *cobra.Command) error {
+	o.divided.Policies = routing.AllPolicies()
+	if o.schedulerConfig == "" {
+		return nil
+	}
+	config, err := schedulerconfig.Load(o.schedulerConfig)
+	if err != nil {
+		return err
+	}
+	if !cmd.Flags().Changed("scheduler-name") {
+		o.schedulers = config.Scoring()
+	}
+	o.divided, err = config.RoutingOf("")
+	return err
+}
+
 // clearScreen is the terminal's word for it.
 const clearScreen = "\x1b[H\x1b[2J"
 
@@ -193,14 +224,16 @@ func (o *localityOptions) look(ctx context.Context, cfg *v1.TelemetryConfigurati
 	if seen == nil {
 		return nil, failed
 	}
-	f, err := followerOf(all, o.schedulers)
+	f, err := followerOf(all, o.divided, o.schedulers)
 	if err != nil {
 		return nil, err
 	}
 	r := &localityReport{
 		graph: newReport(seen.snapshot, seen.status, seen.sources, now(), o.next), schedulers: o.schedulers, unread: unread,
 	}
-	r.Report = f.Report(seen.snapshot)
+	if r.Report = f.Report(seen.snapshot); o.schedulerConfig == "" {
+		r.warnOfRouting()
+	}
 	return r, failed
 }
 
@@ -217,22 +250,14 @@ func (o *localityOptions) wanted(cfg *v1.TelemetryConfiguration) func(*objects.K
 }
 
 // followerOf returns a Follower of a cluster as it is.
-func followerOf(all *objects.Objects, schedulers []string) (*livelocality.Follower, error) {
-	stores, err := objects.NewStores()
-	if err != nil {
-		return nil, err
-	}
-	for _, object := range all.All(func(k *objects.Kind) bool { return k.DecidesRouting }) {
-		if err := stores.Put(kube.ObjectChange{Object: object}); err != nil {
-			return nil, err
-		}
-	}
-	routes, err := stores.Routes()
+func followerOf(all *objects.Objects, divided schedulerconfig.Routing, schedulers []string) (*livelocality.Follower, error) {
+	routes, stores, err := all.Routes(divided.Policies)
 	if err != nil {
 		return nil, err
 	}
 	ours := func(scheduler string) bool { return slices.Contains(schedulers, scheduler) }
-	f, err := livelocality.NewFollower(stores.Informers.Core().V1(), routes, ours)
+	fill := func(w *cluster.Workload, pod *corev1.Pod) { divided.Fill(routes, w, pod) }
+	f, err := livelocality.NewFollower(stores.Informers.Core().V1(), routes, fill, ours)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,9 @@ type localityJSON struct {
 	// Sources say what became no edge, as those of vicinity.graph do.
 	Sources []sourceJSON `json:"sources"`
 	// NotRead are kinds of objects that nobody may list.
-	NotRead    []string                `json:"notRead,omitempty"`
+	NotRead []string `json:"notRead,omitempty"`
+	// Warnings say what makes the figures wrong.
+	Warnings   []string                `json:"warnings,omitempty"`
 	Price      *price.List             `json:"price,omitempty"`
 	Namespaces []namespaceDistanceJSON `json:"namespaces"`
 	Edges      []edgeDistanceJSON      `json:"edges"`
@@ -72,7 +74,7 @@ func (r *localityReport) toJSON() *localityJSON {
 	out := &localityJSON{
 		Schema: localitySchema, MadeAt: seconds(r.graph.madeAt), DataAt: seconds(r.graph.dataAt),
 		All: r.distance(&r.Distances[livelocality.All]), PlacedByVicinity: r.distance(&r.Distances[livelocality.Ours]),
-		SchedulerNames: r.schedulers, HasZones: r.HasZones, HasRegions: r.HasRegions, NotRead: r.unread, Price: r.prices,
+		SchedulerNames: r.schedulers, HasZones: r.HasZones, HasRegions: r.HasRegions, NotRead: r.unread, Warnings: r.warnings, Price: r.prices,
 		Pods:       podsJSON{r.Serving[livelocality.All], r.Silent[livelocality.All], r.Serving[livelocality.Ours]},
 		Namespaces: []namespaceDistanceJSON{}, Edges: []edgeDistanceJSON{},
 	}

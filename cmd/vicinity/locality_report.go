@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vicinity-sched/vicinity/flowgraph/affinity"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/internal/livelocality"
 	"github.com/vicinity-sched/vicinity/internal/page"
 	"github.com/vicinity-sched/vicinity/internal/price"
 	"github.com/vicinity-sched/vicinity/internal/show"
+	"github.com/vicinity-sched/vicinity/internal/sources"
 )
 
 // localityReport is how far the traffic of a cluster goes, and where that is known from.
@@ -23,6 +25,7 @@ type localityReport struct {
 	prices     *price.List
 	schedulers []string
 	unread     []string // kinds
+	warnings   []string
 }
 
 func (r *localityReport) write(w io.Writer, output string) error {
@@ -86,6 +89,9 @@ func (r *localityReport) writeTable(w io.Writer) {
 	t.Add("in all", show.ByteRate(all.Total()), share(all.Total(), all.Total()), show.ByteRate(ours.Total()), share(ours.Total(), ours.Total()))
 	t.Write(w)
 	r.writeNotes(w, all)
+	for _, warning := range r.warnings {
+		fmt.Fprintf(w, "\nwarning: %s.\n", show.Printable(warning))
+	}
 	r.writeNamespaces(w)
 	r.writeCrossing(w)
 	v := viewed{graphReport: r.graph}
@@ -114,6 +120,9 @@ func (r *localityReport) writeNotes(w io.Writer, all *cut.Distance) {
 	t.Add("placed by Vicinity", fmt.Sprintf("%s that serve, by schedulerName %s", show.Plural(r.Serving[livelocality.Ours], "pod"), strings.Join(r.schedulers, ", ")))
 	if len(r.unread) > 0 {
 		t.Add("not read", strings.Join(r.unread, ", ")+": calls are taken to be divided as if there were none; allow to list them")
+	}
+	if r.graph.found != nil {
+		t.Add("source", foundBy(r.graph.found))
 	}
 	windows := []string{}
 	for _, d := range r.graph.windows() {
@@ -156,6 +165,11 @@ func (r *localityReport) headings() []string {
 
 func (r *localityReport) writeNamespaces(w io.Writer) {
 	fmt.Fprintln(w)
+	if len(r.namespaces()) == 0 && r.view.namespace != "" {
+		fmt.Fprintf(w, "No edge begins or ends in namespace %s. Namespaces with traffic: %s.\n",
+			show.Printable(r.view.namespace), strings.Join(namespaces(r.graph.edges, 10), ", "))
+		return
+	}
 	t := show.Table{Left: 1}
 	t.Add(append([]string{"NAMESPACE"}, r.headings()...)...)
 	for _, n := range r.namespaces() {
@@ -164,6 +178,24 @@ func (r *localityReport) writeNamespaces(w io.Writer) {
 	t.Write(w)
 	if len(r.Namespaces) > 1 {
 		fmt.Fprintln(w, "Traffic between two namespaces counts in both. ON NODE is part of IN ZONE.")
+	}
+}
+
+// warnOfRouting warns where calls are taken to be divided as Services say, and the mesh that was
+// read does not follow them.
+func (r *localityReport) warnOfRouting() {
+	asked := 0
+	for i := range r.Edges {
+		if r.Edges[i].IsDivided && r.Edges[i].Routing != affinity.Uniform {
+			asked++
+		}
+	}
+	for _, s := range r.graph.sources {
+		if do, ok := sources.RoutingSetting(s.about.Type); ok && asked > 0 {
+			r.warnings = append(r.warnings, fmt.Sprintf(
+				"%s taken to be routed as the Services ask, which the mesh of source %s does not follow, so that too much seems to stay close; give a scheduler's configuration with %s by --scheduler-config (docs/routing.md)",
+				show.Plural(asked, "edge"), s.Name, do))
+		}
 	}
 }
 
@@ -177,6 +209,9 @@ func routingOf(e *livelocality.Edge) string {
 
 func (r *localityReport) writeCrossing(w io.Writer) {
 	edges, others := r.edges()
+	if len(edges) == 0 {
+		return
+	}
 	fmt.Fprintln(w)
 	t := show.Table{Left: 2}
 	t.Add(append(append([]string{"FROM", "TO"}, r.headings()...), "ROUTING")...)

@@ -121,6 +121,46 @@ func TestLocalityOfNamespaces(t *testing.T) {
 	}
 }
 
+// TestLocalityRouting: a mesh that does not follow Services is warned of, and the scheduler's
+// configuration says how calls are divided and whose pods are Vicinity's.
+func TestLocalityRouting(t *testing.T) {
+	script := "load 30s\n  envoy_cluster_upstream_cx_tx_bytes_total{source_namespace=\"shop\",source_workload_kind=\"StatefulSet\",source_workload_name=\"web\",envoy_cluster_name=\"shop/cart|80\"} 0+3000x20\n"
+	flags := []string{"locality", "--prometheus", prometheus(t, script), "--kubeconfig", apiServerOf(t, placed())}
+	uniform := writeFile(t, `apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- schedulerName: near
+  plugins: {multiPoint: {enabled: [{name: TrafficLocality, weight: 5}]}}
+  pluginConfig:
+  - name: TrafficLocality
+    args: {apiVersion: config.vicinity.dev/v1, kind: TrafficLocalityArgs, routing: Uniform}
+`)
+	for _, c := range []struct {
+		more    []string
+		routing string
+		warned  bool
+		names   string
+	}{
+		{nil, "SameZone", true, "vicinity"},
+		{[]string{"--scheduler-config", uniform}, "Uniform", false, "near"},
+		{[]string{"--scheduler-config", uniform, "--scheduler-name", "a,b"}, "Uniform", false, "a b"},
+	} {
+		var got localityJSON
+		if err := json.Unmarshal([]byte(succeed(t, append(append(flags, "-o", "json"), c.more...)...)), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Edges[0].Routing != c.routing || (len(got.Warnings) > 0) != c.warned || strings.Join(got.SchedulerNames, " ") != c.names {
+			t.Errorf("%v: %s, warnings %v, of %v", c.more, got.Edges[0].Routing, got.Warnings, got.SchedulerNames)
+		}
+	}
+	if out := succeed(t, flags...); !strings.Contains(out, "warning: 1 edge taken to be routed as the Services ask") || !strings.Contains(out, "source                osm") && !strings.Contains(out, "osm, found by its metrics") {
+		t.Error(out)
+	}
+	if out := succeed(t, append(flags, "-n", "none")...); !strings.Contains(out, "No edge begins or ends in namespace none. Namespaces with traffic: shop.") {
+		t.Error(out)
+	}
+}
+
 func TestLocalityRefuses(t *testing.T) {
 	for args, want := range map[string]string{
 		"":                                                   "which Prometheus?",

@@ -64,6 +64,17 @@ func (x *explainer) stays() error {
 		return err
 	}
 	c := now.Cluster
+	divided, err := x.Config.RoutingOf(x.Profile)
+	if err != nil {
+		return err
+	}
+	routes, _, err := x.Objects.Routes(divided.Policies)
+	if err != nil {
+		return err
+	}
+	for i := range c.Workloads {
+		divided.Fill(routes, &c.Workloads[i], now.Templates[i])
+	}
 	position := make(map[string]int32, len(c.Workloads))
 	for i := range c.Workloads {
 		position[c.Workloads[i].ID.String()] = int32(i)

@@ -65,6 +65,9 @@ func Explain(ctx context.Context, o Options) (*Result, error) {
 	if err := x.choose(); err != nil {
 		return nil, err
 	}
+	if x.Config.IsShadow(x.Profile) {
+		x.note(fmt.Sprintf("profile %s is in shadow mode: TrafficLocality works out its points and has no part in the totals", x.Profile))
+	}
 	x.graph()
 	var err error
 	if x.moment, err = kubesim.NewMoment(ctx, o.Objects, kubesim.MomentOptions{

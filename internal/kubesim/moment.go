@@ -126,6 +126,9 @@ func (m *Moment) Decide(ctx context.Context, pod *corev1.Pod) (d *Decision, err 
 	for _, plugin := range m.engine.framework.ListPlugins().Score.Enabled {
 		d.Weights[plugin.Name] = int64(plugin.Weight)
 	}
+	if _, enabled := d.Weights[trafficlocality.Name]; enabled && m.engine.plugin == nil {
+		d.Weights[trafficlocality.Name] = 0 // which kube-scheduler reads as 1, and switches it off
+	}
 	state := framework.NewCycleState()
 	feasible, err := m.filter(ctx, state, pod, d)
 	if err != nil {

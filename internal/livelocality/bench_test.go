@@ -26,7 +26,7 @@ func BenchmarkMeasure(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	f, err := NewFollower(core, routes, func(string) bool { return true })
+	f, err := NewFollower(core, routes, filling(routes), func(string) bool { return true })
 	if err != nil {
 		b.Fatal(err)
 	}

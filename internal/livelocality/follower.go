@@ -24,6 +24,7 @@ import (
 // happens; Measure works out what has changed since it was last called.
 type Follower struct {
 	routes routing.Routes
+	fill   func(*cluster.Workload, *corev1.Pod)
 	ours   func(schedulerName string) bool
 	synced []cache.InformerSynced
 
@@ -46,11 +47,11 @@ type members struct {
 }
 
 // NewFollower returns a Follower of the pods and nodes of informers. It registers handlers
-// that only note what they are told. routes says how calls are divided, and ours which
-// schedulers place pods by traffic.
-func NewFollower(core coreinformers.Interface, routes routing.Routes, ours func(schedulerName string) bool) (*Follower, error) {
+// that only note what they are told. fill says how calls to a workload are divided, given a pod
+// of it; routes tell when that changes, and ours says which schedulers place pods by traffic.
+func NewFollower(core coreinformers.Interface, routes routing.Routes, fill func(*cluster.Workload, *corev1.Pod), ours func(schedulerName string) bool) (*Follower, error) {
 	f := &Follower{
-		routes: routes, ours: ours,
+		routes: routes, fill: fill, ours: ours,
 		nodes: map[string]*corev1.Node{}, workloads: map[flowgraph.WorkloadID]*members{}, changed: map[flowgraph.WorkloadID]bool{},
 	}
 	pods, err := core.Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
@@ -53,7 +54,7 @@ func newTown(t *testing.T, seed uint64) *town {
 	factory := informers.NewSharedInformerFactory(c.client, 0)
 	routes, err := routing.NewRoutes(factory.Core().V1(), nil, routing.AllPolicies())
 	c.must(err)
-	c.f, err = NewFollower(factory.Core().V1(), routes, func(name string) bool { return name == "vicinity" })
+	c.f, err = NewFollower(factory.Core().V1(), routes, filling(routes), func(name string) bool { return name == "vicinity" })
 	c.must(err)
 	if c.f.HasSynced() {
 		t.Error("the Follower has synced before the informers run")
@@ -66,6 +67,11 @@ func newTown(t *testing.T, seed uint64) *town {
 		t.Error("the Follower has not synced once the informers have")
 	}
 	return c
+}
+
+// filling fills in what routes say.
+func filling(routes routing.Routes) func(*cluster.Workload, *corev1.Pod) {
+	return func(w *cluster.Workload, pod *corev1.Pod) { routes.Fill(w, pod) }
 }
 
 func (c *town) must(err error) {
@@ -202,7 +208,7 @@ func TestAgreesWithReplay(t *testing.T) {
 				c.happen(t.Context())
 				m := c.f.Measure(snap)
 				c.compare(m, edges)
-				fresh := &Follower{routes: c.f.routes, ours: c.f.ours, nodes: c.f.nodes, workloads: map[flowgraph.WorkloadID]*members{}, changed: map[flowgraph.WorkloadID]bool{}}
+				fresh := &Follower{routes: c.f.routes, fill: c.f.fill, ours: c.f.ours, nodes: c.f.nodes, workloads: map[flowgraph.WorkloadID]*members{}, changed: map[flowgraph.WorkloadID]bool{}}
 				for id, w := range c.f.workloads {
 					fresh.workloads[id] = &members{pods: w.pods}
 				}

@@ -189,7 +189,7 @@ func (f *Follower) route() {
 		}
 		w.version = f.routes.Version(pod.Namespace)
 		w.count = w.version.Count()
-		f.routes.Fill(&f.cluster.Workloads[f.position[id]], pod)
+		f.fill(&f.cluster.Workloads[f.position[id]], pod)
 		w.routed = pod
 	}
 }

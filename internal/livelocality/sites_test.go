@@ -20,7 +20,7 @@ func TestReportOfSites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := NewFollower(core, routes, func(string) bool { return true })
+	f, err := NewFollower(core, routes, filling(routes), func(string) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}

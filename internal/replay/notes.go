@@ -7,6 +7,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/report"
+	"github.com/vicinity-sched/vicinity/internal/sources"
 )
 
 // trafficWarnings say when the edges of an input have no bytes: figures of traffic
@@ -58,4 +59,16 @@ func leftOutOfData(a *telemetry.Account) (all []report.LeftOut, notes []string) 
 		notes = append(notes, note)
 	}
 	return all, notes
+}
+
+// followWarnings says of which sources of a recording the mesh divides calls otherwise than
+// Services ask: what another routing would save is then not to be had.
+func followWarnings(names []string) (warnings []string) {
+	for _, name := range names {
+		if do, ok := sources.RoutingSetting(name); ok {
+			warnings = append(warnings, fmt.Sprintf(
+				"the mesh of source %s does not divide calls as trafficDistribution asks: columns and advice with another routing promise what it does not do, and calls to Services that ask for it are taken to stay close; replay with a configuration that has %s (docs/routing.md)", name, do))
+		}
+	}
+	return warnings
 }

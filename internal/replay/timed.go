@@ -119,7 +119,7 @@ func openRecording(ctx context.Context, path string, o Options) (*timed, error) 
 		for _, w := range reader.Warnings() {
 			said = append(said, w.String())
 		}
-		return append(said, reader.Manifest().Notes...)
+		return append(append(said, reader.Manifest().Notes...), followWarnings(reader.Manifest().Sources)...)
 	}
 	in.leftOut = func() []report.LeftOut { return leftOutOfRecording(reader.Manifest()) }
 	if in.cluster, odd, err = o.objects(); err == nil && in.to.IsZero() {

@@ -181,6 +181,9 @@ func (c *Config) TrafficLocality() ([]*configv1.TrafficLocalityArgs, error) {
 	return all, nil
 }
 
+// IsShadow reports whether a profile is in shadow mode, by its name.
+func (c *Config) IsShadow(profile string) bool { return slices.Contains(c.shadows(), profile) }
+
 // checkWeights refuses negative weights, which kube-scheduler lets pass, and
 // returns the profiles that switch TrafficLocality off.
 func checkWeights(c *schedulerv1.KubeSchedulerConfiguration) (off map[string]bool, err error) {

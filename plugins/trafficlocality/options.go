@@ -154,6 +154,13 @@ func scaleOf(a *configv1.TrafficLocalityArgs) (locality.Scale, []float64) {
 	return scale, values
 }
 
+// FixedRouting returns how a plugin with these arguments takes all calls to be divided; ok is
+// false where it looks that up (PoliciesOf).
+func FixedRouting(a *configv1.TrafficLocalityArgs) (r affinity.Routing, ok bool) {
+	o := optionsOf(a)
+	return o.routing, !o.auto
+}
+
 // PoliciesOf returns the places where a plugin with these arguments looks up how calls are
 // divided.
 func PoliciesOf(a *configv1.TrafficLocalityArgs) routing.Policies {

@@ -27,6 +27,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/flowgraph/cluster"
 	"github.com/vicinity-sched/vicinity/flowgraph/cut"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
 	"github.com/vicinity-sched/vicinity/internal/kube/history"
@@ -171,7 +172,8 @@ func (p *prediction) watch(t *testing.T) {
 	if p.live, err = routing.NewRoutes(factory.Core().V1(), read, routing.AllPolicies()); err != nil {
 		t.Fatal(err)
 	}
-	if p.places, err = livelocality.NewFollower(factory.Core().V1(), p.live, func(string) bool { return true }); err != nil {
+	if p.places, err = livelocality.NewFollower(factory.Core().V1(), p.live,
+		func(w *cluster.Workload, pod *corev1.Pod) { p.live.Fill(w, pod) }, func(string) bool { return true }); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

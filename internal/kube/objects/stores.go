@@ -41,3 +41,19 @@ func (s *Stores) Put(c kube.ObjectChange) error {
 func (s *Stores) Routes() (routing.Routes, error) {
 	return routing.NewRoutes(s.Informers.Core().V1(), s.Rules, routing.AllPolicies())
 }
+
+// Routes returns how calls are divided by the objects and the policies that count, and the
+// informers that have what decides it.
+func (o *Objects) Routes(policies routing.Policies) (routing.Routes, *Stores, error) {
+	stores, err := NewStores()
+	if err != nil {
+		return routing.Routes{}, nil, err
+	}
+	for _, object := range o.All(func(k *Kind) bool { return k.DecidesRouting }) {
+		if err := stores.Put(kube.ObjectChange{Object: object}); err != nil {
+			return routing.Routes{}, nil, err
+		}
+	}
+	routes, err := routing.NewRoutes(stores.Informers.Core().V1(), stores.Rules, policies)
+	return routes, stores, err
+}
