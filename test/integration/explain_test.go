@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -61,6 +62,17 @@ func TestExplainAgrees(t *testing.T) {
 		n, err := scheduler.metric("vicinity_graph_edges")
 		if err == nil {
 			err = want("the number of edges", int(n), len(edges))
+		}
+		return err
+	})
+	var total float64
+	for _, edge := range edges {
+		total += edge.BytesPerSecond()
+	}
+	eventually(t, "the scheduler measures how far traffic goes", func() error { // nobody has pods yet
+		outside, err := scheduler.metric("vicinity_traffic_bytes_per_second", "pods=all", "level=outside")
+		if err == nil && math.Abs(outside-total) > 1e-6*total {
+			err = fmt.Errorf("%v of %v B/s are with no pod of the cluster", outside, total)
 		}
 		return err
 	})
