@@ -212,7 +212,7 @@ func (o *localityOptions) look(ctx context.Context, cfg *v1.TelemetryConfigurati
 	if err != nil {
 		return nil, err
 	}
-	all, unread, err := recorder.ReadObjects(ctx, client, o.wanted(cfg))
+	all, unread, err := recorder.ReadObjects(ctx, client, o.wanted(cfg), (*objects.Kind).Keep)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 // they are now. AppGroups and Sidecars are left out where the cluster has none, or they
 // may not be read.
 func ReadDeclared(ctx context.Context, client dynamic.Interface, origins []flowgraph.Origin, window time.Duration) (*coldstart.Workloads, error) {
-	all, unread, err := ReadObjects(ctx, client, func(k *objects.Kind) bool { return saysDeclared(k) || isOptional(k.Kind) })
+	all, unread, err := ReadObjects(ctx, client, func(k *objects.Kind) bool { return saysDeclared(k) || isOptional(k.Kind) }, (*objects.Kind).Keep)
 	if err != nil {
 		return nil, fmt.Errorf("finding what new workloads declare: %w", err)
 	}

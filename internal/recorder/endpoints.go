@@ -22,7 +22,7 @@ func ReadEndpoints(ctx context.Context, client dynamic.Interface, into *endpoint
 		if !into.LooksUp(k.Kind) {
 			continue
 		}
-		err := list(ctx, client, k, func(object runtime.Object) error { return into.Put(kube.ObjectChange{Object: object}) })
+		err := list(ctx, client, k, (*objects.Kind).Keep, func(object runtime.Object) error { return into.Put(kube.ObjectChange{Object: object}) })
 		if err != nil {
 			return fmt.Errorf("listing %s, to find the workloads behind what the telemetry names: %w", k.ResourceName(), err)
 		}
@@ -30,18 +30,23 @@ func ReadEndpoints(ctx context.Context, client dynamic.Interface, into *endpoint
 	return nil
 }
 
-// ReadObjects reads the objects of a cluster of all kinds that are wanted, as they are now,
-// with what endpoints are found by. unread are the kinds that are not required and that
+// Reading is what is read of an object: (*objects.Kind).Keep, what a recording and finding
+// endpoints need, or (*objects.Kind).Whole.
+type Reading func(*objects.Kind, *unstructured.Unstructured) (runtime.Object, error)
+
+// ReadObjects reads the objects of a cluster of all kinds that are wanted, as they are now. unread are the kinds that are not required and that
 // nobody may list; kinds that the cluster does not have are not among them.
-func ReadObjects(ctx context.Context, client dynamic.Interface, wanted func(*objects.Kind) bool) (all *objects.Objects, unread []string, err error) {
+func ReadObjects(ctx context.Context, client dynamic.Interface, wanted func(*objects.Kind) bool, read Reading) (all *objects.Objects, unread []string, err error) {
 	all = &objects.Objects{}
 	for _, k := range objects.NewTable().Kinds() {
 		if !wanted(&k) {
 			continue
 		}
-		err := list(ctx, client, k, func(object runtime.Object) error { all.Add(object); return nil })
+		err := list(ctx, client, k, read, func(object runtime.Object) error { all.Add(object); return nil })
 		switch {
 		case err == nil:
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
 		case apierrors.IsNotFound(err) && !k.Required:
 		case apierrors.IsForbidden(err) && !k.Required:
 			unread = append(unread, k.ResourceName())
@@ -55,7 +60,7 @@ func ReadObjects(ctx context.Context, client dynamic.Interface, wanted func(*obj
 }
 
 // list hands over the objects of a kind, page by page.
-func list(ctx context.Context, client dynamic.Interface, k objects.Kind, each func(runtime.Object) error) error {
+func list(ctx context.Context, client dynamic.Interface, k objects.Kind, read Reading, each func(runtime.Object) error) error {
 	options := metav1.ListOptions{Limit: pageSize}
 	for {
 		page, err := client.Resource(k.GroupVersionResource()).List(ctx, options)
@@ -63,7 +68,7 @@ func list(ctx context.Context, client dynamic.Interface, k objects.Kind, each fu
 			return err
 		}
 		for i := range page.Items {
-			object, err := k.Keep(&page.Items[i])
+			object, err := read(&k, &page.Items[i])
 			if err != nil {
 				return err
 			}
