@@ -141,7 +141,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 	})
 	m.set.GaugeFunc(metricdef.Metric{
 		Name: "vicinity_sites_apart",
-		Help: "Sites of the TelemetryConfiguration with traffic in whose zone, or in whose region where no zone is set, there was no node when a pod was last scored.",
+		Help: "Sites of the TelemetryConfiguration with traffic in whose zone, or in whose region where no zone is set, there was no node when a pod was first scored by the newest graph.",
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinitySiteApart",
 			PromQL:  `vicinity_sites_apart > 0`,

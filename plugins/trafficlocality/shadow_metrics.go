@@ -72,7 +72,7 @@ func newShadowMetrics() *shadowMetrics {
 	m.bytes = m.set.Counters(metricdef.Metric{
 		Name: ShadowBytesMetric,
 		Help: "Sum over the decisions with outcome `other`, in bytes per second: how much more stays within a level with the pod on a node than without it, by the pods that were there at that moment and no more than a pod of the workload exchanges on average. " +
-			"It grows with decisions, not with time. Requests add nothing to it, and a level whose closeness is that of the next wider level is not looked at. " +
+			"It grows with decisions, not with time. Requests add nothing to it; edges that are only declared count. A level whose closeness is that of the next wider level is not looked at. " +
 			"Where several nodes are equally good, the preferred one is that with the fewest points of TrafficLocality.",
 		Labels: []metricdef.Label{workload,
 			{Name: "node", Values: []metricdef.Value{

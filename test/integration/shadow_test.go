@@ -78,7 +78,10 @@ func TestShadowAndEvents(t *testing.T) {
 	if placed["plain"] == concentrated || placed["shadow"] == concentrated || placed["live"] != concentrated {
 		t.Errorf("pods by node: %v", placed)
 	}
-	a.checkShadow(t, scheduler, replicas)
+	batched := a.checkShadow(t, scheduler, replicas)
+	if batched["plain"] == batched["shadow"] && placed["plain"] != placed["shadow"] {
+		t.Errorf("as many pods are batched, and they go elsewhere: %v", placed)
+	}
 	a.checkEvents(t, replicas)
 }
 
@@ -98,8 +101,8 @@ func (a *app) spreadOf(t *testing.T, name string) string {
 }
 
 // checkShadow: each pod is counted once; those that were batched are not looked at, and all
-// others would be elsewhere.
-func (a *app) checkShadow(t *testing.T, scheduler *scheduler, replicas int) {
+// others would be elsewhere. It returns how many were batched, by profile.
+func (a *app) checkShadow(t *testing.T, scheduler *scheduler, replicas int) (batched map[string]int) {
 	t.Helper()
 	figure := func(name string, labels ...string) int {
 		n, err := scheduler.metric(name, labels...)
@@ -108,7 +111,7 @@ func (a *app) checkShadow(t *testing.T, scheduler *scheduler, replicas int) {
 		}
 		return int(n)
 	}
-	batched := map[string]int{}
+	batched = map[string]int{}
 	for _, name := range []string{"plain", "shadow"} {
 		batched[name] = figure("scheduler_batch_attempts_total", "profile="+name, "result=hint_used")
 	}
@@ -124,6 +127,7 @@ func (a *app) checkShadow(t *testing.T, scheduler *scheduler, replicas int) {
 	if chosen != 0 || preferred != other*(10<<20)/replicas || all != preferred {
 		t.Errorf("%d B/s stay on the chosen nodes, %d of %d would on others; want 0, and all of %d", chosen, preferred, all, other*(10<<20)/replicas)
 	}
+	return batched
 }
 
 // checkEvents: the API server has an event of each pod of live that was scored, and one of its
