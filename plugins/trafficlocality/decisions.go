@@ -38,8 +38,7 @@ type decisions struct {
 
 	once    sync.Once // the first note follows the pods
 	mu      sync.Mutex
-	waiting map[types.UID]decision
-	order   []types.UID // the oldest first
+	waiting unbound[decision]
 }
 
 // decision is what was found for a pod.
@@ -102,28 +101,13 @@ func (*decisions) silent(logger klog.Logger, pod *v1.Pod, why skipReason) {
 func (d *decisions) remember(pod types.UID, found decision) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.waiting == nil {
-		d.waiting = map[types.UID]decision{}
-	}
-	if _, again := d.waiting[pod]; !again {
-		d.order = append(d.order, pod)
-	}
-	d.waiting[pod] = found
-	if len(d.order) > mostDecisions {
-		delete(d.waiting, d.order[0])
-		d.order = d.order[1:]
-	}
+	d.waiting.most = mostDecisions
+	d.waiting.put(pod, found)
 }
 
 // follow looks out for pods that are bound.
 func (d *decisions) follow(logger klog.Logger) {
-	_, err := d.pods().AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: func(old, is any) {
-		was, wasPod := old.(*v1.Pod)
-		pod, isPod := is.(*v1.Pod)
-		if wasPod && isPod && was.Spec.NodeName == "" && pod.Spec.NodeName != "" {
-			d.bound(pod)
-		}
-	}})
+	err := whenBound(d.pods(), d.bound)
 	if err != nil {
 		logger.Error(err, "TrafficLocality cannot follow which pods are bound; their scores are not logged")
 	}
@@ -132,11 +116,7 @@ func (d *decisions) follow(logger klog.Logger) {
 // bound writes the line for a pod.
 func (d *decisions) bound(pod *v1.Pod) {
 	d.mu.Lock()
-	found, ok := d.waiting[pod.UID]
-	if ok {
-		delete(d.waiting, pod.UID)
-		d.order = slices.DeleteFunc(d.order, func(id types.UID) bool { return id == pod.UID })
-	}
+	found, ok := d.waiting.take(pod.UID)
 	d.mu.Unlock()
 	if !ok {
 		return

@@ -119,7 +119,7 @@ func TestDecisionsFollowPods(t *testing.T) {
 	case <-time.After(time.Minute): // only a defect takes this long
 		t.Error("there is no line")
 	}
-	if n := len(c.plugin.decisions.waiting) + len(c.plugin.decisions.order); n != 0 {
+	if n := len(c.plugin.decisions.waiting.found) + len(c.plugin.decisions.waiting.order); n != 0 {
 		t.Errorf("%d decisions are still remembered", n)
 	}
 }
@@ -132,8 +132,8 @@ func TestDecisionsAreForgotten(t *testing.T) {
 	for range mostDecisions + 5 {
 		c.logged(c.pod("web"), decisionLevel, "")
 	}
-	if d := &c.plugin.decisions; len(d.waiting) != mostDecisions || len(d.order) != mostDecisions {
-		t.Errorf("%d decisions are remembered, in the order of %d", len(d.waiting), len(d.order))
+	if d := &c.plugin.decisions; len(d.waiting.found) != mostDecisions || len(d.waiting.order) != mostDecisions {
+		t.Errorf("%d decisions are remembered, in the order of %d", len(d.waiting.found), len(d.waiting.order))
 	}
 }
 
@@ -151,7 +151,7 @@ func TestNothingIsRememberedForNobody(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	if c.plugin.decisions.waiting != nil {
+	if c.plugin.decisions.waiting.found != nil {
 		t.Error("something is remembered")
 	}
 }

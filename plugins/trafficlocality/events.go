@@ -11,9 +11,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/locality"
@@ -54,8 +52,7 @@ type Events struct {
 	mu       sync.Mutex
 	budget   int
 	refilled time.Time
-	waiting  map[types.UID]noted // pods that are not bound yet
-	order    []types.UID         // the oldest first
+	waiting  unbound[noted] // pods that are not bound yet
 	followed map[informers.SharedInformerFactory]bool
 
 	advised map[flowgraph.WorkloadID]time.Time // of Run
@@ -78,7 +75,7 @@ type boundPod struct {
 func NewEvents(now func() time.Time) *Events {
 	return &Events{
 		now: now, bound: make(chan boundPod, 2*eventBurst), budget: eventBurst, refilled: now(),
-		waiting: map[types.UID]noted{}, followed: map[informers.SharedInformerFactory]bool{}, advised: map[flowgraph.WorkloadID]time.Time{},
+		waiting: unbound[noted]{most: 2 * eventBurst}, followed: map[informers.SharedInformerFactory]bool{}, advised: map[flowgraph.WorkloadID]time.Time{},
 	}
 }
 
@@ -94,17 +91,8 @@ func (e *Events) note(p *Plugin, pod *v1.Pod, result *score.Result, candidates [
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_, again := e.waiting[pod.UID]
-	if !again && !e.isDue() {
-		return
-	}
-	e.waiting[pod.UID] = noted{p, p.keeper, result.Points, slices.Clone(candidates)}
-	if again {
-		return
-	}
-	if e.order = append(e.order, pod.UID); len(e.order) > 2*eventBurst { // others are never bound
-		delete(e.waiting, e.order[0])
-		e.order = e.order[1:]
+	if e.waiting.has(pod.UID) || e.isDue() {
+		e.waiting.put(pod.UID, noted{p, p.keeper, result.Points, slices.Clone(candidates)})
 	}
 }
 
@@ -129,13 +117,7 @@ func (e *Events) follow(factory informers.SharedInformerFactory) error {
 		return nil
 	}
 	e.followed[factory] = true
-	_, err := factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: func(old, is any) {
-		was, wasPod := old.(*v1.Pod)
-		pod, isPod := is.(*v1.Pod)
-		if wasPod && isPod && was.Spec.NodeName == "" && pod.Spec.NodeName != "" {
-			e.hasBound(pod)
-		}
-	}})
+	err := whenBound(factory.Core().V1().Pods().Informer(), e.hasBound)
 	if err != nil {
 		return fmt.Errorf("following which pods are bound: %w", err)
 	}
@@ -145,11 +127,7 @@ func (e *Events) follow(factory informers.SharedInformerFactory) error {
 // hasBound hands a pod to Run. While that is behind, or does not run, pods go without.
 func (e *Events) hasBound(pod *v1.Pod) {
 	e.mu.Lock()
-	found, ok := e.waiting[pod.UID]
-	if ok {
-		delete(e.waiting, pod.UID)
-		e.order = slices.DeleteFunc(e.order, func(id types.UID) bool { return id == pod.UID })
-	}
+	found, ok := e.waiting.take(pod.UID)
 	e.mu.Unlock()
 	if !ok {
 		return

@@ -105,7 +105,7 @@ func TestNoEventByOtherNumbers(t *testing.T) {
 	recorder := c.announced("")
 	pod := c.pod("web")
 	c.plugin.PreScore(c.Context(), framework.NewCycleState(), pod, c.nodes())
-	if len(c.plugin.events.waiting) != 1 {
+	if len(c.plugin.events.waiting.found) != 1 {
 		t.Fatal("no event is due")
 	}
 	c.plugin.reset()
@@ -234,8 +234,8 @@ func TestEventsAreLimited(t *testing.T) {
 		c.now = c.now.Add(time.Second)
 		c.plugin.PreScore(t.Context(), framework.NewCycleState(), c.pod("web"), c.nodes())
 	}
-	if e := c.plugin.events; len(e.waiting) != 2*eventBurst || len(e.order) != 2*eventBurst {
-		t.Errorf("%d pods wait, in the order of %d", len(e.waiting), len(e.order))
+	if e := c.plugin.events; len(e.waiting.found) != 2*eventBurst || len(e.waiting.order) != 2*eventBurst {
+		t.Errorf("%d pods wait, in the order of %d", len(e.waiting.found), len(e.waiting.order))
 	}
 }
 
@@ -340,7 +340,7 @@ func TestEventsCostNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
-	if len(due.waiting) != 1 {
-		t.Errorf("%d pods are noted", len(due.waiting))
+	if len(due.waiting.found) != 1 {
+		t.Errorf("%d pods are noted", len(due.waiting.found))
 	}
 }
