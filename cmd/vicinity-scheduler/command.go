@@ -19,6 +19,7 @@ import (
 	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/component-base/term"
+	kubeversion "k8s.io/component-base/version"
 	"k8s.io/component-base/version/verflag"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
@@ -32,6 +33,7 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/restart"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
+	"github.com/vicinity-sched/vicinity/internal/version"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 	configv1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
@@ -58,7 +60,11 @@ func newCommand() *cobra.Command {
 		Long: long,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			verflag.PrintAndExitIfRequested()
+			if line := requestedVersion(cmd.Flags(), version.Get(), kubeversion.Get().GitVersion); line != "" {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), line)
+				return err
+			}
+			verflag.PrintAndExitIfRequested() // --version=raw
 			if err := limitMemory(); err != nil {
 				return err
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	apimachineryversion "k8s.io/apimachinery/pkg/util/version"
@@ -17,13 +16,12 @@ import (
 	schedulerv1 "k8s.io/kube-scheduler/config/v1"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
 	"sigs.k8s.io/yaml"
+
+	"github.com/vicinity-sched/vicinity/internal/kubeversion"
 )
 
 const (
 	emulatedVersionFlag = "emulated-version"
-	// olderMinors is how many minors older than this program an API server may
-	// be: as far back as Kubernetes emulates.
-	olderMinors = 3
 	// versionPatience is how long we wait for an API server that does not
 	// answer: the control plane may be starting too.
 	versionPatience = time.Minute
@@ -44,26 +42,11 @@ func emulateServer(ctx context.Context, opts *options.Options) error {
 	}
 	binary := opts.ComponentGlobalsRegistry.EffectiveVersionFor(basecompatibility.DefaultKubeComponent).BinaryVersion()
 	own := apimachineryversion.MajorMinor(binary.Major(), binary.Minor())
-	emulated, err := emulatedVersion(own, server)
+	emulated, err := kubeversion.Emulated(own, server)
 	if err != nil || emulated.EqualTo(own) {
 		return err
 	}
 	return flags.Set(emulatedVersionFlag, fmt.Sprintf("%s=%d.%d", basecompatibility.DefaultKubeComponent, emulated.Major(), emulated.Minor()))
-}
-
-// emulatedVersion returns the lower of two versions of the form major.minor, or
-// why they do not go together.
-func emulatedVersion(own, server *apimachineryversion.Version) (*apimachineryversion.Version, error) {
-	oldest := own.SubtractMinor(olderMinors)
-	if server.Major() != own.Major() || server.Minor() > own.Minor() || server.LessThan(oldest) {
-		return nil, fmt.Errorf("the API server is of version %d.%d, and vicinity-scheduler of %d.%d serves %d.%d to %d.%d: use the vicinity-scheduler for %d.%d, or force it with --emulated-version",
-			server.Major(), server.Minor(), own.Major(), own.Minor(),
-			oldest.Major(), oldest.Minor(), own.Major(), own.Minor(), server.Major(), server.Minor())
-	}
-	if server.LessThan(own) {
-		return server, nil
-	}
-	return own, nil
 }
 
 // serverVersion asks the API server for the version whose APIs it serves.
@@ -93,16 +76,7 @@ func serverVersion(ctx context.Context, opts *options.Options) (*apimachineryver
 	if err != nil {
 		return nil, fmt.Errorf("asking the API server for its version: %w", failure)
 	}
-	major, minor := info.Major, info.Minor
-	if info.EmulationMajor != "" {
-		major, minor = info.EmulationMajor, info.EmulationMinor
-	}
-	// Some distributions mark changes of their own: "36+".
-	parsed, err := apimachineryversion.ParseGeneric(major + "." + strings.TrimRight(minor, "+"))
-	if err != nil {
-		return nil, fmt.Errorf("the API server's version %q.%q: %w", major, minor, err)
-	}
-	return parsed, nil
+	return kubeversion.Of(info)
 }
 
 // kubeconfigPath finds the kubeconfig as kube-scheduler does: in the

@@ -91,7 +91,14 @@ func (r *runner) ownBox(t *testing.T, args ...string) (client kubernetes.Interfa
 // bindOn starts a sandbox of a version and waits until vicinity-scheduler has
 // bound a pod there.
 func (r *runner) bindOn(t *testing.T, version string) {
-	client, kubeconfig, _ := r.ownBox(t, "--kubernetes-version="+version, "--zones=1", "--nodes-per-zone=1")
+	dir, calls := t.TempDir(), filepath.Join(t.TempDir(), "calls.yaml")
+	if err := os.WriteFile(calls, []byte("- {from: default/web, to: default/db, requestsPerSecond: 1, requestBytes: 1, responseBytes: 1}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client, kubeconfig, _ := r.ownBox(t, "--kubernetes-version="+version, "--zones=1", "--nodes-per-zone=1", "--dir="+dir, "--calls="+calls)
+	if _, err := os.Stat(filepath.Join(dir, "sandbox.log")); err != nil {
+		t.Errorf("--dir does not keep the log: %v", err)
+	}
 	if info, err := client.Discovery().ServerVersion(); err != nil || info.EmulationMajor+"."+info.EmulationMinor != version {
 		t.Fatalf("the API server is of version %+v: %v", info, err)
 	}
