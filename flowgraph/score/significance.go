@@ -20,7 +20,7 @@ import (
 // pods, of which none are wanted either, does not count: to name it is not enough.
 //
 // The power says how much the others are to leave to those with the most traffic. It matters
-// where no room is kept for these, as in a rollout: in that of docs/scoring.md's production
+// where no room is kept for these, as in a rollout: in that of docs/benchmarks.md's production
 // cluster 1 keeps 20.2 and 45.0 % of the traffic on its node (uniform, fair load, 4 seeds), 1.5
 // 21.2 and 46.1, 2 21.7 and 46.2. A higher one would let others move scores by more.
 //

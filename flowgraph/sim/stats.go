@@ -7,15 +7,19 @@ type Estimate struct {
 	// Mean is the mean.
 	Mean float64 `json:"mean"`
 	// Interval is half the width of the mean's 95 % confidence interval: the true mean is
-	// within mean ± interval. It is 0 when all runs agree, and says nothing when there is
-	// only one.
+	// within mean ± interval. It is 0 when all runs agree, says nothing when there is only
+	// one, and little when there are two.
 	Interval float64 `json:"interval"`
 	// Runs is how many runs the mean is of: one for each seed.
 	Runs int `json:"runs"`
 }
 
-// HasInterval reports whether there are enough runs for an interval.
-func (e Estimate) HasInterval() bool { return e.Runs >= 2 }
+// HasInterval reports whether there are enough runs for an interval that says something. That
+// of two runs reaches more than six times as far as they are apart.
+func (e Estimate) HasInterval() bool { return e.Runs >= minRuns }
+
+// minRuns is how many runs an interval needs.
+const minRuns = 3
 
 // NewEstimate returns the estimate from the values of the runs, zero when there
 // are none. The interval is Student's: t(n-1) s/√n, where s is the standard

@@ -28,7 +28,7 @@ func TestEstimate(t *testing.T) {
 			if diff := cmp.Diff(c.want, got, cmpopts.EquateApprox(1e-9, 1e-12)); diff != "" {
 				t.Errorf("estimate (-want +got):\n%s", diff)
 			}
-			if got.HasInterval() != (len(c.values) > 1) {
+			if got.HasInterval() != (len(c.values) > 2) {
 				t.Errorf("HasInterval() = %v of %d values", got.HasInterval(), len(c.values))
 			}
 		})

@@ -45,7 +45,7 @@ func Young(at time.Time, window time.Duration, reaches []Reach) []telemetry.Find
 	f := telemetry.Finding{
 		Condition: telemetry.YoungData,
 		What:      fmt.Sprintf("%s %s back about %s, less than the window of %s", enumerate(metrics), verb, short(shortest), short(window)),
-		Why:       fmt.Sprintf("rates are means over the whole window, so that they are too low, up to %.1f times", float64(window)/float64(max(shortest, window/precision))),
+		Why:       fmt.Sprintf("rates are means over the whole window, and therefore up to %.1f times too low", float64(window)/float64(max(shortest, window/precision))),
 		Do:        "ask again in " + short(window-shortest),
 		Until:     passes,
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
@@ -21,6 +22,7 @@ type Client struct {
 	endpoint  string
 	transport *transport
 	http      *http.Client
+	byGet     atomic.Bool // the last query was taken by GET, after a POST was refused
 }
 
 var _ telemetry.Querier = (*Client)(nil)
@@ -34,16 +36,27 @@ func New(c Config) (*Client, error) {
 	}
 	c = c.withDefaults()
 	t := newTransport(c)
+	base := c.URL
+	if c.Route != nil && c.Route.Transport != nil {
+		base = c.Route.URL
+	}
 	return &Client{
 		config:    c,
-		endpoint:  strings.TrimRight(c.URL, "/") + queryPath,
+		endpoint:  strings.TrimRight(base, "/") + queryPath,
 		transport: t,
 		http:      &http.Client{Transport: t, CheckRedirect: refuseRedirect},
 	}, nil
 }
 
 // Close closes the connections that are not in use. The client stays usable.
-func (c *Client) Close() { c.transport.base.CloseIdleConnections() }
+func (c *Client) Close() { c.transport.closeIdle() }
+
+// API returns the base of the API and the client that requests are made with, for other parts
+// of it than queries: the way, credentials, headers and the limit of an answer's size hold for
+// these too, the time-out does not.
+func (c *Client) API() (base string, client *http.Client) {
+	return strings.TrimSuffix(c.endpoint, queryPath), c.http
+}
 
 // Query implements telemetry.Querier. It yields the series while it reads the
 // answer, so that the time-out also limits what yield does. The value of a
@@ -80,15 +93,9 @@ func (c *Client) form(query string, at time.Time) string {
 }
 
 func (c *Client) query(ctx context.Context, form string, yield func(telemetry.Series) error) error {
-	resp, err := c.post(ctx, form)
+	resp, err := c.ask(ctx, form)
 	if err != nil {
 		return err
-	}
-	if onlyGet(resp.StatusCode) {
-		resp.Body.Close()
-		if resp, err = c.get(ctx, form); err != nil {
-			return err
-		}
 	}
 	// Of an answer that is not read to its end, this ends the connection.
 	defer resp.Body.Close()
@@ -102,6 +109,21 @@ func (c *Client) query(ctx context.Context, form string, yield func(telemetry.Se
 		return err
 	}
 	return decode(contextReader{ctx, resp.Body}, limits{series: c.config.MaxSeries, labelBytes: c.config.MaxLabelBytes}, yield)
+}
+
+// ask sends a query by POST, and by GET where only that is taken. It remembers the latter:
+// what refuses each POST may also count them, and write them to an audit log.
+func (c *Client) ask(ctx context.Context, form string) (*http.Response, error) {
+	if !c.byGet.Load() {
+		resp, err := c.post(ctx, form)
+		if err != nil || !onlyGet(resp.StatusCode) {
+			return resp, err
+		}
+		resp.Body.Close()
+	}
+	resp, err := c.get(ctx, form)
+	c.byGet.Store(err == nil && resp.StatusCode == http.StatusOK)
+	return resp, err
 }
 
 // contextReader stops when ctx ends. net/http alone would go on with what has

@@ -355,7 +355,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 func TestEnvironmentProxyIsIgnored(t *testing.T) {
 	// ProxyFromEnvironment reads the environment once and never proxies
 	// loopback addresses, so only the setting itself can be checked.
-	if newTransport(Config{}).base.Proxy != nil {
+	if own, ok := newTransport(Config{}).base.(*http.Transport); !ok || own.Proxy != nil {
 		t.Error("the transport has a proxy function")
 	}
 }

@@ -7,8 +7,10 @@
 package promapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -48,6 +50,41 @@ type Config struct {
 	// were missing, so that the source counts the series as unknown.
 	// DefaultMaxLabelBytes when zero.
 	MaxLabelBytes int
+
+	// Route is the way to a server that cannot be reached at URL; nil connects to URL.
+	Route *Route
+}
+
+// Route is a way to a server other than to its address: through somebody who reaches it. It
+// has either Transport and URL, or Dial. A Client does not close it.
+type Route struct {
+	// Transport carries the requests, and proves to whoever forwards them that it may. What the
+	// forwarder reads is not for the server: so no credentials, certificates or headers of the
+	// Config go with it.
+	Transport http.RoundTripper
+	// URL is the base of the API as Transport takes it.
+	URL string
+	// Dial connects to the server. What is said over the connection is the same as without a
+	// Route: TLS, credentials and headers are for the server.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// validate reports a Route that is none, or would give a forwarder what is for the server.
+func (r *Route) validate(c Config) error {
+	switch {
+	case r == nil:
+		return nil
+	case (r.Transport == nil) == (r.Dial == nil):
+		return errors.New("route: needs a transport or a way to connect, and not both")
+	case r.Dial != nil:
+		return nil
+	case c.BearerTokenFile != "" || c.Username != "" || c.CertFile != "" || c.CAFile != "" || c.ServerName != "" || len(c.Headers) > 0:
+		return errors.New("route: credentials, certificates and headers for the server would go to whoever forwards the requests")
+	}
+	if err := ValidateURL(r.URL); err != nil {
+		return fmt.Errorf("route: url: %w", err)
+	}
+	return nil
 }
 
 // The defaults of Config.
@@ -126,5 +163,5 @@ func (c Config) validate() error {
 	case c.Username != "" && c.BearerTokenFile != "":
 		return errors.New("a bearer token and basic authentication exclude each other")
 	}
-	return nil
+	return c.Route.validate(c)
 }

@@ -98,10 +98,16 @@ func statusFailure(resp *http.Response) error {
 	var said struct {
 		ErrorType string `json:"errorType"`
 		Error     string `json:"error"`
+		// These are of an API server that forwards the requests.
+		Kind    string `json:"kind"`
+		Message string `json:"message"`
 	}
-	isAPI := json.Unmarshal(body, &said) == nil && said.ErrorType != ""
+	valid := json.Unmarshal(body, &said) == nil
+	isAPI := valid && said.ErrorType != ""
 	code := resp.StatusCode
 	switch {
+	case valid && said.Kind == "Status" && said.Message != "":
+		return forwarderFailure(code, said.Message)
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		return failure(telemetry.Denied,
 			"the server answered %q; check bearerTokenFile, basicAuth, tls.certFile and headers", resp.Status)
@@ -116,6 +122,20 @@ func statusFailure(resp *http.Response) error {
 	}
 	// Among these are 404, and 400 that is not of Prometheus.
 	return badAnswer("the server answered with status %d and no error of the API", code)
+}
+
+// forwarderFailure is what a Kubernetes API server says that should have forwarded a request.
+func forwarderFailure(code int, message string) error {
+	kind := telemetry.BadAnswer
+	switch {
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		kind = telemetry.Denied
+	case code == http.StatusGatewayTimeout:
+		kind = telemetry.Timeout
+	case code >= 500 || code == http.StatusNotFound:
+		kind = telemetry.Unreachable
+	}
+	return failure(kind, "the API server says: %s", message)
 }
 
 // classify gives an error of a request or of an answer its kind. It leaves away

@@ -26,25 +26,26 @@ const (
 // transport adds credentials and headers to requests and limits the answers.
 type transport struct {
 	config Config
-	base   *http.Transport
+	base   http.RoundTripper
 }
 
 func newTransport(c Config) *transport {
-	dialer := &net.Dialer{Timeout: dialTimeout}
+	if c.Route != nil && c.Route.Transport != nil {
+		return &transport{config: c, base: c.Route.Transport}
+	}
+	dial := (&net.Dialer{Timeout: dialTimeout}).DialContext
+	if c.Route != nil {
+		dial = c.Route.Dial
+	}
 	return &transport{
 		config: c,
 		base: &http.Transport{
 			Proxy:       nil, // never from the environment
-			DialContext: dialer.DialContext,
+			DialContext: dial,
 			// The certificates are read for each connection, so that rotated
 			// ones are used without a restart.
 			DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				conf, err := tlsConfig(c)
-				if err != nil {
-					return nil, err
-				}
-				d := &tls.Dialer{NetDialer: dialer, Config: conf}
-				return d.DialContext(ctx, network, addr)
+				return dialTLS(ctx, c, dial, network, addr)
 			},
 			MaxConnsPerHost:        2, // one query and one small request of the CLI
 			IdleConnTimeout:        idleConnTimeout,
@@ -52,6 +53,40 @@ func newTransport(c Config) *transport {
 			DisableCompression:     true,
 		},
 	}
+}
+
+// closeIdle closes the connections that are not in use, unless they are a Route's.
+func (t *transport) closeIdle() {
+	if own, ok := t.base.(*http.Transport); ok && (t.config.Route == nil || t.config.Route.Transport == nil) {
+		own.CloseIdleConnections()
+	}
+}
+
+// dialTLS connects, and speaks TLS as the configuration says.
+func dialTLS(ctx context.Context, c Config, dial func(context.Context, string, string) (net.Conn, error), network, addr string) (net.Conn, error) {
+	conf, err := tlsConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	if conf.ServerName == "" {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		conf.ServerName = host
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	raw, err := dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	conn := tls.Client(raw, conf)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = raw.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 func tlsConfig(c Config) (*tls.Config, error) {

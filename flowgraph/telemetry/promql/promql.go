@@ -88,6 +88,9 @@ func (s *Source) Queries() []telemetry.Query { return slices.Clone(s.queries) }
 // About implements telemetry.Source.
 func (s *Source) About() telemetry.About {
 	try := "count(" + s.queries[0].PromQL + ")"
+	if probes := s.o.Definition.Probes(s.o.Selector); len(probes) > 0 {
+		try = "count(" + probes[0].Metrics[0].Series + ")"
+	}
 	why := condition.NoSeries(s.o.Definition.Scraped, try, s.o.Window)
 	return telemetry.About{
 		Type: s.o.Type, Window: s.o.Window, Resolves: s.o.Definition.Resolves(), Try: try,

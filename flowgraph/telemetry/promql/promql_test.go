@@ -328,6 +328,18 @@ func load(series []string) string {
 	return out.String()
 }
 
+// TestTry asks for a metric, not for all that the source makes of it: people type it.
+func TestTry(t *testing.T) {
+	source, err := New(Options{Name: "mine", Definition: simple(), Selector: `job="x"`, Window: 5 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := source.About()
+	if want := `count(a_total{job="x"})`; about.Try != want || !strings.HasSuffix(about.WhyNone[0], "Try in its UI: "+want) {
+		t.Errorf("%s: %v, want %s", about.Try, about.WhyNone, want)
+	}
+}
+
 // TestWithoutResolver: what is not named as a workload is left out, and counted.
 func TestWithoutResolver(t *testing.T) {
 	d := simple()
