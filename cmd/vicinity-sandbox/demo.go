@@ -16,6 +16,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/cluster"
+	"github.com/vicinity-sched/vicinity/internal/sandbox/kubelet"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
 )
 
@@ -72,6 +73,7 @@ type demo struct {
 	client  kubernetes.Interface
 	counter *decisionCounter
 	procs   []*sandbox.Process
+	kubelet *kubelet.Kubelet // of vicinity-scheduler's pods, where there is no process of it
 }
 
 func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
@@ -85,11 +87,9 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
 		return fmt.Errorf("--settle %v: must be at least 4s, so that Prometheus has some samples to measure by", o.settle)
 	}
 	if o.scheduler == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return fmt.Errorf("finding vicinity-scheduler: %w", err)
+		if o.scheduler, err = besideProgram("vicinity-scheduler"); err != nil {
+			return err
 		}
-		o.scheduler = filepath.Join(filepath.Dir(self), "vicinity-scheduler")
 	}
 	if _, err := os.Stat(o.scheduler); err != nil {
 		return fmt.Errorf("vicinity-scheduler: %w; build it with make build, or name it with --scheduler", err)
@@ -116,7 +116,7 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions) (err error) {
 func (d *demo) start(ctx context.Context) (err error) {
 	d.step("starting etcd, kube-apiserver, controllers and 9 nodes in 3 zones")
 	d.box, err = startSandbox(ctx, sandbox.Options{
-		Cluster: cluster.Options{Nodes: cluster.Zones(3, 3, "4", "16Gi")},
+		Cluster: cluster.Options{Nodes: cluster.Zones(3, 3, "4", "16Gi"), RealImage: schedulerImage},
 		Mesh:    d.options.mesh,
 		Calls:   demoCalls(),
 	})
@@ -130,6 +130,11 @@ func (d *demo) start(ctx context.Context) (err error) {
 		return err
 	}
 	d.procs = append(d.procs, scheduler)
+	if d.options.until == "A" {
+		d.step("vicinity-scheduler is not installed; pods with its image will run %s", d.options.scheduler)
+		d.kubelet, err = startKubelet(ctx, d.box, d.options.scheduler)
+		return err
+	}
 	d.step("starting vicinity-scheduler for pods with schedulerName: vicinity")
 	config, telemetry, err := d.configure()
 	if err != nil {
@@ -248,14 +253,17 @@ The cluster goes on until you press Ctrl-C. In another terminal, first
   export KUBECONFIG=%[1]s
   export PROMETHEUS=%[2]s
 
-and then look at the pods and the traffic,
+and then look at the pods and their traffic, how much of it stays close, and why a
+pod is where it is (Prometheus is found in the cluster, docs/connecting.md),
 
   kubectl -n %[3]s get pods -o wide
-  %[4]s graph --prometheus $PROMETHEUS --window 10s
+  %[4]s graph --window 10s
+  %[4]s locality --window 10s
+  %[4]s explain workload cart -n %[3]s --window 10s
 
 or record it, and see what it would be under each scheduler (docs/quickstart.md):
 
-  %[4]s record --prometheus $PROMETHEUS --duration 2m --step 5s --window 10s shop.tar.zst
+  %[4]s record --duration 2m --step 5s --window 10s shop.tar.zst
   %[4]s replay shop.tar.zst --price aws
   %[4]s replay shop.tar.zst --price aws -o html > report.html
 
@@ -266,6 +274,9 @@ or record it, and see what it would be under each scheduler (docs/quickstart.md)
 }
 
 func (d *demo) stop() error {
+	if d.kubelet != nil {
+		d.kubelet.Stop()
+	}
 	for _, p := range d.procs {
 		p.Stop()
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vicinity-sched/vicinity/internal/version"
 )
 
 func main() {
@@ -24,7 +26,16 @@ func newCommand() *cobra.Command {
 		Short:         "A cluster with a service mesh in one program",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       version.Get().String(),
 	}
-	cmd.AddCommand(runCommand(), demoCommand(), kubeSchedulerCommand())
+	cmd.SetVersionTemplate("vicinity-sandbox {{.Version}}\n")
+	// A library gives every program a flag of this name, and cobra every command, unless there
+	// is one.
+	cmd.PersistentFlags().Bool("version", false, "print the version")
+	for _, sub := range []*cobra.Command{runCommand(), demoCommand()} {
+		sub.Version = cmd.Version
+		cmd.AddCommand(sub)
+	}
+	cmd.AddCommand(kubeSchedulerCommand())
 	return cmd
 }

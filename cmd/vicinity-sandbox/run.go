@@ -26,6 +26,7 @@ type runOptions struct {
 	cpu, memory            string
 	pods                   int64
 	scheduler              bool
+	image                  string // the program that pods with vicinity-scheduler's image run
 }
 
 func runCommand() *cobra.Command {
@@ -59,6 +60,7 @@ are really there and where they really run.`,
 	f.StringVar(&o.memory, "node-memory", "32Gi", "memory of each node")
 	f.StringVar(&o.version, "kubernetes-version", "", "minor version of Kubernetes that the API server emulates, e.g. 1.36 (default: the newest)")
 	f.BoolVar(&o.scheduler, "scheduler", true, "run the stock kube-scheduler too")
+	f.StringVar(&o.image, "vicinity-scheduler", "", "the program that runs for each pod with the image of vicinity-scheduler (default: the one beside this program, if it is there)")
 	return cmd
 }
 
@@ -71,6 +73,11 @@ func (o runOptions) check() error {
 	}
 	if o.pods < 1 {
 		return fmt.Errorf("--node-pods %d: must be positive", o.pods)
+	}
+	if o.image != "" {
+		if _, err := os.Stat(o.image); err != nil {
+			return fmt.Errorf("--vicinity-scheduler: %w", err)
+		}
 	}
 	for name, value := range map[string]string{"--node-cpu": o.cpu, "--node-memory": o.memory} {
 		if _, err := resource.ParseQuantity(value); err != nil {
@@ -99,8 +106,15 @@ func runSandbox(ctx context.Context, out io.Writer, o runOptions) (err error) {
 	for i := range nodes {
 		nodes[i].Pods = o.pods
 	}
+	image := ""
+	if o.image == "" {
+		o.image, _ = besideProgram("vicinity-scheduler")
+	}
+	if o.image != "" {
+		image = schedulerImage
+	}
 	box, err := startSandbox(ctx, sandbox.Options{
-		Cluster: cluster.Options{Dir: o.dir, Version: o.version, Nodes: nodes, Log: out},
+		Cluster: cluster.Options{Dir: o.dir, Version: o.version, Nodes: nodes, RealImage: image, Log: out},
 		Mesh:    o.mesh,
 		Calls:   calls,
 	})
@@ -115,6 +129,13 @@ func runSandbox(ctx context.Context, out io.Writer, o runOptions) (err error) {
 		}
 		defer scheduler.Stop()
 	}
+	if o.image != "" {
+		pods, err := startKubelet(ctx, box, o.image)
+		if err != nil {
+			return err
+		}
+		defer pods.Stop()
+	}
 	path := box.Cluster.Kubeconfig()
 	if o.kubeconfig != "" {
 		content, err := os.ReadFile(path)
@@ -127,7 +148,7 @@ func runSandbox(ctx context.Context, out io.Writer, o runOptions) (err error) {
 		defer os.Remove(o.kubeconfig)
 		path = o.kubeconfig
 	}
-	fmt.Fprintf(out, "ready; press Ctrl-C to end it\n\nexport KUBECONFIG=%s\nexport PROMETHEUS=%s\n", path, box.Metrics.URL())
+	fmt.Fprintf(out, runHint, path, box.Metrics.URL())
 	if scheduler == nil {
 		<-ctx.Done()
 		return nil
@@ -142,6 +163,18 @@ func runSandbox(ctx context.Context, out io.Writer, o runOptions) (err error) {
 		return scheduler.Err()
 	}
 }
+
+// runHint says how to reach a sandbox.
+const runHint = `ready; press Ctrl-C to end it
+
+export KUBECONFIG=%s
+export PROMETHEUS=%s
+
+Prometheus is also the Service monitoring/prometheus: with KUBECONFIG alone, these find it.
+  vicinity graph --window 10s
+  vicinity locality --window 10s
+  vicinity explain workload NAME --namespace NAMESPACE --window 10s
+`
 
 // startSandbox starts a sandbox whose libraries log to a file in its directory.
 func startSandbox(ctx context.Context, o sandbox.Options) (*sandbox.Sandbox, error) {

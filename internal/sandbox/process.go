@@ -1,91 +1,15 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"syscall"
-	"time"
+
+	"github.com/vicinity-sched/vicinity/internal/sandbox/process"
 )
 
-// Process is a child process, a scheduler for example, whose output goes to a
-// file.
-type Process struct {
-	// Name is what errors call it.
-	Name string
-	// LogPath is the file with its output.
-	LogPath string
+// Process is a child process of the sandbox.
+type Process = process.Process
 
-	cmd  *exec.Cmd
-	done chan struct{}
-	err  error
-}
-
-// StartProcess starts a program. It is asked to stop when ctx ends, and killed
-// when it does not within ten seconds.
+// StartProcess starts a program, as process.Start does.
 func StartProcess(ctx context.Context, name, logPath, program string, args ...string) (*Process, error) {
-	log, err := os.Create(logPath)
-	if err != nil {
-		return nil, fmt.Errorf("starting %s: %w", name, err)
-	}
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	// An interrupt at the terminal is for the parent, which then ends its
-	// children in order.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		log.Close()
-		return nil, fmt.Errorf("starting %s: %w", name, err)
-	}
-	p := &Process{Name: name, LogPath: logPath, cmd: cmd, done: make(chan struct{})}
-	go func() { // ends with the process
-		defer close(p.done)
-		defer log.Close()
-		p.err = cmd.Wait()
-	}()
-	return p, nil
-}
-
-// Done is closed when the process has ended.
-func (p *Process) Done() <-chan struct{} { return p.done }
-
-// Err says why the process ended, with the last lines of its output; nil while
-// it runs.
-func (p *Process) Err() error {
-	select {
-	case <-p.done:
-	default:
-		return nil
-	}
-	cause := p.err
-	if cause == nil {
-		cause = errors.New("it stopped by itself")
-	}
-	return fmt.Errorf("%s: %w; its last output: %s", p.Name, cause, p.tail(3))
-}
-
-// Stop asks the process to end and waits until it has.
-func (p *Process) Stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	<-p.done
-}
-
-// Kill ends the process as a crash would.
-func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.done
-}
-
-func (p *Process) tail(lines int) []byte {
-	out, err := os.ReadFile(p.LogPath)
-	if err != nil {
-		return nil
-	}
-	all := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
-	return bytes.Join(all[max(0, len(all)-lines):], []byte(" | "))
+	return process.Start(ctx, name, logPath, program, args...)
 }

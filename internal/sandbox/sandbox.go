@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/vicinity-sched/vicinity/internal/sandbox/cluster"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/mesh"
@@ -54,7 +55,21 @@ func Start(ctx context.Context, o Options) (_ *Sandbox, err error) {
 		return s, fmt.Errorf("starting the cluster: %w", err)
 	}
 	s.Telemetry, err = StartTelemetry(ctx, s.Cluster.Client(), filepath.Join(s.dir, "prometheus"), o.Mesh, o.Calls)
-	return s, err
+	if err != nil {
+		return s, err
+	}
+	if err = PublishPrometheus(ctx, s.Cluster, s.Telemetry, "monitoring"); err != nil {
+		return s, fmt.Errorf("publishing Prometheus: %w", err)
+	}
+	return s, nil
+}
+
+// PublishPrometheus makes a Prometheus the Service prometheus of a namespace.
+func PublishPrometheus(ctx context.Context, c *cluster.Cluster, t *Telemetry, namespace string) error {
+	return c.Publish(ctx, cluster.Published{
+		Namespace: namespace, Name: "prometheus", Port: 9090, PortName: "web",
+		Address: strings.TrimPrefix(t.Metrics.URL(), "http://"),
+	})
 }
 
 // Dir is the sandbox's directory, for the files of those who use it.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -18,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/client-go/util/cert"
@@ -25,6 +27,9 @@ import (
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 )
+
+// serviceAccountKey is the file with the key that signs tokens of ServiceAccounts.
+const serviceAccountKey = "service-account.key"
 
 // startAPIServer runs kube-apiserver until runCtx ends and returns when it is
 // ready.
@@ -39,6 +44,9 @@ func (c *Cluster) startAPIServer(startCtx, runCtx context.Context, version strin
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
+	}
+	if err := registerRelease(); err != nil {
+		return fmt.Errorf("its version: %w", err)
 	}
 	o := options.NewServerRunOptions()
 	flags := pflag.NewFlagSet("kube-apiserver", pflag.ContinueOnError)
@@ -63,7 +71,7 @@ func (c *Cluster) startAPIServer(startCtx, runCtx context.Context, version strin
 	}
 	ended := make(chan error, 1)
 	c.running.Go(func() {
-		err := app.Run(runCtx, completed)
+		err := c.runAPIServer(runCtx, completed)
 		c.failed(err)
 		ended <- err
 	})
@@ -79,6 +87,34 @@ func (c *Cluster) startAPIServer(startCtx, runCtx context.Context, version strin
 		_, err := c.client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
 		return err == nil, nil
 	})
+}
+
+// runAPIServer is app.Run, except that connections to pods and kubelets go over the simulated
+// network.
+func (c *Cluster) runAPIServer(ctx context.Context, o options.CompletedOptions) error {
+	var err error
+	if o.InformerName, err = cache.NewInformerName("kube-apiserver"); err != nil {
+		return err
+	}
+	config, err := app.NewConfig(o)
+	if err != nil {
+		return err
+	}
+	c.network.carry(config.KubeAPIs.ControlPlane.ProxyTransport)
+	config.KubeAPIs.KubeletClientConfig.Lookup = c.network.lookup
+	completed, err := config.Complete()
+	if err != nil {
+		return err
+	}
+	server, err := app.CreateServerChain(completed)
+	if err != nil {
+		return err
+	}
+	prepared, err := server.PrepareRun()
+	if err != nil {
+		return err
+	}
+	return prepared.Run(ctx)
 }
 
 // apiServerArgs writes the files that the API server needs and returns the
@@ -107,9 +143,9 @@ func (c *Cluster) apiServerArgs() (token string, args []string, err error) {
 		return "", nil, fmt.Errorf("making a client CA: %w", err)
 	}
 	for name, content := range map[string][]byte{
-		"service-account.key": keyPEM,
-		"client-ca.crt":       caPEM,
-		"tokens.csv":          []byte(token + ",admin,admin,system:masters\n"),
+		serviceAccountKey: keyPEM,
+		"client-ca.crt":   caPEM,
+		"tokens.csv":      []byte(token + ",admin,admin,system:masters\n"),
 	} {
 		if err := os.WriteFile(path(name), content, 0o600); err != nil {
 			return "", nil, fmt.Errorf("writing %s: %w", name, err)
@@ -129,8 +165,8 @@ func (c *Cluster) apiServerArgs() (token string, args []string, err error) {
 		"--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + path("service-account.key"),
-		"--service-account-signing-key-file=" + path("service-account.key"),
+		"--service-account-key-file=" + path(serviceAccountKey),
+		"--service-account-signing-key-file=" + path(serviceAccountKey),
 		"--service-cluster-ip-range=10.96.0.0/16",
 		"--endpoint-reconciler-type=none",
 		"--anonymous-auth=false",
@@ -165,26 +201,32 @@ func (c *Cluster) writeKubeconfig(user, server, token string) (string, error) {
 		return "", fmt.Errorf("reading the API server's certificate: %w", err)
 	}
 	path := filepath.Join(c.dir, user+".kubeconfig")
+	// Somebody may be reading the one from before.
+	next, err := os.CreateTemp(c.dir, "kubeconfig-")
+	if err != nil {
+		return "", fmt.Errorf("writing the kubeconfig of %s: %w", user, err)
+	}
+	_ = next.Close()
 	err = clientcmd.WriteToFile(clientcmdapi.Config{
 		Clusters:       map[string]*clientcmdapi.Cluster{"sandbox": {Server: server, CertificateAuthorityData: ca}},
 		AuthInfos:      map[string]*clientcmdapi.AuthInfo{user: {Token: token}},
 		Contexts:       map[string]*clientcmdapi.Context{"sandbox": {Cluster: "sandbox", AuthInfo: user}},
 		CurrentContext: "sandbox",
-	}, path)
-	if err != nil {
+	}, next.Name())
+	if err = cmp.Or(err, os.Rename(next.Name(), path)); err != nil {
 		return "", fmt.Errorf("writing the kubeconfig of %s: %w", user, err)
 	}
 	return path, nil
 }
 
 // ServiceAccountKubeconfig writes a kubeconfig file with a token of a
-// ServiceAccount's own, good for an hour, and returns its path.
+// ServiceAccount's own, good for a week, and returns its path.
 func (c *Cluster) ServiceAccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
-	seconds := int64(time.Hour / time.Second)
+	seconds := int64(7 * 24 * time.Hour / time.Second)
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}
 	request, err := c.client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("asking for a token of ServiceAccount %s/%s: %w", namespace, name, err)
 	}
-	return c.writeKubeconfig(namespace+"-"+name, c.config.Host, request.Status.Token)
+	return c.writeKubeconfig(namespace+"_"+name, c.config.Host, request.Status.Token) // neither has the character
 }

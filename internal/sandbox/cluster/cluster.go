@@ -1,7 +1,7 @@
 // Package cluster is an embedded Kubernetes cluster: etcd, kube-apiserver with
 // RBAC, the controllers an application needs, and simulated nodes whose pods
 // become Running, all in the calling process. It runs no scheduler, no mesh and
-// no container.
+// no container; a program of the process can be published as one.
 package cluster
 
 import (
@@ -25,6 +25,9 @@ type Options struct {
 	Dir string
 	// Nodes are the simulated nodes.
 	Nodes []NodeSpec
+	// RealImage is the last part of the name of an image whose pods somebody else runs, as
+	// internal/sandbox/kubelet does: the simulated nodes leave them Pending. Empty: none.
+	RealImage string
 	// Version is the minor version of Kubernetes that the API server emulates,
 	// e.g. "1.36"; empty: the newest.
 	Version string
@@ -64,6 +67,7 @@ type Cluster struct {
 	kubeconfig string
 	config     *rest.Config
 	client     kubernetes.Interface
+	network    *network
 
 	cancel  context.CancelFunc // everything but etcd
 	running sync.WaitGroup
@@ -80,7 +84,7 @@ const startTimeout = 2 * time.Minute
 // namespace can take pods. A process can do this once: kube-apiserver keeps
 // feature gates and metrics in package variables.
 func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
-	c := &Cluster{dir: o.Dir}
+	c := &Cluster{dir: o.Dir, network: newNetwork()}
 	if c.dir == "" {
 		if c.dir, err = os.MkdirTemp("", "vicinity-cluster-"); err != nil {
 			return nil, fmt.Errorf("making the cluster's directory: %w", err)
@@ -109,6 +113,9 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		return nil, fmt.Errorf("starting etcd: %w", err)
 	}
 	step("starting kube-apiserver")
+	if err := c.startKubelet(runCtx); err != nil {
+		return nil, fmt.Errorf("starting the kubelet: %w", err)
+	}
 	if err := c.startAPIServer(startCtx, runCtx, o.Version); err != nil {
 		return nil, fmt.Errorf("starting kube-apiserver: %w", err)
 	}
@@ -117,7 +124,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		return nil, fmt.Errorf("starting controllers: %w", err)
 	}
 	step("adding nodes")
-	if err := c.startNodes(startCtx, runCtx, o.Nodes); err != nil {
+	if err := c.startNodes(startCtx, runCtx, o.Nodes, o.RealImage); err != nil {
 		return nil, fmt.Errorf("starting nodes: %w", err)
 	}
 	if err := c.waitReady(startCtx, len(o.Nodes)); err != nil {

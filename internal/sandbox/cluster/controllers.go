@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/util/keyutil"
 	"k8s.io/controller-manager/pkg/informerfactory"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/controller/certificates/rootcacertpublisher"
@@ -22,6 +24,7 @@ import (
 	"k8s.io/kubernetes/pkg/controller/replicaset"
 	"k8s.io/kubernetes/pkg/controller/serviceaccount"
 	"k8s.io/kubernetes/pkg/controller/statefulset"
+	tokens "k8s.io/kubernetes/pkg/serviceaccount"
 )
 
 // workers is how many objects each controller works on at a time.
@@ -44,6 +47,10 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 	accounts, err := serviceaccount.NewServiceAccountsController(klog.FromContext(ctx), core.ServiceAccounts(), core.Namespaces(), c.client, serviceaccount.DefaultServiceAccountsControllerOptions())
 	if err != nil {
 		return fmt.Errorf("serviceaccount: %w", err)
+	}
+	tokenSecrets, err := c.tokensController(ctx, shared)
+	if err != nil {
+		return fmt.Errorf("tokens: %w", err)
 	}
 	rootCA, err := rootcacertpublisher.NewPublisher(core.ConfigMaps(), core.Namespaces(), c.client, c.config.CAData)
 	if err != nil {
@@ -76,6 +83,7 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 		func() { statefulSets.Run(ctx, workers) },
 		func() { slices.Run(ctx, workers) },
 		func() { accounts.Run(ctx, workers) },
+		func() { tokenSecrets.Run(ctx, 1) },
 		func() { rootCA.Run(ctx, 1) },
 		func() { namespaces.Run(ctx, workers) },
 		func() { collector.Run(ctx, workers, 30*time.Second) },
@@ -90,4 +98,20 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 		shared.Shutdown()
 	})
 	return nil
+}
+
+// tokensController returns the controller that writes tokens into Secrets of type
+// kubernetes.io/service-account-token.
+func (c *Cluster) tokensController(ctx context.Context, shared informers.SharedInformerFactory) (*serviceaccount.TokensController, error) {
+	key, err := keyutil.PrivateKeyFromFile(filepath.Join(c.dir, serviceAccountKey))
+	if err != nil {
+		return nil, fmt.Errorf("reading the key: %w", err)
+	}
+	generator, err := tokens.JWTTokenGenerator(tokens.LegacyIssuer, key)
+	if err != nil {
+		return nil, err
+	}
+	core := shared.Core().V1()
+	return serviceaccount.NewTokensController(klog.FromContext(ctx), core.ServiceAccounts(), core.Secrets(), c.client,
+		serviceaccount.TokensControllerOptions{TokenGenerator: generator, RootCA: c.config.CAData})
 }

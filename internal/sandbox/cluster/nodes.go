@@ -14,10 +14,11 @@ import (
 	"sigs.k8s.io/kwok/kustomize/stage/node/fast"
 	podfast "sigs.k8s.io/kwok/kustomize/stage/pod/fast"
 	"sigs.k8s.io/kwok/pkg/apis/internalversion"
-	kwokconfig "sigs.k8s.io/kwok/pkg/config"
+	"sigs.k8s.io/kwok/pkg/apis/v1alpha1"
 	"sigs.k8s.io/kwok/pkg/kwok/controllers"
 	kwoklog "sigs.k8s.io/kwok/pkg/log"
 	kwokclient "sigs.k8s.io/kwok/pkg/utils/client"
+	"sigs.k8s.io/yaml"
 )
 
 // kwokAnnotation marks the nodes that kwok plays.
@@ -28,8 +29,8 @@ const (
 
 // startNodes creates the nodes and lets the kwok library play their kubelets
 // until runCtx ends.
-func (c *Cluster) startNodes(startCtx, runCtx context.Context, nodes []NodeSpec) error {
-	if err := c.startKwok(runCtx); err != nil {
+func (c *Cluster) startNodes(startCtx, runCtx context.Context, nodes []NodeSpec, real string) error {
+	if err := c.startKwok(runCtx, real); err != nil {
 		return fmt.Errorf("kwok: %w", err)
 	}
 	for _, spec := range nodes {
@@ -72,11 +73,22 @@ func (s NodeSpec) node() *corev1.Node {
 }
 
 // stages are kwok's own: a node is Ready at once, a pod runs at once and is
-// deleted at once.
-func stages() (map[internalversion.StageResourceRef][]*internalversion.Stage, error) {
+// deleted at once, unless its image is real. kwok's reader of such files would bring all of
+// kustomize.
+func stages(real string) (map[internalversion.StageResourceRef][]*internalversion.Stage, error) {
 	byRef := map[internalversion.StageResourceRef][]*internalversion.Stage{}
 	for _, text := range []string{fast.DefaultNodeInit, podfast.DefaultPodReady, podfast.DefaultPodComplete, podfast.DefaultPodDelete} {
-		stage, err := kwokconfig.UnmarshalWithType[*internalversion.Stage](text)
+		external := &v1alpha1.Stage{}
+		if err := yaml.UnmarshalStrict([]byte(text), external); err != nil {
+			return nil, fmt.Errorf("reading a stage: %w", err)
+		}
+		if text == podfast.DefaultPodReady && real != "" {
+			external.Spec.Selector.MatchExpressions = append(external.Spec.Selector.MatchExpressions, v1alpha1.MatchExpression{JQ: &v1alpha1.SelectorJQ{
+				Key:      fmt.Sprintf(`.spec.containers[0].image | test("(^|/)%s([:@]|$)")`, real),
+				Operator: v1alpha1.SelectorOpNotIn, Values: []string{"true"},
+			}})
+		}
+		stage, err := internalversion.ConvertToInternalStage(external)
 		if err != nil {
 			return nil, fmt.Errorf("reading a stage: %w", err)
 		}
@@ -85,8 +97,8 @@ func stages() (map[internalversion.StageResourceRef][]*internalversion.Stage, er
 	return byRef, nil
 }
 
-func (c *Cluster) startKwok(ctx context.Context) error {
-	local, err := stages()
+func (c *Cluster) startKwok(ctx context.Context, real string) error {
+	local, err := stages(real)
 	if err != nil {
 		return err
 	}

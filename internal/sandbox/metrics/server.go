@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,6 +45,7 @@ type Options struct {
 // those that the scrape would add (honor_labels): one endpoint may stand for
 // many.
 type Target struct {
+	// Job is its scrape job. All targets of a job have the same path and relabelling.
 	Job         string
 	Address     string // host:port
 	MetricsPath string
@@ -71,6 +73,7 @@ const (
 	queryTimeout = 30 * time.Second
 	maxSamples   = 50_000_000 // Prometheus' own default
 	maxRead      = 16
+	retention    = 6 * time.Hour
 )
 
 // Start opens the storage, begins to scrape and serves the API.
@@ -86,7 +89,7 @@ func Start(o Options) (_ *Server, err error) {
 		}
 	}()
 	storage := tsdb.DefaultOptions()
-	storage.RetentionDuration = (6 * time.Hour).Milliseconds()
+	storage.RetentionDuration = retention.Milliseconds()
 	if s.db, err = tsdb.Open(o.Dir, o.Log, registry, storage, nil); err != nil {
 		return nil, fmt.Errorf("opening the storage: %w", err)
 	}
@@ -109,7 +112,11 @@ func (s *Server) scrape(o Options, registry prometheus.Registerer) (err error) {
 	if err != nil {
 		return err
 	}
-	cfg, err := config.Load(scrapeConfig(o), o.Log)
+	text, err := scrapeConfig(o)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load(text, o.Log)
 	if err != nil {
 		return fmt.Errorf("its configuration: %w", err)
 	}
@@ -130,13 +137,19 @@ func (s *Server) scrape(o Options, registry prometheus.Registerer) (err error) {
 	return nil
 }
 
-func scrapeConfig(o Options) string {
+func scrapeConfig(o Options) (string, error) {
 	interval := model.Duration(o.ScrapeInterval).String()
 	text := fmt.Sprintf("global: {scrape_interval: %s, scrape_timeout: %s}\nscrape_configs:\n", interval, interval)
-	for _, t := range o.Targets {
+	for i, t := range o.Targets {
+		if same := slices.IndexFunc(o.Targets[:i], func(of Target) bool { return of.Job == t.Job }); same >= 0 {
+			if first := o.Targets[same]; first.MetricsPath != t.MetricsPath || !slices.Equal(first.Relabelling, t.Relabelling) {
+				return "", fmt.Errorf("the targets of job %q differ in their path or relabelling", t.Job)
+			}
+			continue
+		}
 		text += fmt.Sprintf("- {job_name: %q, honor_labels: true, metrics_path: %q, relabel_configs: [%s]}\n", t.Job, t.MetricsPath, strings.Join(t.Relabelling, ", "))
 	}
-	return text
+	return text, nil
 }
 
 func (s *Server) serve(o Options, registry *prometheus.Registry, syntax parser.Parser) error {
@@ -157,7 +170,9 @@ func (s *Server) serve(o Options, registry *prometheus.Registry, syntax parser.P
 		adminStats{s.db}, o.Dir, false, false, 0, o.Log,
 		func(context.Context) v1.RulesRetriever { return nil },
 		0, maxRead, 1<<20, false, nil,
-		func() (v1.RuntimeInfo, error) { return v1.RuntimeInfo{}, nil },
+		func() (v1.RuntimeInfo, error) {
+			return v1.RuntimeInfo{ReloadConfigSuccess: true, StorageRetention: model.Duration(retention).String()}, nil
+		},
 		&v1.PrometheusVersion{Version: "3.14.0", Branch: "embedded"},
 		nil, nil, registry, registry, nil,
 		false, nil, false, false, false, false,

@@ -194,10 +194,10 @@ func TestStartFails(t *testing.T) {
 		targets []Target
 		want    string
 	}{
-		"the directory is a file":     {dir: file, want: "opening the storage"},
-		"the directory is in a file":  {dir: filepath.Join(file, "prometheus"), want: "opening the storage"},
-		"a target without a job":      {targets: []Target{{Address: "127.0.0.1:1"}}, want: "starting to scrape"},
-		"two targets of the same job": {targets: []Target{{Job: "mesh", Address: "127.0.0.1:1"}, {Job: "mesh", Address: "127.0.0.1:2"}}, want: `"mesh"`},
+		"the directory is a file":         {dir: file, want: "opening the storage"},
+		"the directory is in a file":      {dir: filepath.Join(file, "prometheus"), want: "opening the storage"},
+		"a target without a job":          {targets: []Target{{Address: "127.0.0.1:1"}}, want: "starting to scrape"},
+		"targets of a job with two paths": {targets: []Target{{Job: "mesh", Address: "127.0.0.1:1"}, {Job: "mesh", Address: "127.0.0.1:2", MetricsPath: "/other"}}, want: `"mesh"`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
