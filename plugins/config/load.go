@@ -31,16 +31,21 @@ func LoadTelemetry(path string) (*v1.TelemetryConfiguration, error) {
 	if err != nil {
 		return nil, err // names the path
 	}
-	if err := filekind.Of(data).Refuse(path, "a TelemetryConfiguration", filekind.TelemetryConfiguration, filekind.Empty); err != nil {
+	return ParseTelemetry(path, data)
+}
+
+// ParseTelemetry does the same with what was read from the named file.
+func ParseTelemetry(file string, data []byte) (*v1.TelemetryConfiguration, error) {
+	if err := filekind.Of(data).Refuse(file, "a TelemetryConfiguration", filekind.TelemetryConfiguration, filekind.Empty); err != nil {
 		return nil, err
 	}
 	c := &v1.TelemetryConfiguration{}
 	if err := DecodeStrict(data, c); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	c.SetDefaults()
 	if err := OneLine(validation.TelemetryConfiguration(c)); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return c, nil
 }
