@@ -98,7 +98,7 @@ func (x *explainer) choose() error {
 	own := x.Subject.Pod.Spec.SchedulerName
 	switch {
 	case x.Profile != "" && !slices.Contains(names, x.Profile):
-		return fmt.Errorf("%s has no profile %q; there are %s", x.ConfigName, x.Profile, strings.Join(names, ", "))
+		return fmt.Errorf("%s has no profile %q; its profiles: %s", x.ConfigName, x.Profile, strings.Join(names, ", "))
 	case x.Profile != "":
 	case slices.Contains(names, own):
 		x.Profile = own

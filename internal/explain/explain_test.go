@@ -239,8 +239,11 @@ func TestExplainWorkload(t *testing.T) {
 	if r := c.explain(t, s, 5, ""); r.Locality.Skipped != "no-traffic" || r.Locality.Why == "" || len(r.Edges) != 0 || r.Chosen.Of != 2 {
 		t.Errorf("a workload without pods and traffic is explained as %+v, %+v", r.Locality, r.Chosen)
 	}
-	if _, err := FindWorkload(c.Objects, "shop", "nobody"); err == nil || !strings.Contains(err.Error(), "there is no workload shop/nobody") {
+	if _, err := FindWorkload(c.Objects, "shop", "nobody"); err == nil || !strings.Contains(err.Error(), "there is no workload shop/nobody") || strings.Contains(err.Error(), "--namespace") {
 		t.Errorf("a workload that is not there: %v", err)
+	}
+	if _, err := FindWorkload(c.Objects, "default", "cart"); err == nil || !strings.Contains(err.Error(), "there is one in another namespace: add --namespace shop") {
+		t.Errorf("a workload in another namespace: %v", err)
 	}
 	if _, err := FindPod(c.Objects, "shop", "nobody"); err == nil || !strings.Contains(err.Error(), "kubectl get pods --namespace shop") {
 		t.Errorf("a pod that is not there: %v", err)

@@ -70,12 +70,22 @@ func FindWorkload(o *objects.Objects, namespace, name string) (*Subject, error) 
 		template, what = pods[len(pods)-1], "like its newest pod"
 	}
 	if template == nil {
-		return nil, fmt.Errorf("there is no workload %s: no pod belongs to it, and no ReplicaSet or StatefulSet makes any; names are those of the telemetry, as in vicinity graph", id)
+		return nil, fmt.Errorf("there is no workload %s: %s", id, elsewhere(o, id))
 	}
 	s := pending(template)
 	s.Pod.Name, s.Pod.UID, s.Node, s.Others = name+"-next", "", "", pods
 	s.Notes = append(s.Notes, fmt.Sprintf("the next pod of the workload is explained, %s, with all pods where they are now", what))
 	return s, nil
+}
+
+// elsewhere says where to look for a workload that is not there.
+func elsewhere(o *objects.Objects, id flowgraph.WorkloadID) string {
+	for _, pod := range objects.Of[*corev1.Pod](o) {
+		if other := kube.WorkloadOf(pod); other.Name == id.Name {
+			return fmt.Sprintf("there is one in another namespace: add --namespace %s", other.Namespace)
+		}
+	}
+	return "no pod belongs to it, and no ReplicaSet or StatefulSet makes any; vicinity graph lists the workloads that have traffic, as NAMESPACE/NAME"
 }
 
 // newestMade returns a pod as the newest controller of a workload makes it, nil without one.
@@ -226,5 +236,5 @@ func podIn(document []byte, about metav1.TypeMeta) (*corev1.Pod, error) {
 	case " ":
 		return nil, fmt.Errorf("has no apiVersion and kind")
 	}
-	return nil, fmt.Errorf("is a %s %s; must be a Pod, a Deployment, a ReplicaSet, a StatefulSet or a Job", about.APIVersion, about.Kind)
+	return nil, fmt.Errorf("is of kind %s (%s); must be a Pod, a Deployment, a ReplicaSet, a StatefulSet or a Job", about.Kind, about.APIVersion)
 }

@@ -24,7 +24,7 @@ func TestReadPod(t *testing.T) {
 		"a Job":             {`{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "report"}, "spec": {"template": {"spec": {"containers": [{"name": "c"}]}}}}`, "", "default/report", ""},
 		"two objects":       {"apiVersion: v1\nkind: Pod\n---\napiVersion: v1\nkind: Pod", "", "", "has 2 objects; must have one"},
 		"nothing":           {"# nothing\n", "", "", "has 0 objects"},
-		"something else":    {"apiVersion: v1\nkind: Service", "", "", "is a v1 Service; must be a Pod, a Deployment"},
+		"something else":    {"apiVersion: v1\nkind: Service", "", "", "is of kind Service (v1); must be a Pod, a Deployment"},
 		"no kind":           {"metadata: {name: web}", "", "", "has no apiVersion and kind"},
 		"no containers":     {"apiVersion: v1\nkind: Pod\nmetadata: {name: web}", "", "", "spec.containers: is required"},
 		"an unknown field":  {"apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {container: []}", "", "", `unknown field "container"`},

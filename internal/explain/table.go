@@ -138,8 +138,9 @@ func (r *Result) writeEdges(w io.Writer, limit int) {
 }
 
 // shownNodes returns the candidates that are shown: the first ones, that where the pod is, and the
-// best ones without locality.
-func (r *Result) shownNodes(limit int) (shown []*Node, more int) {
+// best one without locality, most in all. 0 is no limit.
+func (r *Result) shownNodes(first, most int) (shown []*Node, more int) {
+	var listed []bool // for a reason of its own
 	for i := range r.Nodes {
 		n := &r.Nodes[i]
 		if n.Filter != "" {
@@ -147,17 +148,30 @@ func (r *Result) shownNodes(limit int) (shown []*Node, more int) {
 		}
 		isCurrent := r.Current != nil && r.Current.Nodes[0] == n.Name
 		isOther := len(r.WithoutLocality.Nodes) > 0 && r.WithoutLocality.Nodes[0] == n.Name
-		if limit == 0 || len(shown) < limit || isCurrent || isOther {
+		if first == 0 || len(shown) < first || isCurrent || isOther {
 			shown = append(shown, n)
+			listed = append(listed, isCurrent || isOther)
 		} else {
 			more++
 		}
+	}
+	for most > 0 && len(shown) > most {
+		// The best one stays, then those with a reason of their own.
+		drop := len(shown) - 1
+		for i := drop; i > 0; i-- {
+			if !listed[i] {
+				drop = i
+				break
+			}
+		}
+		shown, listed = slices.Delete(shown, drop, drop+1), slices.Delete(listed, drop, drop+1)
+		more++
 	}
 	return shown, more
 }
 
 func (r *Result) writeNodes(w io.Writer, limit int) {
-	shown, more := r.shownNodes(limit)
+	shown, more := r.shownNodes(limit, limit)
 	if len(shown) == 0 {
 		fmt.Fprintln(w, "No node is a candidate.")
 		return
@@ -230,11 +244,11 @@ func (r *Result) writeWhy(w io.Writer, limit int) {
 	if r.Locality.Skipped != "" {
 		return
 	}
-	nodes, peers := mostWhy, mostPeers
+	nodes, peers := min(mostWhy, limit), min(mostPeers, limit)
 	if limit == 0 {
 		nodes, peers = 0, math.MaxInt
 	}
-	shown, _ := r.shownNodes(nodes)
+	shown, _ := r.shownNodes(nodes, limit)
 	expected := false
 	for _, n := range shown {
 		fmt.Fprintf(w, "\n%s: %s\n", show.Printable(n.Name), r.sum(n))

@@ -207,8 +207,8 @@ func (f *following) end() (*Followed, error) {
 	case r.Steps == 0:
 		return nil, errors.New("the recording has no step in it")
 	case !f.warm:
-		return nil, fmt.Errorf("the recording ends at %s, before the warm-up does at %s; give --warm-up a shorter time",
-			r.To.UTC().Format(time.RFC3339), f.WarmUp.UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("the recording is too short: no whole step is after the warm-up, which ends at %s; the last step ends at %s. Record longer, or give --warm-up a shorter time, such as 0%%",
+			f.WarmUp.UTC().Format(time.RFC3339), r.To.UTC().Format(time.RFC3339))
 	}
 	r.Recorded = f.recorded.Course()
 	if r.Recorded.Observed == 0 {

@@ -59,16 +59,17 @@ func Lease(namespace, name string) []Permission {
 
 // label is the permission as a value of a metric's label, e.g.
 // "get:leases.coordination.k8s.io". Objects have no place there.
-func (p Permission) label() string { return p.Verb + ":" + p.groupResource() }
+func (p Permission) label() string { return p.Verb + ":" + p.GroupResource() }
 
-func (p Permission) groupResource() string {
+// GroupResource returns the resource as kubectl takes it, e.g. "leases.coordination.k8s.io".
+func (p Permission) GroupResource() string {
 	return schema.GroupResource{Group: p.Group, Resource: p.Resource}.String()
 }
 
 // String returns the verb, the resource and the objects, e.g. "get
 // leases.coordination.k8s.io vicinity-system/vicinity-scheduler".
 func (p Permission) String() string {
-	what := p.Verb + " " + p.groupResource()
+	what := p.Verb + " " + p.GroupResource()
 	switch {
 	case p.Name != "":
 		return what + " " + path.Join(p.Namespace, p.Name)
@@ -143,14 +144,31 @@ func (c *Checker) Run(ctx context.Context, reviews authorizationclient.SelfSubje
 // Allowed asks for one permission.
 func Allowed(ctx context.Context, reviews authorizationclient.SelfSubjectAccessReviewInterface, p Permission) (allowed bool, err error) {
 	review, err := reviews.Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Verb: p.Verb, Group: p.Group, Resource: p.Resource, Namespace: p.Namespace, Name: p.Name,
-		}},
+		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: p.attributes()},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return false, fmt.Errorf("asking whether it may %s: %w", p, err)
 	}
 	return review.Status.Allowed, nil
+}
+
+// AllowedTo asks for one permission of a ServiceAccount.
+func AllowedTo(ctx context.Context, reviews authorizationclient.SubjectAccessReviewInterface, namespace, account string, p Permission) (allowed bool, err error) {
+	user := "system:serviceaccount:" + namespace + ":" + account
+	review, err := reviews.Create(ctx, &authorizationv1.SubjectAccessReview{
+		Spec: authorizationv1.SubjectAccessReviewSpec{
+			ResourceAttributes: p.attributes(), User: user,
+			Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return false, fmt.Errorf("asking whether %s may %s: %w", user, p, err)
+	}
+	return review.Status.Allowed, nil
+}
+
+func (p Permission) attributes() *authorizationv1.ResourceAttributes {
+	return &authorizationv1.ResourceAttributes{Verb: p.Verb, Group: p.Group, Resource: p.Resource, Namespace: p.Namespace, Name: p.Name}
 }
 
 // note logs what has changed.

@@ -186,7 +186,7 @@ func (p *Plan) addConfig(arg string) error {
 	}
 	config, err := schedulerconfig.Load(path)
 	if err != nil {
-		return err
+		return usage.File("--scheduler-config", err)
 	}
 	return p.add(kubesim.Run{Name: name, Title: name, From: path, Config: config, Profile: p.options.Profile})
 }
@@ -203,7 +203,7 @@ func (p *Plan) addAssignment(arg string) error {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return err // names the path
+		return usage.File("--assignment", err)
 	}
 	defer file.Close()
 	assigned, warnings, err := replayinput.ReadAssignment(file, path, p.input.still.replayable.Cluster)
@@ -310,7 +310,7 @@ func (p *Plan) chooseBaseline() error {
 		p.baseline = names[0]
 	}
 	if !slices.Contains(names, p.baseline) {
-		return usage.Errorf("--baseline %q: there is no such run; there are %s", p.baseline, joined(names))
+		return usage.Errorf("--baseline %q: there is no such run; the runs: %s", p.baseline, joined(names))
 	}
 	first := func(is bool) int {
 		if is {

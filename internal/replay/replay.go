@@ -172,6 +172,9 @@ func (p *Plan) Run(ctx context.Context) (*report.Report, error) {
 		Price: p.options.Price, Baseline: p.baseline, Runs: first.runs, Warnings: slices.Concat(p.warnings, first.warnings, kubesim.Warnings(p.runs), kubesim.SeedsWarning(p.order, p.options.AskedSeeds)),
 		Today: p.today, Vicinity: p.vicinity, Settable: first.services.settable, Excepted: first.services.excepted,
 	}
+	if p.seeds == 2 && len(p.runs) > 0 {
+		d.Notes = append(d.Notes, "two seeds are too few for a confidence interval: figures are means without ±; use --seeds 3 or more")
+	}
 	assuming, ok := p.assuming(today)
 	switch {
 	case !ok:

@@ -87,7 +87,7 @@ func ListMeshes(out io.Writer) error {
 func byteDanceInput(path string) (*still, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err // names the path
+		return nil, usage.File("INPUT", err)
 	}
 	defer file.Close()
 	c, warnings, err := replayinput.ReadByteDance(file, path)
@@ -105,7 +105,7 @@ func edgesInput(edges, cluster string) (*still, error) {
 	in := &still{name: filepath.Base(edges)}
 	file, err := os.Open(cluster)
 	if err != nil {
-		return nil, err // names the path
+		return nil, usage.File("--cluster", err)
 	}
 	defer file.Close()
 	read, warnings, err := objects.ReadObjects(file, cluster)
@@ -121,7 +121,7 @@ func edgesInput(edges, cluster string) (*still, error) {
 	}
 	list, err := os.Open(edges)
 	if err != nil {
-		return nil, err
+		return nil, usage.File("INPUT", err)
 	}
 	defer list.Close()
 	if replayable.Cluster.Edges, err = replayinput.ReadEdges(list, edges); err != nil {

@@ -171,7 +171,7 @@ func (o Options) objects() (*objects.Objects, []string, error) {
 	}
 	file, err := os.Open(o.Cluster)
 	if err != nil {
-		return nil, nil, err // names the path
+		return nil, nil, usage.File("--cluster", err)
 	}
 	defer file.Close()
 	read, warnings, err := objects.ReadObjects(file, o.Cluster)
@@ -185,7 +185,8 @@ func (o Options) objects() (*objects.Objects, []string, error) {
 // telemetryConfiguration is that of --telemetry-config, or the default one.
 func (o Options) telemetryConfiguration() (*v1.TelemetryConfiguration, error) {
 	if o.Telemetry != "" {
-		return config.LoadTelemetry(o.Telemetry)
+		c, err := config.LoadTelemetry(o.Telemetry)
+		return c, usage.File("--telemetry-config", err)
 	}
 	c := &v1.TelemetryConfiguration{}
 	c.SetDefaults()

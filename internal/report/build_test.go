@@ -240,9 +240,10 @@ func TestRowsAddUp(t *testing.T) {
 func TestFormats(t *testing.T) {
 	cases := map[string][2]string{
 		"one run":            {number(sim.Estimate{Mean: 1.26, Runs: 1}, 1), "1.3"},
-		"runs":               {number(sim.Estimate{Mean: 1.26, Interval: 0.14, Runs: 2}, 1), "1.3 ±0.1"},
-		"runs that agree":    {number(sim.Estimate{Mean: 1.26, Runs: 2}, 2), "1.26 ±0.00"},
-		"share":              {share(sim.Estimate{Mean: 0.5, Interval: 0.01, Runs: 2}), "50.0 ±1.0"},
+		"runs":               {number(sim.Estimate{Mean: 1.26, Interval: 0.14, Runs: 3}, 1), "1.3 ±0.1"},
+		"too few runs":       {number(sim.Estimate{Mean: 1.26, Interval: 0.14, Runs: 2}, 1), "1.3"},
+		"runs that agree":    {number(sim.Estimate{Mean: 1.26, Runs: 3}, 2), "1.26 ±0.00"},
+		"share":              {share(sim.Estimate{Mean: 0.5, Interval: 0.01, Runs: 3}), "50.0 ±1.0"},
 		"whole count":        {countOf(sim.Estimate{Mean: 12, Runs: 5}), "12"},
 		"count":              {countOf(sim.Estimate{Mean: 12.25, Interval: 3, Runs: 5}), "12.2 ±3.0"},
 		"microseconds":       {milliseconds(0.0000421), "42 µs"},

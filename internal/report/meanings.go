@@ -39,7 +39,7 @@ func (r *Report) writeMeanings(out io.Writer) {
 	if slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Timing != nil }) {
 		t.Add("DECISION, P50, P99", "time of one scheduling decision: mean and percentiles")
 	}
-	if slices.ContainsFunc(r.Runs, func(run Run) bool { return len(run.PerSeed) > 1 }) {
+	if slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Summary.Concentration.HasInterval() }) {
 		t.Add("±", "half the 95 % confidence interval of the mean over the seeds")
 	}
 	fmt.Fprintln(out)

@@ -358,7 +358,7 @@ func (r *Report) WriteAssignment(w io.Writer, name string) error {
 		for i := range r.Runs {
 			names = append(names, r.Runs[i].Name)
 		}
-		return usage.Errorf("there is no run %q; there are %s", name, strings.Join(names, ", "))
+		return usage.Errorf("there is no run %q; the runs: %s", name, strings.Join(names, ", "))
 	}
 	first := &run.samples[0]
 	if first.Cluster == nil || first.Assigned == nil {

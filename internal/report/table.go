@@ -51,11 +51,22 @@ func (r *Report) writeHead(out io.Writer) {
 		fmt.Fprintf(out, "pods arrive in the order %s%s, with %s from %d\n", show.Printable(r.Order), r.rolloutsText(), show.Plural(r.Seeds, "seed"), r.FirstSeed)
 	}
 	for _, a := range r.Assumed {
-		fmt.Fprintf(out, "assumed: %s = %s (%s)\n", show.Printable(a.Service), show.Printable(a.TrafficDistribution), show.Plural(a.Services, "Service"))
+		fmt.Fprintf(out, "assumed: trafficDistribution %s on %s, in runs that end in %s\n", show.Printable(a.TrafficDistribution), a.services(), Assuming(""))
 	}
 	if len(r.Runs) > 0 {
 		fmt.Fprintln(out)
 	}
+}
+
+// services names the Services that are assumed to be routed otherwise.
+func (a *Route) services() string {
+	switch {
+	case a.Service == "all":
+		return "all " + show.Plural(a.Services, "Service")
+	case a.Services == 1:
+		return show.Printable(a.Service)
+	}
+	return show.Plural(a.Services, "Service") + " of " + show.Printable(a.Service)
 }
 
 // writeConfigs says where the configuration of each run is from.

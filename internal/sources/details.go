@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
 // Details are what there is to know of metrics that have been found.
@@ -99,4 +100,23 @@ func (d *Detected) Nearly(ctx context.Context, q telemetry.Querier, at time.Time
 		}
 	}
 	return all, nil
+}
+
+// Telling returns the only type that has metrics which it does not read and checks what is
+// wrong with them, "" where there is none: its source says it better.
+func Telling(near []Near) string {
+	types := map[string]bool{}
+	for _, n := range near {
+		for _, t := range n.Types {
+			if !n.Old {
+				types[t] = true
+			}
+		}
+	}
+	for name := range types {
+		if kind, ok, err := Named(v1.SourceType(name)); err == nil && ok && kind.IsCode() && len(types) == 1 {
+			return name
+		}
+	}
+	return ""
 }

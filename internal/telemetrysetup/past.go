@@ -8,6 +8,7 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry/promapi"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
@@ -72,9 +73,9 @@ func pastTimes(cfg *v1.TelemetryConfiguration, now time.Time) (times []time.Time
 // ReadPast asks the configured server for what a scheduler would have read of it up to now, with
 // the same queries, and smooths and retains it alike. resolver may be nil. progress, when not
 // nil, is called before each refresh. The error is about the last refresh, when nothing is known
-// of the traffic at all.
-func ReadPast(ctx context.Context, cfg *v1.TelemetryConfiguration, resolver telemetry.Resolver, now time.Time, progress func(done, all int)) (*Past, error) {
-	client, err := Client(cfg)
+// of the traffic at all. through is as in Client.
+func ReadPast(ctx context.Context, cfg *v1.TelemetryConfiguration, resolver telemetry.Resolver, now time.Time, progress func(done, all int), through ...*promapi.Route) (*Past, error) {
+	client, err := Client(cfg, through...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@
 package telemetrysetup
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -144,10 +145,12 @@ func companions(cfg *v1.TelemetryConfiguration, networks *flowgraph.NodeNetworkS
 	return []telemetry.Companion{nodenetwork.New(v1.NodeNetworksName, cfg.NodeNetworks.Query, cfg.NodeNetworks.Label, networks)}
 }
 
-// Client returns the client of the configured Prometheus. It does not connect.
-func Client(cfg *v1.TelemetryConfiguration) (*promapi.Client, error) {
+// Client returns the client of the configured Prometheus. It does not connect. Of through, the
+// first that is not nil is the way to the server; without one it is connected to at its URL.
+func Client(cfg *v1.TelemetryConfiguration, through ...*promapi.Route) (*promapi.Client, error) {
 	p := cfg.Prometheus
 	c := promapi.Config{
+		Route:           cmp.Or(through...),
 		URL:             p.URL,
 		Timeout:         p.Timeout.Duration,
 		BearerTokenFile: p.BearerTokenFile,

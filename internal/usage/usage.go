@@ -2,7 +2,11 @@
 // tell them from failures by its exit code.
 package usage
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
 
 // Error is a mistake in the command line.
 type Error struct{ err error }
@@ -15,3 +19,14 @@ func (e Error) Error() string { return e.err.Error() }
 
 // Unwrap returns what the text was made of.
 func (e Error) Unwrap() error { return e.err }
+
+// File returns err, which came of a file that the command line names with a flag or an
+// argument, so that it begins with that. A file that cannot be opened is a mistake in the
+// command line; about what is in the file, err is returned as it is. It returns nil for nil.
+func File(flag string, err error) error {
+	var failed *fs.PathError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	return Errorf("%s %s: %w", flag, failed.Path, failed.Err)
+}

@@ -48,7 +48,7 @@ func RoutingCases() map[string]RoutingCase {
 		web("") + "---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop, annotations: {" + TrafficDistributionAnnotation + ": PreferClose}}}\n", fromShop(affinity.SameZone),
 	}
 	all["annotation against rules"] = RoutingCase{
-		strings.Replace(web(""), "namespace: shop", "annotations: {"+destinationRules+": "+Ignored+"}, namespace: shop", 1) + rule("shop", "web", 1, toZone), fromShop(affinity.Uniform),
+		strings.Replace(web(""), "namespace: shop", "annotations: {"+DestinationRulesAnnotation+": "+Ignored+"}, namespace: shop", 1) + rule("shop", "web", 1, toZone), fromShop(affinity.Uniform),
 	}
 	return all
 }

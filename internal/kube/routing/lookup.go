@@ -31,7 +31,7 @@ type calls struct {
 func (c routingContext) callsTo(service *corev1.Service) calls {
 	found := calls{to: service}
 	found.said, found.final = c.ofService(service)
-	found.final = found.final || !c.policies.DestinationRules || service.Annotations[destinationRules] == Ignored
+	found.final = found.final || !c.policies.DestinationRules || service.Annotations[DestinationRulesAnnotation] == Ignored
 	if found.final || c.rules.Store() == nil {
 		return found
 	}

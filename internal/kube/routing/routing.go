@@ -77,20 +77,22 @@ func PreferNothing(service *corev1.Service) {
 	metav1.SetMetaDataAnnotation(&service.ObjectMeta, TrafficDistributionAnnotation, AnyDistribution)
 }
 
-// destinationRules is an annotation of Services: with the value Ignored no
+// DestinationRulesAnnotation is an annotation of Services: with the value Ignored no
 // DestinationRule, and nothing that the mesh says, counts for calls to one.
-const destinationRules = "vicinity.dev/destination-rules"
+const DestinationRulesAnnotation = "vicinity.dev/destination-rules"
 
 // Ignored is the one value that the annotation vicinity.dev/destination-rules can have.
 const Ignored = "Ignore"
 
 // Annotations returns the annotations of Services and Namespaces that decide how calls are
 // divided.
-func Annotations() []string { return []string{TrafficDistributionAnnotation, destinationRules} }
+func Annotations() []string {
+	return []string{TrafficDistributionAnnotation, DestinationRulesAnnotation}
+}
 
 // IgnoreRules excepts the calls to a Service from all DestinationRules.
 func IgnoreRules(service *corev1.Service) {
-	metav1.SetMetaDataAnnotation(&service.ObjectMeta, destinationRules, Ignored)
+	metav1.SetMetaDataAnnotation(&service.ObjectMeta, DestinationRulesAnnotation, Ignored)
 }
 
 // routingContext is what decides, with a Service, how calls to it are divided.

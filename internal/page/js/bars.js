@@ -23,7 +23,7 @@ function bar(run, base, state, chooseRun) {
     svg("rect", { class: "crossing", x: 0, y: 5, width: "100%", height: 20, rx: 3 }),
     svg("rect", { class: "local", x: 0, y: 5, width: at(share.mean), height: 20, rx: 3 }),
     seeds.map((seed) => svg("circle", { class: "seed", cx: at(shareOf(seed, state)), cy: 15, r: 2.5 })),
-    share.runs >= 2 && share.interval > 0 && [
+    share.runs >= 3 && share.interval > 0 && [
       svg("line", { class: "interval", x1: at(share.mean - share.interval), x2: at(share.mean + share.interval), y1: 15, y2: 15 }),
       [-1, 1].map((side) => svg("line", { class: "interval", x1: at(share.mean + side * share.interval), x2: at(share.mean + side * share.interval), y1: 9, y2: 21 })),
     ].flat() || null,

@@ -41,7 +41,7 @@ function grouped(value) {
 const number = (value) => (Number.isInteger(value) ? grouped(value) : fixed(value, Math.abs(value) < 10 ? 2 : 1));
 
 // halfWidth is half the confidence interval of a mean, where there is one.
-const halfWidth = (e, format) => (e.runs >= 2 && e.interval > 0 ? " \u00b1" + format(e.interval) : "");
+const halfWidth = (e, format) => (e.runs >= 3 && e.interval > 0 ? " \u00b1" + format(e.interval) : "");
 
 // estimate is a mean with half its confidence interval.
 const estimate = (e, format) => format(e.mean) + halfWidth(e, format);

@@ -145,7 +145,7 @@ function basis(data) {
   const replayed = report.runs.filter((run) => run.replayed).map((run) => run.name);
   const assumed = [
     replayed.length ? `The framework of the real kube-scheduler placed the pods of ${replayed.length > 1 ? "the runs" : "run"} ${replayed.join(", ")} in memory; nothing was changed in a cluster. ${describedOrder(report)}` : null,
-    replayed.length && report.seeds > 1 ? `Each of these runs was done with ${report.seeds} seeds, from ${report.firstSeed} on; figures are means, \u00b1 is half the 95 % confidence interval.` : null,
+    replayed.length && report.seeds > 1 ? `Each of these runs was done with ${report.seeds} seeds, from ${report.firstSeed} on; figures are means, ${report.seeds > 2 ? "\u00b1 is half the 95 % confidence interval" : "and two seeds are too few for a confidence interval"}.` : null,
     "The traffic stays the same wherever pods run.",
     "Pictures, maps, changes and the table of workloads and edges show the first seed with the configured routing. Bars, the sentences at the top and the figures below them follow the routing chosen above.",
     report.assumed?.length ? `Runs whose titles end in \u201crouting assumed\u201d assume ${assumedWords(report)}.` : null,
