@@ -19,8 +19,18 @@ func newCommand(binary string, s streams, now func() time.Time) *cobra.Command {
 		Short: "See what the Vicinity scheduler knows of the traffic between workloads",
 		Long: `See what the Vicinity scheduler knows of the traffic between workloads.
 
-Exit codes: 0 success, 1 failure, 2 mistake in the command line, 3 a recording more
-than half of which is gaps, 130 interrupted.
+Exit codes:
+  0    success
+  1    failure
+  2    a mistake in the command line, or a file that does not exist
+  3    a recording more than half of which is gaps
+  4    no traffic: an empty graph, or nothing to record
+  5    doctor found warnings
+  6    doctor found errors
+  130  interrupted by Ctrl-C, --watch included; record ends with 0 or 3 instead, as the
+       recording stays valid
+
+docs/cli.md has more, and how to set up completion.
 
 As a plugin of kubectl: give the program the name kubectl-vicinity and put it on
 the PATH. For completion there, link kubectl_complete-vicinity to it.`,
@@ -39,12 +49,19 @@ the PATH. For completion there, link kubectl_complete-vicinity to it.`,
 		cmd.Use = binary
 		cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl vicinity"}
 	}
+	versionFlag(cmd)
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage.Errorf("%w; see %s --help", flagError(err), cmd.CommandPath())
 	})
-	cmd.AddCommand(explainCommand(s, now), graphCommand(s, now), localityCommand(s, now), recordCommand(s, now), replayCommand(s, now), sourcesCommand(s, now), versionCommand())
+	if s.called == nil {
+		s.called = &called{}
+	}
+	cmd.AddCommand(doctorCommand(s, now), explainCommand(s, now), graphCommand(s, now), localityCommand(s, now), recordCommand(s, now), replayCommand(s, now), sourcesCommand(s, now), versionCommand())
+	cmd.InitDefaultHelpCmd()
+	cmd.InitDefaultCompletionCmd()
+	s.called.learn(cmd)
 	return cmd
 }
 

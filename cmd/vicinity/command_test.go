@@ -2,14 +2,26 @@ package main
 
 import (
 	"bytes"
-	"runtime/debug"
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain hides the developer's clusters from the tests: no verb must ask one. It also checks
+// that the tests have used every flag. Started under the program's name, it is the program.
+func TestMain(m *testing.M) {
+	if isProgram() {
+		main()
+	}
+	if err := errors.Join(os.Setenv("KUBECONFIG", filepath.Join(os.TempDir(), "no-such-kubeconfig")), os.Unsetenv("KUBERNETES_SERVICE_HOST")); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(usingFlags{m})
+}
 
 // TestName checks what the program calls itself.
 func TestName(t *testing.T) {
@@ -19,20 +31,24 @@ func TestName(t *testing.T) {
 		wantOut  string
 		wantErr  string
 	}{
-		"own name":           {[]string{"/usr/bin/vicinity", "graph", "--help"}, 0, "\n  vicinity graph (--prometheus URL | ", ""},
-		"plugin of kubectl":  {[]string{"/usr/bin/kubectl-vicinity", "graph", "--help"}, 0, "\n  kubectl vicinity graph (--prometheus URL | ", ""},
+		"own name":           {[]string{"/usr/bin/vicinity", "graph", "--help"}, 0, "\n  vicinity graph [--prometheus URL | ", ""},
+		"plugin of kubectl":  {[]string{"/usr/bin/kubectl-vicinity", "graph", "--help"}, 0, "\n  kubectl vicinity graph [--prometheus URL | ", ""},
 		"plugin on Windows":  {[]string{"kubectl-vicinity.exe"}, 0, "Usage:\n  kubectl vicinity [flags]", ""},
 		"error of a plugin":  {[]string{"kubectl-vicinity", "graph"}, 2, "", "kubectl vicinity: which Prometheus? Type: kubectl vicinity graph --prometheus"},
 		"no verb":            {[]string{"vicinity"}, 0, "Usage:", ""},
 		"similar verb":       {[]string{"vicinity", "grahp"}, 2, "", `vicinity: unknown verb "grahp"; did you mean vicinity graph?`},
 		"unknown verb":       {[]string{"vicinity", "bogus"}, 2, "", `vicinity: unknown verb "bogus"; see vicinity --help`},
 		"version":            {[]string{"vicinity", "version"}, 0, ", commit ", ""},
+		"version as a flag":  {[]string{"vicinity", "--version"}, 0, ", commit ", ""},
+		"version, a plugin":  {[]string{"kubectl-vicinity", "--version"}, 0, "vicinity ", ""},
+		"version as JSON":    {[]string{"vicinity", "version", "-o", "json"}, 0, `"schema": "vicinity.version/v1"`, ""},
+		"version otherwise":  {[]string{"vicinity", "version", "-o", "xml"}, 2, "", `--output "xml": must be table or json`},
 		"version takes none": {[]string{"vicinity", "version", "x"}, 2, "", `version takes no argument "x"`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			code := run(t.Context(), tc.args, streams{out: &out, err: &errs}, clock())
+			code := invokeAs(t.Context(), tc.args, streams{out: &out, err: &errs}, clock())
 			if code != tc.wantCode || !strings.Contains(out.String(), tc.wantOut) || !strings.Contains(errs.String(), tc.wantErr) {
 				t.Errorf("exit code %d, stdout:\n%s\nstderr:\n%s\nwant %d, %q and %q", code, &out, &errs, tc.wantCode, tc.wantOut, tc.wantErr)
 			}
@@ -60,6 +76,7 @@ func TestCompletion(t *testing.T) {
 		"explain what":   {[]string{"vicinity", "__complete", "explain", ""}, "pod\ta pod of the cluster\nworkload\tthe next pod of a workload\n:4\n"},
 		"explain a name": {[]string{"vicinity", "__complete", "explain", "pod", ""}, ":4\n"},
 		"explain output": {[]string{"vicinity", "__complete", "explain", "-o", ""}, "table\tfor people\njson\tfor programs, schema vicinity.explain/v1\n:4\n"},
+		"version output": {[]string{"vicinity", "__complete", "version", "-o", ""}, "table\tfor people\njson\tfor programs, schema vicinity.version/v1\n:4\n"},
 		"explain file":   {[]string{"vicinity", "__complete", "explain", "-f", ""}, "yaml\nyml\njson\n:8\n"},
 		"its scheduler":  {[]string{"vicinity", "__complete", "explain", "--scheduler-config", ""}, "yaml\nyml\njson\n:8\n"},
 		"its namespace":  {[]string{"vicinity", "__complete", "explain", "--namespace", ""}, ":4\n"},
@@ -69,22 +86,9 @@ func TestCompletion(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			if code := run(t.Context(), tc.args, streams{out: &out, err: &errs}, clock()); code != 0 || !strings.Contains(out.String(), tc.want) {
+			if code := invokeAs(t.Context(), tc.args, streams{out: &out, err: &errs}, clock()); code != 0 || !strings.Contains(out.String(), tc.want) {
 				t.Errorf("exit code %d, stdout %q, want 0 and %q", code, &out, tc.want)
 			}
 		})
-	}
-}
-
-func TestVersionLine(t *testing.T) {
-	info := &debug.BuildInfo{
-		Main:     debug.Module{Version: "v1.2.3"},
-		Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}},
-	}
-	if got, want := versionLine(info), "vicinity v1.2.3, commit abc with changes, go1."; !strings.HasPrefix(got, want) {
-		t.Errorf("got %s, want %s...", got, want)
-	}
-	if got, want := versionLine(nil), "vicinity unknown, commit unknown, go1."; !strings.HasPrefix(got, want) {
-		t.Errorf("got %s, want %s...", got, want)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/sources"
-	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
 
@@ -23,32 +23,30 @@ func (o *telemetryOptions) settled(cmd *cobra.Command, s streams, now func() tim
 	if err != nil || o.configFile != "" || len(o.types) > 0 {
 		return cfg, nil, err
 	}
-	client, err := telemetrysetup.Client(cfg)
+	client, err := o.client(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer client.Close()
-	if line := s.line(); line != nil {
-		line("looking for metrics that count bytes")
-		defer line("")
-	}
+	querier := looking(client, s.line())
+	defer s.line()("")
 	at := now()
-	detected, err := sources.Detect(cmd.Context(), client, at, o.selector)
+	detected, err := sources.Detect(cmd.Context(), querier, at, o.selector)
 	if err != nil {
 		return nil, nil, o.explain(err)
 	}
 	answers := detected.Answers()
 	switch len(answers) {
 	case 0:
-		near, err := detected.Nearly(cmd.Context(), client, at, o.selector)
+		near, err := detected.Nearly(cmd.Context(), querier, at, o.selector)
 		if err != nil {
 			return nil, nil, o.explain(err)
 		}
-		if name := checking(near); name != "" {
+		if name := sources.Telling(near); name != "" {
 			cfg, err = o.configuration(cmd, name)
 			return cfg, nil, err
 		}
-		return nil, nil, o.whyNothing(cmd.Context(), client, at, detected, near)
+		return nil, nil, o.whyNothing(cmd.Context(), querier, at, detected, near)
 	case 1:
 		cfg, err = o.configuration(cmd, string(answers[0].Type.Name))
 		return cfg, &answers[0], err
@@ -65,8 +63,8 @@ func (o *telemetryOptions) ambiguous(answers []sources.Found) error {
 		has = append(has, fmt.Sprintf("%s (%d series)", name, f.Series()))
 	}
 	return fmt.Errorf("%s has the metrics of %d types of sources: %s. Choose one with %s; --source %s reads all, and of what several see the largest rate counts. "+
-		"vicinity sources detect --prometheus %s says more",
-		o.prometheus, len(answers), strings.Join(has, ", "), strings.Join(flags, " or "), strings.Join(types, ","), shellQuoted(o.prometheus))
+		"vicinity sources detect%s says more",
+		cmp.Or(o.prometheus, o.url), len(answers), strings.Join(has, ", "), strings.Join(flags, " or "), strings.Join(types, ","), o.serverFlag())
 }
 
 // whyNothing is the error of a server without any metric that a type reads.
@@ -86,26 +84,7 @@ func (o *telemetryOptions) whyNothing(ctx context.Context, q telemetry.Querier, 
 	for _, b := range byteless {
 		text += "; " + b
 	}
-	return fmt.Errorf("%s; docs/telemetry-sources.md says for each type what to switch on, and --source TYPE why there may be nothing of it", text)
-}
-
-// checking returns the only type that has metrics which it does not read and checks what is
-// wrong with them, "" where there is none: its source says it better.
-func checking(near []sources.Near) string {
-	types := map[string]bool{}
-	for _, n := range near {
-		for _, t := range n.Types {
-			if !n.Old {
-				types[t] = true
-			}
-		}
-	}
-	for name := range types {
-		if kind, ok, err := sources.Named(v1.SourceType(name)); err == nil && ok && kind.IsCode() && len(types) == 1 {
-			return name
-		}
-	}
-	return ""
+	return codedError{fmt.Errorf("%s; docs/telemetry-sources.md says for each type what to switch on, and --source TYPE why there may be nothing of it", text), exitEmpty}
 }
 
 // lookedFor are the names of the metrics that were looked for.

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/declared"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
@@ -34,7 +33,7 @@ type explainOptions struct {
 	clusterOptions
 
 	schedulerConfig, profile string
-	namespace, file, output  string
+	file, output             string
 	limit                    int
 }
 
@@ -63,20 +62,22 @@ The JSON output has the schema ` + explain.Schema + `; fields may be added to it
 func explainCommand(s streams, now func() time.Time) *cobra.Command {
 	o := explainOptions{}
 	cmd := &cobra.Command{
-		Use:   "explain (pod NAME | workload NAME | -f FILE) (--prometheus URL | --telemetry-config FILE)",
+		Use:   "explain (pod NAME | workload NAME | -f FILE) [--prometheus URL | --telemetry-config FILE]",
 		Short: "Explain why a pod is on its node, and where it would go now",
 		Long:  explainLong,
-		Example: `  kubectl port-forward --namespace monitoring service/prometheus 9090 &
-  vicinity explain pod cart-6f7d9-x2x4v -n shop --prometheus http://localhost:9090
+		Example: `  vicinity explain pod cart-6f7d9-x2x4v -n shop
   vicinity explain workload cart -n shop --scheduler-config scheduler.yaml --telemetry-config telemetry.yaml
   vicinity explain -f pod.yaml --prometheus http://localhost:9090
   vicinity explain pod web-0 -o json --telemetry-config telemetry.yaml | jq .chosen`,
 		Args:    func(cmd *cobra.Command, args []string) error { return o.checkArgs(cmd, args) },
 		PreRunE: func(cmd *cobra.Command, _ []string) error { return o.check(cmd) },
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, args, s, now) },
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			if len(args) == 0 {
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			switch len(args) {
+			case 0:
 				return []cobra.Completion{"pod\ta pod of the cluster", "workload\tthe next pod of a workload"}, cobra.ShellCompDirectiveNoFileComp
+			case 1:
+				return o.completeSubject(cmd, args[0], typed)
 			}
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		},
@@ -89,10 +90,11 @@ func (o *explainOptions) addFlags(cmd *cobra.Command) {
 	o.telemetryOptions.addFlags(cmd)
 	o.addTypeFlag(cmd)
 	o.clusterOptions.addFlags(cmd)
+	o.addNamespaceFlag(cmd, "`NAMESPACE` of the pod or workload (default: that of the context)")
+	o.findIn(&o.clusterOptions)
 	f := cmd.Flags()
 	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE` (default: the shipped one)")
 	f.StringVar(&o.profile, "profile", "", "schedulerName of the `PROFILE` in it that decides (default: that of the pod, or else the first)")
-	f.StringVarP(&o.namespace, "namespace", "n", "", "`NAMESPACE` of the pod or workload (default: that of the context)")
 	f.StringVarP(&o.file, "filename", "f", "", "explain the pod of this `FILE`, - for standard input, which need not exist")
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table or json")
 	f.IntVar(&o.limit, "limit", explainLimit, "show at most `N` edges, candidate nodes and pods; 0 shows all (with -o table)")
@@ -100,7 +102,7 @@ func (o *explainOptions) addFlags(cmd *cobra.Command) {
 	yaml := cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt)
 	completeWith(cmd, "scheduler-config", yaml)
 	completeWith(cmd, "filename", yaml)
-	for _, flag := range []string{"profile", "namespace", "limit"} {
+	for _, flag := range []string{"profile", "limit"} {
 		completeWith(cmd, flag, cobra.NoFileCompletions)
 	}
 }
@@ -173,8 +175,7 @@ func (o *explainOptions) run(cmd *cobra.Command, args []string, s streams, now f
 	} else {
 		result.WriteTable(out, o.limit)
 	}
-	_, err = s.out.Write(out.Bytes())
-	return err
+	return s.write(o.output, out.Bytes())
 }
 
 // configured returns the options that the scheduler's configuration decides.
@@ -191,7 +192,7 @@ func (o *explainOptions) configured() (explain.Options, error) {
 		}
 	}
 	config, err := load(o.schedulerConfig)
-	return explain.Options{Config: config, ConfigName: name, Profile: o.profile}, err
+	return explain.Options{Config: config, ConfigName: name, Profile: o.profile}, usage.File("--scheduler-config", err)
 }
 
 // subject finds the pod that is asked about.
@@ -203,7 +204,7 @@ func (o *explainOptions) subject(c *explain.Cluster, args []string, in io.Reader
 		}
 		data, err := read(o.file)
 		if err != nil {
-			return nil, err // names the path
+			return nil, usage.File("--filename", err)
 		}
 		return explain.ReadPod(data, name, o.namespace)
 	}
@@ -217,36 +218,22 @@ func (o *explainOptions) subject(c *explain.Cluster, args []string, in io.Reader
 	return explain.FindPod(c.Objects, namespace, name)
 }
 
-// contextNamespace is the namespace that kubectl would take.
-func (o *clusterOptions) contextNamespace() string {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	namespace, _, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context}).Namespace()
-	if err != nil {
-		return "default"
-	}
-	return namespace
-}
-
 // past rebuilds the graph, with what is declared of new workloads and of a pod's.
 func (o *explainOptions) past(ctx context.Context, cmd *cobra.Command, c *explain.Cluster, pod *corev1.Pod, s streams, now time.Time) (*telemetrysetup.Past, error) {
 	cfg, _, err := o.settled(cmd, s, func() time.Time { return now })
 	if err != nil {
 		return nil, err
 	}
-	var progress func(done, all int)
-	if line := s.line(); line != nil {
-		defer line("")
-		progress = func(done, all int) { line(fmt.Sprintf("rebuilding the graph: refresh %d of %d", done+1, all)) }
-	}
-	past, err := telemetrysetup.ReadPast(ctx, cfg, c.Endpoints, now, progress)
+	defer s.line()("")
+	progress := func(done, all int) { s.line()(fmt.Sprintf("rebuilding the graph: refresh %d of %d...", done+1, all)) }
+	past, err := telemetrysetup.ReadPast(ctx, cfg, c.Endpoints, now, progress, o.route)
 	switch {
 	case err == nil:
 		return past, addDeclaredTo(past, cfg, c.Objects, pod, now)
 	case ctx.Err() != nil:
 		return nil, err
 	case telemetry.FailureOf(err) == telemetry.Empty:
-		return nil, fmt.Errorf("%w; see why with: vicinity graph", o.explain(err))
+		return nil, codedError{fmt.Errorf("%w; see why with: vicinity graph", o.explain(err)), exitEmpty}
 	}
 	return nil, o.explain(err)
 }

@@ -27,12 +27,12 @@ func TestExplainMistakes(t *testing.T) {
 		"no Prometheus":        {[]string{"pod", "a"}, "which Prometheus? Type: vicinity explain --prometheus"},
 		"another output":       {[]string{prometheus, "pod", "a", "-o", "html"}, `--output "html": must be table or json`},
 		"a negative limit":     {[]string{prometheus, "pod", "a", "--limit=-1"}, "--limit -1: must not be negative; 0 shows all"},
-		"a window with a file": {[]string{"--telemetry-config=t.yaml", "--window=1m", "pod", "a"}, "--window goes with --prometheus only"},
+		"a window with a file": {[]string{"--telemetry-config=t.yaml", "--window=1m", "pod", "a"}, "--window does not go with --telemetry-config"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			code := run(t.Context(), append([]string{"vicinity", "explain"}, tc.args...), streams{out: &out, err: &errs}, clock())
+			code := invokeAs(t.Context(), append([]string{"vicinity", "explain"}, tc.args...), streams{out: &out, err: &errs}, clock())
 			if code != exitUsage || !strings.Contains(errs.String(), tc.want) || out.Len() > 0 {
 				t.Errorf("exit code %d, stderr %s, want %q", code, &errs, tc.want)
 			}
@@ -104,14 +104,14 @@ func TestExplainAsksOnly(t *testing.T) {
 		"Services may not be listed":       {[]string{"services"}, []string{"pod", "web"}, exitOK, []string{"note: you may not list services", "kubectl auth can-i list services"}},
 		"nodes may not be listed":          {[]string{"nodes"}, []string{"pod", "web"}, exitFailure, []string{"listing nodes: nodes is forbidden"}},
 		"no such pod":                      {nil, []string{"pod", "cart"}, exitFailure, []string{"there is no pod cart in namespace shop; see: kubectl get pods"}},
-		"no such profile":                  {nil, []string{"pod", "web", "--profile", "x"}, exitFailure, []string{`the shipped configuration has no profile "x"; there are vicinity`}},
-		"no such file":                     {nil, []string{"-f", "none.yaml"}, exitFailure, []string{"none.yaml: no such file"}},
+		"no such profile":                  {nil, []string{"pod", "web", "--profile", "x"}, exitFailure, []string{`the shipped configuration has no profile "x"; its profiles: vicinity`}},
+		"no such file":                     {nil, []string{"-f", "none.yaml"}, exitUsage, []string{"--filename none.yaml: no such file"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			kubeconfig := objectsServer(t, objects, tc.forbidden...)
 			var out, errs bytes.Buffer
-			code := run(t.Context(), append([]string{"vicinity", "explain", "--kubeconfig", kubeconfig, "--prometheus", traffic.URL}, tc.args...), streams{out: &out, err: &errs}, clock())
+			code := invokeAs(t.Context(), append([]string{"vicinity", "explain", "--kubeconfig", kubeconfig, "--prometheus", traffic.URL}, tc.args...), streams{out: &out, err: &errs}, clock())
 			if code != tc.code {
 				t.Errorf("exit code %d, want %d: %s", code, tc.code, &errs)
 			}

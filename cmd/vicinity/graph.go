@@ -19,7 +19,6 @@ type graphOptions struct {
 
 	output       string
 	limit        int
-	namespace    string
 	requestBytes string
 	declared     bool
 }
@@ -44,7 +43,7 @@ func graphCommand(s streams, now func() time.Time) *cobra.Command {
 	o := graphOptions{}
 	var v view
 	cmd := &cobra.Command{
-		Use:   "graph (--prometheus URL | --telemetry-config FILE)",
+		Use:   "graph [--prometheus URL | --telemetry-config FILE]",
 		Short: "Show the traffic between workloads as the scheduler sees it",
 		Long: `Show the traffic between workloads as the scheduler sees it: the same queries to
 the same Prometheus, once, through the same code. The largest edges come first:
@@ -54,16 +53,19 @@ figures wrong or incomplete is a warning with the next step; where the answers m
 several clusters, there is no graph. With --declared, the edges of new workloads that
 nobody has observed yet are among the others, with their ORIGIN, and in no sum.
 
-With --prometheus, the metrics that are there say which type of source to read
+Without --prometheus and --telemetry-config, Prometheus is found in the cluster that
+kubectl would take (docs/connecting.md).
+
+Without --telemetry-config, the metrics that are there say which type of source to read
 (vicinity sources list), or --source does. Where there are metrics of several types, it
-names them and stops. Credentials, CA files, tenant headers and sources of your own are
-the business of the scheduler's configuration file: give it with --telemetry-config.
+names them and stops. Credentials, CA files, tenant headers and sources of your own belong
+in a TelemetryConfiguration: give it with --telemetry-config.
 Where a source names pods or Services, the workloads behind them are looked up in the
 cluster that kubectl would take.
 
 The JSON output has the schema ` + graphSchema + `; fields may be added to it.`,
-		Example: `  kubectl port-forward --namespace monitoring service/prometheus 9090 &
-  vicinity graph --prometheus http://localhost:9090
+		Example: `  vicinity graph
+  vicinity graph --prometheus svc:monitoring/prometheus:9090
   vicinity graph --prometheus http://localhost:9090 --source obi
   vicinity graph --telemetry-config telemetry.yaml --namespace shop --limit 0
   vicinity graph --prometheus http://localhost:9090 -o json | jq .total
@@ -88,15 +90,16 @@ func (o *graphOptions) addFlags(cmd *cobra.Command) {
 	o.telemetryOptions.addFlags(cmd)
 	o.addTypeFlag(cmd)
 	o.clusterOptions.addFlags(cmd)
+	o.addNamespaceFlag(cmd, "show only edges that begin or end in this `NAMESPACE` (default: all)")
+	o.findIn(&o.clusterOptions)
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json, dot or html, a page that needs no network")
 	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, the largest; 0 shows all (default 30 for table, 2000 for html, all for json and dot)")
-	f.StringVarP(&o.namespace, "namespace", "n", "", "show only edges that begin or end in this `NAMESPACE`")
 	f.BoolVar(&o.declared, "declared", false, "show also what counts of the traffic of new workloads because it is declared; it is read from the cluster")
 	f.StringVar(&o.requestBytes, "request-bytes", args.RequestBytes.String(), "what one request counts beside its own size, a `QUANTITY`, as requestBytes of the plugin")
 	complete := map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions(outputs(), cobra.ShellCompDirectiveNoFileComp),
 	}
-	for _, flag := range []string{"limit", "namespace", "request-bytes"} {
+	for _, flag := range []string{"limit", "request-bytes"} {
 		complete[flag] = cobra.NoFileCompletions
 	}
 	addCompletion(cmd, complete)
@@ -112,7 +115,7 @@ func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() tim
 	if err != nil {
 		return err
 	}
-	report, failed := o.collect(cmd.Context(), cfg, s.progress, now)
+	report, failed := o.collect(cmd.Context(), cfg, s.line(), now)
 	if report == nil {
 		return o.explain(failed)
 	}
@@ -132,11 +135,14 @@ func (o *graphOptions) run(cmd *cobra.Command, v view, s streams, now func() tim
 	if err != nil {
 		return err
 	}
-	if _, err := s.out.Write(out.Bytes()); err != nil {
+	if err := s.write(o.output, out.Bytes()); err != nil {
 		return err
 	}
-	// Some sources failed: the scheduler would work with the others.
-	return o.explain(failed)
+	if failed != nil {
+		// Some sources failed: the scheduler would work with the others.
+		return o.explain(failed)
+	}
+	return report.empty()
 }
 
 // check returns what the flags ask to see, and reports mistakes in them.

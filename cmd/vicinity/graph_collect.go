@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -21,15 +20,15 @@ import (
 
 // collect asks the sources once and returns what they see. The report is nil
 // when none of them succeeded; the error is that of those that failed.
-func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Writer, now func() time.Time) (*graphReport, error) {
+func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfiguration, line func(string), now func() time.Time) (*graphReport, error) {
 	store := endpoints.NewStore()
-	seen, failed := observe(ctx, cfg, store, func(sources []telemetry.Source) error {
+	seen, failed := o.observe(ctx, cfg, store, func(sources []telemetry.Source) error {
 		names := telemetrysetup.Resolving(sources)
 		if len(names) == 0 {
 			return nil
 		}
 		return o.readEndpoints(ctx, store, names)
-	}, watcher, now)
+	}, line, now)
 	if seen == nil {
 		return nil, failed
 	}
@@ -53,8 +52,8 @@ type observed struct {
 // observe asks the sources of a configuration once; begin is called before the first
 // question. What it returns is nil when none of them succeeded; the error is that of those
 // that failed.
-func observe(ctx context.Context, cfg *v1.TelemetryConfiguration, resolver telemetry.Resolver, begin func([]telemetry.Source) error, watcher io.Writer, now func() time.Time) (*observed, error) {
-	client, err := telemetrysetup.Client(cfg)
+func (o *telemetryOptions) observe(ctx context.Context, cfg *v1.TelemetryConfiguration, resolver telemetry.Resolver, begin func([]telemetry.Source) error, line func(string), now func() time.Time) (*observed, error) {
+	client, err := o.client(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +65,7 @@ func observe(ctx context.Context, cfg *v1.TelemetryConfiguration, resolver telem
 	if err := begin(sources); err != nil {
 		return nil, err
 	}
-	querier := newProgress(client, sources, watcher)
+	querier := refreshing(client, sources, line)
 	graph := flowgraph.NewStore()
 	manager, err := telemetry.NewManager(telemetry.Options{
 		Sources:     sources,
@@ -83,7 +82,7 @@ func observe(ctx context.Context, cfg *v1.TelemetryConfiguration, resolver telem
 		return nil, err
 	}
 	failed := manager.Refresh(ctx)
-	querier.clear()
+	line("")
 	snap, status := graph.Load(), manager.Status()
 	if ctx.Err() == nil && onlyEmpty(status.Sources) {
 		// The scheduler waits for traffic; here the report says why there is none.

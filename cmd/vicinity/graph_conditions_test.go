@@ -95,7 +95,7 @@ func TestGraphSaysWhatIsWrong(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			args := append([]string{"graph", "--prometheus", prometheus(t, traffic(t, tc.traffic))}, tc.args...)
-			table := succeed(t, args...)
+			table := showing(t, name == "only waypoints", args...)
 			for _, want := range tc.want {
 				if !strings.Contains(table, want) {
 					t.Errorf("no %q in\n%s", want, table)
@@ -104,11 +104,11 @@ func TestGraphSaysWhatIsWrong(t *testing.T) {
 			if (tc.condition == "") == strings.Contains(table, "warning:") {
 				t.Errorf("the table is\n%s", table)
 			}
-			g := decode(t, succeed(t, append(args, "-o", "json")...))
+			g := decode(t, showing(t, name == "only waypoints", append(args, "-o", "json")...))
 			if got := g.Sources[0].Conditions; (tc.condition != "") != (len(got) == 1) || len(got) == 1 && (got[0].Condition != tc.condition || got[0].What == "" || got[0].Why == "" || got[0].Next == "") {
 				t.Errorf("in JSON: %+v", got)
 			}
-			page, dot := succeed(t, append(args, "-o", "html")...), succeed(t, append(args, "-o", "dot")...)
+			page, dot := showing(t, name == "only waypoints", append(args, "-o", "html")...), showing(t, name == "only waypoints", append(args, "-o", "dot")...)
 			mark := `"condition":"` + tc.condition
 			if tc.condition == "" {
 				mark = `"conditions":`

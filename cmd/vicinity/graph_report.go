@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -68,6 +69,14 @@ func newReport(snap *flowgraph.Snapshot, status telemetry.Status, from []telemet
 func (r *graphReport) setEdges(snap *flowgraph.Snapshot) {
 	r.edges = slices.AppendSeq(make([]flowgraph.Edge, 0, snap.EdgeCount()), snap.Edges())
 	r.total = sum(r.edges)
+}
+
+// empty returns an error where there is no edge.
+func (r *graphReport) empty() error {
+	if len(r.edges) > 0 {
+		return nil
+	}
+	return codedError{errors.New("no traffic: the graph is empty"), exitEmpty}
 }
 
 // conditions are the names of what the sources were found in, each once.

@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write the golden files instead of compa
 func invoke(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = run(t.Context(), append([]string{"vicinity"}, args...), streams{out: &out, err: &errs}, clock())
+	code = invokeAs(t.Context(), append([]string{"vicinity"}, args...), streams{out: &out, err: &errs}, clock())
 	return code, out.String(), errs.String()
 }
 
@@ -35,6 +35,20 @@ func succeed(t *testing.T, args ...string) (stdout string) {
 	t.Helper()
 	code, stdout, stderr := invoke(t, args...)
 	if code != exitOK || stderr != "" {
+		t.Fatalf("vicinity %s: exit code %d, stderr: %s", strings.Join(args, " "), code, stderr)
+	}
+	return stdout
+}
+
+// showing runs a command line that must exit with 0 and an empty stderr or, where the graph is
+// empty, with the code and the line for that.
+func showing(t *testing.T, empty bool, args ...string) (stdout string) {
+	t.Helper()
+	if !empty {
+		return succeed(t, args...)
+	}
+	code, stdout, stderr := invoke(t, args...)
+	if code != exitEmpty || stderr != "vicinity: no traffic: the graph is empty\n" {
 		t.Fatalf("vicinity %s: exit code %d, stderr: %s", strings.Join(args, " "), code, stderr)
 	}
 	return stdout
@@ -77,7 +91,8 @@ func TestGolden(t *testing.T) {
 	}
 	for name, args := range cases {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, succeed(t, append([]string{"graph", "--prometheus", url}, args...)...))
+			empty := strings.HasPrefix(name, "graph-empty.") || name == "graph-cluster.txt"
+			golden(t, name, showing(t, empty, append([]string{"graph", "--prometheus", url}, args...)...))
 		})
 	}
 }
@@ -97,7 +112,7 @@ func TestEmpty(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := succeed(t, "graph", "--prometheus", prometheus(t, traffic(t, tc.traffic)))
+			got := showing(t, true, "graph", "--prometheus", prometheus(t, traffic(t, tc.traffic)))
 			if !strings.Contains(got, tc.want) || !strings.Contains(got, "The graph is empty") {
 				t.Errorf("want %q in:\n%s", tc.want, got)
 			}
@@ -111,7 +126,7 @@ func TestEmptyWithoutRecordingRules(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := succeed(t, "graph", "--telemetry-config", file)
+	got := showing(t, true, "graph", "--telemetry-config", file)
 	if !strings.Contains(got, "1. the recording rules are not loaded") {
 		t.Errorf("it does not speak of the rules:\n%s", got)
 	}
@@ -286,12 +301,12 @@ func TestRealProxies(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	url := serve(t, hang(cancel))
-	var out, errs, progress bytes.Buffer
-	code := run(ctx, []string{"vicinity", "graph", "--prometheus", url, "--source", "istio-sidecar", "--timeout", "1h"}, streams{out: &out, err: &errs, progress: &progress}, clock())
+	var out, errs, told bytes.Buffer
+	code := invokeAs(ctx, []string{"vicinity", "graph", "--prometheus", url, "--source", "istio-sidecar", "--timeout", "1h"}, streams{out: &out, err: &errs, progress: onTerminal(&told)}, clock())
 	if code != exitInterrupted || out.Len() > 0 || errs.Len() > 0 {
 		t.Errorf("exit code %d, stdout %q, stderr %q, want %d and nothing", code, &out, &errs, exitInterrupted)
 	}
-	if want := eraseLine + "asking Prometheus for request-bytes-native (1/7)..." + eraseLine; progress.String() != want {
-		t.Errorf("progress = %q, want %q", &progress, want)
+	if want := eraseLine + "asking Prometheus for request-bytes-native (1/7)..." + eraseLine; told.String() != want {
+		t.Errorf("progress = %q, want %q", &told, want)
 	}
 }

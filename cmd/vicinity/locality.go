@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -33,7 +32,6 @@ type localityOptions struct {
 
 	output     string
 	limit      int
-	namespace  string
 	schedulers []string
 	watch      bool
 	every      time.Duration
@@ -48,7 +46,7 @@ const edgesLimit = 10
 func localityCommand(s streams, now func() time.Time) *cobra.Command {
 	o := localityOptions{}
 	cmd := &cobra.Command{
-		Use:   "locality (--prometheus URL | --telemetry-config FILE)",
+		Use:   "locality [--prometheus URL | --telemetry-config FILE]",
 		Short: "Show how much traffic stays on the node, in the zone and in the region now",
 		Long: `Show how much of a running cluster's traffic stays on the node, in the zone and in
 the region: as its pods are placed and as calls are divided over them now, by
@@ -71,7 +69,7 @@ would have kept local, in all and by workload. The cluster is not asked.
 
 The JSON output has the schema ` + localitySchema + `, with --shadow ` + shadow.Schema + `; fields may
 be added to both.`,
-		Example: `  vicinity locality --prometheus http://localhost:9090
+		Example: `  vicinity locality
   vicinity locality --telemetry-config telemetry.yaml --namespace shop --price aws
   vicinity locality --prometheus http://localhost:9090 --watch
   vicinity locality --prometheus http://localhost:9090 -o json | jq .all.levels
@@ -91,20 +89,21 @@ func (o *localityOptions) addFlags(cmd *cobra.Command) {
 	o.telemetryOptions.addFlags(cmd)
 	o.addTypeFlag(cmd)
 	o.clusterOptions.addFlags(cmd)
+	o.addNamespaceFlag(cmd, "show only edges that begin or end, or workloads, in this `NAMESPACE` (default: all)")
+	o.findIn(&o.clusterOptions)
 	o.priceOptions.addFlags(cmd)
 	o.shadowOptions.addFlags(cmd)
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json or html, a page that needs no network")
 	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, those that cross most, or workloads with --shadow; 0 shows all (default 10 for table, 2000 for html, all for json)")
-	f.StringVarP(&o.namespace, "namespace", "n", "", "show only edges that begin or end, or workloads, in this `NAMESPACE`")
 	f.StringSliceVar(&o.schedulers, "scheduler-name", []string{"vicinity"}, "the schedulerName `NAMES` by which pods ask for Vicinity")
-	f.BoolVarP(&o.watch, "watch", "w", false, "show it again and again, until interrupted")
+	f.BoolVarP(&o.watch, "watch", "w", false, "refresh until interrupted")
 	f.DurationVar(&o.every, "every", 30*time.Second, "how long to wait before it is shown again (with --watch)")
 	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE`, for how calls are divided and which schedulers are Vicinity's (default: all that Services say)")
 	completeWith(cmd, "scheduler-config", cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt))
 	complete(cmd, "output", outputTable, outputJSON, outputHTML)
 	complete(cmd, "every", "10s", "30s", "1m")
 	complete(cmd, "scheduler-name", "vicinity")
-	for _, flag := range []string{"limit", "namespace", "price-per-gb"} {
+	for _, flag := range []string{"limit", "price-per-gb"} {
 		completeWith(cmd, flag, cobra.NoFileCompletions)
 	}
 }
@@ -157,7 +156,7 @@ func (o *localityOptions) run(cmd *cobra.Command, s streams, now func() time.Tim
 		return err
 	}
 	for {
-		seen, failed := o.look(cmd.Context(), cfg, s.progress, now)
+		seen, failed := o.look(cmd.Context(), cfg, s.line(), now)
 		if seen == nil {
 			return o.explain(failed)
 		}
@@ -170,14 +169,17 @@ func (o *localityOptions) run(cmd *cobra.Command, s streams, now func() time.Tim
 		if err := seen.write(out, o.output); err != nil {
 			return err
 		}
-		if _, err := s.out.Write(out.Bytes()); err != nil {
+		if err := s.write(o.output, out.Bytes()); err != nil {
 			return err
+		}
+		if !o.watch && failed == nil {
+			return seen.graph.empty()
 		}
 		if !o.watch {
 			return o.explain(failed)
 		}
-		if wait(cmd.Context(), o.every) != nil {
-			return nil // interrupted
+		if err := wait(cmd.Context(), o.every); err != nil {
+			return err // interrupted
 		}
 		if !s.terminal && o.output == outputTable {
 			fmt.Fprintln(s.out)
@@ -193,7 +195,7 @@ func (o *localityOptions) readSchedulerConfig(cmd *cobra.Command) error {
 	}
 	config, err := schedulerconfig.Load(o.schedulerConfig)
 	if err != nil {
-		return err
+		return usage.File("--scheduler-config", err)
 	}
 	if !cmd.Flags().Changed("scheduler-name") {
 		o.schedulers = config.Scoring()
@@ -207,7 +209,7 @@ const clearScreen = "\x1b[H\x1b[2J"
 
 // look asks the cluster and the sources once. What it returns is nil when there is nothing
 // to show; the error is that of the sources that failed.
-func (o *localityOptions) look(ctx context.Context, cfg *v1.TelemetryConfiguration, watcher io.Writer, now func() time.Time) (*localityReport, error) {
+func (o *localityOptions) look(ctx context.Context, cfg *v1.TelemetryConfiguration, line func(string), now func() time.Time) (*localityReport, error) {
 	client, err := o.connect("vicinity-locality")
 	if err != nil {
 		return nil, err
@@ -220,7 +222,7 @@ func (o *localityOptions) look(ctx context.Context, cfg *v1.TelemetryConfigurati
 	if err != nil {
 		return nil, err
 	}
-	seen, failed := observe(ctx, cfg, resolver, func([]telemetry.Source) error { return nil }, watcher, now)
+	seen, failed := o.observe(ctx, cfg, resolver, func([]telemetry.Source) error { return nil }, line, now)
 	if seen == nil {
 		return nil, failed
 	}

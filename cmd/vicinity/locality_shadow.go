@@ -10,7 +10,6 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/shadow"
-	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	"github.com/vicinity-sched/vicinity/internal/usage"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
@@ -52,7 +51,7 @@ func (o *shadowOptions) check(cmd *cobra.Command, output string) error {
 
 // runShadow shows what schedulers in shadow mode have recorded.
 func (o *localityOptions) runShadow(ctx context.Context, cfg *v1.TelemetryConfiguration, s streams, now func() time.Time) error {
-	client, err := telemetrysetup.Client(cfg)
+	client, err := o.client(cfg)
 	if err != nil {
 		return err
 	}
@@ -72,6 +71,5 @@ func (o *localityOptions) runShadow(ctx context.Context, cfg *v1.TelemetryConfig
 	if err != nil {
 		return err
 	}
-	_, err = s.out.Write(out.Bytes())
-	return err
+	return s.write(o.output, out.Bytes())
 }

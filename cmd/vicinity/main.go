@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,35 +21,61 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/usage"
 )
 
-// The exit codes.
+// The exit codes; docs/cli.md explains them.
 const (
 	exitOK      = 0
 	exitFailure = 1
-	// exitUsage is a mistake in the command line, found before anything is
-	// asked of a server.
+	// exitUsage is a mistake in the command line, a file that is missing included.
 	exitUsage = 2
 	// exitGaps is a recording of which more than half was not observed.
 	exitGaps = 3
+	// exitEmpty is a graph without an edge, or a recording without traffic.
+	exitEmpty = 4
+	// exitWarnings and exitErrors are what doctor found.
+	exitWarnings = 5
+	exitErrors   = 6
 	// exitInterrupted is what shells report of a program that Ctrl-C ended.
 	exitInterrupted = 130
 )
 
+// coded is an error with an exit code of its own.
+type coded interface {
+	error
+	exitCode() int
+}
+
+// codedError is an error with any exit code.
+type codedError struct {
+	error
+
+	code int
+}
+
+func (e codedError) exitCode() int { return e.code }
+
 // streams is where a command writes.
 type streams struct {
 	out, err io.Writer
-	// progress is nil where nobody watches: stderr is not a terminal.
-	progress io.Writer
 	// terminal says that out is one.
 	terminal bool
+	// progress may be nil: then nobody is told how far work is.
+	progress *progress
+	// called is the name that people call the program by.
+	called *called
 }
 
-// line returns how to show a line of progress, which the next one replaces and "" takes
-// away; nil where nobody watches.
-func (s streams) line() func(string) {
-	if s.progress == nil {
-		return nil
+// line returns how to show a line of progress, which "" ends.
+func (s streams) line() func(string) { return s.progress.line }
+
+// write writes all that a verb has to say, where the line of progress was. A table is for
+// people.
+func (s streams) write(output string, text []byte) error {
+	s.line()("")
+	if output == outputTable {
+		text = []byte(s.called.text(string(text)))
 	}
-	return func(line string) { fmt.Fprint(s.progress, eraseLine, line) }
+	_, err := s.out.Write(text)
+	return err
 }
 
 // check refuses a page for a terminal, before there is any work.
@@ -64,9 +91,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program the hard way
 	s := streams{out: os.Stdout, err: os.Stderr}
 	s.terminal = term.IsTerminal(int(os.Stdout.Fd()))
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		s.progress = os.Stderr
-	}
+	s.progress = &progress{out: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd())), now: time.Now}
 	os.Exit(run(ctx, os.Args, s, time.Now))
 }
 
@@ -79,23 +104,33 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 		// kubectl asks a program of this name what may come next.
 		binary, args = "kubectl-vicinity", append([]string{"__complete"}, args...)
 	}
+	s.called = &called{}
 	cmd := newCommand(binary, s, now)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
+	code := exitCode(ctx, err)
+	quiet := []int{exitOK, exitInterrupted, exitWarnings, exitErrors} // doctor's results say it
+	if !slices.Contains(quiet, code) {
+		fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), show.Printable(s.called.text(err.Error())))
+	}
+	return code
+}
+
+// exitCode returns the exit code of a command that ended with err.
+func exitCode(ctx context.Context, err error) int {
 	var mistake usage.Error
-	var gaps gapsError
+	var own coded
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &gaps):
-		fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), show.Printable(err.Error()))
-		return exitGaps
+	case errors.As(err, &own) && own.exitCode() == exitGaps:
+		return exitGaps // also of a recording that Ctrl-C ended
 	case ctx.Err() != nil:
 		return exitInterrupted
+	case errors.As(err, &own):
+		return own.exitCode()
 	case errors.As(err, &mistake):
-		fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), show.Printable(err.Error()))
 		return exitUsage
 	}
-	fmt.Fprintf(s.err, "%s: %s\n", cmd.DisplayName(), show.Printable(err.Error()))
 	return exitFailure
 }

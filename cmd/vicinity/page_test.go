@@ -43,7 +43,7 @@ func TestGraphPage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			args = append([]string{"graph", "--prometheus", url, "-o"}, args...)
 			with := func(format string) string {
-				return succeed(t, append(args[:4:4], append([]string{format}, args[4:]...)...)...)
+				return showing(t, name == "empty", append(args[:4:4], append([]string{format}, args[4:]...)...)...)
 			}
 			want, got := indented(t, []byte(with("json"))), indented(t, pageData(t, with("html")))
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -89,7 +89,7 @@ func TestNoPageForATerminal(t *testing.T) {
 		"graph": {"--prometheus", "http://192.0.2.1:1"}, "replay": {"mesh:deep-tree"},
 	} {
 		var out, errs bytes.Buffer
-		code := run(t.Context(), append([]string{"vicinity", verb, "-o", "html"}, args...), streams{out: &out, err: &errs, terminal: true}, clock())
+		code := invokeAs(t.Context(), append([]string{"vicinity", verb, "-o", "html"}, args...), streams{out: &out, err: &errs, terminal: true}, clock())
 		if want := "vicinity " + verb + " ... -o html > " + verb + ".html"; code != exitUsage || out.Len() > 0 || !strings.Contains(errs.String(), want) {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want %d and %q", verb, code, &out, &errs, exitUsage, want)
 		}

@@ -45,7 +45,7 @@ func (o *priceOptions) list(cmd *cobra.Command) (*price.List, error) {
 		return nil, usage.Errorf("--price %q: must be one of %s, or a price file; there is no such file", o.price, strings.Join(price.Names(), ", "))
 	}
 	if err != nil {
-		return nil, err // names the path
+		return nil, usage.File("--price", err)
 	}
 	defer file.Close()
 	list, err := price.Read(file, o.price)

@@ -4,51 +4,91 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 )
 
-// eraseLine brings a terminal back to the beginning of an empty line.
-const eraseLine = "\r\x1b[K"
+const (
+	// eraseLine brings a terminal back to the beginning of an empty line.
+	eraseLine = "\r\x1b[K"
+	// quietFor is how long long work may go on without a word where nobody watches: often
+	// enough to see in a log that it goes on, seldom enough to read the rest of the log.
+	quietFor = 10 * time.Second
+)
 
-// progress tells a terminal which query is under way. It implements
-// telemetry.Querier for one refresh.
+// progress shows how far long work is. On a terminal that is one line, which the next one
+// replaces. Elsewhere, as in a log, it is a plain line at most every quietFor, the first
+// when the work has gone on for that long. A nil *progress shows nothing.
 type progress struct {
-	querier telemetry.Querier
-	out     io.Writer         // nil when nobody watches
-	names   map[string]string // of the queries, by their PromQL
-	asked   int
-	total   int
+	out      io.Writer
+	terminal bool
+	now      func() time.Time
+
+	mu sync.Mutex
+	// spoke is when the last line was written, or when the work began; zero where there is none.
+	spoke time.Time
 }
 
-func newProgress(q telemetry.Querier, sources []telemetry.Source, out io.Writer) *progress {
-	p := &progress{querier: q, out: out, names: map[string]string{}}
-	for _, s := range sources {
-		for _, query := range s.Queries() {
-			p.names[query.PromQL] = query.Name
-			p.total++
-		}
+// line shows a line; "" ends the work, and takes the line away from a terminal.
+func (p *progress) line(line string) {
+	if p == nil {
+		return
 	}
-	return p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	switch {
+	case p.terminal:
+		fmt.Fprint(p.out, eraseLine, line)
+	case line == "":
+		p.spoke = time.Time{}
+	case p.spoke.IsZero():
+		p.spoke = now
+	case now.Sub(p.spoke) >= quietFor:
+		p.spoke = now
+		fmt.Fprintln(p.out, line)
+	}
+}
+
+// asking shows which query is under way. It implements telemetry.Querier.
+type asking struct {
+	querier telemetry.Querier
+	show    func(line string)
+	// word returns the line for the query that is asked as the nth, counted from 1.
+	word  func(query string, nth int) string
+	asked int
 }
 
 // Query implements telemetry.Querier.
-func (p *progress) Query(ctx context.Context, query string, at time.Time, yield func(telemetry.Series) error) error {
-	p.asked++
-	if p.out != nil {
-		name, known := p.names[query]
+func (a *asking) Query(ctx context.Context, query string, at time.Time, yield func(telemetry.Series) error) error {
+	a.asked++
+	a.show(a.word(query, a.asked))
+	return a.querier.Query(ctx, query, at, yield)
+}
+
+// refreshing shows the queries of one refresh by their names.
+func refreshing(q telemetry.Querier, sources []telemetry.Source, show func(string)) *asking {
+	names, total := map[string]string{}, 0
+	for _, s := range sources {
+		for _, query := range s.Queries() {
+			names[query.PromQL] = query.Name
+			total++
+		}
+	}
+	return &asking{querier: q, show: show, word: func(query string, nth int) string {
+		name, known := names[query]
 		if !known { // beyond what every refresh asks
 			name = "more"
 		}
-		fmt.Fprintf(p.out, "%sasking Prometheus for %s (%d/%d)...", eraseLine, name, p.asked, max(p.asked, p.total))
-	}
-	return p.querier.Query(ctx, query, at, yield)
+		return fmt.Sprintf("asking Prometheus for %s (%d/%d)...", name, nth, max(nth, total))
+	}}
 }
 
-// clear removes the line.
-func (p *progress) clear() {
-	if p.out != nil {
-		fmt.Fprint(p.out, eraseLine)
-	}
+// looking shows that a Prometheus is searched for metrics.
+func looking(q telemetry.Querier, show func(string)) *asking {
+	return &asking{querier: q, show: show, word: func(_ string, nth int) string {
+		return fmt.Sprintf("looking for metrics that count bytes (query %d)...", nth)
+	}}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/recorder"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
 	"github.com/vicinity-sched/vicinity/internal/show"
@@ -40,31 +42,33 @@ const (
 func recordCommand(s streams, now func() time.Time) *cobra.Command {
 	o := recordOptions{}
 	cmd := &cobra.Command{
-		Use:   "record (--prometheus URL | --telemetry-config FILE) (--duration TIME | --since TIME) PATH",
+		Use:   "record [--prometheus URL | --telemetry-config FILE] (--duration TIME | --since TIME) PATH",
 		Short: "Record the traffic between workloads and the objects of a cluster",
 		Long: `Record the traffic between workloads and the objects of a cluster, for replay. PATH
 is a directory to be made, or an archive when it ends in .tar.zst.
 
-With --duration it watches from now on; Ctrl-C ends it earlier, and what has been
-recorded is a recording. With --since it asks Prometheus for a time that has gone by,
-as far as Prometheus keeps it; of the objects only those that are there now are
-known.
+With --duration it watches from now on; press Ctrl-C to stop early, the recording stays
+valid. With --since it reads the past from Prometheus, as far back as Prometheus keeps it;
+the objects are those of now.
 
-With --prometheus, the metrics that are there say which type of source to read
+Without --prometheus and --telemetry-config, Prometheus is found in the cluster
+(docs/connecting.md). A recording is always of the whole cluster.
+
+Without --telemetry-config, the metrics that are there say which type of source to read
 (vicinity sources list), or --source does. Where there are metrics of several types, it
 names them and stops.
 
-A step in which Prometheus does not answer, or has no traffic, is a gap; when more
-than half of the steps are gaps, the exit code is 3.
+A step in which Prometheus does not answer, or has no traffic, is a gap. When more than
+half of the steps are gaps, the exit code is 3; when no step has traffic, it is 4, or 1
+where Prometheus did not answer.
 
 Every --step it runs the queries of the scheduler once; the rates are those of the
 source's window. Secrets, environment variables, commands and annotations other than
-those of routing are not recorded. --anonymize renames all that has a name; no key is
-kept. Only you may read what is written.
+those of routing are not recorded. --anonymize replaces all names and keeps no key to
+them. Only you can read the files.
 
 docs/recording.md has the format and the permissions that are needed.`,
-		Example: `  kubectl port-forward --namespace monitoring service/prometheus 9090 &
-  vicinity record --prometheus http://localhost:9090 --duration 1h shop.tar.zst
+		Example: `  vicinity record --duration 1h shop.tar.zst
   vicinity record --prometheus http://localhost:9090 --since 24h --step 5m yesterday/
   vicinity record --telemetry-config telemetry.yaml --context prod --duration 24h --anonymize prod.tar.zst`,
 		Args:    onePath,
@@ -85,9 +89,11 @@ func (o *recordOptions) addFlags(cmd *cobra.Command) {
 	o.telemetryOptions.addFlags(cmd)
 	o.addTypeFlag(cmd)
 	o.clusterOptions.addFlags(cmd)
+	o.addSearchFlag(cmd)
+	o.findIn(&o.clusterOptions)
 	f := cmd.Flags()
-	f.DurationVar(&o.duration, "duration", 0, "record from now on for so long, such as 1h")
-	f.DurationVar(&o.since, "since", 0, "record what has gone by since so long ago, such as 24h")
+	f.DurationVar(&o.duration, "duration", 0, "record for this long from now on, such as 1h")
+	f.DurationVar(&o.since, "since", 0, "record the past from this long ago until now, such as 24h")
 	f.DurationVar(&o.step, "step", time.Minute, "time between two observations of the traffic")
 	f.BoolVar(&o.anonymize, "anonymize", false, "rename namespaces, workloads, pods, nodes, labels and Services, the same name always alike")
 	cmd.MarkFlagsMutuallyExclusive("since", "duration") // for completion, as above
@@ -159,7 +165,7 @@ func (o *recordOptions) run(cmd *cobra.Command, path string, s streams, now func
 	from, to := o.period(now())
 	target, err := recordingfile.Create(path)
 	if err != nil {
-		return err
+		return usage.File("PATH", err)
 	}
 	w, err := recording.NewWriter(target, options.Manifest(from, programVersion()))
 	if err != nil {
@@ -170,8 +176,8 @@ func (o *recordOptions) run(cmd *cobra.Command, path string, s streams, now func
 		record = r.Past
 	}
 	sum, failed := record(ctx, w, from, to)
-	clearLine(s.progress)
-	return o.finish(cmd, result{path: path, options: o, from: options, sum: sum, target: target, writer: w, to: to}, failed)
+	s.line()("")
+	return o.finish(s, result{path: path, options: o, from: options, sum: sum, target: target, writer: w, to: to}, failed)
 }
 
 // period returns what is recorded, in whole seconds: timestamps of samples are
@@ -198,26 +204,29 @@ type result struct {
 
 // finish writes the rest of the recording and the summary. A recording that ends
 // early is one all the same, unless nothing was observed.
-func (o *recordOptions) finish(cmd *cobra.Command, r result, failed error) error {
+func (o *recordOptions) finish(s streams, r result, failed error) error {
 	why, err := r.from.Close(r.writer, r.sum, r.to, failed)
 	if err := errors.Join(err, r.target.Close()); err != nil {
 		return fmt.Errorf("%w; %s can be read up to %s", err, r.path, show.Moment(r.writer.Written()))
 	}
-	writeRecordSummary(cmd.OutOrStdout(), r, why)
+	out := &bytes.Buffer{}
+	writeRecordSummary(out, r, why)
+	if err := errors.Join(s.write(outputTable, out.Bytes()), failed); err != nil {
+		return err
+	}
 	switch {
-	case failed != nil:
-		return failed
 	case r.sum.Steps > 0 && r.sum.Gaps == r.sum.Steps:
-		return fmt.Errorf("no traffic was observed: %w", o.explain(r.sum.LastFailure))
+		err := fmt.Errorf("no traffic was observed: %w", o.explain(r.sum.LastFailure))
+		if telemetry.FailureOf(r.sum.LastFailure) == telemetry.Empty {
+			return codedError{err, exitEmpty}
+		}
+		return err
 	case r.mostlyGaps():
-		return gapsError{fmt.Errorf("%d of %d steps are gaps: %s has %s of traffic in %s; record again once Prometheus answers",
-			r.sum.Gaps, r.sum.Steps, r.path, show.Duration(time.Duration(r.sum.Steps-r.sum.Gaps)*o.step), show.Duration(time.Duration(r.sum.Steps)*o.step))}
+		return codedError{fmt.Errorf("%d of %d steps are gaps: %s has %s of traffic in %s; record again once Prometheus answers",
+			r.sum.Gaps, r.sum.Steps, r.path, show.Duration(time.Duration(r.sum.Steps-r.sum.Gaps)*o.step), show.Duration(time.Duration(r.sum.Steps)*o.step)), exitGaps}
 	}
 	return nil
 }
-
-// gapsError is about a recording that is whole but has little in it.
-type gapsError struct{ error }
 
 // mostlyGaps reports whether more than half of the steps were not observed.
 func (r result) mostlyGaps() bool { return 2*r.sum.Gaps > r.sum.Steps }

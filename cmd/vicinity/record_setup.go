@@ -3,14 +3,9 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
-	"io"
-	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
@@ -45,7 +40,7 @@ func (o *recordOptions) recorder(cmd *cobra.Command, s streams, now func() time.
 		}
 		names = objects.NewAnonymizer(key[:])
 	}
-	querier, err := telemetrysetup.Client(cfg)
+	querier, err := o.client(cfg)
 	if err != nil {
 		return none, nil, err
 	}
@@ -54,59 +49,17 @@ func (o *recordOptions) recorder(cmd *cobra.Command, s streams, now func() time.
 	}
 	return recorder.Options{
 		Sources: sources, Preferences: telemetrysetup.Preferences(cfg), Endpoints: store, Querier: querier, Client: client, Step: o.step, Now: now, Wait: wait,
-		Progress: showProgress(s.progress), Anonymize: names,
+		Progress: showProgress(s.line()), Anonymize: names,
 	}, querier.Close, nil
 }
 
-// clusterOptions are the flags of the verbs that ask an API server.
-type clusterOptions struct{ kubeconfig, context string }
-
-func (o *clusterOptions) addFlags(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `FILE`; otherwise that which kubectl takes, or the pod's own account")
-	f.StringVar(&o.context, "context", "", "`NAME` of the context in the kubeconfig")
-	addCompletion(cmd, map[string]cobra.CompletionFunc{"context": cobra.NoFileCompletions})
-}
-
-// connect returns a client of the API server that kubectl would take. userAgent is what
-// it calls itself.
-func (o *clusterOptions) connect(userAgent string) (dynamic.Interface, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context}).ClientConfig()
-	if clientcmd.IsEmptyConfig(err) {
-		return nil, fmt.Errorf("which cluster? There is no kubeconfig: give one with --kubeconfig FILE, or set KUBECONFIG")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the kubeconfig: %w; check with: kubectl config get-contexts", err)
-	}
-	config.UserAgent = userAgent
-	config.QPS, config.Burst = 50, 100 // of kubectl; the default of 5 is for controllers
-	return dynamic.NewForConfig(config)
-}
-
-// showProgress returns nil where nobody watches.
-func showProgress(out io.Writer) func(recorder.Progress) {
-	if out == nil {
-		return nil
-	}
+// showProgress shows how far a recording is.
+func showProgress(line func(string)) func(recorder.Progress) {
 	return func(p recorder.Progress) {
 		gaps := ""
 		if p.Gaps > 0 {
 			gaps = fmt.Sprintf(", %d of them gaps", p.Gaps)
 		}
-		fmt.Fprintf(out, "%srecorded %d of %d steps%s, %s left (Ctrl-C ends the recording well)", eraseLine, p.Steps, p.All, gaps, show.Duration(p.Left.Round(time.Second)))
+		line(fmt.Sprintf("recorded %d of %d steps%s, %s left (Ctrl-C stops early; the recording stays valid)", p.Steps, p.All, gaps, show.Duration(p.Left.Round(time.Second))))
 	}
-}
-
-func clearLine(out io.Writer) {
-	if out != nil {
-		fmt.Fprint(out, eraseLine)
-	}
-}
-
-// programVersion is the version of this build.
-func programVersion() string {
-	info, _ := debug.ReadBuildInfo()
-	return strings.TrimPrefix(strings.SplitN(versionLine(info), ",", 2)[0], "vicinity ")
 }

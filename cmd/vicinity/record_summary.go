@@ -47,7 +47,9 @@ func writeRecordSummary(w io.Writer, r result, why string) {
 		fmt.Fprintf(w, "Note: %s.\n", show.Printable(note.String()))
 	}
 	if !r.mostlyGaps() {
-		fmt.Fprintf(w, "Next: vicinity replay %s\n", show.Printable(r.path))
+		// Without a price, a replay has no money in it.
+		fmt.Fprintf(w, "Next: vicinity replay %s --price aws\n", shellQuoted(show.Printable(r.path)))
+		fmt.Fprintln(w, "      Instead of aws: gcp, azure or a price file; leave --price out to see bytes only.")
 	}
 }
 

@@ -117,7 +117,7 @@ func TestRecordPast(t *testing.T) {
 		out := succeed(t, "record", "--prometheus", url, "--kubeconfig", apiServer(t, "list services"), "--since", "3m", "--window", "2m", path)
 		for _, want := range []string{
 			"Recorded 3m, from 2026-10-01T11:57:00Z to 2026-10-01T12:00:00Z, into ", "steps of 1m         ", "traffic on average   2.1 KiB/s",
-			"Note: services are not recorded: list is forbidden.", "Note: objects are those at the end", "\nNext: vicinity replay " + path + "\n",
+			"Note: services are not recorded: list is forbidden.", "Note: objects are those at the end", "\nNext: vicinity replay " + path + " --price aws\n",
 		} {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s: no %q in\n%s", name, want, out)
@@ -161,13 +161,13 @@ func TestRecordInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	var out, errs bytes.Buffer
-	progress := writer(func(p []byte) {
+	told := writer(func(p []byte) {
 		if bytes.Contains(p, []byte("recorded 1 of 3600 steps")) {
 			interrupt()
 		}
 	})
-	code := run(ctx, []string{"vicinity", "record", "--prometheus", url, "--kubeconfig", apiServer(t), "--duration", "1h", "--step", "1s", path},
-		streams{out: &out, err: &errs, progress: progress}, clock())
+	code := invokeAs(ctx, []string{"vicinity", "record", "--prometheus", url, "--kubeconfig", apiServer(t), "--duration", "1h", "--step", "1s", path},
+		streams{out: &out, err: &errs, progress: onTerminal(told)}, clock())
 	if code != exitOK || !strings.Contains(out.String(), "It ended early, interrupted") {
 		t.Errorf("exit code %d: %s%s", code, &out, &errs)
 	}
@@ -181,13 +181,13 @@ func TestRecordCannotWrite(t *testing.T) {
 	url := prometheus(t, traffic(t, "shop/web -> shop/cart via cart: 100 2000 5"))
 	path := filepath.Join(t.TempDir(), "rec")
 	var out, errs bytes.Buffer
-	progress := writer(func([]byte) {
+	told := writer(func([]byte) {
 		if err := os.RemoveAll(path); err != nil {
 			t.Error(err)
 		}
 	})
-	code := run(t.Context(), []string{"vicinity", "record", "--prometheus", url, "--kubeconfig", apiServer(t), "--since", "2m", path},
-		streams{out: &out, err: &errs, progress: progress}, clock())
+	code := invokeAs(t.Context(), []string{"vicinity", "record", "--prometheus", url, "--kubeconfig", apiServer(t), "--since", "2m", path},
+		streams{out: &out, err: &errs, progress: onTerminal(told)}, clock())
 	if code != exitFailure || out.Len() > 0 || !strings.Contains(errs.String(), "rec can be read up to 2026-10-01T11:58:00Z") {
 		t.Errorf("exit code %d: %s%s", code, &out, &errs)
 	}
@@ -220,12 +220,12 @@ func TestRecordErrors(t *testing.T) {
 		"too many steps":   {[]string{"--prometheus", url, "--duration", "9000h", "--step", "1s", fresh}, 2, []string{"--duration 9000h0m0s: has 32400000 steps"}},
 		"exists":           {[]string{"--prometheus", url, "--since", "1h", exists}, 2, []string{"exists; a recording never overwrites"}},
 		"other archive":    {[]string{"--prometheus", url, "--since", "1h", fresh + ".tar.gz"}, 2, []string{"archives end in .tar.zst"}},
-		"no kubeconfig":    {[]string{"--prometheus", url, "--since", "1h", "--kubeconfig", fresh, fresh}, 1, []string{"kubeconfig"}},
-		"unknown context":  {[]string{"--prometheus", url, "--since", "1h", "--kubeconfig", apiServer(t), "--context", "x", fresh}, 1, []string{"kubectl config get-contexts"}},
+		"no kubeconfig":    {[]string{"--prometheus", url, "--since", "1h", "--kubeconfig", fresh, fresh}, 2, []string{"--kubeconfig " + fresh + ": no such file"}},
+		"unknown context":  {[]string{"--prometheus", url, "--since", "1h", "--kubeconfig", apiServer(t), "--context", "x", fresh}, 2, []string{"kubectl config get-contexts"}},
 		"no pods":          {[]string{"--prometheus", url, "--since", "1h", "--kubeconfig", apiServer(t, "list pods"), fresh}, 1, []string{"kubectl auth can-i list pods --all-namespaces"}},
 		"no watch":         {[]string{"--prometheus", url, "--duration", "1h", "--kubeconfig", apiServer(t, "watch nodes"), fresh}, 1, []string{"kubectl auth can-i watch nodes"}},
 		"server refuses":   {[]string{"--prometheus", unavailable, "--since", "1h", "--kubeconfig", apiServer(t), fresh}, 1, []string{"looking for what sources read", "without /api/v1"}},
-		"nothing in there": {[]string{"--prometheus", url, "--source", "istio-sidecar", "--selector", `job="none"`, "--since", "1m", "--kubeconfig", apiServer(t), fresh}, 1, []string{"no traffic was observed", "check that Prometheus scrapes"}},
+		"nothing in there": {[]string{"--prometheus", url, "--source", "istio-sidecar", "--selector", `job="none"`, "--since", "1m", "--kubeconfig", apiServer(t), fresh}, 4, []string{"no traffic was observed", "check that Prometheus scrapes"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,6 +81,7 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 			}
 			return nil
 		},
+		ValidArgsFunction: completeInput,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("seeds") {
 				o.AskedSeeds = o.Seeds
@@ -202,36 +204,41 @@ func runReplay(ctx context.Context, s streams, input string, o replayOptions) er
 	}
 	if o.assignment != "" {
 		if err := writeTo(o.assignment, func(w io.Writer) error { return report.WriteAssignment(w, o.of) }); err != nil {
-			return err
+			return usage.File("--write-assignment", err)
 		}
 	}
-	return o.render(report, s.out)
+	return o.render(report, s)
 }
 
 // replay replays an input, or writes it: then there is no report.
 func (o *replayOptions) replay(ctx context.Context, in *replay.Input) (*report.Report, error) {
 	if o.write != "" {
-		return nil, in.Write(o.write, o.Routes)
+		return nil, usage.File("--write", in.Write(o.write, o.Routes))
 	}
 	plan, err := in.Plan(o.Options)
 	if err != nil {
 		return nil, err
 	}
 	if names := plan.Names(); o.of != "" && !slices.Contains(names, o.of) {
-		return nil, usage.Errorf("--write-assignment: there is no run %q; there are %s", o.of, strings.Join(names, ", "))
+		return nil, usage.Errorf("--write-assignment: there is no run %q; the runs: %s", o.of, strings.Join(names, ", "))
 	}
 	return plan.Run(ctx)
 }
 
 // render writes a report in the format that was asked for.
-func (o *replayOptions) render(r *report.Report, out io.Writer) error {
+func (o *replayOptions) render(r *report.Report, s streams) error {
+	out := &bytes.Buffer{}
+	write := r.WriteSummary
 	switch {
 	case o.output == outputJSON:
-		return r.WriteJSON(out)
+		write = r.WriteJSON
 	case o.output == outputHTML:
-		return r.WriteHTML(out)
+		write = r.WriteHTML
 	case o.verbose:
-		return r.WriteDetails(out)
+		write = r.WriteDetails
 	}
-	return r.WriteSummary(out)
+	if err := write(out); err != nil {
+		return err
+	}
+	return s.write(o.output, out.Bytes())
 }

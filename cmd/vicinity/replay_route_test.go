@@ -120,7 +120,7 @@ func TestReplayRoutes(t *testing.T) {
 				t.Errorf("warnings %s, want one of %s", warned, tc.warning)
 			}
 			for _, a := range r.Assumed {
-				if out := succeed(t, append([]string{"replay"}, args...)...); !strings.Contains(out, "assumed: "+a.Service+" = "+a.TrafficDistribution) {
+				if out := succeed(t, append([]string{"replay"}, args...)...); !strings.Contains(out, "assumed: trafficDistribution "+a.TrafficDistribution+" on ") || !strings.Contains(out, strings.TrimPrefix(a.Service, "all")) {
 					t.Errorf("the assumption is not in\n%s", out)
 				}
 			}
@@ -349,7 +349,7 @@ func TestReplayRoutesOfBothServices(t *testing.T) {
 	edges, cluster := shopFiles(t)
 	out := succeed(t, "replay", edges, "--cluster", cluster, "--run", "recorded",
 		"--route", "shop/cart-a=PreferSameNode", "--route", "shop/cart-b=PreferSameNode")
-	for _, want := range []string{"assumed: shop/cart-a = PreferSameNode", "assumed: shop/cart-b = PreferSameNode"} {
+	for _, want := range []string{"assumed: trafficDistribution PreferSameNode on shop/cart-a, in runs", "assumed: trafficDistribution PreferSameNode on shop/cart-b, in runs"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}

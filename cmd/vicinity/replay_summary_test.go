@@ -196,3 +196,17 @@ func TestTheSamePodsWarnOnce(t *testing.T) {
 		t.Errorf("said %d times in %q, want once", said, r.Warnings)
 	}
 }
+
+// TestReplaySeeds: two seeds are too few for an interval, and the report says so instead of
+// printing one that is wider than any share.
+func TestReplaySeeds(t *testing.T) {
+	for seeds, want := range map[string]struct{ interval, note bool }{"1": {}, "2": {note: true}, "3": {interval: true}} {
+		for _, verbose := range []string{"--verbose=false", "--verbose"} {
+			out := succeed(t, "replay", "mesh:chain,size=3", "--run", "default,latency", "--seeds", seeds, verbose)
+			if strings.Contains(out, "±") != (want.interval || want.note) || strings.Contains(out, "half the 95 % confidence interval") != want.interval ||
+				strings.Contains(out, "note: two seeds are too few for a confidence interval") != want.note {
+				t.Errorf("%s seeds, %s:\n%s", seeds, verbose, out)
+			}
+		}
+	}
+}

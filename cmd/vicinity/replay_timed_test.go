@@ -274,33 +274,38 @@ func TestReplayTimedErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, files[0], strings.Replace(string(text), `"kind":"Pod"`, `"kind":["Pod"]`, 1))
+	o = aRecording()
+	o.Length = o.Step
+	one := record(t, filepath.Join(dir, "one"), o)
 	cases := map[string]struct {
 		args []string
 		code int
 		want string
 	}{
-		"neither":                {[]string{empty}, 2, "empty is neither a recording nor a Prometheus data directory: it is empty"},
-		"no such archive":        {[]string{none}, 1, "none.tar.zst: no such file"},
-		"no archive":             {[]string{garbage}, 1, "garbage.tar.zst: the file is no recording"},
-		"no objects":             {[]string{edges}, 2, "edges has no objects by the end of the warm-up; give the cluster with --cluster FILE"},
-		"objects twice":          {[]string{shop, "--cluster", cluster}, 1, ".jsonl:2: the recording has objects itself; leave out --cluster"},
-		"a broken object":        {[]string{broken}, 1, ".jsonl:2: kind is no text"},
-		"data without cluster":   {[]string{data}, 2, "--cluster FILE"},
-		"no such cluster":        {[]string{data, "--cluster", none}, 1, "none.tar.zst: no such file"},
-		"warm-up is no time":     {[]string{shop, "--warm-up", "soon"}, 2, `--warm-up "soon": must be a duration`},
-		"warm-up of all":         {[]string{shop, "--warm-up", "100%"}, 2, "must be shorter than the input, 4m"},
-		"since is no time":       {[]string{data, "--cluster", cluster, "--since", "early"}, 2, `--since "early": must be a time such as`},
-		"since after the data":   {[]string{data, "--cluster", cluster, "--since", "2026-03-05T05:00:00Z"}, 2, "there is data from 2026-03-04T05:00:00Z to 2026-03-04T05:30:00Z"},
-		"until before the data":  {[]string{data, "--cluster", cluster, "--until", "48h"}, 2, "there is data from 2026-03-04T05:00:00Z to 2026-03-04T05:30:00Z"},
-		"until before since":     {[]string{data, "--cluster", cluster, "--since", "5m", "--until", "10m"}, 2, "there are no two steps of"},
-		"since of a recording":   {[]string{shop, "--since", "5m"}, 2, "go with a Prometheus data directory"},
-		"warm-up of a mesh":      {[]string{"mesh:chain", "--warm-up", "5m"}, 2, "--warm-up goes with a recording"},
-		"a negative step":        {[]string{data, "--cluster", cluster, "--step", "-1s"}, 2, "--step -1s"},
-		"an assignment":          {[]string{shop, "--assignment", "a=" + cluster}, 2, "--assignment does not go with shop"},
-		"writing":                {[]string{shop, "--write", empty}, 2, "--write does not go with shop"},
-		"an unknown order":       {[]string{shop, "--order", "sideways"}, 2, "random"},
-		"an unknown Service":     {[]string{shop, "--route", "shop/none=Any"}, 2, `no Service or workload "shop/none"`},
-		"a bad telemetry config": {[]string{data, "--cluster", cluster, "--telemetry-config", cluster}, 1, "cluster.json"},
+		"one step":                 {[]string{one}, 1, "one: the recording is too short: no whole step is after the warm-up, which ends at 2026-03-04T05:00:30Z; the last step ends at 2026-03-04T05:01:00Z. Record longer, or give --warm-up a shorter time, such as 0%"},
+		"shorter than its warm-up": {[]string{one, "--warm-up", "30m"}, 2, "--warm-up 30m: must be shorter than the input, 1m"},
+		"neither":                  {[]string{empty}, 2, "empty is neither a recording nor a Prometheus data directory: it is empty"},
+		"no such archive":          {[]string{none}, 2, "none.tar.zst: no such file"},
+		"no archive":               {[]string{garbage}, 1, "garbage.tar.zst: the file is no recording"},
+		"no objects":               {[]string{edges}, 2, "edges has no objects by the end of the warm-up; give the cluster with --cluster FILE"},
+		"objects twice":            {[]string{shop, "--cluster", cluster}, 1, ".jsonl:2: the recording has objects itself; leave out --cluster"},
+		"a broken object":          {[]string{broken}, 1, ".jsonl:2: kind is no text"},
+		"data without cluster":     {[]string{data}, 2, "--cluster FILE"},
+		"no such cluster":          {[]string{data, "--cluster", none}, 2, "none.tar.zst: no such file"},
+		"warm-up is no time":       {[]string{shop, "--warm-up", "soon"}, 2, `--warm-up "soon": must be a duration`},
+		"warm-up of all":           {[]string{shop, "--warm-up", "100%"}, 2, "must be shorter than the input, 4m"},
+		"since is no time":         {[]string{data, "--cluster", cluster, "--since", "early"}, 2, `--since "early": must be a time such as`},
+		"since after the data":     {[]string{data, "--cluster", cluster, "--since", "2026-03-05T05:00:00Z"}, 2, "there is data from 2026-03-04T05:00:00Z to 2026-03-04T05:30:00Z"},
+		"until before the data":    {[]string{data, "--cluster", cluster, "--until", "48h"}, 2, "there is data from 2026-03-04T05:00:00Z to 2026-03-04T05:30:00Z"},
+		"until before since":       {[]string{data, "--cluster", cluster, "--since", "5m", "--until", "10m"}, 2, "there are no two steps of"},
+		"since of a recording":     {[]string{shop, "--since", "5m"}, 2, "go with a Prometheus data directory"},
+		"warm-up of a mesh":        {[]string{"mesh:chain", "--warm-up", "5m"}, 2, "--warm-up goes with a recording"},
+		"a negative step":          {[]string{data, "--cluster", cluster, "--step", "-1s"}, 2, "--step -1s"},
+		"an assignment":            {[]string{shop, "--assignment", "a=" + cluster}, 2, "--assignment does not go with shop"},
+		"writing":                  {[]string{shop, "--write", empty}, 2, "--write does not go with shop"},
+		"an unknown order":         {[]string{shop, "--order", "sideways"}, 2, "random"},
+		"an unknown Service":       {[]string{shop, "--route", "shop/none=Any"}, 2, `no Service or workload "shop/none"`},
+		"a bad telemetry config":   {[]string{data, "--cluster", cluster, "--telemetry-config", cluster}, 1, "cluster.json"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/sources"
-	"github.com/vicinity-sched/vicinity/internal/telemetrysetup"
 	"github.com/vicinity-sched/vicinity/internal/usage"
 	v1 "github.com/vicinity-sched/vicinity/plugins/config/v1"
 )
@@ -22,18 +21,19 @@ import (
 const outputYAML = "yaml"
 
 func detectCommand(s streams, now func() time.Time) *cobra.Command {
-	o := telemetryOptions{}
+	o := detectOptions{}
 	var output string
 	cmd := &cobra.Command{
-		Use:   "detect (--prometheus URL | --telemetry-config FILE)",
+		Use:   "detect [--prometheus URL | --telemetry-config FILE]",
 		Short: "Find the types of sources whose metrics a Prometheus has",
 		Long: `Find the types of sources whose metrics a Prometheus has: which metrics there are, how
 many series of how many targets, how new they are, and how much traffic they say. Each
 type that is found is then asked once, as the scheduler would, and what is wrong with its
 telemetry is a warning. Of --telemetry-config only the server is used, not the sources.
+Without it and --prometheus, Prometheus is found in the cluster (docs/connecting.md).
 
 -o yaml prints a TelemetryConfiguration with the types that were found.`,
-		Example: `  vicinity sources detect --prometheus http://localhost:9090
+		Example: `  vicinity sources detect
   vicinity sources detect --prometheus http://localhost:9090 -o yaml > telemetry.yaml
   vicinity graph --telemetry-config telemetry.yaml`,
 		Args:              noArgs,
@@ -46,12 +46,21 @@ telemetry is a warning. Of --telemetry-config only the server is used, not the s
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.runDetect(cmd, output, s, now) },
 	}
-	o.addFlags(cmd)
+	o.telemetryOptions.addFlags(cmd)
+	o.clusterOptions.addFlags(cmd)
+	o.addSearchFlag(cmd)
+	o.findIn(&o.clusterOptions)
 	cmd.Flags().StringVarP(&output, "output", "o", outputTable, "`FORMAT`: table, yaml, a TelemetryConfiguration, or json")
 	addCompletion(cmd, map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions([]string{outputTable + "\tfor people", outputYAML + "\ta TelemetryConfiguration", outputJSON + "\tfor programs, schema " + detectSchema}, cobra.ShellCompDirectiveNoFileComp),
 	})
 	return cmd
+}
+
+// detectOptions are the flags of the verb sources detect.
+type detectOptions struct {
+	telemetryOptions
+	clusterOptions
 }
 
 // detection is what has been found, and what each type that was found reads.
@@ -83,28 +92,26 @@ func (o *telemetryOptions) runDetect(cmd *cobra.Command, output string, s stream
 	if err != nil {
 		return err
 	}
-	client, err := telemetrysetup.Client(cfg)
+	client, err := o.client(cfg)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if line := s.line(); line != nil {
-		line("looking for metrics that count bytes")
-		defer line("")
-	}
+	querier := looking(client, s.line())
+	defer s.line()("")
 	at := now()
 	ctx := cmd.Context()
-	found, err := sources.Detect(ctx, client, at, o.selector)
+	found, err := sources.Detect(ctx, querier, at, o.selector)
 	if err != nil {
 		return o.explain(err)
 	}
 	answers := found.Answers()
 	if len(answers) == 0 {
-		near, err := found.Nearly(ctx, client, at, o.selector)
+		near, err := found.Nearly(ctx, querier, at, o.selector)
 		if err != nil {
 			return o.explain(err)
 		}
-		return o.whyNothing(ctx, client, at, found, near)
+		return o.whyNothing(ctx, querier, at, found, near)
 	}
 	d := &detection{at: at, cfg: cfg}
 	cfg.Sources = nil
@@ -113,7 +120,7 @@ func (o *telemetryOptions) runDetect(cmd *cobra.Command, output string, s stream
 	}
 	cfg.SetDefaults()
 	for i, f := range answers {
-		t, err := o.examine(ctx, client, at, f, cfg.Sources[i])
+		t, err := o.examine(ctx, querier, at, f, cfg.Sources[i])
 		if err != nil {
 			return o.explain(err)
 		}
@@ -189,6 +196,5 @@ func (o *telemetryOptions) writeDetection(s streams, output string, d *detection
 	if err != nil {
 		return err
 	}
-	_, err = s.out.Write(out.Bytes())
-	return err
+	return s.write(output, out.Bytes())
 }

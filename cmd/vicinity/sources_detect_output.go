@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -62,7 +63,7 @@ func (o *telemetryOptions) writeDetected(w io.Writer, d *detection) {
 
 // again is the flags that say which server there is, and how it is asked.
 func (o *telemetryOptions) again() string {
-	flags := "--prometheus " + shellQuoted(o.prometheus)
+	flags := "--prometheus " + shellQuoted(cmp.Or(o.prometheus, o.service))
 	for _, f := range []struct{ flag, value, standard string }{
 		{"window", show.Duration(o.window), show.Duration(defaultSource().Window.Duration)}, {"mesh-cluster", o.cluster, ""}, {"selector", o.selector, ""},
 	} {

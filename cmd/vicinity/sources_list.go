@@ -77,8 +77,7 @@ func listSources(s streams, output string) error {
 	if err != nil {
 		return err
 	}
-	_, err = out.WriteTo(s.out)
-	return err
+	return s.write(output, out.Bytes())
 }
 
 // madeOf says what a type is made of.

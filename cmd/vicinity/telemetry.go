@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -26,25 +27,26 @@ type telemetryOptions struct {
 	cluster, selector      string
 	types                  []string // of the sources; without them, what is there says
 	formerCluster          string   // the flag that has another name now
+	reachOptions
 }
 
 func (o *telemetryOptions) addFlags(cmd *cobra.Command) {
 	standard := v1.TelemetryConfiguration{}
 	standard.SetDefaults()
 	f := cmd.Flags()
-	f.StringVar(&o.prometheus, "prometheus", "", "base `URL` of the Prometheus API, without /api/v1")
+	f.StringVar(&o.prometheus, "prometheus", "", "base `URL` of the Prometheus API, without /api/v1, or a Service of the cluster as svc:NAMESPACE/NAME:PORT (default: the one that is found in the cluster)")
 	f.StringVar(&o.configFile, "telemetry-config", "", "the scheduler's TelemetryConfiguration `FILE`, instead of --prometheus")
-	f.DurationVar(&o.window, "window", standard.Sources[0].Window.Duration, "range of the rates; at least four scrape intervals (with --prometheus)")
-	f.StringVar(&o.cluster, "mesh-cluster", "", "the mesh's `NAME` of the cluster; traffic that names another is left out (with --prometheus)")
+	f.DurationVar(&o.window, "window", standard.Sources[0].Window.Duration, "range of the rates; at least four scrape intervals (not with --telemetry-config)")
+	f.StringVar(&o.cluster, "mesh-cluster", "", "the mesh's `NAME` of the cluster; traffic that names another is left out (not with --telemetry-config)")
 	f.StringVar(&o.formerCluster, "cluster", "", "")
 	if err := f.MarkHidden("cluster"); err != nil {
 		panic(err) // no such flag
 	}
-	f.StringVar(&o.selector, "selector", "", "further PromQL label `MATCHERS` without braces, such as job=\"envoy\" (with --prometheus)")
-	f.DurationVar(&o.timeout, "timeout", standard.Prometheus.Timeout.Duration, "how long one query may take (with --prometheus)")
+	f.StringVar(&o.selector, "selector", "", "further PromQL label `MATCHERS` without braces, such as job=\"envoy\" (not with --telemetry-config)")
+	f.DurationVar(&o.timeout, "timeout", standard.Prometheus.Timeout.Duration, "how long one query may take (not with --telemetry-config)")
 	cmd.MarkFlagsMutuallyExclusive("prometheus", "telemetry-config") // for completion; check, which comes first, says it better
 	addCompletion(cmd, map[string]cobra.CompletionFunc{
-		"prometheus":       cobra.FixedCompletions([]string{"http://localhost:9090"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace),
+		"prometheus":       o.completeServer,
 		"telemetry-config": cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt),
 		"window":           cobra.FixedCompletions([]string{"1m", "5m", "15m", "1h"}, cobra.ShellCompDirectiveNoFileComp),
 		"timeout":          cobra.FixedCompletions([]string{"10s", "30s", "2m"}, cobra.ShellCompDirectiveNoFileComp),
@@ -56,7 +58,7 @@ func (o *telemetryOptions) addFlags(cmd *cobra.Command) {
 // addTypeFlag adds the flag for the types of sources.
 func (o *telemetryOptions) addTypeFlag(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&o.types, "source", nil,
-		"read sources of this `TYPE`, or of several with commas between them; vicinity sources list names them (default: that whose metrics Prometheus has; with --prometheus)")
+		"read sources of this `TYPE`, or of several with commas between them; vicinity sources list names them (default: that whose metrics Prometheus has; not with --telemetry-config)")
 	addCompletion(cmd, map[string]cobra.CompletionFunc{"source": completeTypes})
 }
 
@@ -79,19 +81,32 @@ func defaultSource() v1.TelemetrySource {
 // check reports mistakes in the flags.
 func (o *telemetryOptions) check(cmd *cobra.Command) error {
 	see := cmd.CommandPath()
+	if o.prometheus != "" {
+		if err := checkSearch(cmd, "--prometheus"); err != nil {
+			return err
+		}
+	} else if o.configFile != "" {
+		if err := checkSearch(cmd, "--telemetry-config"); err != nil {
+			return err
+		}
+	}
 	switch {
 	case cmd.Flags().Changed("cluster"):
 		return usage.Errorf("--cluster: the mesh's name of the cluster is --mesh-cluster. Type: %s --mesh-cluster %s", see, o.formerCluster)
-	case o.prometheus == "" && o.configFile == "":
-		return usage.Errorf("which Prometheus? Type: %s --prometheus http://localhost:9090, or %s --telemetry-config FILE", see, see)
+	case o.prometheus == "" && o.configFile == "" && !o.within.named():
+		return usage.Errorf("which Prometheus? Type: %s --prometheus http://localhost:9090, or %s --telemetry-config FILE; "+
+			"or name a cluster to find it in, with --kubeconfig FILE or KUBECONFIG", see, see)
 	case o.prometheus != "" && o.configFile != "":
 		return usage.Errorf("--prometheus and --telemetry-config exclude each other: the file names the server. Type: %s --telemetry-config %s", see, o.configFile)
 	case o.configFile == "":
+		if err := o.checkService(o.prometheus); err != nil {
+			return err
+		}
 		return o.checkTypes()
 	}
 	for _, f := range flagFields() {
 		if cmd.Flags().Changed(f.flag) {
-			return usage.Errorf("--%s goes with --prometheus only: set %s in %s", f.flag, f.field, o.configFile)
+			return usage.Errorf("--%s does not go with --telemetry-config: set %s in %s", f.flag, f.field, o.configFile)
 		}
 	}
 	return nil
@@ -126,7 +141,7 @@ func unknownType(before, name string) error {
 // stands for.
 type flagField struct{ flag, field string }
 
-// flagFields returns the flags that go with --prometheus only.
+// flagFields returns the flags that do not go with --telemetry-config.
 func flagFields() []flagField {
 	return []flagField{
 		{"window", "sources[0].window"},
@@ -141,12 +156,20 @@ func flagFields() []flagField {
 // configuration, defaulted and validated. Without types of sources, it has the default one.
 func (o *telemetryOptions) configuration(cmd *cobra.Command, types ...string) (*v1.TelemetryConfiguration, error) {
 	if o.configFile != "" {
-		return config.LoadTelemetry(o.configFile)
+		c, err := config.LoadTelemetry(o.configFile)
+		if err == nil {
+			err = o.reachConfigured(cmd, c)
+		}
+		return c, usage.File("--telemetry-config", err)
+	}
+	server, err := o.reach(cmd, o.prometheus)
+	if err != nil {
+		return nil, err
 	}
 	c := &v1.TelemetryConfiguration{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1.GroupVersion, Kind: v1.TelemetryConfigurationKind},
 		Prometheus: v1.Prometheus{
-			URL:     o.prometheus,
+			URL:     server,
 			Timeout: &metav1.Duration{Duration: o.timeout},
 		},
 	}
@@ -189,11 +212,11 @@ func withFlags(mistakes field.ErrorList) field.ErrorList {
 // explain makes the error of a failed refresh one line that ends with the next
 // step. It returns nil for nil.
 func (o *telemetryOptions) explain(failed error) error {
-	if failed == nil {
-		return nil
+	if mistake := (usage.Error{}); failed == nil || errors.As(failed, &mistake) {
+		return failed
 	}
 	text := strings.ReplaceAll(failed.Error(), "\n", "; ") // errors.Join
-	step := nextStep(telemetry.FailureOf(failed), o.configFile)
+	step := cmp.Or(o.nextOnTheWay(telemetry.FailureOf(failed)), nextStep(telemetry.FailureOf(failed), o.configFile))
 	if stopped := (*telemetry.FindingError)(nil); errors.As(failed, &stopped) {
 		step = o.next(stopped.Source, stopped.Finding)
 	}
@@ -240,8 +263,8 @@ func nextStep(f telemetry.Failure, configFile string) string {
 	case telemetry.Timeout:
 		return "raise " + timeout + " or look at the server's load"
 	case telemetry.Unreachable:
-		return "check the address; from outside the cluster forward a port, e.g. " +
-			"kubectl port-forward --namespace monitoring service/prometheus 9090, and use http://localhost:9090"
+		return "check the address; a Prometheus in the cluster is named as --prometheus svc:monitoring/prometheus:9090, " +
+			"or found without --prometheus"
 	case telemetry.Denied:
 		return "set prometheus.bearerTokenFile or prometheus.basicAuth in " + file
 	case telemetry.Rejected:

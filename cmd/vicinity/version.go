@@ -1,42 +1,69 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
-	"runtime"
-	"runtime/debug"
+	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vicinity-sched/vicinity/internal/usage"
+	"github.com/vicinity-sched/vicinity/internal/version"
 )
 
-func versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version of this program",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			info, _ := debug.ReadBuildInfo()
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine(info))
-			return err
-		},
-	}
+// versionSchema names the JSON output of the verb version. A change that could break a
+// reader gets another number; new fields do not.
+const versionSchema = "vicinity.version/v1"
+
+// versionJSON is the JSON output of the verb version.
+type versionJSON struct {
+	Schema string `json:"schema"`
+	version.Info
 }
 
-// versionLine describes a build in one line. What the build does not tell is
-// "unknown"; info may be nil.
-func versionLine(info *debug.BuildInfo) string {
-	version, commit, changed := "unknown", "unknown", ""
-	if info != nil {
-		if v := info.Main.Version; v != "" {
-			version = v
-		}
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				commit = s.Value
-			case s.Key == "vcs.modified" && s.Value == "true":
-				changed = " with changes"
-			}
-		}
+func versionCommand() *cobra.Command {
+	output := outputTable
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this program",
+		Long: `Print the version and commit of this program, the version of Kubernetes whose
+scheduler is in it, the version of Go and the platform.
+
+The JSON output has the schema ` + versionSchema + `; fields may be added to it.`,
+		Example: `  vicinity version
+  vicinity version -o json | jq -r .version`,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return printVersion(cmd.OutOrStdout(), output, version.Get())
+		},
 	}
-	return fmt.Sprintf("vicinity %s, commit %s%s, %s %s/%s", version, commit, changed, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	cmd.Flags().StringVarP(&output, "output", "o", outputTable, "`FORMAT`: table, which is one line, or json")
+	complete(cmd, "output", outputTable+"\tfor people", outputJSON+"\tfor programs, schema "+versionSchema)
+	return cmd
 }
+
+// versionFlag adds --version to the command of the whole program.
+func versionFlag(cmd *cobra.Command) {
+	cmd.Version = versionLine(version.Get())
+	cmd.SetVersionTemplate("{{.Version}}\n")
+}
+
+func printVersion(out io.Writer, output string, info version.Info) error {
+	switch output {
+	case outputTable:
+		_, err := fmt.Fprintln(out, versionLine(info))
+		return err
+	case outputJSON:
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(versionJSON{Schema: versionSchema, Info: info})
+	}
+	return usage.Errorf("--output %q: must be table or json", output)
+}
+
+// versionLine is what the verb version prints, and --version.
+func versionLine(info version.Info) string { return "vicinity " + info.String() }
+
+// programVersion is what recordings name.
+func programVersion() string { return version.Get().Version }

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/vicinity-sched/vicinity/internal/usage"
+)
+
+// clusterOptions are the flags of the verbs that ask an API server, as kubectl has them. What
+// --namespace means depends on the verb: addNamespaceFlag or addSearchFlag adds it.
+type clusterOptions struct{ kubeconfig, context, namespace string }
+
+// addFlags adds the flags that mean the same with every verb.
+func (o *clusterOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` (default: the one that kubectl uses, or in a pod its own account)")
+	f.StringVar(&o.context, "context", "", "`NAME` of the context in the kubeconfig")
+	addCompletion(cmd, map[string]cobra.CompletionFunc{"context": o.completeContexts})
+}
+
+// addNamespaceFlag adds --namespace with what it means for the verb.
+func (o *clusterOptions) addNamespaceFlag(cmd *cobra.Command, meaning string) {
+	cmd.Flags().StringVarP(&o.namespace, "namespace", "n", "", meaning)
+	addCompletion(cmd, map[string]cobra.CompletionFunc{"namespace": o.completeNamespaces})
+}
+
+// addSearchFlag adds --namespace to a verb that is about the whole cluster.
+func (o *clusterOptions) addSearchFlag(cmd *cobra.Command) {
+	o.addNamespaceFlag(cmd, "look for Prometheus only in this `NAMESPACE` (without --prometheus and --telemetry-config)")
+	cmd.Flags().Lookup("namespace").Annotations = map[string][]string{searchOnly: {"true"}}
+}
+
+// searchOnly marks a flag --namespace that says where to look for Prometheus.
+const searchOnly = "vicinity_search_only"
+
+// load reads the kubeconfig.
+func (o *clusterOptions) load() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+}
+
+// restConfig says how to reach the API server that kubectl would take. userAgent is what the
+// client calls itself.
+func (o *clusterOptions) restConfig(userAgent string) (*rest.Config, error) {
+	config, err := o.load().ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, noKubeconfigError{}
+	}
+	if o.kubeconfig != "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, usage.File("--kubeconfig", err)
+	}
+	if err != nil && o.lacksContext() {
+		return nil, usage.Errorf("--context %q: there is no such context; type: kubectl config get-contexts", o.context)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w; check with: kubectl config get-contexts", err)
+	}
+	config.UserAgent = userAgent
+	config.QPS, config.Burst = 50, 100 // of kubectl; the default of 5 is for controllers
+	return config, nil
+}
+
+// lacksContext reports whether the kubeconfig has no context of the flag's name.
+func (o *clusterOptions) lacksContext() bool {
+	if o.context == "" {
+		return false
+	}
+	all, err := o.load().RawConfig()
+	return err == nil && all.Contexts[o.context] == nil
+}
+
+// noKubeconfigError says that nothing names a cluster.
+type noKubeconfigError struct{}
+
+// Error says what to give.
+func (noKubeconfigError) Error() string {
+	return "which cluster? There is no kubeconfig: give one with --kubeconfig FILE, or set KUBECONFIG"
+}
+
+// named reports whether anything says which cluster; o may be nil.
+func (o *clusterOptions) named() bool {
+	if o == nil {
+		return false
+	}
+	_, err := o.load().ClientConfig()
+	return !clientcmd.IsEmptyConfig(err)
+}
+
+// connect returns a client of the API server that kubectl would take.
+func (o *clusterOptions) connect(userAgent string) (dynamic.Interface, error) {
+	config, err := o.restConfig(userAgent)
+	if err != nil {
+		return nil, err
+	}
+	return dynamic.NewForConfig(config)
+}
+
+// contextNamespace is the namespace that kubectl would take.
+func (o *clusterOptions) contextNamespace() string {
+	namespace, _, err := o.load().Namespace()
+	if err != nil {
+		return "default"
+	}
+	return namespace
+}
+
+// checkSearch reports a namespace to look in, where nothing is looked for.
+func checkSearch(cmd *cobra.Command, given string) error {
+	f := cmd.Flags().Lookup("namespace")
+	if f == nil || !f.Changed || f.Annotations[searchOnly] == nil || given == "" {
+		return nil
+	}
+	return usage.Errorf("--namespace does not go with %s: it says where to look for Prometheus, and %s is about the whole cluster", given, cmd.Name())
+}

@@ -1,0 +1,104 @@
+// Command docdoctor writes docs/doctor.md from the descriptions of the checks of vicinity
+// doctor. It is run in the module's directory, whenever a check has changed:
+//
+//	go run ./hack/docdoctor
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/vicinity-sched/vicinity/internal/doctor"
+)
+
+const page = "docs/doctor.md"
+
+func main() {
+	if err := os.WriteFile(page, []byte(render(doctor.Docs())), 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, "docdoctor:", err)
+		os.Exit(1)
+	}
+}
+
+const intro = `# vicinity doctor
+
+<!-- Written by "go run ./hack/docdoctor" from the descriptions in the code; do not edit. -->
+
+` + "`vicinity doctor`" + ` finds out what is wrong with an installation. It only reads: neither the
+cluster nor Prometheus is changed. Each result says what was found, why it matters, and what to
+type next.
+
+` + "```sh" + `
+vicinity doctor; echo "exit code $?"
+` + "```" + `
+
+It finds Prometheus in the cluster ([connecting.md](connecting.md)), or takes it from ` + "`--prometheus`" + `.
+It checks the types of sources whose metrics exist, or those that ` + "`--source`" + ` names.
+
+It reads the traffic as the scheduler does. To find out which settings of ` + "`trust`" + ` this telemetry
+allows, it makes up to five more refreshes; each costs Prometheus as much as one of the scheduler's.
+
+What cannot be looked at is listed as unchecked, with the reason. Without a kubeconfig, only the
+telemetry is checked; without a Prometheus, only the cluster.
+
+## Output
+
+The table groups the results, the worst first. Checks that found nothing wrong share one line
+in each group; ` + "`--all`" + ` gives each a line of its own. The last line counts the results by severity.
+
+| severity | meaning | exit code |
+| --- | --- | --- |
+| error | Vicinity is useless, figures are wrong, or pods wait. | 6 |
+| warning | Vicinity is less useful, or figures are incomplete. | 5, unless there is an error |
+| unchecked | It could not be looked at. | 0; 1 if nothing at all could be checked |
+| note | It is worth knowing; nothing has to be done. | 0 |
+| ok | It is as it should be. | 0 |
+
+` + "`-o json`" + ` prints the schema ` + "`" + doctor.Schema + "`" + `: ` + "`worst`" + ` is the highest severity, ` + "`counts`" + ` has the
+number of results by severity, and each of ` + "`results`" + ` has ` + "`check`, `group`, `severity`, `what`, `why` and `next`" + `.
+Names of checks are stable; fields may be added.
+
+` + "```sh" + `
+vicinity doctor -o json > doctor.json; jq '.results[] | select(.severity == "error")' doctor.json
+` + "```" + `
+
+## A TelemetryConfiguration to begin with
+
+` + "`--suggest`" + ` prints a TelemetryConfiguration instead of the results: the types of sources whose
+metrics exist, a window that holds at least four scrapes, selectors that leave out what is scraped
+twice, and the settings of ` + "`trust`" + ` that this telemetry allows. Comments say why. With
+` + "`--telemetry-config`" + `, it prints that file with the changes that it suggests, but without the file's own comments.
+
+` + "```sh" + `
+vicinity doctor --suggest > telemetry.yaml
+` + "```" + `
+
+The exit code is 0 when a configuration was printed, 1 when there is nothing to suggest.
+
+Give the file to check it: its credentials are used, and its sources are checked instead of those
+that are found. ` + "`--scheduler-config`" + ` names the scheduler's other file, where that of the cluster is
+not to be checked.
+
+` + "```sh" + `
+vicinity doctor --telemetry-config telemetry.yaml; echo "exit code $?"
+` + "```" + `
+`
+
+// render returns the page.
+func render(all []doctor.Doc) string {
+	var b strings.Builder
+	b.WriteString(intro)
+	group := ""
+	for _, d := range all {
+		if d.Group != group {
+			group = d.Group
+			fmt.Fprintf(&b, "\n## %s\n\n| check | what it looks at | results |\n| --- | --- | --- |\n", group)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", d.Check, cell(d.Meaning), cell(d.Severities))
+	}
+	return b.String()
+}
+
+// cell is a text as a cell of a table has it.
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }

@@ -1,0 +1,176 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/vicinity-sched/vicinity/flowgraph"
+	"github.com/vicinity-sched/vicinity/internal/permissions"
+	"github.com/vicinity-sched/vicinity/internal/show"
+)
+
+// Querier answers PromQL. The API of prometheus/client_golang is one.
+type Querier interface {
+	Query(ctx context.Context, query string, at time.Time, options ...promv1.Option) (model.Value, promv1.Warnings, error)
+}
+
+// Cluster is a cluster and how it is reached. Only Client, Dynamic and Now are required.
+type Cluster struct {
+	// Client and Dynamic are of one API server. Nothing is written through them, except
+	// SubjectAccessReviews.
+	Client  kubernetes.Interface
+	Dynamic dynamic.Interface
+	// Metrics is the Prometheus that should scrape the scheduler; nil is none.
+	Metrics Querier
+	// Traffic returns what workloads exchange; nil, or a nil result, is not known.
+	Traffic func() *flowgraph.Snapshot
+	// Namespace and Name are those of the scheduler's Deployment; "" is to look for it.
+	Namespace, Name string
+	// SchedulerConfig and TelemetryConfig are files to check instead of the ones in the
+	// scheduler's ConfigMap; "" is those.
+	SchedulerConfig, TelemetryConfig string
+	// Version is this program's, such as v0.1.0; "" is unknown.
+	Version string
+	Now     func() time.Time
+}
+
+// ClusterChecks returns the checks of the scheduler's installation, of its data, its
+// permissions and its configuration, and of the workloads that it places. They share what they
+// read of the cluster, so they must run one after the other.
+func ClusterChecks(c Cluster) []Check {
+	s := &clusterState{Cluster: c}
+	var checks []Check
+	for _, check := range clusterChecks() {
+		checks = append(checks, func(ctx context.Context) []Result { return named(check.Check, check.look(ctx, s)) })
+	}
+	return checks
+}
+
+// ClusterDocs returns what the reference says of the checks, in their order.
+func ClusterDocs() []Doc {
+	var docs []Doc
+	for _, check := range clusterChecks() {
+		docs = append(docs, check.Doc)
+	}
+	return docs
+}
+
+// clusterCheck is a check with what the reference says of it.
+type clusterCheck struct {
+	Doc
+	look func(context.Context, *clusterState) []Result
+}
+
+// clusterChecks returns all of them, in the order in which they run.
+func clusterChecks() []clusterCheck {
+	return slices.Concat(
+		installationChecks(), networkChecks(), metricsChecks(), permissionChecks(),
+		fileChecks(), profileChecks(), schedulerNameChecks(),
+		workloadChecks(), placementChecks(), memoryChecks(),
+	)
+}
+
+// clusterState is what the checks have read so far.
+type clusterState struct {
+	Cluster
+	found     memo[*installation]
+	objects   memo[*inventory]
+	files     memo[configFiles]
+	scheduler memo[*parsedScheduler]
+	scraped   memo[bool]
+	// conditions are those of alerts, as PromQL by name.
+	conditions memo[map[string]string]
+}
+
+// memo keeps what was read once.
+type memo[T any] struct {
+	isRead bool
+	value  T
+	err    error
+}
+
+func (m *memo[T]) get(read func() (T, error)) (T, error) {
+	if !m.isRead {
+		m.isRead = true
+		m.value, m.err = read()
+	}
+	return m.value, m.err
+}
+
+// named sets the name of the check in its results.
+func named(check string, results []Result) []Result {
+	for i := range results {
+		results[i].Check = check
+	}
+	return results
+}
+
+// allRight is the result of a check that found nothing wrong.
+func allRight(format string, args ...any) []Result {
+	return []Result{{Severity: Fine, What: fmt.Sprintf(format, args...)}}
+}
+
+// doesNotApply is the result of a check that has nothing to look at.
+func doesNotApply(why string) []Result { return allRight("Does not apply: %s.", why) }
+
+// finding is a single result.
+func finding(severity Severity, what, why, next string) []Result {
+	return []Result{{Severity: severity, What: what, Why: why, Next: next}}
+}
+
+// or returns the results, or says that all is fine where there are none.
+func or(results []Result, format string, args ...any) []Result {
+	if len(results) == 0 {
+		return allRight(format, args...)
+	}
+	return results
+}
+
+// notAllowed is an error of reading that tells which permission it takes.
+type notAllowed struct {
+	permissions.Permission
+	err error
+}
+
+func (e *notAllowed) Error() string { return fmt.Sprintf("reading %s: %v", e.Resource, e.err) }
+func (e *notAllowed) Unwrap() error { return e.err }
+
+// needs adds the permission to an error, so that a result can name it.
+func needs(err error, verb, group, resource, namespace string) error {
+	if err == nil {
+		return nil
+	}
+	return &notAllowed{permissions.Permission{Verb: verb, Group: group, Resource: resource, Namespace: namespace}, err}
+}
+
+// notChecked says that something could not be looked at, and why.
+func notChecked(err error) []Result {
+	var missing *notAllowed
+	if errors.As(err, &missing) && apierrors.IsForbidden(err) {
+		next := "kubectl auth can-i " + missing.Verb + " " + missing.GroupResource()
+		if missing.Namespace == "" {
+			next += " --all-namespaces"
+		} else {
+			next += " -n " + missing.Namespace
+		}
+		return finding(Unchecked, fmt.Sprintf("Not checked: you may not %s.", missing.Permission),
+			"Without this permission, doctor cannot tell whether something is wrong here.", "Ask for the permission, then check with: "+next)
+	}
+	return finding(Unchecked, "Not checked: "+show.Printable(err.Error())+".", "Doctor cannot tell whether something is wrong here.",
+		"Run vicinity doctor again; if it persists, check the connection with: kubectl get --raw /readyz")
+}
+
+// forbidden is the API server's word for what may not be listed.
+func forbidden(resource string) error {
+	return apierrors.NewForbidden(schema.ParseGroupResource(resource), "", errors.New("you may not list them"))
+}
