@@ -128,7 +128,7 @@ func TestMemoryIsOfTheTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	row := fmt.Sprintf("| %s | %s |\n", c.Resources.Requests.Memory(), c.Resources.Limits.Memory())
-	_, section, ok := strings.Cut(string(text), "### How much memory\n")
+	_, section, ok := strings.Cut(string(text), "## How much memory\n")
 	if section, _, _ = strings.Cut(section, "\n#"); !ok || !strings.Contains(section, row) {
 		t.Errorf("docs/install.md has no row that ends in %s", row)
 	}
@@ -223,23 +223,32 @@ func allows(t *testing.T, peers []networkingv1.NetworkPolicyPeer, ports []networ
 func TestComponents(t *testing.T) {
 	dir := t.TempDir()
 	from := pathFrom(t, dir)
-	write(t, dir, "kustomization.yaml", "resources:\n- "+from+"/base\ncomponents:\n- "+from+"/components/prometheus-rule\n- "+from+"/components/istio\n")
-	var rule struct {
-		metav1.TypeMeta
-		Metadata metav1.ObjectMeta `json:"metadata"`
-		Spec     struct {
-			Groups []any `json:"groups"`
-		} `json:"spec"`
-	}
+	write(t, dir, "kustomization.yaml", "resources:\n- "+from+"/base\ncomponents:\n- "+from+"/components/prometheus-rule\n- "+from+"/components/service-monitor\n- "+from+"/components/istio\n")
 	var role rbacv1.ClusterRole
-	build(t, dir, map[string]any{"PrometheusRule": &rule, "ClusterRole": &role})
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := map[string]int{}
+	for _, r := range resources.Resources() {
+		counted[r.GetKind()]++
+		if r.GetName() == "vicinity:destination-rules" && r.GetKind() == "ClusterRole" {
+			text, err := r.AsYAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := yaml.UnmarshalStrict(text, &role); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if counted["PrometheusRule"] != 2 || counted["ServiceMonitor"] != 1 || counted["Service"] != 1 {
+		t.Errorf("the objects are %v, want the alerts, the recording rules and what scrapes", counted)
+	}
 	if diff := cmp.Diff([]rbacv1.PolicyRule{{
 		APIGroups: []string{"networking.istio.io"}, Resources: []string{"destinationrules"}, Verbs: []string{"get", "list", "watch"},
 	}}, role.Rules); diff != "" {
 		t.Errorf("the ClusterRole for Istio (-want +got):\n%s", diff)
-	}
-	if rule.Metadata.Namespace != "vicinity-system" || len(rule.Spec.Groups) == 0 {
-		t.Errorf("PrometheusRule is %+v", rule)
 	}
 }
 
@@ -284,34 +293,23 @@ func write(t *testing.T, dir, name, text string) string {
 }
 
 // TestInstallExamples builds the overlay of docs/install.md, with the base of
-// this tree, and reads the other examples as the programs would.
+// this tree, and reads the other examples for kustomize as the programs would.
 func TestInstallExamples(t *testing.T) {
-	text, err := os.ReadFile("../docs/install.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var examples []string
-	for _, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(text, -1) {
-		examples = append(examples, string(m[1]))
-	}
-	if len(examples) != 5 {
-		t.Fatalf("%d examples, want overlay, telemetry, patch and two of the scheduler's configuration", len(examples))
-	}
-	overlay, telemetry, patch, beside, instead := examples[0], examples[1], examples[2], examples[3], examples[4]
-
+	examples := installExamples(t)
+	overlay, telemetry := examples["# kustomization.yaml"], examples["# telemetry.yaml"]
 	dir := t.TempDir()
 	remote := regexp.MustCompile(`https://\S+//manifests/base\?ref=\S+`)
 	if !remote.MatchString(overlay) {
 		t.Fatal("the overlay names no base")
 	}
-	write(t, dir, "kustomization.yaml", remote.ReplaceAllString(overlay, pathFrom(t, dir)+"/base")+patch)
+	write(t, dir, "kustomization.yaml", remote.ReplaceAllString(overlay, pathFrom(t, dir)+"/base")+examples["# in kustomization.yaml"])
 	if _, err := config.LoadTelemetry(write(t, dir, "telemetry.yaml", telemetry)); err != nil {
 		t.Error(err)
 	}
 	var b base
 	build(t, dir, map[string]any{"Deployment": &b.deployment, "ConfigMap": &b.config})
 	pod := b.deployment.Spec.Template.Spec
-	if got := pod.Containers[0].Image; got != "registry.example.com/vicinity-scheduler:v0.1.0" {
+	if got := pod.Containers[0].Image; got != "registry.example.com/vicinity-sched/vicinity-scheduler:v0.1.0" {
 		t.Errorf("image = %s", got)
 	}
 	if len(pod.Volumes) != 2 || len(pod.Containers[0].VolumeMounts) != 2 {
@@ -326,17 +324,74 @@ func TestInstallExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := &schedulerv1.KubeSchedulerConfiguration{}
-	if err := config.DecodeStrict([]byte(beside), got); err != nil {
+	if err := config.DecodeStrict([]byte(examples["# scheduler.yaml, as shipped but for its comments"]), got); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(shipped, got); diff != "" {
 		t.Errorf("the example is called the shipped one (-shipped +example):\n%s", diff)
 	}
 	got = &schedulerv1.KubeSchedulerConfiguration{}
-	if err := config.DecodeStrict([]byte(instead), got); err != nil {
+	if err := config.DecodeStrict([]byte(examples["# scheduler.yaml"]), got); err != nil {
 		t.Fatal(err)
 	}
 	if len(got.Profiles) != 2 || *got.Profiles[0].SchedulerName != corev1.DefaultSchedulerName || got.LeaderElection.ResourceName != "kube-scheduler" {
 		t.Errorf("the example in kube-scheduler's place is %+v", got)
+	}
+}
+
+// installExamples returns the YAML of docs/install.md by its first line, a comment that says
+// what it is. Those for Helm and for Prometheus are not for the tests here.
+func installExamples(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := map[string]string{}
+	for _, m := range regexp.MustCompile("(?s)```yaml\n(# .*?)```").FindAllSubmatch(text, -1) {
+		title, _, _ := strings.Cut(string(m[1]), "\n")
+		examples[title] = string(m[1])
+	}
+	for _, title := range []string{
+		"# kustomization.yaml", "# telemetry.yaml", "# in kustomization.yaml", "# scheduler.yaml, as shipped but for its comments", "# scheduler.yaml",
+	} {
+		if examples[title] == "" {
+			t.Fatalf("docs/install.md has no example %q", title)
+		}
+	}
+	return examples
+}
+
+// TestKubeSystem: everything of the base but the Namespace is in kube-system, the lease
+// included, and accounts are named where they are.
+func TestKubeSystem(t *testing.T) {
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "kube-system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := resources.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What is left is the configuration's resourceNamespace, which the flag replaces.
+	if n := strings.Count(string(text), "vicinity-system"); n != 1 || strings.Contains(string(text), "kind: Namespace\n") {
+		t.Errorf("vicinity-system is named %d times, want once, and no Namespace:\n%s", n, text)
+	}
+	var deployment appsv1.Deployment
+	build(t, "kube-system", map[string]any{"Deployment": &deployment})
+	// An overlay that gives it a telemetry.yaml.
+	dir := t.TempDir()
+	write(t, dir, "kustomization.yaml", "resources:\n- "+pathFrom(t, dir)+"/kube-system\n"+
+		"configMapGenerator:\n- {name: vicinity-config, namespace: kube-system, behavior: merge, files: [telemetry.yaml]}\n")
+	const telemetry = "kind: TelemetryConfiguration\n"
+	write(t, dir, "telemetry.yaml", telemetry)
+	var config corev1.ConfigMap
+	build(t, dir, map[string]any{"ConfigMap": &config})
+	if config.Data["telemetry.yaml"] != telemetry || config.Data["scheduler.yaml"] == "" {
+		t.Errorf("the overlay's ConfigMap has %v", config.Data)
+	}
+	args := deployment.Spec.Template.Spec.Containers[0].Args
+	if got := args[len(args)-1]; got != "--leader-elect-resource-namespace=kube-system" {
+		t.Errorf("the last argument is %s", got)
 	}
 }

@@ -1,6 +1,6 @@
-// Command docmetrics writes docs/metrics.md from the definitions of the
-// scheduler's metrics. It is run in the module's directory, whenever a
-// definition has changed:
+// Command docmetrics writes docs/metrics.md and the alerting rules in manifests from the
+// definitions of the scheduler's metrics. It is run in the module's directory, whenever a
+// definition has changed, and hack/docchart after it:
 //
 //	go run ./hack/docmetrics
 package main
@@ -8,37 +8,35 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
-	"k8s.io/component-base/metrics"
-	"k8s.io/klog/v2"
-
-	"github.com/vicinity-sched/vicinity/internal/livelocality"
 	"github.com/vicinity-sched/vicinity/internal/metricdef"
-	"github.com/vicinity-sched/vicinity/internal/permissions"
-	"github.com/vicinity-sched/vicinity/internal/restart"
-	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
-	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
+	"github.com/vicinity-sched/vicinity/internal/schedulermetrics"
 )
 
 const page = "docs/metrics.md"
 
 func main() {
-	if err := os.WriteFile(page, []byte(render(definitions())), 0o644); err != nil {
+	if err := run("."); err != nil {
 		fmt.Fprintln(os.Stderr, "docmetrics:", err)
 		os.Exit(1)
 	}
 }
 
-// definitions returns every metric of the scheduler that is ours.
-func definitions() []metricdef.Metric {
-	plugin := trafficlocality.NewMetrics(func(...metrics.Registerable) {})
-	observer := telemetrymetrics.New(klog.Logger{}, nil, nil, nil)
-	needed := permissions.New(klog.Logger{}, append(permissions.StockRoles(), permissions.Lease("", "")...))
-	tasks := restart.New(nil, nil)
-	live := livelocality.NewMetrics()
-	return slices.Concat(observer.Definitions(), live.Definitions(), plugin.Definitions(), trafficlocality.ShadowDefinitions(), needed.Definitions(), tasks.Definitions())
+// run writes the files below the module's directory.
+func run(root string) error {
+	written, err := files(schedulermetrics.Definitions())
+	if err != nil {
+		return err
+	}
+	for name, text := range written {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
+			return err // names the path
+		}
+	}
+	return nil
 }
 
 const intro = `# Metrics
@@ -76,7 +74,9 @@ func render(all []metricdef.Metric) string {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", v.Name, cell(v.Meaning))
 		}
 	}
-	b.WriteString("\n## What to alert on\n\nIn the order of the table; a `for` of five minutes keeps a start from firing them.\n")
+	b.WriteString("\n## What to alert on\n\nIn the order of the table; a `for` of five minutes keeps a start from firing them.\n" +
+		"[install.md](install.md#metrics-and-alerts) says how to load them: `manifests/alerts/vicinity.yaml` is a\n" +
+		"rule file with all of them, and the Helm chart has them in `prometheusRule`.\n")
 	for _, m := range all {
 		for _, a := range m.Alerts {
 			fmt.Fprintf(&b, "\n**%s.** %s\n\n```promql\n%s\n```\n", a.Name, a.Meaning, a.PromQL)

@@ -26,17 +26,24 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/promtest"
 	"github.com/vicinity-sched/vicinity/internal/restart"
+	"github.com/vicinity-sched/vicinity/internal/schedulermetrics"
 	"github.com/vicinity-sched/vicinity/internal/telemetrymetrics"
 	"github.com/vicinity-sched/vicinity/plugins/trafficlocality"
 )
 
-func TestPageIsUpToDate(t *testing.T) {
-	got, err := os.ReadFile("../../" + page)
+func TestFilesAreUpToDate(t *testing.T) {
+	wanted, err := files(schedulermetrics.Definitions())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(render(definitions()), string(got)); diff != "" {
-		t.Errorf("%s is out of date; renew it with: go run ./hack/docmetrics\n(-definitions +page):\n%s", page, diff)
+	for name, text := range wanted {
+		got, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(text, string(got)); diff != "" {
+			t.Errorf("%s is out of date; renew it with: go run ./hack/docmetrics\n(-definitions +file):\n%s", name, diff)
+		}
 	}
 }
 
@@ -173,7 +180,7 @@ func combinations(values map[string][]string) []string {
 // that is in it, and names follow the rules.
 func TestDefinitionsAreComplete(t *testing.T) {
 	seen := map[string]bool{}
-	for _, m := range definitions() {
+	for _, m := range schedulermetrics.Definitions() {
 		if seen[m.Name] {
 			t.Errorf("%s is defined twice", m.Name)
 		}
@@ -209,7 +216,7 @@ func isSentence(t *testing.T, of, text string) {
 // TestAlertsNameWhatThereIs parses the expressions.
 func TestAlertsNameWhatThereIs(t *testing.T) {
 	promql := parser.NewParser(parser.Options{})
-	for _, m := range definitions() {
+	for _, m := range schedulermetrics.Definitions() {
 		for _, a := range m.Alerts {
 			expr, err := promql.ParseExpr(a.PromQL)
 			if err != nil {
@@ -319,7 +326,7 @@ func TestAlerts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			prometheus := promtest.New(t, test.load)
-			for _, m := range definitions() {
+			for _, m := range schedulermetrics.Definitions() {
 				for _, a := range m.Alerts {
 					fires := false
 					err := prometheus.Query(t.Context(), a.PromQL, time.Unix(2*3600, 0), func(telemetry.Series) error {
@@ -377,7 +384,7 @@ func scrape(t *testing.T, served string) labels.Labels {
 func define(t *testing.T, series string) metricdef.Metric {
 	t.Helper()
 	name := strings.TrimSuffix(strings.TrimSuffix(series, "_bucket"), "_count")
-	for _, m := range definitions() {
+	for _, m := range schedulermetrics.Definitions() {
 		if m.Name == name {
 			return m
 		}
