@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Builds the image of HEAD twice and compares: see usage.
+# Makes the release of HEAD twice and compares: see usage.
 #
 # The second build has another directory and an empty build cache. With a shared
-# cache it would prove next to nothing: -trimpath takes the directory out of the
-# key of a package, so that the second build would only copy what the first one
-# compiled. The first build may use the machine's cache, which then is checked
-# along with the rest.
+# cache it proves little of the compiler: -trimpath takes the directory out of the
+# key of a package, so that the second build only copies what the first one
+# compiled; what is left to compare is how programs are linked and packed. The
+# first build may use the machine's cache, which then is checked along with the
+# rest.
 #
 # It does not prove that another machine gives the same: the module cache and Go
 # itself are shared. Whoever compares with a released digest checks that.
@@ -13,11 +14,15 @@ set -euo pipefail
 
 usage() {
   cat <<'EOF'
-usage: hack/reproducible.sh
+usage: hack/reproducible.sh [--shared-cache]
 
-Builds the image of HEAD in two directories, the second time with an empty build
-cache (four minutes on two cores for each platform), and fails unless both are
-the same, byte for byte. PLATFORMS is that of make image.
+Makes every file of a release of HEAD in two directories, the second time with an
+empty build cache (ten minutes on two cores for each platform), and fails unless
+both are the same, byte for byte. With --shared-cache the second time takes a
+minute or two and checks less: how programs are linked and packed.
+
+PLATFORMS and PROGRAMS are those of make release; PLATFORMS is that of this machine
+when it is not set.
 EOF
 }
 
@@ -25,7 +30,10 @@ if [[ $# -eq 1 && ($1 == -h || $1 == --help) ]]; then
   usage
   exit 0
 fi
-if [[ $# -ne 0 ]]; then
+shared=
+if [[ $# -eq 1 && $1 == --shared-cache ]]; then
+  shared=1
+elif [[ $# -ne 0 ]]; then
   usage >&2
   exit 2
 fi
@@ -36,11 +44,13 @@ if [[ -n $(git status --porcelain --untracked-files=no) ]]; then
 fi
 # The sources come without a repository, so that what git knows is passed on.
 settings=(
-  "VERSION=$(git describe --tags --always)"
+  "$(make --no-print-directory print-version)"
   "REVISION=$(git rev-parse HEAD)"
   "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)"
+  "PLATFORMS=${PLATFORMS:-linux/$(go env GOHOSTARCH)}"
 )
-[[ -z ${PLATFORMS:-} ]] || settings+=("PLATFORMS=$PLATFORMS")
+settings[0]=${settings[0]%-dirty}
+[[ -z ${PROGRAMS:-} ]] || settings+=("PROGRAMS=$PROGRAMS")
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -48,13 +58,15 @@ first=$work/one second=$work/another/directory
 mkdir -p "$first" "$second"
 git archive HEAD | tar -x -C "$first"
 git archive HEAD | tar -x -C "$second"
-make --no-print-directory -C "$first" image "${settings[@]}"
+make --no-print-directory -C "$first" release "${settings[@]}"
+cache=$work/cache
+[[ -z $shared ]] || cache=$(go env GOCACHE)
 # Other settings of Go, file modes, time zone and language must not show.
-(umask 077 && TZ=Pacific/Chatham LC_ALL=C GOCACHE=$work/cache GOFLAGS=-tags=other GOAMD64=v3 \
-  make --no-print-directory -C "$second" image "${settings[@]}")
+(umask 077 && TZ=Pacific/Chatham LC_ALL=C GOCACHE=$cache GOFLAGS=-tags=other GOAMD64=v3 \
+  make --no-print-directory -C "$second" release "${settings[@]}")
 
 same=1
-for file in $(cd "$first/bin" && find . -name vicinity-scheduler -o -name licences.txt -o -name '*.oci.tar' | sort); do
+for file in $(cd "$first/bin" && find dist -type f | sort); do
   sums=$(sha256sum "$first/bin/$file" "$second/bin/$file" | cut -d ' ' -f 1 | uniq)
   if [[ $sums == *$'\n'* ]]; then
     printf 'reproducible: %s differs: %s\n' "$file" "${sums//$'\n'/ }" >&2

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/vicinity-sched/vicinity/hack/release/linked"
 )
 
 // isc is a short licence.
@@ -29,11 +31,14 @@ const proprietary = "All rights reserved. You may look at this code, but not use
 
 // modulesIn returns example.com/m, of whose directory "linked" a package is
 // linked, with the given files.
-func modulesIn(t *testing.T, files map[string]string) []*module {
+func modulesIn(t *testing.T, files map[string]string) []*linked.Module {
 	t.Helper()
 	root := t.TempDir()
-	p := pkg{ImportPath: "example.com/m/linked", Dir: filepath.Join(root, "linked")}
-	p.Module = &struct{ Path, Version, Dir string }{"example.com/m", "v1.0.0", root}
+	p := linked.Package{ImportPath: "example.com/m/linked", Dir: filepath.Join(root, "linked")}
+	p.Module = &struct {
+		Path, Version, Dir string
+		Main               bool
+	}{"example.com/m", "v1.0.0", root, false}
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +51,7 @@ func modulesIn(t *testing.T, files map[string]string) []*module {
 			t.Fatal(err)
 		}
 	}
-	modules, err := modulesOf([]pkg{p})
+	modules, err := linked.ModulesOf([]linked.Package{p})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +87,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-func TestCollectHasEachTextOnce(t *testing.T) {
-	got := string(collect(modulesIn(t, map[string]string{"LICENSE": isc, "linked/LICENSE": isc, "NOTICE": "Made by somebody.\n"})))
+func TestTextsAreThereOnce(t *testing.T) {
+	got := string(linked.Texts(modulesIn(t, map[string]string{"LICENSE": isc, "linked/LICENSE": isc, "NOTICE": "Made by somebody.\n"})))
 	for text, want := range map[string]int{"Permission to use": 1, "Made by somebody.": 1, "example.com/m v1.0.0 LICENSE\nexample.com/m v1.0.0 linked/LICENSE\n": 1} {
 		if n := strings.Count(got, text); n != want {
 			t.Errorf("%q stands there %d times, want %d, in:\n%s", text, n, want, got)
