@@ -96,7 +96,7 @@ type estimate struct {
 
 // with is the mean and half its interval, in a format.
 func (e estimate) with(format func(float64) string) string {
-	if e.Runs < 2 || e.Interval == 0 {
+	if e.Runs < 3 || e.Interval == 0 {
 		return format(e.Mean)
 	}
 	return format(e.Mean) + " ±" + format(e.Interval)

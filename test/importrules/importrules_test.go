@@ -50,17 +50,19 @@ M/internal/kube/objects -> M/internal/kube k8s.io/api/core/v1
 M/internal/kube/history -> M/internal/kube/objects M/flowgraph/sim M/flowgraph/recording
 M/internal/recordingfile -> M/flowgraph/recording os
 M/internal/recorder -> M/flowgraph/recording M/internal/kube/objects
+M/internal/promfind -> M/flowgraph/telemetry/promapi k8s.io/api/core/v1
 M/internal/replayinput -> M/flowgraph
 M/internal/report -> M/flowgraph/sim
 M/internal/replay -> M/internal/kubesim M/internal/kube/history M/internal/replayinput
 M/internal/explain -> M/internal/kubesim M/internal/kube/history
+M/internal/doctor -> M/internal/kube/objects github.com/prometheus/client_golang/api
 M/internal/schedulerconfig -> k8s.io/kubernetes/cmd/kube-scheduler/app/options
 M/internal/nodechanges -> k8s.io/kubernetes/pkg/scheduler/framework
 M/internal/kubesim -> k8s.io/kubernetes/pkg/scheduler/framework M/flowgraph/sim
 M/internal/promtest -> github.com/prometheus/prometheus/promql testing
 M/internal/sandbox -> k8s.io/kubernetes/cmd/kube-apiserver/app go.etcd.io/etcd/server/v3/embed sigs.k8s.io/kwok/pkg/kwok
 M/cmd/vicinity-scheduler -> M/plugins/trafficlocality k8s.io/kubernetes/cmd/kube-scheduler/app
-M/cmd/vicinity -> M/internal/replay M/internal/explain M/internal/report M/internal/recorder M/internal/recordingfile github.com/prometheus/prometheus/promql
+M/cmd/vicinity -> M/internal/promfind M/internal/replay M/internal/explain M/internal/doctor M/internal/report M/internal/recorder M/internal/recordingfile github.com/prometheus/prometheus/promql
 M/cmd/vicinity-sandbox -> M/internal/sandbox
 M/test/integration ~> M/internal/sandbox M/internal/promtest M/test/integration/env
 M/test/integration/env -> M/internal/sandbox

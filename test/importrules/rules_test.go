@@ -38,10 +38,12 @@ const (
 	replayInput     = module + "/internal/replayinput"
 	report          = module + "/internal/report"
 	explain         = module + "/internal/explain"
+	doctor          = module + "/internal/doctor"
 	recorder        = module + "/internal/recorder"
 	recordingFile   = module + "/internal/recordingfile"
 	schedulerConfig = module + "/internal/schedulerconfig"
 	nodeChanges     = module + "/internal/nodechanges"
+	promFind        = module + "/internal/promfind"
 	cmd             = module + "/cmd"
 	scheduler       = cmd + "/vicinity-scheduler"
 	cli             = cmd + "/vicinity"
@@ -134,10 +136,10 @@ var table = []rule{
 	},
 	{
 		name:    "R5",
-		because: "what records, replays and reports is the CLI's; internal/kube itself has only what a scheduler needs",
+		because: "what records, replays, reports and finds its way into a cluster is the CLI's; internal/kube itself has only what a scheduler needs",
 		of:      []string{scheduler},
 		forbid: []string{
-			simulation, recording, recorder, recordingFile, kubesim, kubeObjects, kubeHistory, replay, replayInput, report, explain,
+			simulation, recording, recorder, recordingFile, kubesim, kubeObjects, kubeHistory, replay, replayInput, report, explain, doctor, promFind,
 		},
 		linked: true,
 	},

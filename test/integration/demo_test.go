@@ -64,6 +64,16 @@ func TestMeshNames(t *testing.T) {
 	}
 }
 
+// TestMissingProgram names a program that is not there.
+func TestMissingProgram(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	said, err := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), "run", "--vicinity-scheduler=no-such-file").CombinedOutput()
+	if err == nil || !strings.Contains(string(said), "--vicinity-scheduler: stat no-such-file") {
+		t.Errorf("it says %q, %v", said, err)
+	}
+}
+
 // demoShares are the percentages of the demo's last line.
 type demoShares struct{ node, zone [3]float64 }
 
@@ -101,8 +111,8 @@ func TestSandbox(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t)
 	temp := t.TempDir()
-	r.program(t, "vicinity-scheduler") // the program below starts it
-	cmd := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), "demo", "--mesh=istio-ambient", "--until=A", "--keep", "--settle=4s")
+	cmd := exec.CommandContext(t.Context(), r.program(t, "vicinity-sandbox"), "demo", "--mesh=istio-ambient", "--until=A", "--keep", "--settle=4s",
+		"--scheduler="+r.program(t, "vicinity-scheduler"))
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
@@ -128,7 +138,7 @@ func TestSandbox(t *testing.T) {
 	}
 	typed := 0
 	for line := range strings.Lines(said) {
-		if command, ok := strings.CutPrefix(line, "  "+filepath.Dir(cmd.Path)+"/"); ok && !strings.HasPrefix(command, "vicinity graph") {
+		if command, ok := strings.CutPrefix(line, "  "+filepath.Dir(cmd.Path)+"/"); ok && strings.HasPrefix(command, "vicinity re") { // record, replay
 			typed++
 			if !strings.Contains(string(text), "\n    bin/"+command) {
 				t.Errorf("docs/quickstart.md does not say %s", command)

@@ -125,13 +125,7 @@ func (s *scene) checkArguments(t *testing.T) {
 // install applies manifests/base until the test ends.
 func (s *scene) install(t *testing.T) {
 	t.Helper()
-	eventually(t, "the namespace of the test before is gone", func() error {
-		_, err := s.client.CoreV1().Namespaces().Get(t.Context(), systemNamespace, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return cmp.Or(err, errors.New("it is there"))
-	})
+	s.noNamespace(t, systemNamespace) // of the test before
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
 		a := &app{scene: s, namespace: systemNamespace}
@@ -159,6 +153,41 @@ func (s *scene) apply(t *testing.T) {
 	}
 }
 
+// TestDryRun asks the API server about every object before anything is installed, as
+// "kubectl apply -k --dry-run=server" does. Of manifests/base it refuses what belongs into the
+// namespace that is not there, which is why docs/install.md names manifests/kube-system.
+func TestDryRun(t *testing.T) {
+	s := newScene(t)
+	s.noNamespace(t, systemNamespace)
+	try := func(object manifest) error {
+		_, err := object.into.Apply(t.Context(), object.GetName(), object.Unstructured, metav1.ApplyOptions{FieldManager: "test", DryRun: []string{metav1.DryRunAll}})
+		return err
+	}
+	for _, object := range s.kustomization(t, "kube-system") {
+		if err := try(object); err != nil {
+			t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+	for _, object := range s.base(t) {
+		if err := try(object); object.GetNamespace() == systemNamespace && !apierrors.IsNotFound(err) {
+			t.Errorf("%s %s: %v, want that there is no namespace", object.GetKind(), object.GetName(), err)
+		}
+	}
+	s.noNamespace(t, systemNamespace)
+}
+
+// noNamespace waits until a namespace is gone.
+func (s *scene) noNamespace(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, "namespace "+name+" is gone", func() error {
+		_, err := s.client.CoreV1().Namespaces().Get(t.Context(), name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return cmp.Or(err, errors.New("it is there"))
+	})
+}
+
 // manifest is an object of manifests/base and where it belongs.
 type manifest struct {
 	*unstructured.Unstructured
@@ -168,7 +197,13 @@ type manifest struct {
 // base builds the kustomization manifests/base.
 func (s *scene) base(t *testing.T) []manifest {
 	t.Helper()
-	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../../manifests/base")
+	return s.kustomization(t, "base")
+}
+
+// kustomization builds a directory of manifests.
+func (s *scene) kustomization(t *testing.T, dir string) []manifest {
+	t.Helper()
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../../manifests/"+dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,9 @@ func TestRoundtrip(t *testing.T) {
 	if len(commands) != 4 {
 		t.Fatalf("docs/quickstart.md has the commands %q, want two of record and two of replay", commands)
 	}
+	for i, command := range commands { // the scene's Prometheus is no Service of the cluster
+		commands[i] = strings.Replace(command, "vicinity record ", "vicinity record --prometheus $PROMETHEUS ", 1)
+	}
 	fast := strings.NewReplacer("--step 5s", "--step "+roundtripStep.String(), "--window 10s", "--window "+roundtripWindow.String())
 	// Rates over a window that reaches back to before the traffic began would be too low.
 	begun := time.Now().Add(roundtripWindow)

@@ -38,18 +38,28 @@ func (c *control) directory() (_ string, err error) {
 
 // program builds a program of cmd and returns its path. All are in one directory.
 func (c *control) program(name string) (string, error) {
+	return c.build(name, ".", "./cmd/"+name)
+}
+
+// helm builds the helm that hack/helm tests the chart with.
+func (c *control) helm() (string, error) {
+	return c.build("helm", filepath.Join("hack", "helm"), "helm.sh/helm/v4/cmd/helm")
+}
+
+// build builds a program of the module in dir and returns its path.
+func (c *control) build(name, dir, pkg string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	dir, err := c.directory()
+	into, err := c.directory()
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, name)
+	path := filepath.Join(into, name)
 	if err, built := c.programs[name]; built {
 		return path, err
 	}
-	build := exec.Command("go", "build", "-o", path, "./cmd/"+name)
-	build.Dir = filepath.Join("..", "..")
+	build := exec.Command("go", "build", "-o", path, pkg)
+	build.Dir = filepath.Join("..", "..", dir)
 	if out, failed := build.CombinedOutput(); failed != nil {
 		err = fmt.Errorf("building %s: %w\n%s", name, failed, out)
 	}
