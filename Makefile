@@ -5,24 +5,38 @@ export CGO_ENABLED ?= 0
 
 # The version of Kubernetes that the binaries report and emulate.
 KUBE_VERSION := $(shell sed -n 's/^\tk8s.io\/kubernetes //p' go.mod)
-VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# The version of a build: that of the tag, or the last tag and how far the commit is
+# from it, or v0.0.0 and the commit. The length of the commit must not depend on the clone.
+VERSION  := $(or $(VERSION),$(shell git describe --tags --match 'v[0-9]*' --abbrev=12 --dirty 2>/dev/null || \
+	{ git describe --always --match '' --abbrev=12 --dirty 2>/dev/null || echo unknown; } | sed 's/^/v0.0.0-g/'))
+REVISION := $(or $(REVISION),$(shell git rev-parse HEAD 2>/dev/null))
 LDFLAGS      := -s -w \
 	-X k8s.io/component-base/version.gitVersion=$(KUBE_VERSION) \
-	-X k8s.io/client-go/pkg/version.gitVersion=$(KUBE_VERSION)
+	-X k8s.io/client-go/pkg/version.gitVersion=$(KUBE_VERSION) \
+	-X github.com/vicinity-sched/vicinity/internal/version.stamp=$(VERSION),$(REVISION)
 GOBUILD      := go run ./hack/build -ldflags '$(LDFLAGS)'
 
 # What is released depends on the source and the version of Go alone: not on the
 # directory, the machine's settings of Go, or the state of the work tree's git.
-RELEASE_ENV  := CGO_ENABLED=0 GOFLAGS= GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 GOFIPS140=off
+RELEASE_ENV  := CGO_ENABLED=0 GOFLAGS= GOWORK=off GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 GOFIPS140=off
 RELEASE      := go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
-REVISION     ?= $(shell git rev-parse HEAD 2>/dev/null)
 PLATFORMS    ?= linux/$(shell go env GOHOSTARCH)
-IMAGE        ?= vicinity-scheduler:$(VERSION)
+IMAGE        ?= vicinity-sched/vicinity-scheduler:$(VERSION)
 # The time that the image says it was made at: that of the commit.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
 comma := ,
-PLATFORM_LIST = $(subst $(comma), ,$(PLATFORMS))
+empty :=
+space := $(empty) $(empty)
+PLATFORM_LIST := $(subst $(comma), ,$(PLATFORMS))
+
+# What make release makes: unless it is told, for more platforms than make image does.
+RELEASE_PLATFORMS := $(if $(filter file,$(origin PLATFORMS)),linux/amd64 linux/arm64 darwin/amd64 darwin/arm64,$(PLATFORM_LIST))
+PROGRAMS    ?= vicinity,vicinity-scheduler,vicinity-sandbox
+RELEASE_KEY ?=
+# The image is for those of the platforms that have containers, if there are any.
+IMAGE_PLATFORMS := $(or $(filter linux/%,$(RELEASE_PLATFORMS)),linux/$(shell go env GOHOSTARCH))
+RELEASED    := $(foreach p,$(RELEASE_PLATFORMS),$(foreach b,$(subst $(comma), ,$(PROGRAMS)),$(p)/$(b)))
 
 DEMO_WEIGHT ?= 5
 DEMO_KEEP   ?=
@@ -43,6 +57,9 @@ PAIRS ?=
 
 # What links the API server, which the race detector makes too large and slow.
 LINKS_APISERVER := /internal/sandbox$$|/internal/sandbox/cluster$$|/cmd/vicinity-sandbox$$|/test/integration$$
+
+# What only starts programs, into which the race detector does not look.
+STARTS_PROGRAMS := /test/manual$$
 
 # Every directory with Go code of ours.
 GO_DIRS := cmd flowgraph hack internal manifests plugins test
@@ -67,34 +84,78 @@ image: $(PLATFORM_LIST:%=bin/release/%/vicinity-scheduler) bin/release/licences.
 		$(foreach p,$(PLATFORM_LIST),$(p)=$(CURDIR)/bin/release/$(p)/vicinity-scheduler)
 
 # go knows better than make whether a binary is out of date.
-bin/release/linux/%/vicinity-scheduler: FORCE
-	@echo "building $@; the first time this compiles Kubernetes for $*, which takes minutes"
-	GOOS=linux GOARCH=$* $(RELEASE_ENV) $(RELEASE) -o $@ ./cmd/vicinity-scheduler
+define binary
+bin/release/$(1): FORCE
+	@echo "building $$@; the first time this compiles Kubernetes for its platform, which takes minutes"
+	GOOS=$(word 1,$(subst /, ,$(1))) GOARCH=$(word 2,$(subst /, ,$(1))) $(RELEASE_ENV) $(RELEASE) -o $$@ ./cmd/$(notdir $(1))
+endef
+$(foreach b,$(sort $(RELEASED) $(PLATFORM_LIST:%=%/vicinity-scheduler) $(IMAGE_PLATFORMS:%=%/vicinity-scheduler)),$(eval $(call binary,$(b))))
 
 # What is linked into the image; make licences looks at all programs.
 bin/release/licences.txt: FORCE
 	@mkdir -p $(@D)
 	@go -C hack/release run ./licences -C $(CURDIR) -o $(CURDIR)/$@ ./cmd/vicinity-scheduler >/dev/null
 
+.PHONY: release
+release: $(RELEASED:%=bin/release/%) $(IMAGE_PLATFORMS:%=bin/release/%/vicinity-scheduler) bin/release/licences.txt ## Make every file of a release in bin/dist (docs/releasing.md; PLATFORMS=linux/amd64,darwin/arm64; PROGRAMS=vicinity,vicinity-scheduler; RELEASE_KEY=file signs).
+	go -C hack/release run ./image -o $(CURDIR)/bin/release/vicinity-scheduler.oci.tar -name '$(IMAGE)' -licences $(CURDIR)/bin/release/licences.txt \
+		-version '$(VERSION)' -revision '$(REVISION)' -created '$(SOURCE_DATE_EPOCH)' \
+		$(foreach p,$(IMAGE_PLATFORMS),$(p)=$(CURDIR)/bin/release/$(p)/vicinity-scheduler)
+	go -C hack/release run ./dist -C $(CURDIR) -binaries $(CURDIR)/bin/release -o $(CURDIR)/bin/dist -version '$(VERSION)' -revision '$(REVISION)' \
+		-created '$(SOURCE_DATE_EPOCH)' -platforms '$(subst $(space),$(comma),$(strip $(RELEASE_PLATFORMS)))' -programs '$(PROGRAMS)' \
+		-image $(CURDIR)/bin/release/vicinity-scheduler.oci.tar -image-name '$(IMAGE)' -key '$(if $(RELEASE_KEY),$(abspath $(RELEASE_KEY)))'
+
 .PHONY: FORCE
 FORCE:
 
 # Not part of verify: the second build begins with an empty cache.
 .PHONY: reproducible
-reproducible: ## Build the image of HEAD in two directories and compare (PLATFORMS; about five minutes on two cores).
+reproducible: ## Make the release of HEAD in two directories and compare (PLATFORMS, PROGRAMS; about twenty minutes on two cores; hack/reproducible.sh --shared-cache takes less and checks less).
 	hack/reproducible.sh
 
+.PHONY: print-version
+print-version: ## Print the version of this commit.
+	@echo 'VERSION=$(VERSION)'
+
+# Of what helm is made of, the scheduler's module compiles most.
+.PHONY: helm
+helm: ## Build the helm that the chart is tested with into bin/helm.
+	@mkdir -p bin
+	go -C hack/helm build -o $(CURDIR)/bin/helm helm.sh/helm/v4/cmd/helm
+
+.PHONY: generate
+generate: ## Write the files that are made of others: alerts, the chart's files, and references in docs.
+	go run ./hack/docmetrics
+	go run ./hack/dashboards
+	go run ./hack/docchart
+	go run ./hack/docschema
+	go run ./hack/docdoctor
+
+# The CLI is ready long before the sandbox: the newcomer has something to look at meanwhile.
+FIRST := $(if $(wildcard bin/vicinity-sandbox),,preview)
+.PHONY: preview
+preview: ## Build the CLI alone and replay a generated application with it, as make demo does first on a new machine.
+	@echo "building bin/vicinity; the first time this compiles kube-scheduler's framework, which takes about four minutes on two cores"
+	@mkdir -p bin
+	$(GOBUILD) -o bin/ ./cmd/vicinity
+	@bin/vicinity replay mesh:online-boutique --price aws -o html > bin/preview.html
+	@echo; echo "What the real scheduler would make of a generated application, twelve services as in Online Boutique:"; echo
+	@bin/vicinity replay mesh:online-boutique --price aws | sed '/^RUN /,$$d'
+	@echo "bin/preview.html shows more of it: open it in a browser. For your own traffic, see docs/quickstart.md."; echo
+
 .PHONY: demo
-demo: build ## Show an application's traffic before and after Vicinity places it (MESH=NAME: another mesh, such as istio-ambient or consul; DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
+demo: $(FIRST) build ## Show an application's traffic before and after Vicinity places it (MESH=NAME: another mesh, such as istio-ambient or consul; DEMO_WEIGHT=0: control run; DEMO_KEEP=1: leave the cluster running).
 	bin/vicinity-sandbox demo --mesh=$(MESH) --weight=$(DEMO_WEIGHT) $(if $(filter 1 true yes,$(DEMO_KEEP)),--keep)
 
 .PHONY: sandbox
-sandbox: build ## Leave a cluster running with the demo's application under kube-scheduler, to try the CLI on (MESH; docs/quickstart.md).
+sandbox: $(FIRST) build ## Leave a cluster running with the demo's application under kube-scheduler, to try the CLI on (MESH; docs/quickstart.md).
 	bin/vicinity-sandbox demo --mesh=$(MESH) --until=A --keep
 
 .PHONY: test
 test: ## Run all tests; needs Go, make and git only.
-	go -C hack/release test ./...
+	go -C hack/release test -count=1 ./... # these two read files outside of their modules,
+	go -C hack/helm test -count=1 ./...    # whose changes the cache of results does not notice
+	go -C hack/doclinks test ./...
 	go -C test/schedperf test ./measure ./observe
 	go test -timeout 30m ./...
 
@@ -104,6 +165,17 @@ browser-test: ## Test the HTML pages in headless Chromium, which must be install
 	go build -o bin/vicinity ./cmd/vicinity
 	go -C test/browser vet ./...
 	VICINITY=$(CURDIR)/bin/vicinity SCREENSHOTS=$(if $(SCREENSHOTS),$(abspath $(SCREENSHOTS))) go -C test/browser test -v -count=1 ./...
+
+# Not part of verify or test: it needs a browser. The page is the same for the same
+# input and seeds; the fonts of the machine are not.
+CHROMIUM ?= chromium
+.PHONY: pictures
+pictures: ## Make docs/images/report.png, the README's picture of the report, in headless Chromium (CHROMIUM=command).
+	go build -o bin/vicinity ./cmd/vicinity
+	@mkdir -p docs/images
+	bin/vicinity replay mesh:online-boutique,size=3 --price aws -o html > bin/report.html
+	$(CHROMIUM) --headless --no-sandbox --hide-scrollbars --window-size=1280,1340 --screenshot=docs/images/report.png file://$(CURDIR)/bin/report.html
+	@test "$$(wc -c < docs/images/report.png)" -lt 300000 || { echo "docs/images/report.png is larger than 300 kB"; exit 1; }
 
 # Not part of build or test: what it makes is committed, so that these need no npm.
 # The last lines name files that are not there.
@@ -121,31 +193,39 @@ real-meshes: ## Run real Envoys as the sidecars of Consul, Kuma and Open Service
 	hack/realmeshes.sh
 
 .PHONY: race
-race: ## Run the tests under the race detector, but for those that link the API server (needs a C compiler).
-	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -vE '$(LINKS_APISERVER)')
+race: ## Run the tests under the race detector, but for those that link the API server or only start programs (needs a C compiler).
+	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -vE '$(LINKS_APISERVER)|$(STARTS_PROGRAMS)')
 
 .PHONY: verify
-verify: check licences vulncheck lint ## Check format, module files, import rules, vet, licences and known vulnerabilities, and lint.
+verify: check licences vulncheck lint ## Check format, module files, import rules, vet, the links of the documentation, licences and known vulnerabilities, and lint.
 
 # What is quick, needs no tools and no network. Of the 2,300 packages that
 # test/schedperf is made of, go vet ./... has compiled all but about 70.
 .PHONY: check
-check: ## Check format, module files, import rules and vet.
+check: ## Check format, module files, import rules, vet and the links of the documentation.
 	@unformatted="$$(gofmt -l $(GO_DIRS))" && test -z "$$unformatted" || { echo "run gofmt -w on these files:"; echo "$$unformatted"; exit 1; }
 	go mod tidy -diff
 	go -C hack/tools mod tidy -diff
 	go -C hack/release mod tidy -diff
+	go -C hack/doclinks mod tidy -diff
+	go -C hack/helm mod tidy -diff
 	go -C test/schedperf mod tidy -diff
 	go test ./test/importrules
 	go vet ./...
 	go -C hack/release vet ./...
+	go -C hack/doclinks vet ./...
+	go -C hack/release run ./versions -C $(CURDIR) >/dev/null
+	go -C hack/helm vet ./...
 	go -C test/schedperf vet ./...
+	go -C hack/doclinks run . -C $(CURDIR)
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yaml (the first time, they are built into bin/tools: about two minutes).
 	@test -x $(GOLANGCI_LINT) || echo "building golangci-lint into $(GOLANGCI_LINT) (about two minutes on two cores)"
 	go -C hack/tools build -o $(CURDIR)/$(GOLANGCI_LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	$(GOLANGCI_LINT) run
+	cd hack/doclinks && LOG_LEVEL=error $(CURDIR)/$(GOLANGCI_LINT) run
+	cd hack/helm && LOG_LEVEL=error $(CURDIR)/$(GOLANGCI_LINT) run
 	cd hack/release && LOG_LEVEL=error $(CURDIR)/$(GOLANGCI_LINT) run # else it warns of exclusions that are for other directories
 
 .PHONY: licences
