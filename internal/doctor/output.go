@@ -14,7 +14,7 @@ import (
 
 // Schema names the JSON output. A change that could break a reader gets another number; new
 // fields do not.
-const Schema = "vicinity.dev/doctor/v1"
+const Schema = "vicinity.doctor/v1"
 
 // severities are all of them, from the least to the most serious.
 func severities() []Severity { return []Severity{Fine, Note, Unchecked, Warning, Error} }

@@ -53,7 +53,7 @@ func (p Part) Of(d *cut.Distance) float64 { return p.of(d) }
 func pods() metricdef.Label {
 	return metricdef.Label{Name: "pods", Values: []metricdef.Value{
 		{Name: "all", Meaning: "All pods."},
-		{Name: "vicinity", Meaning: "Those of workloads all of whose serving pods were placed by a profile with TrafficLocality: traffic that has such a workload at either end."},
+		{Name: "vicinity", Meaning: "Pods of workloads whose serving pods were all placed by a profile with TrafficLocality; traffic with such a workload at either end."},
 	}}
 }
 
@@ -79,10 +79,10 @@ func NewMetrics() *Metrics {
 	})
 	m.serving = m.set.Gauges(metricdef.Metric{
 		Name: "vicinity_serving_pods",
-		Help: "Pods that serve, by whether the graph has any traffic of their workload: what the others exchange is not seen.",
+		Help: "Pods that serve, by whether the graph has any traffic of their workload. What the others exchange is not seen.",
 		Labels: []metricdef.Label{{Name: "traffic", Values: []metricdef.Value{
 			{Name: "seen", Meaning: "The graph has traffic of the pod's workload."},
-			{Name: "none", Meaning: "It has none: the pod is not in the mesh, or does not talk."},
+			{Name: "none", Meaning: "It has none: the pod is not in the mesh, or exchanges no traffic."},
 		}}, pods()},
 	})
 	return m

@@ -45,19 +45,19 @@ func All() []Task {
 func (t Task) without() string {
 	switch t {
 	case Telemetry:
-		return "The traffic is not read. What was read last loses its influence from `staleAfter` on; from `expireAfter` on pods are scheduled as kube-scheduler would."
+		return "The traffic is not read. The last data loses its influence from `staleAfter` on; from `expireAfter` on, pods are scheduled as by kube-scheduler."
 	case Preparation:
-		return "After a panic of the plugin nobody reads the nodes and pods anew for it, so that it has no say."
+		return "After a panic of the plugin, the nodes and pods are not read again, so it has no say."
 	case DestinationRules:
 		return "Changes of Istio's DestinationRules are not seen."
 	case ColdStarts:
-		return "What is declared of new workloads counts from the next refresh of the telemetry on; AppGroups and Sidecars are not read."
+		return "Declarations of new workloads count only from the next refresh of the telemetry on; AppGroups and Sidecars are not read."
 	case Permissions:
 		return "Missing permissions are not noticed."
 	case Events:
 		return "No events are written on pods and workloads."
 	case Locality:
-		return "Nobody measures how far traffic goes: vicinity_traffic_bytes_per_second stays as it is."
+		return "How far traffic goes is not measured: vicinity_traffic_bytes_per_second stays as it is."
 	}
 	return ""
 }
@@ -80,12 +80,12 @@ func New(now func() time.Time, after func(time.Duration) <-chan time.Time) *Task
 	}
 	t.restarts = t.set.Counters(metricdef.Metric{
 		Name:   "vicinity_task_restarts_total",
-		Help:   "How often a task beside the scheduling has ended by a panic or an error. It begins again after a pause that grows from a second to five minutes; until then it is as said below.",
+		Help:   "How often a background task has ended by a panic or an error. It begins again after a pause that grows from a second to five minutes; the table of tasks says what is missing meanwhile.",
 		Labels: []metricdef.Label{label},
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityTaskRestarts",
 			PromQL:  `sum by (task) (increase(vicinity_task_restarts_total[1h])) > 0`,
-			Meaning: "A mistake in Vicinity. Pods are scheduled all the same. Please report the log line that begins with \"A task has ended\".",
+			Meaning: "A bug in Vicinity. Pods are still scheduled. Please report the log line that begins with \"A task has ended\".",
 		}},
 	})
 	return t

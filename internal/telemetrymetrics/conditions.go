@@ -18,16 +18,16 @@ func (o *Observer) defineConditions(source metricdef.Label) {
 	}
 	o.condition = o.set.Gauges(metricdef.Metric{
 		Name:   "vicinity_telemetry_condition",
-		Help:   "1 while a source is in a condition that makes its figures wrong or incomplete, else 0. It is looked for when the scheduler starts and once an hour, and every five minutes while there is one; missing bytes, several clusters, missing labels and unmatched services show at once.",
+		Help:   "1 while a source is in a condition that makes its figures wrong or incomplete, else 0. Checked when the scheduler starts and once an hour, and every five minutes while a condition lasts; missing bytes, several clusters, missing labels and unmatched services show at once.",
 		Labels: []metricdef.Label{source, condition},
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityTelemetryCondition",
 			PromQL:  `vicinity_telemetry_condition{condition!~"young-data|unchecked"} > 0`,
-			Meaning: "Pods are scheduled by figures that are wrong or incomplete. The scheduler's log says what is the case and what to do next; `vicinity graph` says it too.",
+			Meaning: "Pods are scheduled by figures that are wrong or incomplete. The scheduler's log and `vicinity graph` say what is wrong and what to do next.",
 		}, {
 			Name:    "VicinityTelemetryDataYoung",
 			PromQL:  `min_over_time(vicinity_telemetry_condition{condition="young-data"}[30m]) > 0`,
-			Meaning: "For half an hour the data have not reached back over the source's `window`: Prometheus loses its data again and again, or keeps less than the window.",
+			Meaning: "For half an hour the data has not reached back over the source's `window`: Prometheus loses its data again and again, or keeps less than the window.",
 		}, {
 			Name:    "VicinityTelemetryUnchecked",
 			PromQL:  `min_over_time(vicinity_telemetry_condition{condition="unchecked"}[1h]) > 0`,

@@ -35,7 +35,7 @@ func meaningOfReason(r telemetry.Reason) string {
 	switch r {
 	case telemetry.Included:
 	case telemetry.MissingLabel:
-		return "Series that lack a label which names a workload: somebody has removed it."
+		return "Series without a label that names a workload: something has removed it."
 	case telemetry.UnknownWorkload:
 		return "An endpoint inside the mesh that the telemetry does not name."
 	case telemetry.External:
@@ -49,13 +49,13 @@ func meaningOfReason(r telemetry.Reason) string {
 	case telemetry.UnknownReporter:
 		return "Series without the label `trust.reporterNamespaceLabel`: the scrape does not attach it, or a recording rule drops it."
 	case telemetry.ForeignReporter:
-		return "Series of a target that reports for a namespace which is not its own: a forgery, or an agent whose namespace is missing in `trust.trustedReporterNamespaces`."
+		return "Series of a target that reports for a namespace which is not its own: a forgery, or an agent whose namespace is not in `trust.trustedReporterNamespaces`."
 	case telemetry.OneSided:
-		return "Traffic between namespaces that one end alone reports, with `trust.agreement: agreed`."
+		return "Traffic between namespaces that only one end reports, with `trust.agreement: agreed`."
 	case telemetry.NoObjects:
-		return "Pods, Services or addresses, where no Kubernetes objects are read that say which workloads these are."
+		return "Pods, Services or addresses, while no Kubernetes objects are read that would say which workloads these are."
 	case telemetry.UnknownObject:
-		return "A pod, a ReplicaSet or a Service that is not in the cluster, or not any more."
+		return "A pod, a ReplicaSet or a Service that is not, or no longer, in the cluster."
 	case telemetry.UnknownAddress:
 		return "An IP address that is neither a pod's nor a Service's."
 	case telemetry.NotServing:
@@ -65,7 +65,7 @@ func meaningOfReason(r telemetry.Reason) string {
 	case telemetry.Surplus:
 		return "Traffic beyond `trust.limits`."
 	case telemetry.Invalid:
-		return "A value that is no rate (NaN or negative), or labels that make no sense, such as names that Kubernetes would refuse."
+		return "An invalid rate (NaN or negative), or invalid labels, such as names that Kubernetes would refuse."
 	}
 	return ""
 }
@@ -78,13 +78,13 @@ func meaningOfCondition(c telemetry.Condition) string {
 	case telemetry.SeveralClusters:
 		return "The answers mix several clusters. Every refresh fails (`several-clusters`), unless each value of the label `cluster` has pairs of workloads of its own. With `trust.reporterNamespaceLabel` only such pairs are left out."
 	case telemetry.ScrapedTwice:
-		return "The server has the same proxies several times, by two scrape jobs or two replicas that nothing deduplicates: rates are multiples of what they are."
+		return "The server has the same proxies several times, from two scrape jobs or from two replicas that nothing deduplicates: rates are multiples of the true ones."
 	case telemetry.MissingLabels:
 		return "Series lack labels that name workloads; their traffic is left out."
 	case telemetry.YoungData:
-		return "The data do not fill the window of the rates yet, which are too low."
+		return "The data does not fill the window of the rates yet, so the rates are too low."
 	case telemetry.OnlyWaypoints:
-		return "Traffic is reported by waypoints alone, which are not read."
+		return "Some traffic is reported only by waypoints, whose reports are not read."
 	case telemetry.UnmatchedServices:
 		return "Clients and servers that do not know each other name different services, as with an ExternalName: part of what is left out may be counted twice. Edges are right."
 	case telemetry.Unchecked:

@@ -72,7 +72,7 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityDataStale",
 			PromQL:  `vicinity_graph_age_seconds > 300`,
-			Meaning: "The data are older than `staleAfter` (here the default, 5 minutes): from then on the plugin loses influence, at `expireAfter` it has none. +Inf means that no refresh ever succeeded, or that there is no `--telemetry-config`.",
+			Meaning: "The data is older than `staleAfter` (here the default, 5 minutes): the plugin loses influence, and has none left at `expireAfter`. +Inf means that no refresh has succeeded yet, or that there is no `--telemetry-config`.",
 		}},
 	}, func() float64 {
 		snap := store.Load()
@@ -83,7 +83,7 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 	})
 	o.set.GaugeFunc(metricdef.Metric{
 		Name: "vicinity_graph_generation",
-		Help: "Number of snapshots of the traffic graph that were published since the start, or since the task `telemetry` began again.",
+		Help: "Number of snapshots of the traffic graph that were published since the start, or since the task `telemetry` last began again.",
 	}, func() float64 { return float64(store.Load().Generation()) })
 	o.set.GaugeFunc(metricdef.Metric{
 		Name: "vicinity_graph_edges",
@@ -98,7 +98,7 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 	})
 	o.refused = o.set.Counter(metricdef.Metric{
 		Name: "vicinity_graph_refused_flows_total",
-		Help: "Flows that the traffic graph refused, because they name no workload or have a rate that is no rate.",
+		Help: "Flows that the traffic graph refused, because they name no workload or their rate is invalid.",
 	})
 	o.surplus = o.set.Counter(metricdef.Metric{
 		Name: "vicinity_graph_surplus_edges_total",
@@ -107,7 +107,7 @@ func (o *Observer) defineGraph(store *flowgraph.Store, now func() time.Time) {
 			Name: "VicinityGraphFull",
 			PromQL: `increase(vicinity_graph_surplus_edges_total[15m]) > 0
   or sum without (source, reason) (vicinity_telemetry_left_out_series{reason="surplus"}) > 0`,
-			Meaning: "There is more traffic than `trust.limits` allow. Find the namespace with the most edges (`vicinity graph`): it may flood the telemetry ([security.md](security.md)). If its traffic is real, raise the limits and the memory of the scheduler's pods.",
+			Meaning: "There are more edges or workloads than `trust.limits` allow. Find the namespace with the most edges (`vicinity graph`): it may flood the telemetry ([security.md](security.md)). If its traffic is real, raise the limits and the memory of the scheduler's pods.",
 		}},
 	})
 }
@@ -132,23 +132,23 @@ func (o *Observer) defineSources(sources []string) {
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityTelemetryFails",
 			PromQL:  `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="success"}[15m])) == 0`,
-			Meaning: "A source was not read for a quarter of an hour. The other results say why, the scheduler's log has the error. Where `interval` is longer than 30 s, lengthen the range to 30 intervals.",
+			Meaning: "A source was not read for a quarter of an hour. The label `result` says why, and the scheduler's log has the error. If `interval` is longer than 30 s, lengthen the range to 30 intervals.",
 		}, {
 			Name:    "VicinityTelemetryEmpty",
 			PromQL:  `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="empty"}[15m])) > 0`,
-			Meaning: "Prometheus answers, but its answers name no pair of workloads; the graph keeps what it had. If it stays so, look at `selector`, `cluster` and `window` of the source, and at what was left out; `vicinity graph` explains it.",
+			Meaning: "Prometheus answers, but its answers name no pair of workloads; the graph keeps what it had. If this lasts, check `selector`, `cluster` and `window` of the source, and what was left out; `vicinity graph` explains it.",
 		}},
 	})
 	o.duration = o.set.Histograms(metricdef.Metric{
 		Name:    "vicinity_telemetry_refresh_duration_seconds",
-		Help:    "Time that a refresh of a source took, whatever its result: all its queries, one after the other.",
+		Help:    "Time that a refresh of a source took, whatever its result, with all its queries one after the other.",
 		Labels:  []metricdef.Label{source},
 		Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120},
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityTelemetrySlow",
 			PromQL: `histogram_quantile(0.9, sum by (source, le) (
   rate(vicinity_telemetry_refresh_duration_seconds_bucket[30m]))) > 15`,
-			Meaning: "A refresh takes more than half of `interval` (here the default, 30 s): data get old, and Prometheus works for nothing else. Use recording rules, or a longer `interval`.",
+			Meaning: "A refresh takes more than half of `interval` (here the default, 30 s): the data grows old, and Prometheus spends much of its time on these queries. Use recording rules, or a longer `interval`.",
 		}},
 	})
 	o.defineAnswers(source, reason)
@@ -159,7 +159,7 @@ func (o *Observer) defineSources(sources []string) {
 func (o *Observer) defineAnswers(source, reason metricdef.Label) {
 	o.series = o.set.Gauges(metricdef.Metric{
 		Name:   "vicinity_telemetry_series",
-		Help:   "Series in the last answers to a source, all its queries together.",
+		Help:   "Series in the last answers to all queries of a source.",
 		Labels: []metricdef.Label{source},
 	})
 	o.leftOut = o.set.Gauges(metricdef.Metric{
@@ -170,11 +170,11 @@ func (o *Observer) defineAnswers(source, reason metricdef.Label) {
 			Name: "VicinityTrafficUnresolved",
 			PromQL: `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"missing-label|unknown-workload|no-objects|unknown-object|not-serving|ambiguous|invalid"})
   / (vicinity_telemetry_series > 0) > 0.2`,
-			Meaning: "A fifth of what the mesh reports within the cluster cannot be told apart by workload, and does not count. Find out which proxies lack the workload's name, who removes labels (reason `missing-label`), or whether the metrics are of another cluster (`unknown-object`).",
+			Meaning: "A fifth of the series within the cluster cannot be attributed to workloads, and does not count. Find out which proxies lack the workload's name, what removes labels (reason `missing-label`), or whether the metrics are of another cluster (`unknown-object`).",
 		}, {
 			Name:    "VicinityForeignReports",
 			PromQL:  `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"foreign-reporter|unknown-reporter"}) > 0`,
-			Meaning: "Targets report for other namespaces, or the scrape does not say whose targets they are. Find them in Prometheus by the label `trust.reporterNamespaceLabel`.",
+			Meaning: "Targets report for other namespaces, or the scrape does not say which namespace a target is in. Find them in Prometheus by the label that `trust.reporterNamespaceLabel` names.",
 		}},
 	})
 	o.leftOutBytes = o.set.Gauges(metricdef.Metric{

@@ -59,7 +59,7 @@ func (r skipReason) meaning() string {
 	case skipNoData:
 		return "No telemetry has been read yet."
 	case skipExpired:
-		return "The data are older than `expireAfter`."
+		return "The data is older than `expireAfter`."
 	case skipNoTraffic:
 		return "The graph has no traffic of the pod's workload."
 	case skipNoNodes:
@@ -67,11 +67,11 @@ func (r skipReason) meaning() string {
 	case skipNoPeers:
 		return "No candidate node is close to a pod or a site that the workload has traffic with."
 	case skipPanic:
-		return "PreScore has panicked."
+		return "PreScore panicked."
 	case skipPreparing:
-		return "The plugin is reading the cluster's nodes and pods anew after a panic. At the start the first pod waits for that, for ten seconds at most."
+		return "The plugin is reading the cluster's nodes and pods again after a panic. At the start, the first pod waits up to ten seconds for that."
 	case skipOff:
-		return "The pod has opted out by the annotation `vicinity.dev/locality`, or has not opted in where `optIn` asks for that."
+		return "The pod has opted out by the annotation `vicinity.dev/locality`, or has not opted in although `optIn` is set."
 	default:
 		return ""
 	}
@@ -103,25 +103,25 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 	m := &Metrics{mustRegister: mustRegister}
 	m.skips = m.set.Counters(metricdef.Metric{
 		Name:   "vicinity_cycles_skipped_total",
-		Help:   "Scheduling cycles in which TrafficLocality had nothing to say, by reason.",
+		Help:   "Scheduling cycles in which TrafficLocality had no say, by reason.",
 		Labels: []metricdef.Label{{Name: "reason", Values: reasons}},
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityWithoutData",
 			PromQL: `sum(rate(vicinity_cycles_skipped_total{reason=~"no-data|expired"}[15m]))
   / (sum(rate(vicinity_cycles_skipped_total[15m])) + sum(rate(vicinity_score_spread_points_count[15m]))) > 0.5`,
-			Meaning: "Pods are scheduled as by kube-scheduler, because the traffic was never read or was read too long ago. See VicinityTelemetryFails; without `--telemetry-config` it is always so.",
+			Meaning: "Pods are scheduled as by kube-scheduler, because the traffic was never read or was last read too long ago. See VicinityTelemetryFails. Without `--telemetry-config` the alert always fires.",
 		}},
 	})
 	m.spread = m.set.Histogram(metricdef.Metric{
 		Name: "vicinity_score_spread_points",
-		Help: "Score of the best candidate node less that of the worst, in points of 0 to 100 before the plugin's weight; one observation for each cycle that was not skipped. " +
-			"Only a difference between nodes can move a pod: where all candidates are alike, each may have the full score and TrafficLocality still has no say.",
+		Help: "Difference between the scores of the best and the worst candidate node, in points of 0 to 100 before the plugin's weight; one observation for each cycle that was not skipped. " +
+			"Only a difference between nodes can move a pod: if all candidates have the same score, however high, TrafficLocality has no say.",
 		Buckets: []float64{0, 1, 2, 5, 10, 20, 40, 60, 80, 100},
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityHasNoSay",
 			PromQL: `sum(rate(vicinity_score_spread_points_bucket{le="1"}[1h]))
   / sum(rate(vicinity_score_spread_points_count[1h])) > 0.9`,
-			Meaning: "In nine of ten cycles no more than one point lies between the best and the worst node. Either the pods have little traffic (`significantRate`), or the data are stale, or peers run on every node alike.",
+			Meaning: "In nine of ten cycles the best and the worst node differ by one point or less. Either the pods have little traffic (`significantRate`), or the data is stale, or peers run equally on every node.",
 		}},
 	})
 	m.defineInformed()
@@ -132,29 +132,29 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 			Name: "VicinityMissesPeerNodes",
 			PromQL: `sum(rate(vicinity_peer_nodes_not_scored_total[1h]))
   / (sum(rate(vicinity_score_spread_points_count[1h])) + sum(rate(vicinity_cycles_skipped_total{reason="no-peers"}[1h]))) > 0.5`,
-			Meaning: "In every other cycle the best node was not to be had. Raise `percentageOfNodesToScore`; if it is 100, the nodes where the peers run are full or refuse the pods.",
+			Meaning: "In half of the cycles the best node was not a candidate. Raise `percentageOfNodesToScore`. If it is 100 already, the nodes where the peers run are full or refuse the pods.",
 		}},
 	})
 	m.behind = m.set.Counter(metricdef.Metric{
 		Name: "vicinity_cycles_behind_total",
-		Help: "Scheduling cycles in which more nodes had changed than TrafficLocality takes over in one cycle. It scored by what it knew of the others, and went on with them in the next cycle.",
+		Help: "Scheduling cycles in which more nodes had changed than TrafficLocality takes over in one cycle. It scored the other nodes by what it last knew of them, and took them over in the next cycles.",
 	})
 	m.set.GaugeFunc(metricdef.Metric{
 		Name: "vicinity_sites_apart",
-		Help: "Sites of the TelemetryConfiguration with traffic in whose zone, or in whose region where no zone is set, there was no node when a pod was first scored by the newest graph.",
+		Help: "Sites of the TelemetryConfiguration that have traffic, but no node in their zone (or in their region, if no zone is set). Counted when a pod is first scored with a new graph.",
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinitySiteApart",
 			PromQL:  `vicinity_sites_apart > 0`,
-			Meaning: "A site draws no pods, as no node is where it is. Compare `zone` and `region` of `sites` with the labels `topology.kubernetes.io/zone` and `topology.kubernetes.io/region` of the nodes.",
+			Meaning: "A site draws no pods, because no node is in its zone or region. Compare `zone` and `region` of `sites` with the labels `topology.kubernetes.io/zone` and `topology.kubernetes.io/region` of the nodes.",
 		}},
 	}, func() float64 { return float64(m.sitesApart.Load()) })
 	m.panicsTotal = m.set.Counter(metricdef.Metric{
 		Name: "vicinity_panics_recovered_total",
-		Help: "Panics of TrafficLocality that were recovered. After one in PreScore the pod is scheduled without the plugin, after one in Score the node scores 0, and one in Reserve (`shadow`) changes nothing.",
+		Help: "Panics of TrafficLocality that were recovered. After a panic in PreScore the pod is scheduled without the plugin; after one in Score the node scores 0; one in Reserve (`shadow`) changes nothing.",
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityPanics",
 			PromQL:  `sum(increase(vicinity_panics_recovered_total[1h])) > 0`,
-			Meaning: "A mistake in Vicinity. Pods are scheduled all the same. Please report the log line that begins with \"TrafficLocality recovered\".",
+			Meaning: "A bug in Vicinity. Pods are still scheduled. Please report the log line that begins with \"TrafficLocality recovered\".",
 		}},
 	})
 	m.set.Register(mustRegister)

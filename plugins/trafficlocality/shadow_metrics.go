@@ -50,30 +50,30 @@ type shadowMetrics struct {
 
 func newShadowMetrics() *shadowMetrics {
 	m := &shadowMetrics{names: map[flowgraph.WorkloadID]string{}}
-	same := metricdef.Value{Name: string(shadowSame), Meaning: "The chosen node is among the best by all scores, those of TrafficLocality at its weight included."}
-	other := metricdef.Value{Name: string(shadowOther), Meaning: "It is not: another node would have been chosen."}
+	same := metricdef.Value{Name: string(shadowSame), Meaning: "The chosen node is among the best by all scores, including TrafficLocality's at its weight."}
+	other := metricdef.Value{Name: string(shadowOther), Meaning: "It is not among the best: another node would have been chosen."}
 	workload := metricdef.Label{Name: "workload", Open: true,
 		From: "namespace/name of the first 500 workloads that there was a decision about since the start, and `(others)`"}
 	m.decisions = m.set.Counters(metricdef.Metric{
 		Name: ShadowDecisionsMetric,
-		Help: "Nodes chosen by profiles in shadow mode, by whether TrafficLocality would have had another one chosen.",
+		Help: "Decisions of profiles in shadow mode, by whether another node would have been chosen with TrafficLocality.",
 		Labels: []metricdef.Label{{Name: "outcome", Values: []metricdef.Value{
 			same, other,
-			{Name: string(shadowNoSay), Meaning: "TrafficLocality had nothing to say (vicinity_cycles_skipped_total): the node would be the same."},
+			{Name: string(shadowNoSay), Meaning: "TrafficLocality had no say (vicinity_cycles_skipped_total): the node would be the same."},
 			{Name: string(shadowNotLookedAt), Meaning: "No node was scored: only one was feasible, the pod was batched with the one before, or it was placed with a pod group."},
-			{Name: string(shadowUnclear), Meaning: "It cannot be told: the chosen node is not the best by the scores as they are computed once more, because an extender or something else has a say in them; or Reserve has panicked."},
+			{Name: string(shadowUnclear), Meaning: "It cannot be told: computed again, the scores do not make the chosen node the best, because an extender or something else has a say in them; or Reserve panicked."},
 		}}},
 	})
 	m.byWorkload = m.set.Counters(metricdef.Metric{
 		Name:   ShadowWorkloadsMetric,
-		Help:   "Those of vicinity_shadow_decisions_total in which TrafficLocality had something to say, by workload.",
+		Help:   "The decisions of vicinity_shadow_decisions_total in which TrafficLocality had a say, by workload.",
 		Labels: []metricdef.Label{workload, {Name: "outcome", Values: []metricdef.Value{same, other}}},
 	})
 	m.bytes = m.set.Counters(metricdef.Metric{
 		Name: ShadowBytesMetric,
-		Help: "Sum over the decisions with outcome `other`, in bytes per second: how much more stays within a level with the pod on a node than without it, by the pods that were there at that moment and no more than a pod of the workload exchanges on average. " +
-			"It grows with decisions, not with time. Requests add nothing to it; edges that are only declared count. A level whose closeness is that of the next wider level is not looked at. " +
-			"Where several nodes are equally good, the preferred one is that with the fewest points of TrafficLocality.",
+		Help: "Sum over the decisions with outcome `other`, in bytes per second: how much more traffic stays within a level with the pod on a node than without it. It depends on the pods that existed at that moment, and is at most what a pod of the workload exchanges on average. " +
+			"It grows with decisions, not with time. Requests add nothing; edges that are only declared count. A level with the closeness of the next wider level is ignored. " +
+			"If several nodes are equally good, the preferred one is that with the fewest points of TrafficLocality.",
 		Labels: []metricdef.Label{workload,
 			{Name: "node", Values: []metricdef.Value{
 				{Name: "chosen", Meaning: "The node that was chosen."},
