@@ -324,7 +324,7 @@ func TestInstallExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := &schedulerv1.KubeSchedulerConfiguration{}
-	if err := config.DecodeStrict([]byte(examples["# scheduler.yaml, as shipped but for its comments"]), got); err != nil {
+	if err := config.DecodeStrict([]byte(examples["# scheduler.yaml, as shipped, without its comments"]), got); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(shipped, got); diff != "" {
@@ -353,7 +353,7 @@ func installExamples(t *testing.T) map[string]string {
 		examples[title] = string(m[1])
 	}
 	for _, title := range []string{
-		"# kustomization.yaml", "# telemetry.yaml", "# in kustomization.yaml", "# scheduler.yaml, as shipped but for its comments", "# scheduler.yaml",
+		"# kustomization.yaml", "# telemetry.yaml", "# in kustomization.yaml", "# scheduler.yaml, as shipped, without its comments", "# scheduler.yaml",
 	} {
 		if examples[title] == "" {
 			t.Fatalf("docs/install.md has no example %q", title)

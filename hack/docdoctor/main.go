@@ -25,8 +25,8 @@ const intro = `# vicinity doctor
 
 <!-- Written by "go run ./hack/docdoctor" from the descriptions in the code; do not edit. -->
 
-` + "`vicinity doctor`" + ` finds out what is wrong with an installation. It only reads: neither the
-cluster nor Prometheus is changed. Each result says what was found, why it matters, and what to
+` + "`vicinity doctor`" + ` finds out what is wrong with an installation. It only reads, and changes
+neither the cluster nor Prometheus. Each result says what was found, why it matters, and what to
 type next.
 
 ` + "```sh" + `
@@ -39,7 +39,7 @@ It checks the types of sources whose metrics exist, or those that ` + "`--source
 It reads the traffic as the scheduler does. To find out which settings of ` + "`trust`" + ` this telemetry
 allows, it makes up to five more refreshes; each costs Prometheus as much as one of the scheduler's.
 
-What cannot be looked at is listed as unchecked, with the reason. Without a kubeconfig, only the
+Whatever cannot be checked is listed as unchecked, with the reason. Without a kubeconfig, only the
 telemetry is checked; without a Prometheus, only the cluster.
 
 ## Output
@@ -51,9 +51,9 @@ in each group; ` + "`--all`" + ` gives each a line of its own. The last line cou
 | --- | --- | --- |
 | error | Vicinity is useless, figures are wrong, or pods wait. | 6 |
 | warning | Vicinity is less useful, or figures are incomplete. | 5, unless there is an error |
-| unchecked | It could not be looked at. | 0; 1 if nothing at all could be checked |
-| note | It is worth knowing; nothing has to be done. | 0 |
-| ok | It is as it should be. | 0 |
+| unchecked | It could not be checked. | 0; 1 if nothing at all could be checked |
+| note | Worth knowing; you need do nothing. | 0 |
+| ok | Everything is as it should be. | 0 |
 
 ` + "`-o json`" + ` prints the schema ` + "`" + doctor.Schema + "`" + `: ` + "`worst`" + ` is the highest severity, ` + "`counts`" + ` has the
 number of results by severity, and each of ` + "`results`" + ` has ` + "`check`, `group`, `severity`, `what`, `why` and `next`" + `.
@@ -77,8 +77,8 @@ vicinity doctor --suggest > telemetry.yaml
 The exit code is 0 when a configuration was printed, 1 when there is nothing to suggest.
 
 Give the file to check it: its credentials are used, and its sources are checked instead of those
-that are found. ` + "`--scheduler-config`" + ` names the scheduler's other file, where that of the cluster is
-not to be checked.
+that are found. ` + "`--scheduler-config`" + ` names the scheduler's other file, to check it instead of the
+one in the cluster.
 
 ` + "```sh" + `
 vicinity doctor --telemetry-config telemetry.yaml; echo "exit code $?"

@@ -43,18 +43,18 @@ const intro = `# Metrics
 
 <!-- Written by "go run ./hack/docmetrics" from the definitions in the code; do not edit. -->
 
-vicinity-scheduler serves these metrics beside kube-scheduler's own, on its
-` + "`/metrics`" + ` endpoint (port 10259, HTTPS), leader and standbys alike: a standby
-polls the telemetry but runs no scheduling cycles. None has a label that names a
-workload, a namespace or a node, so that their number does not grow with the
-cluster; for single edges there is ` + "`vicinity graph`" + `. The exception is shadow mode
-(` + "`shadow: true`" + `, [locality.md](locality.md#before-adoption-shadow-mode)): only there, the metrics
-` + "`vicinity_shadow_...`" + ` exist, and two of them name workloads, 500 at most. All are ALPHA
-in the sense of Kubernetes: a release may change them, and CHANGELOG.md says so.
+vicinity-scheduler serves these metrics in addition to kube-scheduler's own, on its
+` + "`/metrics`" + ` endpoint (port 10259, HTTPS), on the leader and on standbys: a standby
+polls the telemetry but runs no scheduling cycles. No label names a workload, a namespace
+or a node, so the number of series does not grow with the cluster; for single edges there
+is ` + "`vicinity graph`" + `. The exception is shadow mode (` + "`shadow: true`" + `,
+[locality.md](locality.md#before-adoption-shadow-mode)): the metrics ` + "`vicinity_shadow_...`" + ` exist
+only there, and two of them name up to 500 workloads. All metrics are ALPHA in the sense of
+Kubernetes: a release may change them, and CHANGELOG.md says so.
 
-A scheduling cycle is either skipped or its scores are observed, never both;
-kube-scheduler asks no score plugin when only one node is feasible. What the plugin
-costs is in kube-scheduler's own
+A scheduling cycle is either skipped or its scores are observed, never both.
+kube-scheduler calls no score plugin if only one node is feasible. The cost of the
+plugin is in kube-scheduler's own
 ` + "`scheduler_plugin_execution_duration_seconds{plugin=\"TrafficLocality\"}`" + `.
 
 `
@@ -74,8 +74,9 @@ func render(all []metricdef.Metric) string {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", v.Name, cell(v.Meaning))
 		}
 	}
-	b.WriteString("\n## What to alert on\n\nIn the order of the table; a `for` of five minutes keeps a start from firing them.\n" +
-		"[install.md](install.md#metrics-and-alerts) says how to load them: `manifests/alerts/vicinity.yaml` is a\n" +
+	b.WriteString("\n## What to alert on\n\nThe alerts follow the order of the table. Each has a `for` of five minutes, so that none fires\n" +
+		"at a start. [set-alerts.md](how-to/set-alerts.md) says which matter most, and\n" +
+		"[install.md](install.md#metrics-and-alerts) how to load them: `manifests/alerts/vicinity.yaml` is a\n" +
 		"rule file with all of them, and the Helm chart has them in `prometheusRule`.\n")
 	for _, m := range all {
 		for _, a := range m.Alerts {
