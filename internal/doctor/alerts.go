@@ -42,7 +42,7 @@ func alertChecks() []alertCheck {
 		{"scheduler-without-data", "VicinityWithoutData", Warning, "Whether most pods were scheduled without any data.",
 			shares("In the last 15 minutes, %s of the pods were scheduled without traffic data."),
 			"These pods are placed as by kube-scheduler.", "See to scheduler-refreshes and config-telemetry first. " + schedulerLog},
-		{"scheduler-has-no-say", "VicinityHasNoSay", Warning, "Whether TrafficLocality's scores tell nodes apart.",
+		{"scheduler-has-no-say", "VicinityHasNoSay", Warning, "Whether TrafficLocality's scores distinguish nodes.",
 			shares("For %s of the pods of the last hour, all nodes had the same points from TrafficLocality, within one."),
 			"Pods are placed by the other plugins alone.", "Find out why for one of them: vicinity explain pod NAMESPACE/NAME"},
 		{"scheduler-misses-nodes", "VicinityMissesPeerNodes", Warning, "Whether the nodes where peers run are among those that are scored.",
@@ -57,40 +57,40 @@ func alertChecks() []alertCheck {
 			func(v float64, _ model.Metric) string {
 				return fmt.Sprintf("TrafficLocality panicked %.0f times in the last hour.", math.Ceil(v))
 			},
-			"It is a mistake in Vicinity. Each time, a pod was scheduled without it.", "Report the line of the log that begins with \"TrafficLocality recovered\". " + schedulerLog},
+			"This is a bug in Vicinity. Each time, a pod was scheduled without it.", "Report the line of the log that begins with \"TrafficLocality recovered\". " + schedulerLog},
 		{"scheduler-permission-missing", "VicinityPermissionMissing", Error, "Whether the scheduler itself reports a missing permission.",
 			says("The scheduler reports that it may not %s.", "permission"),
 			"Its pods may stay Pending.", "See the checks permissions-scheduling and permissions-lease. Apply the manifests or the chart again."},
-		{"scheduler-task-restarts", "VicinityTaskRestarts", Warning, "Whether a task beside the scheduling broke in the last hour.",
+		{"scheduler-task-restarts", "VicinityTaskRestarts", Warning, "Whether a background task broke in the last hour.",
 			says("The scheduler's task %s broke and was started again in the last hour.", "task"),
-			"It is a mistake in Vicinity. Until the task runs again, its part of the data is as it was.", "Report the line of the log that begins with \"A task has ended\". " + schedulerLog},
+			"This is a bug in Vicinity. Until the task runs again, its part of the data is not updated.", "Report the line of the log that begins with \"A task has ended\". " + schedulerLog},
 	}...)
 }
 
 // telemetryAlerts are those of reading the traffic.
 func telemetryAlerts() []alertCheck {
 	return []alertCheck{
-		{"scheduler-data-age", "VicinityDataStale", Error, "How old the scheduler's traffic data are.",
+		{"scheduler-data-age", "VicinityDataStale", Error, "How old the scheduler's traffic data is.",
 			func(v float64, labels model.Metric) string {
 				if math.IsInf(v, 1) {
 					return fmt.Sprintf("The scheduler %s has never read the traffic.", show.Printable(string(labels["instance"])))
 				}
-				return fmt.Sprintf("The traffic data of the scheduler %s are %s old.", show.Printable(string(labels["instance"])), show.Duration(time.Duration(v)*time.Second))
+				return fmt.Sprintf("The traffic data of the scheduler %s is %s old.", show.Printable(string(labels["instance"])), show.Duration(time.Duration(v)*time.Second))
 			},
 			"Traffic loses its influence from staleAfter on. From expireAfter on, pods are placed as by kube-scheduler.", schedulerLog},
 		{"scheduler-refreshes", "VicinityTelemetryFails", Error, "Whether each source was read in the last 15 minutes.",
 			says("The source %s was not read in the last 15 minutes.", "source"),
-			"The scheduler goes on with what it knew, which loses its influence.", schedulerLog},
+			"The scheduler continues with the last data, which loses its influence.", schedulerLog},
 		{"scheduler-refreshes-empty", "VicinityTelemetryEmpty", Warning, "Whether Prometheus' answers named pairs of workloads.",
 			says("Answers to the source %s named no pair of workloads in the last 15 minutes.", "source"),
-			"No data is not zero traffic: the scheduler goes on with what it knew.", "Look at selector, cluster and window of the source, and at what vicinity graph explains: vicinity graph"},
+			"No data is not zero traffic: the scheduler continues with the last data.", "Look at selector, cluster and window of the source, and at what vicinity graph explains: vicinity graph"},
 		{"scheduler-refreshes-slow", "VicinityTelemetrySlow", Warning, "How long reading a source takes.",
 			func(v float64, labels model.Metric) string {
 				return fmt.Sprintf("Reading the source %s takes %s.", show.Printable(string(labels["source"])), show.Duration(time.Duration(v)*time.Second))
 			},
-			"Data get old, and Prometheus is busy.", "Load the recording rules (docs/configuration.md, \"Recording rules\") and set recorded: true, or use a longer interval."},
-		{"scheduler-traffic-unresolved", "VicinityTrafficUnresolved", Warning, "How much of what the mesh reports cannot be told apart by workload.",
-			shares("The scheduler cannot tell apart by workload %s of the series."),
+			"The data grows old, and Prometheus is busy.", "Load the recording rules (docs/configuration.md, \"Recording rules\") and set recorded: true, or use a longer interval."},
+		{"scheduler-traffic-unresolved", "VicinityTrafficUnresolved", Warning, "How many of the series cannot be attributed to workloads.",
+			shares("The scheduler cannot attribute %s of the series to workloads."),
 			"This traffic does not count when pods are placed.", "vicinity graph names the reasons: vicinity graph"},
 		{"scheduler-foreign-reports", "VicinityForeignReports", Warning, "Whether targets report traffic for other namespaces than their own.",
 			says("Targets report traffic of the source %s for namespaces that are not theirs.", "source"),
@@ -99,16 +99,16 @@ func telemetryAlerts() []alertCheck {
 			func(_ float64, labels model.Metric) string {
 				return fmt.Sprintf("The source %s is in the condition %s.", show.Printable(string(labels["source"])), show.Printable(string(labels["condition"])))
 			},
-			"Pods are placed by figures that are wrong or incomplete.", "docs/configuration.md has what to do in each condition. vicinity graph"},
-		{"scheduler-data-young", "VicinityTelemetryDataYoung", Note, "Whether the data reach back over the source's window.",
-			says("The data of the source %s do not reach back over its window.", "source"),
-			"Rates are too low until they do. If it lasts, Prometheus keeps less than the window.", "Wait, or use a shorter window for the source."},
+			"Pods are placed by figures that are wrong or incomplete.", "docs/configuration.md says what to do in each condition. vicinity graph"},
+		{"scheduler-data-young", "VicinityTelemetryDataYoung", Note, "Whether the data reaches back over the source's window.",
+			says("The data of the source %s does not reach back over its window.", "source"),
+			"Rates are too low until it does. If this lasts, Prometheus keeps less than the window.", "Wait, or use a shorter window for the source."},
 		{"scheduler-conditions-unchecked", "VicinityTelemetryUnchecked", Note, "Whether Prometheus answers the queries that look for such conditions.",
 			says("Prometheus does not answer the queries that check the source %s.", "source"),
 			"Wrong or incomplete telemetry may not be noticed.", schedulerLog},
 		{"scheduler-graph-full", "VicinityGraphFull", Warning, "Whether traffic is left out because of `trust.limits`.",
 			func(float64, model.Metric) string {
-				return "There is more traffic than trust.limits allow, and some is left out."
+				return "There are more edges or workloads than trust.limits allow, and some traffic is left out."
 			},
 			"The smallest edges do not count when pods are placed.", "Find the namespace with the most edges: vicinity graph -o json. If its traffic is real, raise trust.limits and the memory limit."},
 	}

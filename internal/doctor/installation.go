@@ -46,7 +46,7 @@ func installationChecks() []clusterCheck {
 		{Doc{"scheduler-replicas", groupInstallation,
 			"Whether a second replica stands by.", "warning: one replica; error: none"}, onDeployment(lookReplicas)},
 		{Doc{"scheduler-version", groupInstallation,
-			"Compares the version in the image's tag with that of this program.", "note: the tag is no version, or the patch differs; warning: the minor differs"}, onDeployment(lookVersion)},
+			"Compares the version in the image's tag with that of this program.", "note: the tag is not a version, or the patch differs; warning: the minor differs"}, onDeployment(lookVersion)},
 		{Doc{"kubernetes-version", groupInstallation,
 			"Whether the scheduler serves the API server's version: its own minor and the three before.", "error: it does not"}, lookKubernetes},
 		{Doc{"scheduler-leads", groupInstallation,

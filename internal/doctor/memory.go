@@ -14,7 +14,7 @@ const groupMemory = "Memory"
 func memoryChecks() []clusterCheck {
 	return []clusterCheck{
 		{Doc{"memory-limit", groupMemory,
-			"Compares the memory limit of the scheduler's container with the sizing table, for the pods and nodes that there are.",
+			"Compares the memory limit of the scheduler's container with the sizing table, for the pods and nodes in the cluster.",
 			"warning: it is less than what these pods take; note: there is none, or it is below the table's row"}, onDeployment(lookLimit)},
 		{Doc{"memory-variable", groupMemory,
 			"Whether the container tells the Go runtime its limit in the environment variable `VICINITY_MEMORY_LIMIT`, in bytes.",

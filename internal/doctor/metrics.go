@@ -16,7 +16,7 @@ func metricsChecks() []clusterCheck {
 		{Doc{"scheduler-scraped", groupData,
 			"Whether Prometheus scrapes the scheduler's own metrics.", "warning: it does not"}, onInstallation(lookScraped)},
 		{Doc{"scheduler-cycles", groupData,
-			"How many scheduling cycles TrafficLocality had something to say in during the last hour, and why not in the others.",
+			"In how many scheduling cycles of the last hour TrafficLocality had a say, and why not in the others.",
 			"warning: nine of ten pods belong to workloads without traffic; note: no pod was scheduled"}, onMetrics(lookCycles)},
 	}
 	for _, a := range alertChecks() {

@@ -16,9 +16,9 @@ import (
 func placementChecks() []clusterCheck {
 	return []clusterCheck{
 		{Doc{"topology-labels", groupWorkloads,
-			"Whether the nodes say their zone and region (`topology.kubernetes.io/zone`, `/region`).", "warning: some do and others do not; note: none does"}, onObjects(lookLabels)},
+			"Whether the nodes have labels with their zone and region (`topology.kubernetes.io/zone`, `/region`).", "warning: only some have; note: none has"}, onObjects(lookLabels)},
 		{Doc{"workloads-kept-apart", groupWorkloads,
-			"Looks for required pod anti-affinity that keeps workloads apart which exchange traffic.", "warning: there is any"}, onObjects(lookApart)},
+			"Looks for required pod anti-affinity between workloads that exchange traffic.", "warning: there is any"}, onObjects(lookApart)},
 		{Doc{"workloads-spread", groupWorkloads,
 			"Looks for topology spread with `whenUnsatisfiable: DoNotSchedule`, and required anti-affinity with themselves, in workloads that Vicinity places.", "note: there is any"}, onObjects(lookSpread)},
 		{Doc{"workloads-one-node", groupWorkloads,

@@ -29,9 +29,9 @@ func profileChecks() []clusterCheck {
 		{Doc{"config-shadow", groupConfiguration,
 			"Whether a profile is in shadow mode.", "note: one is"}, onProfiles(lookShadow)},
 		{Doc{"config-opt-in", groupConfiguration,
-			"Whether anybody has opted in where `optIn` asks for that.", "warning: nobody has"}, onProfiles(lookOptIn)},
+			"Whether anybody has opted in if `optIn` is set.", "warning: nobody has"}, onProfiles(lookOptIn)},
 		{Doc{"config-ages", groupConfiguration,
-			"Compares `staleAfter` and `expireAfter` with the interval in which the telemetry is read.", "warning: the data go stale between refreshes"}, onProfiles(lookAges)},
+			"Compares `staleAfter` and `expireAfter` with the interval in which the telemetry is read.", "warning: the data goes stale between refreshes"}, onProfiles(lookAges)},
 	}
 }
 
