@@ -92,7 +92,7 @@ func asJSON(value *yaml.Node) string {
 }
 
 // manual is a page of the manual as a comment names it.
-var manual = regexp.MustCompile(`docs/([a-z-]+\.md)`)
+var manual = regexp.MustCompile(`docs/((?:[a-z-]+/)?[a-z-]+\.md)`)
 
 const intro = `# Values of the Helm chart
 
