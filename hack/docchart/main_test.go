@@ -83,3 +83,12 @@ func TestDescribe(t *testing.T) {
 		})
 	}
 }
+
+// TestPagesAreLinks: what a comment names of the manual, how-to guides included, is a link.
+func TestPagesAreLinks(t *testing.T) {
+	got := string(render([]row{{"a", "1", "See docs/install.md, or docs/how-to/set-alerts.md."}}))
+	want := "See [install.md](install.md), or [how-to/set-alerts.md](how-to/set-alerts.md)."
+	if !strings.Contains(got, want) {
+		t.Errorf("%q is not in\n%s", want, got)
+	}
+}
