@@ -18,7 +18,12 @@ GOBUILD      := go run ./hack/build -ldflags '$(LDFLAGS)'
 
 # What is released depends on the source and the version of Go alone: not on the
 # directory, the machine's settings of Go, or the state of the work tree's git.
-RELEASE_ENV  := CGO_ENABLED=0 GOFLAGS= GOWORK=off GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 GOFIPS140=off
+# Go takes an empty variable for one that is not set, and then looks into the file that
+# "go env -w" writes: only GOENV=off makes nothing of it count. Where modules come from,
+# and are kept, is up to the machine.
+GO_PLACES    := GOAUTH GOCACHE GOINSECURE GOMODCACHE GONOPROXY GONOSUMDB GOPRIVATE GOPROXY GOSUMDB GOTOOLCHAIN GOVCS
+RELEASE_ENV   = GOENV=off $(foreach v,$(GO_PLACES),$(v)='$(shell go env $(v))') \
+	CGO_ENABLED=0 GOFLAGS= GOWORK=off GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 GOFIPS140=off
 RELEASE      := go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 PLATFORMS    ?= linux/$(shell go env GOHOSTARCH)
 IMAGE        ?= vicinity-sched/vicinity-scheduler:$(VERSION)
@@ -87,7 +92,7 @@ image: $(PLATFORM_LIST:%=bin/release/%/vicinity-scheduler) bin/release/licences.
 define binary
 bin/release/$(1): FORCE
 	@echo "building $$@; the first time this compiles Kubernetes for its platform, which takes minutes"
-	GOOS=$(word 1,$(subst /, ,$(1))) GOARCH=$(word 2,$(subst /, ,$(1))) $(RELEASE_ENV) $(RELEASE) -o $$@ ./cmd/$(notdir $(1))
+	GOOS=$(word 1,$(subst /, ,$(1))) GOARCH=$(word 2,$(subst /, ,$(1))) $$(RELEASE_ENV) $(RELEASE) -o $$@ ./cmd/$(notdir $(1))
 endef
 $(foreach b,$(sort $(RELEASED) $(PLATFORM_LIST:%=%/vicinity-scheduler) $(IMAGE_PLATFORMS:%=%/vicinity-scheduler)),$(eval $(call binary,$(b))))
 

@@ -13,8 +13,13 @@ const (
 	betweenVicinity = `sum(max by (level) (vicinity_traffic_bytes_per_second{pods="vicinity",level=~"region|beyond"}))`
 )
 
-// ofVicinity keeps the series of instances of vicinity-scheduler, of metrics that other programs have too.
-const ofVicinity = `* on (instance, job) group_left () max by (instance, job) (vicinity_graph_generation >= bool 0)`
+// The metrics that other programs of the same job may have too.
+const (
+	// ofVicinity keeps the series of instances of vicinity-scheduler.
+	ofVicinity = `* on (instance, job) group_left () max by (instance, job) (vicinity_graph_generation >= bool 0)`
+	// ofLeader keeps those of the instance that leads: a standby takes no pod from its queues.
+	ofLeader = `* on (instance, job) group_left () max by (instance, job) (leader_election_master_status == 1) ` + ofVicinity
+)
 
 // share is the part of the traffic that stays on the given levels.
 func share(levels, pods, placed string) string {
@@ -67,7 +72,7 @@ const aboutMoney = "The traffic between two zones times the price above. A month
 func moneyPage() dashboard {
 	month := func(bytes string) string { return bytes + ` * 30 * 86400 / 1e9 * $price_per_gb` }
 	spent := func(pods string) string {
-		return `sum(max by (level) (avg_over_time(vicinity_traffic_bytes_per_second{pods="` + pods + `",level=~"region|beyond"}[$__range]))) * $__range_s / 1e9 * $price_per_gb`
+		return `avg_over_time((sum(max by (level) (vicinity_traffic_bytes_per_second{pods="` + pods + `",level=~"region|beyond"})))[$__range:1m]) * $__range_s / 1e9 * $price_per_gb`
 	}
 	return dashboard{
 		name: "money", title: "Cost of traffic between zones", about: "What the traffic that crosses zones costs at a price of your own.",
@@ -98,7 +103,7 @@ func healthPage() dashboard {
 		name: "health", title: "Scheduler health", about: "Whether the scheduler has fresh telemetry, has its say, and what that costs.",
 		rows: []row{
 			{5, []panel{
-				{kind: "stat", title: "Age of the traffic graph", about: "Influence decays from staleAfter (5 minutes) on and is gone at expireAfter.", unit: "s", queries: []query{{`min(vicinity_graph_age_seconds)`, ""}}},
+				{kind: "stat", title: "Age of the traffic graph", about: "Of each instance. Influence decays from staleAfter (5 minutes) on and is gone at expireAfter.", unit: "s", queries: []query{{`vicinity_graph_age_seconds`, "{{instance}}"}}},
 				{kind: "stat", title: "Permissions missing", about: "vicinity doctor names them.", unit: "short", queries: []query{{`sum(max by (permission) (vicinity_permission_missing))`, ""}}},
 				{kind: "stat", title: "Conditions of the telemetry", about: "What makes its figures wrong or incomplete; docs/metrics.md has the list.", unit: "short", queries: []query{{`sum(max by (source, condition) (vicinity_telemetry_condition))`, ""}}},
 				{kind: "stat", title: "Panics and task restarts in the time shown", about: "Mistakes in Vicinity: please report the lines in the log.", unit: "short", queries: []query{
@@ -107,8 +112,8 @@ func healthPage() dashboard {
 				{kind: "stat", title: "Leads", about: "Instances that lead; there should be one.", unit: "short", queries: []query{{`sum(leader_election_master_status ` + ofVicinity + `)`, ""}}},
 			}},
 			{8, []panel{
-				{kind: "timeseries", title: "Refreshes by result", about: "By source. Anything but success leaves the graph as it is.", unit: "ops", queries: []query{
-					{`sum by (source, result) (rate(vicinity_telemetry_refreshes_total[$__rate_interval])) > 0`, "{{source}} {{result}}"}}},
+				{kind: "timeseries", title: "Refreshes by result", about: "By source; of several instances, the one that has most of them. Anything but success leaves the graph as it is.", unit: "ops", queries: []query{
+					{`max by (source, result) (rate(vicinity_telemetry_refreshes_total[$__rate_interval])) > 0`, "{{source}} {{result}}"}}},
 				{kind: "timeseries", title: "Duration of a refresh, 90th percentile", about: "All queries of a source, one after the other.", unit: "s", queries: []query{
 					{`histogram_quantile(0.9, sum by (source, le) (rate(vicinity_telemetry_refresh_duration_seconds_bucket[30m])))`, "{{source}}"}}},
 				{kind: "timeseries", title: "Size of the graph", about: "Series are those of the last answers.", unit: "short", queries: []query{
@@ -117,8 +122,8 @@ func healthPage() dashboard {
 			}},
 			{8, []panel{
 				{kind: "timeseries", title: "Graph: snapshots, refused and surplus", about: "Surplus edges are beyond trust.limits.", unit: "ops", queries: []query{
-					{`max(rate(vicinity_graph_generation[$__rate_interval]))`, "snapshots"}, {`sum(rate(vicinity_graph_refused_flows_total[$__rate_interval]))`, "refused flows"},
-					{`sum(rate(vicinity_graph_surplus_edges_total[$__rate_interval]))`, "surplus edges"}}},
+					{`max(rate(vicinity_graph_generation[$__rate_interval]))`, "snapshots"}, {`max(rate(vicinity_graph_refused_flows_total[$__rate_interval]))`, "refused flows"},
+					{`max(rate(vicinity_graph_surplus_edges_total[$__rate_interval]))`, "surplus edges"}}},
 				{kind: "timeseries", title: "Cycles with and without a say", about: "A cycle is either skipped, for a reason, or its scores are observed.", unit: "ops", stacked: true, queries: []query{
 					{`sum(rate(vicinity_score_spread_points_count[$__rate_interval]))`, "scored"}, {`sum by (reason) (rate(vicinity_cycles_skipped_total[$__rate_interval])) > 0`, "skipped: {{reason}}"}}},
 				{kind: "timeseries", title: "Points between the best and the worst node", about: "Before the plugin's weight. Near 0, TrafficLocality has no say.", unit: "short", queries: []query{
@@ -130,23 +135,31 @@ func healthPage() dashboard {
 					{`sum by (kind) (rate(vicinity_cycles_informed_total[$__rate_interval])) > 0`, "declared: {{kind}}"}}},
 				{kind: "timeseries", title: "Time in the plugin, 99th percentile", about: "Of the cycles that kube-scheduler samples, one in ten.", unit: "s", queries: []query{
 					{`histogram_quantile(0.99, sum by (extension_point, le) (rate(scheduler_plugin_execution_duration_seconds_bucket{plugin="TrafficLocality"}[1h])))`, "{{extension_point}}"}}},
-				{kind: "timeseries", title: "Pods", about: "Attempts by result, and pods that wait by queue.", unit: "short", queries: []query{
-					{`sum by (profile, result) (rate(scheduler_schedule_attempts_total[$__rate_interval])) > 0`, "{{profile}} {{result}} a second"}, {`sum by (queue) (max by (queue) (scheduler_pending_pods)) > 0`, "wait: {{queue}}"}}},
+				{kind: "timeseries", title: "Pods", about: "Attempts by result, and pods that wait by queue of the instance that leads.", unit: "short", queries: []query{
+					{`sum by (profile, result) (rate(scheduler_schedule_attempts_total[$__rate_interval]) ` + ofVicinity + `) > 0`, "{{profile}} {{result}} a second"}, {`sum by (queue) (scheduler_pending_pods ` + ofLeader + `) > 0`, "wait: {{queue}}"}}},
 			}},
 			{8, []panel{
 				{kind: "timeseries", title: "Memory", about: "Of each instance.", unit: "bytes", queries: []query{
 					{`process_resident_memory_bytes ` + ofVicinity, "{{instance}} resident"}}},
-				{kind: "timeseries", title: "Conditions of the telemetry", about: "1 while it is so.", unit: "short", queries: []query{
+				{kind: "timeseries", title: "Conditions of the telemetry over time", about: "1 while it is so.", unit: "short", queries: []query{
 					{`max by (source, condition) (vicinity_telemetry_condition) > 0`, "{{source}} {{condition}}"}}},
 			}},
 		},
 	}
 }
 
+// grown is by how much counters have grown in the time shown that are not there before they
+// count: what the first sample says has happened too, and increase leaves it out.
+func grown(counter string) string {
+	return `(max_over_time(` + counter + `[$__range]) unless ` + counter + ` offset $__range) or increase(` + counter + `[$__range])`
+}
+
 func shadowPage() dashboard {
 	kept := func(within string) string {
-		return `sum by (workload) (increase(vicinity_shadow_workload_bytes_per_second_total{node="preferred",within="` + within + `"}[$__range]))` +
-			` - sum by (workload) (increase(vicinity_shadow_workload_bytes_per_second_total{node="chosen",within="` + within + `"}[$__range]))`
+		of := func(node string) string {
+			return `sum by (workload) (` + grown(`vicinity_shadow_workload_bytes_per_second_total{node="`+node+`",within="`+within+`"}`) + `)`
+		}
+		return of("preferred") + " - " + of("chosen")
 	}
 	about := "Summed up over the decisions that would have been others, as in vicinity locality --shadow: a workload that is rolled out twice counts twice."
 	return dashboard{
@@ -163,7 +176,7 @@ func shadowPage() dashboard {
 				{kind: "timeseries", title: "Decisions by outcome", about: "docs/metrics.md says what the outcomes mean.", unit: "ops", stacked: true, queries: []query{
 					{`sum by (outcome) (rate(vicinity_shadow_decisions_total[$__rate_interval])) > 0`, "{{outcome}}"}}},
 				{kind: "table", title: "Workloads whose decisions would most often have been others", about: "In the time shown.", unit: "short", queries: []query{
-					{`topk(20, sum by (workload) (increase(vicinity_shadow_workload_decisions_total{outcome="other"}[$__range])) > 0)`, ""}}},
+					{`topk(20, sum by (workload) (` + grown(`vicinity_shadow_workload_decisions_total{outcome="other"}`) + `) > 0)`, ""}}},
 			}},
 			{9, []panel{
 				{kind: "table", title: "Workloads of which most would have stayed on the node", about: about, unit: "Bps", queries: []query{{"topk(20, (" + kept("node") + ") > 0)", ""}}},

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 )
 
 const directory = "charts/vicinity/dashboards"
@@ -74,6 +76,33 @@ func datasource() map[string]string {
 	return map[string]string{"type": "prometheus", "uid": "${datasource}"}
 }
 
+// chosen are the variables by which readers choose the scheduler that a page is of. In a
+// Prometheus of one cluster, whose series have no label "cluster", the first has no choices and
+// is empty, which is what such series have.
+func chosen() []map[string]any {
+	var list []map[string]any
+	for _, v := range []struct{ name, label, values string }{
+		{"cluster", "Cluster", `label_values(vicinity_graph_generation, cluster)`},
+		{"job", "Scheduler", `label_values(vicinity_graph_generation{cluster="$cluster"}, job)`},
+	} {
+		list = append(list, map[string]any{"name": v.name, "label": v.label, "type": "query", "datasource": datasource(),
+			"query": v.values, "definition": v.values, "refresh": 2, "sort": 1, "multi": false, "includeAll": false})
+	}
+	return list
+}
+
+// scope adds the choice to every metric of an expression.
+func scope(expr string) string {
+	metric := regexp.MustCompile(`\b((?:vicinity|scheduler|process|leader)_[a-z_]+)(\{?)`)
+	const of = `{cluster="$cluster",job="$job"`
+	return metric.ReplaceAllStringFunc(expr, func(found string) string {
+		if name, ok := strings.CutSuffix(found, "{"); ok {
+			return name + of + ","
+		}
+		return found + of + "}"
+	})
+}
+
 // render returns the dashboard in Grafana's JSON model.
 func (d dashboard) render() ([]byte, error) {
 	var panels []map[string]any
@@ -88,7 +117,7 @@ func (d dashboard) render() ([]byte, error) {
 		}
 		y += r.height
 	}
-	list := []map[string]any{{"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}}
+	list := append([]map[string]any{{"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}}, chosen()...)
 	for _, v := range d.variables {
 		list = append(list, map[string]any{"name": v.name, "label": v.label, "type": "textbox", "query": v.value,
 			"current": map[string]string{"text": v.value, "value": v.value}})
@@ -114,7 +143,7 @@ func (p panel) render() map[string]any {
 	}
 	var targets []map[string]any
 	for i, q := range p.queries {
-		t := map[string]any{"refId": string(rune('A' + i)), "datasource": datasource(), "expr": q.expr, "legendFormat": q.legend}
+		t := map[string]any{"refId": string(rune('A' + i)), "datasource": datasource(), "expr": scope(q.expr), "legendFormat": q.legend}
 		if p.kind != "timeseries" { // these show the newest value only
 			t["instant"] = true
 		}

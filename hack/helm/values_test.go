@@ -77,6 +77,20 @@ func TestSchemaRefuses(t *testing.T) {
 		"prometheusCredentials: {tokenKey: token}":                        "/prometheusCredentials/secret",
 		"prometheusCredentials: {secret: s, tokenKey: a/b}":               "/prometheusCredentials/tokenKey",
 		"prometheusCredentials: {secret: s, tokenKey: t, passwordKey: p}": "/prometheusCredentials/passwordKey",
+		"prometheusCredentials: {secret: s, username: reader}":            "/prometheusCredentials/passwordKey",
+		"prometheusCredentials: {secret: s, passwordKey: p}":              "/prometheusCredentials/username",
+		"prometheusCredentials: {secret: s, certKey: c}":                  "/prometheusCredentials/keyKey",
+		"prometheusCredentials: {secret: s, keyKey: k}":                   "/prometheusCredentials/certKey",
+		"scheduler: {config: {profiles: []}, weight: 3}":                  "/scheduler/weight",
+		"scheduler: {config: {profiles: []}, args: {shadow: true}}":       "/scheduler/args",
+		"schedulerName: default-scheduler":                                "/schedulerName",
+		"commonLabels: {team: 'a b'}":                                     "/commonLabels/team",
+		"dashboards: {labels: {helm.sh/chart: other}}":                    "invalid propertyName 'helm.sh/chart'",
+		"podAnnotations: {checksum/config: none}":                         "invalid propertyName 'checksum/config'",
+		"telemetry: {prometheus: {url: 'http://prometheus:9090x'}}":       "/telemetry/prometheus/url",
+		"serviceMonitor: {interval: 30s1m}":                               "/serviceMonitor/interval",
+		"serviceMonitor: {serverName: vicinity}":                          "/metrics/tlsSecret",
+		"image: null":                                                     "missing property 'image'",
 		"podLabels: {app.kubernetes.io/name: other}":                      "invalid propertyName 'app.kubernetes.io/name'",
 		"nodeSelector: {a: 1}":                                            "/nodeSelector",
 		"serviceAccount: {create: false}":                                 "/serviceAccount/name",
@@ -99,8 +113,9 @@ func TestSchemaRefuses(t *testing.T) {
 // TestTemplatesRefuse what a schema cannot say.
 func TestTemplatesRefuse(t *testing.T) {
 	for values, want := range map[string]string{
-		"scheduler: {config: {profiles: [{schedulerName: other}]}}":       `scheduler.config has no profile named "vicinity": set schedulerName to one of other`,
-		"prometheusRule: {enabled: true, disabled: [VicinityDataStales]}": "prometheusRule.disabled names no alert of the chart: VicinityDataStales",
+		"scheduler: {config: {profiles: [{schedulerName: other}]}}":        `scheduler.config has no profile named "vicinity": set schedulerName to one of other`,
+		"scheduler: {config: {profiles: [{schedulerName: vicinity}, {}]}}": "kube-scheduler places the same pods",
+		"prometheusRule: {enabled: true, disabled: [VicinityDataStales]}":  "prometheusRule.disabled names no alert of the chart: VicinityDataStales",
 	} {
 		if _, err := template(t, values); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %s", values, err, want)

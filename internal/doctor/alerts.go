@@ -82,11 +82,11 @@ func telemetryAlerts() []alertCheck {
 			says("The source %s was not read in the last 15 minutes.", "source"),
 			"The scheduler continues with the last data, which loses its influence.", schedulerLog},
 		{"scheduler-refreshes-empty", "VicinityTelemetryEmpty", Warning, "Whether Prometheus' answers named pairs of workloads.",
-			says("Answers to the source %s named no pair of workloads in the last 15 minutes.", "source"),
+			says("More than half of the answers to the source %s in the last 15 minutes named no pair of workloads.", "source"),
 			"No data is not zero traffic: the scheduler continues with the last data.", "Look at selector, cluster and window of the source, and at what vicinity graph explains: vicinity graph"},
 		{"scheduler-refreshes-slow", "VicinityTelemetrySlow", Warning, "How long reading a source takes.",
 			func(v float64, labels model.Metric) string {
-				return fmt.Sprintf("Reading the source %s takes %s.", show.Printable(string(labels["source"])), show.Duration(time.Duration(v)*time.Second))
+				return fmt.Sprintf("One in ten times, reading the source %s takes about %s or more.", show.Printable(string(labels["source"])), show.Duration(time.Duration(v)*time.Second))
 			},
 			"The data grows old, and Prometheus is busy.", "Load the recording rules (docs/configuration.md, \"Recording rules\") and set recorded: true, or use a longer interval."},
 		{"scheduler-traffic-unresolved", "VicinityTrafficUnresolved", Warning, "How many of the series cannot be attributed to workloads.",

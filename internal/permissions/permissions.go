@@ -108,7 +108,7 @@ func New(logger klog.Logger, needed []Permission) *Checker {
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityPermissionMissing",
 			PromQL:  `vicinity_permission_missing > 0`,
-			Meaning: "The scheduler's log names the object. Apply `manifests/base` again, or grant it as docs/install.md says.",
+			Meaning: "The scheduler's log names the object. Apply `manifests/base` again, or upgrade the Helm release with `rbac.create`, or grant it as docs/install.md says.",
 		}},
 	})
 	return c

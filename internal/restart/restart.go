@@ -84,7 +84,7 @@ func New(now func() time.Time, after func(time.Duration) <-chan time.Time) *Task
 		Labels: []metricdef.Label{label},
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityTaskRestarts",
-			PromQL:  `sum by (task) (increase(vicinity_task_restarts_total[1h])) > 0`,
+			PromQL:  `increase(vicinity_task_restarts_total[1h]) > 0`,
 			Meaning: "A bug in Vicinity. Pods are still scheduled. Please report the log line that begins with \"A task has ended\".",
 		}},
 	})

@@ -25,12 +25,16 @@ func (o *Observer) defineConditions(source metricdef.Label) {
 			PromQL:  `vicinity_telemetry_condition{condition!~"young-data|unchecked"} > 0`,
 			Meaning: "Pods are scheduled by figures that are wrong or incomplete. The scheduler's log and `vicinity graph` say what is wrong and what to do next.",
 		}, {
-			Name:    "VicinityTelemetryDataYoung",
-			PromQL:  `min_over_time(vicinity_telemetry_condition{condition="young-data"}[30m]) > 0`,
+			Name: "VicinityTelemetryDataYoung",
+			PromQL: `vicinity_telemetry_condition{condition="young-data"} > 0
+  and min_over_time(vicinity_telemetry_condition{condition="young-data"}[30m]) > 0
+  and vicinity_telemetry_condition{condition="young-data"} offset 30m`, // without the last, half an hour need not have passed
 			Meaning: "For half an hour the data has not reached back over the source's `window`: Prometheus loses its data again and again, or keeps less than the window.",
 		}, {
-			Name:    "VicinityTelemetryUnchecked",
-			PromQL:  `min_over_time(vicinity_telemetry_condition{condition="unchecked"}[1h]) > 0`,
+			Name: "VicinityTelemetryUnchecked",
+			PromQL: `vicinity_telemetry_condition{condition="unchecked"} > 0
+  and min_over_time(vicinity_telemetry_condition{condition="unchecked"}[1h]) > 0
+  and vicinity_telemetry_condition{condition="unchecked"} offset 1h`,
 			Meaning: "For an hour Prometheus has answered the source's queries, but not the checks. The scheduler's log has the error.",
 		}},
 	})

@@ -132,23 +132,23 @@ func (o *Observer) defineSources(sources []string) {
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityTelemetryFails",
 			PromQL:  `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="success"}[15m])) == 0`,
-			Meaning: "A source was not read for a quarter of an hour. The label `result` says why, and the scheduler's log has the error. If `interval` is longer than 30 s, lengthen the range to 30 intervals.",
+			Meaning: "A source was not read for a quarter of an hour, or since the scheduler started. The other values of `result` say why, and the scheduler's log has the error. If `interval` is longer than 30 s, lengthen the range to 30 intervals.",
 		}, {
-			Name:    "VicinityTelemetryEmpty",
-			PromQL:  `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="empty"}[15m])) > 0`,
-			Meaning: "Prometheus answers, but its answers name no pair of workloads; the graph keeps what it had. If this lasts, check `selector`, `cluster` and `window` of the source, and what was left out; `vicinity graph` explains it.",
+			Name: "VicinityTelemetryEmpty",
+			PromQL: `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="empty"}[15m]))
+  / (sum without (result) (increase(vicinity_telemetry_refreshes_total[15m])) > 0) > 0.5`,
+			Meaning: "Prometheus answers, but in more than half of the refreshes of a quarter of an hour its answers named no pair of workloads; the graph keeps what it had. Check `selector`, `cluster` and `window` of the source, and what was left out; `vicinity graph` explains it.",
 		}},
 	})
 	o.duration = o.set.Histograms(metricdef.Metric{
 		Name:    "vicinity_telemetry_refresh_duration_seconds",
 		Help:    "Time that a refresh of a source took, whatever its result, with all its queries one after the other.",
 		Labels:  []metricdef.Label{source},
-		Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120},
+		Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120}, // 15 is that of the alert
 		Alerts: []metricdef.Alert{{
-			Name: "VicinityTelemetrySlow",
-			PromQL: `histogram_quantile(0.9, sum by (source, le) (
-  rate(vicinity_telemetry_refresh_duration_seconds_bucket[30m]))) > 15`,
-			Meaning: "A refresh takes more than half of `interval` (here the default, 30 s): the data grows old, and Prometheus spends much of its time on these queries. Use recording rules, or a longer `interval`.",
+			Name:    "VicinityTelemetrySlow",
+			PromQL:  `histogram_quantile(0.9, rate(vicinity_telemetry_refresh_duration_seconds_bucket[30m])) > 15`,
+			Meaning: "One in ten refreshes takes more than half of `interval` (here the default, 30 s): the data grows old, and Prometheus spends much of its time on these queries. Use recording rules, or a longer `interval`.",
 		}},
 	})
 	o.defineAnswers(source, reason)
@@ -169,8 +169,9 @@ func (o *Observer) defineAnswers(source, reason metricdef.Label) {
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityTrafficUnresolved",
 			PromQL: `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"missing-label|unknown-workload|no-objects|unknown-object|not-serving|ambiguous|invalid"})
-  / (vicinity_telemetry_series > 0) > 0.2`,
-			Meaning: "A fifth of the series within the cluster cannot be attributed to workloads, and does not count. Find out which proxies lack the workload's name, what removes labels (reason `missing-label`), or whether the metrics are of another cluster (`unknown-object`).",
+  / (vicinity_telemetry_series
+    - sum without (reason) (vicinity_telemetry_left_out_series{reason=~"external|passthrough|black-hole|other-cluster|unknown-address"}) > 0) > 0.2`,
+			Meaning: "More than a fifth of the series within the cluster cannot be attributed to workloads, and does not count. Find out which proxies lack the workload's name, what removes labels (reason `missing-label`), or whether the metrics are of another cluster (`unknown-object`).",
 		}, {
 			Name:    "VicinityForeignReports",
 			PromQL:  `sum without (reason) (vicinity_telemetry_left_out_series{reason=~"foreign-reporter|unknown-reporter"}) > 0`,

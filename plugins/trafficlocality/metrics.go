@@ -107,9 +107,9 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 		Labels: []metricdef.Label{{Name: "reason", Values: reasons}},
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityWithoutData",
-			PromQL: `sum(rate(vicinity_cycles_skipped_total{reason=~"no-data|expired"}[15m]))
-  / (sum(rate(vicinity_cycles_skipped_total[15m])) + sum(rate(vicinity_score_spread_points_count[15m]))) > 0.5`,
-			Meaning: "Pods are scheduled as by kube-scheduler, because the traffic was never read or was last read too long ago. See VicinityTelemetryFails. Without `--telemetry-config` the alert always fires.",
+			PromQL: `sum without (reason) (rate(vicinity_cycles_skipped_total{reason=~"no-data|expired"}[15m]))
+  / (sum without (reason) (rate(vicinity_cycles_skipped_total[15m])) + rate(vicinity_score_spread_points_count[15m])) > 0.5`,
+			Meaning: "More than half of the pods are scheduled as by kube-scheduler, because the traffic was never read or was last read too long ago. See VicinityTelemetryFails. Without `--telemetry-config` the alert always fires.",
 		}},
 	})
 	m.spread = m.set.Histogram(metricdef.Metric{
@@ -119,9 +119,9 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 		Buckets: []float64{0, 1, 2, 5, 10, 20, 40, 60, 80, 100},
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityHasNoSay",
-			PromQL: `sum(rate(vicinity_score_spread_points_bucket{le="1"}[1h]))
-  / sum(rate(vicinity_score_spread_points_count[1h])) > 0.9`,
-			Meaning: "In nine of ten cycles the best and the worst node differ by one point or less. Either the pods have little traffic (`significantRate`), or the data is stale, or peers run equally on every node.",
+			PromQL: `sum without (le) (rate(vicinity_score_spread_points_bucket{le="1"}[1h]))
+  / rate(vicinity_score_spread_points_count[1h]) > 0.9`,
+			Meaning: "In more than nine of ten cycles that were scored, the best and the worst node differ by one point or less. Either the pods have little traffic (`significantRate`), or the data is stale, or peers run equally on every node.",
 		}},
 	})
 	m.defineInformed()
@@ -130,9 +130,9 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 		Help: "Scheduling cycles in which a node was closer to the pod's peers than every candidate, but was not among the candidates: kube-scheduler had not sampled it, or the pod does not fit there.",
 		Alerts: []metricdef.Alert{{
 			Name: "VicinityMissesPeerNodes",
-			PromQL: `sum(rate(vicinity_peer_nodes_not_scored_total[1h]))
-  / (sum(rate(vicinity_score_spread_points_count[1h])) + sum(rate(vicinity_cycles_skipped_total{reason="no-peers"}[1h]))) > 0.5`,
-			Meaning: "In half of the cycles the best node was not a candidate. Raise `percentageOfNodesToScore`. If it is 100 already, the nodes where the peers run are full or refuse the pods.",
+			PromQL: `rate(vicinity_peer_nodes_not_scored_total[1h])
+  / (rate(vicinity_score_spread_points_count[1h]) + sum without (reason) (rate(vicinity_cycles_skipped_total{reason="no-peers"}[1h]))) > 0.5`,
+			Meaning: "In more than half of the cycles the best node was not a candidate. Raise `percentageOfNodesToScore`. If it is 100 already, the nodes where the peers run are full or refuse the pods.",
 		}},
 	})
 	m.behind = m.set.Counter(metricdef.Metric{
@@ -153,7 +153,7 @@ func NewMetrics(mustRegister func(...metrics.Registerable)) *Metrics {
 		Help: "Panics of TrafficLocality that were recovered. After a panic in PreScore the pod is scheduled without the plugin; after one in Score the node scores 0; one in Reserve (`shadow`) changes nothing.",
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityPanics",
-			PromQL:  `sum(increase(vicinity_panics_recovered_total[1h])) > 0`,
+			PromQL:  `increase(vicinity_panics_recovered_total[1h]) > 0`,
 			Meaning: "A bug in Vicinity. Pods are still scheduled. Please report the log line that begins with \"TrafficLocality recovered\".",
 		}},
 	})

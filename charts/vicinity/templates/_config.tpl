@@ -12,10 +12,11 @@
 {{- $_ := set (first $profile.plugins.multiPoint.enabled) "weight" .weight -}}
 {{- end -}}
 {{- $args := (first $profile.pluginConfig).args -}}
-{{- if hasKey .args "cost" -}}
+{{- $given := default dict .args -}}
+{{- if hasKey $given "cost" -}}
 {{- $_ := unset $args "closeness" -}}
 {{- end -}}
-{{- $_ := mustMergeOverwrite $args (deepCopy .args) -}}
+{{- $_ := mustMergeOverwrite $args (deepCopy $given) -}}
 {{- if ne (toString .percentageOfNodesToScore) "" -}}
 {{- $_ := set $config "percentageOfNodesToScore" .percentageOfNodesToScore -}}
 {{- end -}}
@@ -24,6 +25,9 @@
 {{- $names := list -}}
 {{- range $config.profiles -}}
 {{- $names = append $names (default "default-scheduler" .schedulerName) -}}
+{{- end -}}
+{{- if has "default-scheduler" $names -}}
+{{- fail "scheduler.config has a profile named default-scheduler, or without a name: kube-scheduler places the same pods. docs/install.md says how to run one scheduler for all" -}}
 {{- end -}}
 {{- if not (has .Values.schedulerName $names) -}}
 {{- fail (printf "scheduler.config has no profile named %q: set schedulerName to one of %s" .Values.schedulerName (join ", " $names)) -}}

@@ -2,10 +2,10 @@
 {{- define "vicinity.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
-{{- else if hasSuffix "-scheduler" .Release.Name -}}
-{{- .Release.Name -}}
 {{- else -}}
-{{- printf "%s-scheduler" .Release.Name -}}
+{{- /* A Service's name has no dots, which a release's may have. */}}
+{{- $name := .Release.Name | replace "." "-" -}}
+{{- hasSuffix "-scheduler" $name | ternary $name (printf "%s-scheduler" $name) -}}
 {{- end -}}
 {{- end }}
 
@@ -21,17 +21,33 @@
 {{- /* vicinity.selector tells the pods of one release from those of others. */}}
 {{- define "vicinity.selector" -}}
 app.kubernetes.io/name: vicinity-scheduler
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "vicinity.labels" -}}
-{{ include "vicinity.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{ include "vicinity.labelsWith" (list . (dict)) }}
 {{- end }}
+
+{{- /* vicinity.labelsWith adds labels, which take precedence over the common ones, to those of
+every object: (list ROOT LABELS). */}}
+{{- define "vicinity.labelsWith" -}}
+{{ include "vicinity.selector" (first .) }}
+{{- with first . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+{{- end }}
+{{- with include "vicinity.moreLabels" . }}
+{{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* vicinity.moreLabels is the common labels and more, as above. The schema reserves the
+others. */}}
+{{- define "vicinity.moreLabels" -}}
+{{- with merge (dict) (last . | default dict) ((first .).Values.commonLabels | default dict) -}}
+{{- toYaml . -}}
+{{- end -}}
 {{- end }}
 
 {{- define "vicinity.image" -}}
@@ -45,12 +61,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "vicinity.subject" -}}
 subjects:
 - kind: ServiceAccount
-  name: {{ include "vicinity.serviceAccount" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "vicinity.serviceAccount" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end }}
 
 {{- /* vicinity.check stops what would not work, and says why. */}}
 {{- define "vicinity.check" -}}
+{{- $name := include "vicinity.fullname" . -}}
+{{- if and (or .Values.metrics.service .Values.serviceMonitor.enabled) (not (regexMatch "^[a-z]" $name)) -}}
+{{- fail (printf "a Service cannot be named %s: set fullnameOverride to a name that begins with a letter" $name) -}}
+{{- end -}}
+{{- if .Values.rbac.create -}}
 {{- $binding := printf "%s:kube-scheduler" .Values.schedulerName -}}
 {{- with lookup "rbac.authorization.k8s.io/v1" "ClusterRoleBinding" "" $binding -}}
 {{- $by := default dict .metadata.annotations -}}
@@ -59,6 +80,7 @@ subjects:
 {{- if not (and (eq $name $.Release.Name) (eq $namespace $.Release.Namespace)) -}}
 {{- $owner := ternary (printf "release %s in namespace %s" $name $namespace) "an installation without Helm" (ne $name "") -}}
 {{- fail (printf "the scheduler name %q is served by %s (ClusterRoleBinding %s); two schedulers of one name would place the same pods: set schedulerName, or uninstall the other" $.Values.schedulerName $owner $binding) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -283,3 +283,32 @@ func TestReleaseRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestOtherFiles: what is not in the commit, or not as it is there, is not released, and least
+// of all signed. git describe says nothing of files that it does not know.
+func TestOtherFiles(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "key")
+	write(t, filepath.Dir(key), "key", testKey)
+	for name, change := range map[string]func(t *testing.T, s source){
+		"a file of nobody's": func(t *testing.T, s source) { write(t, s.root, "charts/vicinity/templates/b", "b\n") },
+		"a changed file":     func(t *testing.T, s source) { write(t, s.root, "charts/vicinity/values.yaml", "a: 1\n") },
+		"another commit": func(t *testing.T, s source) {
+			command(t, s.root, "git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty", "-m", "b")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSource(t)
+			change(t, s)
+			out, dir, err := s.release(t)
+			if err != nil || !strings.Contains(out, "this is not a release: the work tree is not commit "+s.commit) {
+				t.Fatalf("error %v, output:\n%s", err, out)
+			}
+			if files(t, dir)["provenance.intoto.json"] != "" {
+				t.Error("the provenance names a commit that it was not made from")
+			}
+			if _, _, err := s.release(t, "-key", key); err == nil || !strings.Contains(err.Error(), "only a release is signed") {
+				t.Errorf("signing it: error = %v", err)
+			}
+		})
+	}
+}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -23,5 +26,35 @@ func TestMakefileKnowsEveryBinary(t *testing.T) {
 				t.Errorf("make release %s does not build %s", args, binary)
 			}
 		}
+	}
+}
+
+// TestMachineDoesNotShow: programs are built with the same settings of Go whatever "go env -w"
+// or the environment has on this machine. Where modules come from, and are kept, counts.
+func TestMachineDoesNotShow(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "env")
+	write(t, filepath.Dir(file), "env", "GOFLAGS=-tags=other\nGOAMD64=v3\nGOEXPERIMENT=nodwarf5\nGOPROXY=https://proxy.example.com\n")
+	settings := []string{"GOENV=" + file, "GOARM64=v9.0", "GOFIPS140=latest"}
+	for _, s := range os.Environ() {
+		if name, _, _ := strings.Cut(s, "="); !regexp.MustCompile("^(GO(ENV|FLAGS|AMD64|ARM64|EXPERIMENT|PROXY|FIPS140)|MAKEFLAGS)$").MatchString(name) {
+			settings = append(settings, s)
+		}
+	}
+	run := func(name string, args ...string) string {
+		cmd := exec.CommandContext(t.Context(), name, args...)
+		cmd.Env = settings
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return string(out)
+	}
+	build := regexp.MustCompile(`(?m)^(GOOS=.*) go build .*/cmd/vicinity$`).FindStringSubmatch(run("make", "-n", "-C", "../../..", "release", "PLATFORMS=linux/amd64", "PROGRAMS=vicinity"))
+	if build == nil {
+		t.Fatal("make release builds no program")
+	}
+	got := run("sh", "-c", build[1]+" go env GOFLAGS GOAMD64 GOARM64 GOEXPERIMENT GOFIPS140 GOPROXY")
+	if want := "\nv1\nv8.0\n\noff\nhttps://proxy.example.com\n"; got != want {
+		t.Errorf("the settings are %q, want %q", got, want)
 	}
 }

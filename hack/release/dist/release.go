@@ -106,11 +106,32 @@ func (r *release) notReleased(ctx context.Context) (why string, err error) {
 	if "v"+released != r.version {
 		return "", fmt.Errorf("version %s, but the newest release in %s is %s", r.version, places.Changelog, released)
 	}
-	commit, err := exec.CommandContext(ctx, "git", "-C", r.root, "rev-parse", "--verify", "--quiet", "refs/tags/"+r.version+"^{commit}").Output()
-	if err != nil || strings.TrimSpace(string(commit)) != r.commit {
+	commit, err := r.git(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+r.version+"^{commit}")
+	if err != nil || commit != r.commit {
 		return fmt.Sprintf("there is no tag %s of commit %s here", r.version, r.commit), nil
 	}
+	if r.isOther(ctx) {
+		return fmt.Sprintf("the work tree is not commit %s: see git status", r.commit), nil
+	}
 	return "", nil
+}
+
+// isOther reports whether the files are not those of the commit. Files that git does not know
+// count, since they may be part of a program or of the chart. Of a source without git nothing
+// is known.
+func (r *release) isOther(ctx context.Context) bool {
+	head, err := r.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD")
+	if err != nil {
+		return false
+	}
+	changed, err := r.git(ctx, "status", "--porcelain")
+	return err != nil || changed != "" || head != r.commit
+}
+
+// git asks the repository.
+func (r *release) git(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", r.root}, args...)...).Output()
+	return strings.TrimSpace(string(out)), err
 }
 
 // base is the first part of the name of what is made of a program.

@@ -51,7 +51,7 @@ func (r *release) addSums(ctx context.Context) error {
 	if err := r.write(sumsFile, sums.Bytes()); err != nil {
 		return err
 	}
-	if strings.HasSuffix(r.version, "-dirty") {
+	if strings.HasSuffix(r.version, "-dirty") || r.isOther(ctx) {
 		return nil // the commit is not what it was made from
 	}
 	if r.key == nil {

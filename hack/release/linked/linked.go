@@ -76,7 +76,8 @@ func list(dir, platform string, packages []string) ([]Package, error) {
 	}
 	cmd := exec.Command("go", append([]string{"list", "-deps", "-json=ImportPath,Dir,Standard,Root,Imports,Module", "--"}, packages...)...)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS="+system, "GOARCH="+arch)
+	// Empty, GOFLAGS would be what "go env -w" has set; -mod=readonly is the default.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOOS="+system, "GOARCH="+arch)
 	text, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("listing the packages: %w", err)

@@ -1,6 +1,8 @@
 package linked
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,5 +38,27 @@ func TestModules(t *testing.T) {
 func TestPlatform(t *testing.T) {
 	if _, err := Modules(".", "linux", "../licences"); err == nil || !strings.Contains(err.Error(), `platform "linux": want OS/ARCH`) {
 		t.Errorf("error = %v", err)
+	}
+}
+
+// TestMachineDoesNotShow: the settings of Go on a machine change nothing.
+func TestMachineDoesNotShow(t *testing.T) {
+	dir := t.TempDir()
+	write := func(path, text string) {
+		if err := os.WriteFile(filepath.Join(dir, path), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("go.mod", "module example.com/program\n\ngo 1.26.0\n")
+	write("main.go", "package main\n\nfunc main() {}\n")
+	write("other.go", "//go:build other\n\npackage main\n\nimport _ \"example.com/other\"\n")
+	write("env", "GOFLAGS=-tags=other\n")
+	write("go.work", "go 1.26.0\n")
+	t.Setenv("GOENV", filepath.Join(dir, "env"))
+	t.Setenv("GOFLAGS", "")
+	t.Setenv("GOWORK", filepath.Join(dir, "go.work"))
+	modules, err := Modules(dir, "linux/amd64", ".")
+	if err != nil || len(modules) != 2 {
+		t.Errorf("error %v, modules %v, want the program's and the standard library", err, modules)
 	}
 }
