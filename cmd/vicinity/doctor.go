@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,8 +19,6 @@ import (
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/doctor"
-	"github.com/vicinity-sched/vicinity/internal/kube/objects"
-	"github.com/vicinity-sched/vicinity/internal/recorder"
 	"github.com/vicinity-sched/vicinity/internal/usage"
 	"github.com/vicinity-sched/vicinity/plugins/config"
 )
@@ -29,8 +28,8 @@ type doctorOptions struct {
 	telemetryOptions
 	clusterOptions
 
-	output, schedulerConfig string
-	suggest, all            bool
+	output, schedulerConfig, scheduler string
+	suggest, all                       bool
 }
 
 const doctorLong = `Find out what is wrong with an installation, why it matters, and what to type next:
@@ -38,8 +37,9 @@ Prometheus and its answers, the metrics of the mesh, which traffic becomes edges
 the telemetry allows, the scheduler, its permissions, its profiles and its workloads.
 docs/doctor.md describes each check. Nothing is changed anywhere.
 
-What cannot be looked at is listed as unchecked: without a kubeconfig the telemetry is
-checked alone, without a Prometheus the cluster is. Without --prometheus and
+What cannot be looked at is listed as unchecked, with the reason: without a kubeconfig the
+telemetry is checked alone, without a Prometheus the cluster is. Of several schedulers in the
+cluster, the one with most ready pods is looked at, or that of --scheduler. Without --prometheus and
 --telemetry-config, Prometheus is found in the cluster that kubectl would take
 (docs/connecting.md). Without --telemetry-config, the metrics that are there say which
 sources to check, or --source does.
@@ -48,9 +48,9 @@ sources to check, or --source does.
 say why: the type of source, a window that fits how often it is scraped, the settings of
 trust that this telemetry allows. With --telemetry-config, it is that file with changes.
 
-Exit codes: 0 nothing to do, 1 nothing could be checked, 5 warnings, 6 errors. Notes do
-not count, and unchecked results only if there are no others. With --suggest: 0 when a
-configuration was printed.
+Exit codes: 0 nothing to do in what was checked, 1 nothing could be checked, or of the
+cluster neither a scheduler nor the pods, 5 warnings, 6 errors. Notes do not count. With
+--suggest: 0 when a configuration was printed.
 
 The JSON output has the schema ` + doctor.Schema + `; fields may be added to it.`
 
@@ -62,6 +62,7 @@ func doctorCommand(s streams, now func() time.Time) *cobra.Command {
 		Long:  doctorLong,
 		Example: `  vicinity doctor
   vicinity doctor --telemetry-config telemetry.yaml --scheduler-config scheduler.yaml
+  vicinity doctor --scheduler vicinity-system/vicinity-scheduler
   vicinity doctor --suggest > telemetry.yaml
   vicinity doctor -o json | jq '.results[] | select(.severity == "error")'`,
 		Args:              noArgs,
@@ -82,6 +83,7 @@ func (o *doctorOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table or json")
 	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE` (default: the one in the cluster)")
+	f.StringVar(&o.scheduler, "scheduler", "", "of several schedulers in the cluster, look at the Deployment `NAMESPACE/NAME` (default: the one with most ready pods)")
 	f.BoolVar(&o.suggest, "suggest", false, "print a TelemetryConfiguration for what was found, instead of the results")
 	f.BoolVar(&o.all, "all", false, "show a line for each check that found nothing wrong (with -o table)")
 	complete(cmd, "output", outputTable+"\tfor people", outputJSON+"\tfor programs, schema "+doctor.Schema)
@@ -96,6 +98,8 @@ func (o *doctorOptions) check(cmd *cobra.Command) error {
 		return usage.Errorf("--suggest prints YAML: leave --output away")
 	case o.all && o.output != outputTable:
 		return usage.Errorf("--all goes with -o table only: -o json always has all results")
+	case o.scheduler != "" && !isFullName(o.scheduler):
+		return usage.Errorf("--scheduler %q: must be NAMESPACE/NAME of a Deployment; find it with: kubectl get deployments -A -l app.kubernetes.io/name=vicinity-scheduler", o.scheduler)
 	case o.schedulerConfig != "":
 		if _, err := os.Stat(o.schedulerConfig); err != nil {
 			return usage.File("--scheduler-config", err)
@@ -105,6 +109,12 @@ func (o *doctorOptions) check(cmd *cobra.Command) error {
 		return o.checkTypes()
 	}
 	return o.telemetryOptions.check(cmd)
+}
+
+// isFullName reports whether a text is a namespace and a name.
+func isFullName(text string) bool {
+	namespace, name, ok := strings.Cut(text, "/")
+	return ok && namespace != "" && name != "" && !strings.Contains(name, "/")
 }
 
 // run does the work of the verb. Nothing is written to stdout before all of it is there.
@@ -148,9 +158,17 @@ func (o *doctorOptions) run(cmd *cobra.Command, s streams, now func() time.Time)
 	if err := s.write(output, out.Bytes()); err != nil || o.suggest {
 		return err
 	}
+	return verdict(report, !errors.As(cluster.err, &noKubeconfigError{}))
+}
+
+// verdict is the error for what was found, and for what could not be looked at; named says that
+// a cluster was to be looked at.
+func verdict(report doctor.Report, named bool) error {
 	switch worst := report.Worst(); {
 	case worst > doctor.Unchecked:
 		return severityError(worst)
+	case named && report.Blind() != nil:
+		return report.Blind()
 	case report.Count(doctor.Unchecked) == len(report.Results):
 		return errors.New("nothing could be checked; the results say why")
 	}
@@ -197,11 +215,11 @@ func (o *doctorOptions) telemetry(cmd *cobra.Command, now func() time.Time) (doc
 	return t, client.Close, nil
 }
 
-// cluster is how the API server is reached.
+// doctorCluster is a cluster as it was read.
 type doctorCluster struct {
-	typed   kubernetes.Interface
-	dynamic dynamic.Interface
-	// err says why it cannot be.
+	client    kubernetes.Interface
+	inventory *doctor.Inventory
+	// err says why the API server cannot be asked.
 	err error
 }
 
@@ -219,24 +237,24 @@ func (o *doctorOptions) config() (*rest.Config, error) {
 	return config, nil
 }
 
-// readCluster reads the objects that workloads are found by, and says why where it cannot.
+// readCluster reads the objects of the cluster once, for its own checks and for finding the
+// workloads that the telemetry names.
 func (o *doctorOptions) readCluster(ctx context.Context, t *doctor.Telemetry) doctorCluster {
 	c := doctorCluster{}
-	var config *rest.Config
-	if config, c.err = o.config(); c.err == nil {
-		c.dynamic, c.err = dynamic.NewForConfig(config)
+	config, err := o.config()
+	if err == nil {
+		c.client, err = kubernetes.NewForConfig(config)
 	}
-	if c.err == nil {
-		c.typed, c.err = kubernetes.NewForConfig(config)
+	var objects dynamic.Interface
+	if err == nil {
+		objects, err = dynamic.NewForConfig(config)
 	}
-	if c.err == nil {
-		var err error // of one kind of objects, or of a cluster that is not there
-		if t.Objects, _, err = recorder.ReadObjects(ctx, c.dynamic, func(k *objects.Kind) bool { return k.Kind == "Pod" || k.LookedUp() }, (*objects.Kind).Keep); err != nil {
-			t.Objects, t.NoObjects = nil, "The cluster cannot be read: "+err.Error()+"."
-		}
+	if c.err = err; err != nil {
+		t.NoObjects = "The cluster cannot be read: " + err.Error() + "."
 		return c
 	}
-	t.NoObjects = "The cluster cannot be read: " + c.err.Error() + "."
+	c.inventory = doctor.ReadInventory(ctx, objects)
+	t.Objects, t.NoObjects = c.inventory.Resolvable()
 	return c
 }
 
@@ -251,8 +269,9 @@ func (o *doctorOptions) clusterChecks(c doctorCluster, e *doctor.Examination, no
 			return all
 		}}
 	}
+	namespace, name, _ := strings.Cut(o.scheduler, "/")
 	return doctor.ClusterChecks(doctor.Cluster{
-		Client: c.typed, Dynamic: c.dynamic, Metrics: e, Traffic: e.Snapshot, SchedulerConfig: o.schedulerConfig, TelemetryConfig: o.configFile,
+		Client: c.client, Inventory: c.inventory, Namespace: namespace, Name: name, Metrics: e, Traffic: e.Snapshot, SchedulerConfig: o.schedulerConfig, TelemetryConfig: o.configFile,
 		Version: programVersion(), Now: now,
 	})
 }

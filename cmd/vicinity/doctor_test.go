@@ -146,6 +146,8 @@ func TestDoctorMistakes(t *testing.T) {
 		"another output":     {[]string{"-o", "yaml"}, `--output "yaml": must be table or json`},
 		"an output, suggest": {[]string{"--suggest", "-o", "json"}, "--suggest prints YAML"},
 		"all, as JSON":       {[]string{"--all", "-o", "json"}, "--all goes with -o table only"},
+		"no full name":       {[]string{"--scheduler", "vicinity-system"}, `--scheduler "vicinity-system": must be NAMESPACE/NAME`},
+		"too full a name":    {[]string{"--scheduler", "a/b/c"}, `--scheduler "a/b/c": must be NAMESPACE/NAME`},
 		"an unknown type":    {[]string{"--source", "istio"}, "no type of sources called"},
 		"both":               {[]string{"--prometheus", "http://p", "--telemetry-config", "t.yaml"}, "exclude each other"},
 		"an argument":        {[]string{"shop"}, `doctor takes no argument "shop"`},

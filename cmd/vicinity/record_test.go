@@ -43,6 +43,8 @@ func apiServerOf(t *testing.T, objects map[string]string, forbidden ...string) s
 		}
 		w.Header().Set("Content-Type", "application/json")
 		switch {
+		case r.URL.Path == "/version":
+			fmt.Fprint(w, `{"major":"1","minor":"36","gitVersion":"v1.36.0"}`)
 		case resource == "destinationrules":
 			w.WriteHeader(http.StatusNotFound)
 			fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
@@ -58,12 +60,13 @@ func apiServerOf(t *testing.T, objects map[string]string, forbidden ...string) s
 			w.WriteHeader(http.StatusOK)
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
+		case resource == "deployments": // which a client asks for that knows the type
+			fmt.Fprintf(w, `{"apiVersion":"apps/v1","kind":"DeploymentList","metadata":{"resourceVersion":"1"},"items":[%s]}`, objects[resource])
 		default:
 			fmt.Fprintf(w, `{"apiVersion":"v1","kind":"List","metadata":{"resourceVersion":"1"},"items":[%s]}`, objects[resource])
 		}
 	})
-	return writeFile(t, fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: %q}}],
-contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}]}`, url))
+	return kubeconfigOf(t, url)
 }
 
 // recordedIn is what a recording says, line by line.

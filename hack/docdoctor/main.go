@@ -40,7 +40,16 @@ It reads the traffic as the scheduler does. To find out which settings of ` + "`
 allows, it makes up to five more refreshes; each costs Prometheus as much as one of the scheduler's.
 
 Whatever cannot be checked is listed as unchecked, with the reason. Without a kubeconfig, only the
-telemetry is checked; without a Prometheus, only the cluster.
+telemetry is checked; without a Prometheus, only the cluster. [Permissions](#permissions)
+says what an account needs in order to read all of the cluster.
+
+The cluster's objects are read once, in pages, and of each only what the checks look at is kept. If
+the cluster has several schedulers, the checks look at the one with the most ready pods;
+` + "`scheduler-single`" + ` names the others. To look at another one:
+
+` + "```sh" + `
+vicinity doctor --scheduler vicinity-system/vicinity-scheduler; echo "exit code $?"
+` + "```" + `
 
 ## Output
 
@@ -51,13 +60,14 @@ in each group; ` + "`--all`" + ` gives each a line of its own. The last line cou
 | --- | --- | --- |
 | error | Vicinity is useless, figures are wrong, or pods wait. | 6 |
 | warning | Vicinity is less useful, or figures are incomplete. | 5, unless there is an error |
-| unchecked | It could not be checked. | 0; 1 if nothing at all could be checked |
+| unchecked | It could not be checked. | 0; 1 if nothing at all could be checked, or neither a scheduler nor the pods of the cluster |
 | note | Worth knowing; you need do nothing. | 0 |
 | ok | Everything is as it should be. | 0 |
 
 ` + "`-o json`" + ` prints the schema ` + "`" + doctor.Schema + "`" + `: ` + "`worst`" + ` is the highest severity, ` + "`counts`" + ` has the
 number of results by severity, and each of ` + "`results`" + ` has ` + "`check`, `group`, `severity`, `what`, `why` and `next`" + `.
-Names of checks are stable; fields may be added.
+Names of checks are stable; fields may be added. An exit code of 0 says that nothing was found in
+what was checked: look at the count of unchecked results, too.
 
 ` + "```sh" + `
 vicinity doctor -o json > doctor.json; jq '.results[] | select(.severity == "error")' doctor.json
@@ -83,6 +93,53 @@ one in the cluster.
 ` + "```sh" + `
 vicinity doctor --telemetry-config telemetry.yaml; echo "exit code $?"
 ` + "```" + `
+
+## Permissions
+
+This allows all that the checks read. Whoever lacks a part of it gets the other checks;
+` + "`cluster-access`" + ` names what cannot be listed, and the command that grants it.
+
+` + "```yaml" + `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: vicinity-doctor
+rules:
+- apiGroups: [""]
+  resources: [nodes, pods]
+  verbs: [list]
+- apiGroups: [""]
+  resources: [namespaces, services]
+  verbs: [get, list]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
+- apiGroups: [apps]
+  resources: [deployments, replicasets, statefulsets, daemonsets]
+  verbs: [list]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, list]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [list]
+- apiGroups: [networking.istio.io]
+  resources: [destinationrules, sidecars]
+  verbs: [list]
+- apiGroups: [appgroup.diktyo.x-k8s.io]
+  resources: [appgroups]
+  verbs: [list]
+- apiGroups: [authorization.k8s.io]
+  resources: [subjectaccessreviews]
+  verbs: [create]
+` + "```" + `
+
+` + "`configmaps`" + ` and ` + "`subjectaccessreviews`" + ` can be left out: then the scheduler's configuration and
+its permissions are unchecked. Finding Prometheus in the cluster and asking it through the API
+server needs the rules in [connecting.md](connecting.md#permissions) as well.
 `
 
 // render returns the page.

@@ -113,18 +113,14 @@ func lookLeaseAccess(ctx context.Context, s *clusterState, in *installation) []R
 }
 
 func lookRuleAccess(ctx context.Context, s *clusterState, in *installation) []Result {
-	o, err := s.inventory(ctx)
-	if err != nil {
-		return notChecked(err)
-	}
+	o := s.Inventory
 	if parsed, err := s.parsedScheduler(ctx); err == nil && !slices.ContainsFunc(parsed.profiles, countsRules) {
 		return doesNotApply("no profile counts on DestinationRules")
 	}
 	rules := len(objects.Of[*routing.DestinationRule](o.all))
-	const resource = "destinationrules.networking.istio.io"
-	switch {
-	case slices.Contains(o.unread, resource):
-		return notChecked(needs(forbidden(resource), "list", "networking.istio.io", "destinationrules", ""))
+	switch err := o.without(kindRule); {
+	case err != nil:
+		return notChecked(err)
 	case rules == 0:
 		return doesNotApply("there are no DestinationRules")
 	}
@@ -135,10 +131,7 @@ func lookRuleAccess(ctx context.Context, s *clusterState, in *installation) []Re
 }
 
 func lookDeclaredAccess(ctx context.Context, s *clusterState, in *installation) []Result {
-	o, err := s.inventory(ctx)
-	if err != nil {
-		return notChecked(err)
-	}
+	o := s.Inventory
 	read, err := s.telemetry(ctx)
 	if err != nil {
 		return withoutTelemetry(err)
@@ -152,7 +145,14 @@ func lookDeclaredAccess(ctx context.Context, s *clusterState, in *installation) 
 		{configv1.DeclaredAppGroup, coldstart.AppGroupGroup, coldstart.AppGroupResource, len(objects.Of[*coldstart.AppGroup](o.all))},
 		{configv1.DeclaredSidecar, "networking.istio.io", "sidecars", len(objects.Of[*coldstart.Sidecar](o.all))},
 	} {
-		if k.count == 0 || !slices.Contains(read.Declared.Kinds, k.kind) {
+		if !slices.Contains(read.Declared.Kinds, k.kind) {
+			continue
+		}
+		if err := o.without(string(k.kind)); err != nil {
+			results = append(results, notChecked(err)...)
+			continue
+		}
+		if k.count == 0 {
 			continue
 		}
 		found := s.lookOptional(ctx, in, k.group, k.resource, Note,

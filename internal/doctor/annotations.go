@@ -72,7 +72,7 @@ func (i *ignored) onService(service *corev1.Service) {
 		fmt.Sprintf("kubectl -n %s annotate --overwrite service %s %s=%s", service.Namespace, service.Name, routing.DestinationRulesAnnotation, routing.Ignored))
 }
 
-func lookAnnotations(_ context.Context, _ *clusterState, o *inventory) []Result {
+func lookAnnotations(_ context.Context, _ *clusterState, o *Inventory) []Result {
 	i := ignored{seen: map[string]bool{}}
 	for _, n := range objects.Of[*corev1.Namespace](o.all) {
 		i.onObject("Namespace", n)
@@ -100,6 +100,9 @@ func lookAnnotations(_ context.Context, _ *clusterState, o *inventory) []Result 
 	}
 	for _, service := range objects.Of[*corev1.Service](o.all) {
 		i.onService(service)
+	}
+	if err := o.without(kindNamespace, kindDeployment, kindStatefulSet, kindReplicaSet, kindDaemonSet, kindPod, kindService); err != nil {
+		i.results = append(i.results, notChecked(err)...)
 	}
 	return or(i.results, "No annotation of Vicinity is ignored.")
 }

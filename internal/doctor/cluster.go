@@ -9,9 +9,8 @@ import (
 
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -24,17 +23,19 @@ type Querier interface {
 	Query(ctx context.Context, query string, at time.Time, options ...promv1.Option) (model.Value, promv1.Warnings, error)
 }
 
-// Cluster is a cluster and how it is reached. Only Client, Dynamic and Now are required.
+// Cluster is a cluster and how it is reached. Only Client, Inventory and Now are required.
 type Cluster struct {
-	// Client and Dynamic are of one API server. Nothing is written through them, except
+	// Client is of the API server. Nothing is written through it, except
 	// SubjectAccessReviews.
-	Client  kubernetes.Interface
-	Dynamic dynamic.Interface
+	Client kubernetes.Interface
+	// Inventory is what was read of the same server with ReadInventory.
+	Inventory *Inventory
 	// Metrics is the Prometheus that should scrape the scheduler; nil is none.
 	Metrics Querier
 	// Traffic returns what workloads exchange; nil, or a nil result, is not known.
 	Traffic func() *flowgraph.Snapshot
-	// Namespace and Name are those of the scheduler's Deployment; "" is to look for it.
+	// Namespace and Name are those of the scheduler's Deployment; "" is to take the one with
+	// most ready pods.
 	Namespace, Name string
 	// SchedulerConfig and TelemetryConfig are files to check instead of the ones in the
 	// scheduler's ConfigMap; "" is those.
@@ -84,7 +85,7 @@ func clusterChecks() []clusterCheck {
 type clusterState struct {
 	Cluster
 	found     memo[*installation]
-	objects   memo[*inventory]
+	leases    memo[[]coordinationv1.Lease]
 	files     memo[configFiles]
 	scheduler memo[*parsedScheduler]
 	scraped   memo[bool]
@@ -153,24 +154,36 @@ func needs(err error, verb, group, resource, namespace string) error {
 	return &notAllowed{permissions.Permission{Verb: verb, Group: group, Resource: resource, Namespace: namespace}, err}
 }
 
+// unlooked begins what results say that something could not be looked at.
+const unlooked = "Not checked: "
+
 // notChecked says that something could not be looked at, and why.
 func notChecked(err error) []Result {
-	var missing *notAllowed
-	if errors.As(err, &missing) && apierrors.IsForbidden(err) {
-		next := "kubectl auth can-i " + missing.Verb + " " + missing.GroupResource()
-		if missing.Namespace == "" {
-			next += " --all-namespaces"
-		} else {
-			next += " -n " + missing.Namespace
-		}
-		return finding(Unchecked, fmt.Sprintf("Not checked: you may not %s.", missing.Permission),
-			"Without this permission, doctor cannot tell whether something is wrong here.", "Ask for the permission, then check with: "+next)
+	missing, denied := deniedBy(err)
+	if !denied {
+		return finding(Unchecked, unlooked+whyNot(err)+".", "Doctor cannot tell whether something is wrong here.",
+			"Run vicinity doctor again; if it persists, check the connection with: kubectl get --raw /readyz")
 	}
-	return finding(Unchecked, "Not checked: "+show.Printable(err.Error())+".", "Doctor cannot tell whether something is wrong here.",
-		"Run vicinity doctor again; if it persists, check the connection with: kubectl get --raw /readyz")
+	next := "kubectl auth can-i " + missing.Verb + " " + missing.GroupResource()
+	if missing.Namespace == "" {
+		next += " --all-namespaces"
+	} else {
+		next += " -n " + missing.Namespace
+	}
+	return finding(Unchecked, unlooked+whyNot(err)+".", "Without this permission, doctor cannot tell whether something is wrong here.",
+		"Ask for the permission (docs/doctor.md#permissions), then check with: "+next)
 }
 
-// forbidden is the API server's word for what may not be listed.
-func forbidden(resource string) error {
-	return apierrors.NewForbidden(schema.ParseGroupResource(resource), "", errors.New("you may not list them"))
+// whyNot words an error of reading.
+func whyNot(err error) string {
+	if missing, denied := deniedBy(err); denied {
+		return "you may not " + missing.String()
+	}
+	return show.Printable(err.Error())
+}
+
+// deniedBy returns the permission whose lack is the reason of an error.
+func deniedBy(err error) (missing *notAllowed, denied bool) {
+	denied = errors.As(err, &missing) && apierrors.IsForbidden(err)
+	return missing, denied
 }

@@ -33,7 +33,7 @@ type fault struct {
 // clusterFaults are by what is wrong.
 func clusterFaults() map[string]fault {
 	all := map[string]fault{}
-	for _, some := range []map[string]fault{installationFaults(), secondFaults(), podFaults(), networkFaults(), accessFaults(), fileFaults(), profileFaults(), workloadFaults(), manyFaults(), memoryFaults(), metricFaults()} {
+	for _, some := range []map[string]fault{installationFaults(), secondFaults(), readerFaults(), podFaults(), networkFaults(), accessFaults(), fileFaults(), profileFaults(), workloadFaults(), manyFaults(), memoryFaults(), metricFaults()} {
 		maps.Copy(all, some)
 	}
 	return all
@@ -45,19 +45,38 @@ func container(w *world) *corev1.Container {
 }
 
 func secondFaults() map[string]fault {
+	two := func(w *world) {
+		second := deployment(w).DeepCopy()
+		second.Namespace = "other"
+		w.add(second)
+	}
+	twoNames := func(w *world) {
+		two(w)
+		deployment(w).Status.ReadyReplicas = 1
+		w.add(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "vicinity-config"}, Data: map[string]string{
+			"scheduler.yaml": strings.Replace(of[*corev1.ConfigMap](w, "vicinity-config").Data["scheduler.yaml"], "schedulerName: vicinity", "schedulerName: second", 1),
+		}})
+	}
+	choose := func(namespace, name string) func(*world) {
+		return func(w *world) { w.change = func(c *Cluster) { c.Namespace, c.Name = namespace, name } }
+	}
 	return map[string]fault{
-		"two Deployments": {func(w *world) {
-			second := deployment(w).DeepCopy()
-			second.Namespace = "other"
-			w.add(second)
-		}, "scheduler-single", Warning, "vicinity-system/vicinity-scheduler"},
-		"two Deployments of other names": {func(w *world) {
-			second := deployment(w).DeepCopy()
-			second.Namespace = "other"
-			w.add(second, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "vicinity-config"}, Data: map[string]string{
-				"scheduler.yaml": strings.Replace(of[*corev1.ConfigMap](w, "vicinity-config").Data["scheduler.yaml"], "schedulerName: vicinity", "schedulerName: second", 1),
-			}})
-		}, "scheduler-single", Note, "serve different names"},
+		"two Deployments": {two, "scheduler-single", Warning, "looked at other/vicinity-scheduler (0 ready pods), and not at vicinity-system/vicinity-scheduler (0 ready pods)"},
+		"two Deployments, one ready": {func(w *world) { two(w); deployment(w).Status.ReadyReplicas = 1 }, "scheduler-single", Warning,
+			"There are 2 installations. Doctor looked at vicinity-system/vicinity-scheduler (1 ready pod), and not at other/vicinity-scheduler (0 ready pods)."},
+		"how to look at the second":  {func(w *world) { two(w); deployment(w).Status.ReadyReplicas = 1 }, "scheduler-single", Warning, "vicinity doctor --scheduler other/vicinity-scheduler"},
+		"the second":                 {func(w *world) { two(w); deployment(w).Status.ReadyReplicas = 1; choose("other", schedulerName)(w) }, "scheduler-installed", Fine, "Deployment other/vicinity-scheduler."},
+		"the second, with the first": {func(w *world) { two(w); deployment(w).Status.ReadyReplicas = 1; choose("other", schedulerName)(w) }, "scheduler-single", Warning, "vicinity doctor --scheduler vicinity-system/vicinity-scheduler"},
+		"neither of two":             {func(w *world) { two(w); choose("third", schedulerName)(w) }, "scheduler-installed", Error, "vicinity doctor --scheduler other/vicinity-scheduler; vicinity doctor --scheduler vicinity-system/vicinity-scheduler"},
+		"neither of two, are they":   {func(w *world) { two(w); choose("third", schedulerName)(w) }, "scheduler-single", Unchecked, "scheduler-installed"},
+		"the second, where one may not look everywhere": {func(w *world) {
+			two(w)
+			w.hidden = []string{"list deployments everywhere"}
+			choose("other", schedulerName)(w)
+		}, "scheduler-installed", Fine, "Deployment other/vicinity-scheduler."},
+		"two Deployments of other names":            {twoNames, "scheduler-single", Note, "serve different names"},
+		"how to look at the second, of other names": {twoNames, "scheduler-single", Note, "vicinity doctor --scheduler other/vicinity-scheduler"},
+		"pods wait for the second":                  {func(w *world) { twoNames(w); pending(w, "web-0", "second", "") }, "scheduler-name-unserved", Error, "though Deployment other/vicinity-scheduler should serve it: shop/web-0"},
 		"two leases": {func(w *world) {
 			second := of[*coordinationv1.Lease](w, schedulerName).DeepCopy()
 			second.Namespace = "other"

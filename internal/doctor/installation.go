@@ -3,7 +3,6 @@ package doctor
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
-	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 )
 
 const (
@@ -33,11 +31,14 @@ const (
 
 func installationChecks() []clusterCheck {
 	return []clusterCheck{
+		{Doc{nameAccess, groupInstallation,
+			"Whether you may list what the checks of the cluster look at.", "unchecked: not all of it; what cannot be listed is named"}, lookListed},
 		{Doc{"scheduler-installed", groupInstallation,
 			"Looks for the scheduler's Deployment by the label `" + nameLabel + "=" + schedulerName + "` in all namespaces, for its lease, and for pods with its image.",
 			"note: Vicinity is not installed or runs outside a Deployment; error: pods wait for a scheduler that is not there"}, lookInstalled},
 		{Doc{"scheduler-single", groupInstallation,
-			"Looks for a second installation.", "warning: two schedulers may place the same pods; note: they serve different names"}, lookSingle},
+			"Looks for a second installation. Of several, the other checks look at the one with most ready pods, or at the one that `--scheduler` names.",
+			"warning: two schedulers may place the same pods; note: they serve different names"}, lookSingle},
 		{Doc{"scheduler-pods-created", groupInstallation,
 			"Whether the Deployment can create its pods: quota for the priority class, Pod Security, the ServiceAccount.", "error: a pod is refused"}, onDeployment(lookCreated)},
 		{Doc{"scheduler-pods", groupInstallation,
@@ -59,10 +60,12 @@ type installation struct {
 	// deployment is nil where it runs otherwise, or not at all.
 	deployment *appsv1.Deployment
 	others     []*appsv1.Deployment
-	pods       []corev1.Pod
-	podsErr    error
-	leases     []coordinationv1.Lease // that are named as ours
-	leasesErr  error
+	// othersErr is why Deployments of other namespaces are not known, nil where they are.
+	othersErr error
+	pods      []corev1.Pod
+	podsErr   error
+	leases    []coordinationv1.Lease // that are named as ours
+	leasesErr error
 	// elsewhere are pods with the scheduler's image that no Deployment of it has.
 	elsewhere []string
 }
@@ -116,39 +119,47 @@ func (s *clusterState) installed(ctx context.Context) (*installation, error) {
 				in.pods = pods.Items
 			}
 		}
-		leases, err := s.Client.CoordinationV1().Leases("").List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + schedulerName})
-		if in.leasesErr = needs(err, "list", "coordination.k8s.io", "leases", ""); err == nil {
-			in.leases = slices.DeleteFunc(leases.Items, func(l coordinationv1.Lease) bool { return l.Name != schedulerName })
-		}
-		if o, err := s.inventory(ctx); err == nil && in.deployment == nil {
-			in.elsewhere = runsElsewhere(o)
+		in.leases, in.leasesErr = s.ourLeases(ctx)
+		if in.deployment == nil {
+			in.elsewhere = runsElsewhere(s.Inventory)
 		}
 		return in, nil
 	})
 }
 
+// ourLeases returns the leases that are named as the scheduler's.
+func (s *clusterState) ourLeases(ctx context.Context) ([]coordinationv1.Lease, error) {
+	return s.leases.get(func() ([]coordinationv1.Lease, error) {
+		list, err := s.Client.CoordinationV1().Leases("").List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + schedulerName})
+		if err != nil {
+			return nil, needs(err, "list", "coordination.k8s.io", "leases", "")
+		}
+		return slices.DeleteFunc(list.Items, func(l coordinationv1.Lease) bool { return l.Name != schedulerName }), nil
+	})
+}
+
+// findDeployment finds the Deployments of schedulers, and chooses the one to look at.
 func (s *clusterState) findDeployment(ctx context.Context, in *installation) error {
 	options := metav1.ListOptions{LabelSelector: nameLabel + "=" + schedulerName}
-	list, err := s.Client.AppsV1().Deployments(s.Namespace).List(ctx, options)
-	if apierrors.IsForbidden(err) && s.Namespace == "" {
+	list, err := s.Client.AppsV1().Deployments("").List(ctx, options)
+	if apierrors.IsForbidden(err) {
+		in.othersErr = needs(err, "list", "apps", "deployments", "")
 		// Somebody who may not look everywhere may look where it usually is.
-		if there, missing := s.Client.AppsV1().Deployments(namespaceByDefault).List(ctx, options); missing == nil {
-			list, err = there, nil
+		list, err = s.Client.AppsV1().Deployments(cmp.Or(s.Namespace, namespaceByDefault)).List(ctx, options)
+		if apierrors.IsForbidden(err) {
+			return in.othersErr
 		}
 	}
 	if err != nil {
-		return needs(err, "list", "apps", "deployments", s.Namespace)
+		return needs(err, "list", "apps", "deployments", "")
 	}
 	all := list.Items
-	if s.Name != "" {
-		all = slices.DeleteFunc(all, func(d appsv1.Deployment) bool { return d.Name != s.Name })
-	}
-	// Of several the one with most ready pods counts.
 	slices.SortStableFunc(all, func(a, b appsv1.Deployment) int {
 		return cmp.Or(cmp.Compare(b.Status.ReadyReplicas, a.Status.ReadyReplicas), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	for i := range all {
-		if i == 0 {
+		isWanted := (s.Namespace == "" || all[i].Namespace == s.Namespace) && (s.Name == "" || all[i].Name == s.Name)
+		if isWanted && in.deployment == nil {
 			in.deployment = &all[i]
 		} else {
 			in.others = append(in.others, &all[i])
@@ -158,7 +169,7 @@ func (s *clusterState) findDeployment(ctx context.Context, in *installation) err
 }
 
 // runsElsewhere returns the pods with the scheduler's image.
-func runsElsewhere(o *inventory) (names []string) {
+func runsElsewhere(o *Inventory) (names []string) {
 	for _, pod := range objects.Of[*corev1.Pod](o.all) {
 		for i := range pod.Spec.Containers {
 			if imageName(pod.Spec.Containers[i].Image) == schedulerName && kube.IsPeer(pod) {
@@ -197,7 +208,7 @@ func onInstallation(look func(context.Context, *clusterState, *installation) []R
 			return notChecked(err)
 		}
 		if !in.exists() && !slices.ContainsFunc(in.leases, func(l coordinationv1.Lease) bool { return s.isHeld(&l) }) {
-			return finding(Unchecked, "Not checked: Vicinity is not installed here.", "There is no scheduler to look at.", "See what check scheduler-installed says.")
+			return finding(Unchecked, unlooked+"no scheduler was found.", "There is no scheduler to look at.", "See what check scheduler-installed says.")
 		}
 		return look(ctx, s, in)
 	}
@@ -211,84 +222,6 @@ func onDeployment(look func(context.Context, *clusterState, *installation) []Res
 		}
 		return look(ctx, s, in)
 	})
-}
-
-func lookInstalled(ctx context.Context, s *clusterState) []Result {
-	const install = "Install Vicinity as docs/install.md says, or give its Deployment the label " + nameLabel + "=" + schedulerName + " if it is there without it."
-	in, err := s.installed(ctx)
-	if err != nil {
-		return notChecked(err)
-	}
-	held := slices.IndexFunc(in.leases, func(l coordinationv1.Lease) bool { return s.isHeld(&l) })
-	waiting := s.waitingPods(ctx)
-	switch {
-	case in.deployment != nil:
-		return allRight("%s.", in.name())
-	case len(in.elsewhere) > 0:
-		return finding(Note, fmt.Sprintf("The scheduler runs without a Deployment, in %s.", listed(in.elsewhere)),
-			"Doctor does not find its configuration by itself.", "vicinity doctor --scheduler-config FILE --telemetry-config FILE, with the files that it was started with.")
-	case held >= 0:
-		return finding(Note, fmt.Sprintf("The scheduler runs outside a Deployment: %s holds lease %s.", *in.leases[held].Spec.HolderIdentity, kube.FullName(in.leases[held].Namespace, schedulerName)),
-			"Doctor finds neither its pods nor its configuration.", "vicinity doctor --scheduler-config FILE --telemetry-config FILE, with the files that it was started with.")
-	case len(waiting) > 0:
-		return finding(Error, fmt.Sprintf("No scheduler is installed, but pods wait for schedulerName %s: %s.", profileByDefault, listed(waiting)),
-			"These pods stay Pending until a scheduler serves that name.", install)
-	case in.leasesErr != nil:
-		return notChecked(in.leasesErr)
-	case s.Name != "" || s.Namespace != "":
-		return finding(Error, fmt.Sprintf("There is no Deployment %s with the label %s=%s.", kube.FullName(s.Namespace, cmp.Or(s.Name, "of any name")), nameLabel, schedulerName),
-			"Doctor was told to look there.", "kubectl get deployments -A -l "+nameLabel+"="+schedulerName)
-	}
-	return finding(Note, "Vicinity is not installed in this cluster.", "No pod is placed by its traffic. What it would save can be found out without an installation.", install)
-}
-
-func lookSingle(ctx context.Context, s *clusterState) []Result {
-	in, err := s.installed(ctx)
-	if err != nil {
-		return notChecked(err)
-	}
-	var held []string
-	for i := range in.leases {
-		if s.isHeld(&in.leases[i]) {
-			held = append(held, kube.FullName(in.leases[i].Namespace, in.leases[i].Name))
-		}
-	}
-	const why = "Two leaders that serve the same schedulerName place the same pods at once, against each other."
-	var others []string
-	for _, d := range in.others {
-		others = append(others, kube.FullName(d.Namespace, d.Name))
-	}
-	switch {
-	case len(others) > 0 && s.serveOtherNames(ctx, in.others):
-		return finding(Note, fmt.Sprintf("There are several installations, which serve different names: %s and %s.", kube.FullName(in.deployment.Namespace, in.deployment.Name), listed(others)),
-			"Doctor looks at the first one alone.", "")
-	case len(others) > 0:
-		return finding(Warning, fmt.Sprintf("There are several installations: %s and %s.", kube.FullName(in.deployment.Namespace, in.deployment.Name), listed(others)), why,
-			"Remove one, or give each profile another schedulerName: kubectl get deployments -A -l "+nameLabel+"="+schedulerName)
-	case len(held) > 1:
-		return finding(Warning, fmt.Sprintf("Several leases are held: %s.", listed(held)), why, "Stop all but one of the schedulers: kubectl get leases -A --field-selector metadata.name="+schedulerName)
-	case in.leasesErr != nil:
-		return notChecked(in.leasesErr)
-	}
-	return allRight("No second installation was found.")
-}
-
-// serveOtherNames reports whether the configurations of other Deployments can be read, and serve
-// no schedulerName of this installation.
-func (s *clusterState) serveOtherNames(ctx context.Context, others []*appsv1.Deployment) bool {
-	ours, err := s.parsedScheduler(ctx)
-	if err != nil {
-		return false
-	}
-	for _, d := range others {
-		theirs, err := parseScheduler(s.mountedFile(ctx, &installation{deployment: d}, configFlag))
-		if err != nil || slices.ContainsFunc(theirs.profiles, func(their schedulerconfig.Profile) bool {
-			return slices.ContainsFunc(ours.profiles, func(our schedulerconfig.Profile) bool { return our.Name == their.Name })
-		}) {
-			return false
-		}
-	}
-	return true
 }
 
 func lookReplicas(_ context.Context, _ *clusterState, in *installation) []Result {

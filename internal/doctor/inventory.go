@@ -9,71 +9,119 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
+	"github.com/vicinity-sched/vicinity/internal/permissions"
 	"github.com/vicinity-sched/vicinity/internal/recorder"
 )
 
 // profileByDefault is the schedulerName of the shipped profile.
 const profileByDefault = "vicinity"
 
-// inventory is what was read of a cluster's objects.
-type inventory struct {
+// The kinds of objects that checks look at, as package objects calls them.
+const (
+	kindNode        = "Node"
+	kindNamespace   = "Namespace"
+	kindService     = "Service"
+	kindDeployment  = "Deployment"
+	kindReplicaSet  = "ReplicaSet"
+	kindStatefulSet = "StatefulSet"
+	kindDaemonSet   = "DaemonSet"
+	kindRule        = "DestinationRule"
+	kindAppGroup    = "AppGroup"
+	kindSidecar     = "Sidecar"
+	kindPod         = "Pod"
+)
+
+// Inventory is what was read of a cluster's objects, once for all checks.
+type Inventory struct {
+	// all have of each object what checks look at.
 	all *objects.Objects
-	// unread are the kinds that may not be listed, as kubectl takes them.
-	unread []string
-	nodes  []*corev1.Node
-	pods   []*corev1.Pod
+	// refused are the kinds that may not be listed, in the order of reading, and permissions
+	// what is missing for each.
+	refused     []string
+	permissions map[string]*notAllowed
+	// err is why nothing could be read.
+	err   error
+	nodes []*corev1.Node
+	pods  []*corev1.Pod
 	// stores has what a scheduler's informers would have.
 	stores *objects.Stores
 	// selecting are Services by label, nil until they are asked for.
 	selecting map[label][]*corev1.Service
 }
 
-// inventory reads the objects that a scheduler looks at, once.
-func (s *clusterState) inventory(ctx context.Context) (*inventory, error) {
-	return s.objects.get(func() (*inventory, error) {
-		all, unread, err := recorder.ReadObjects(ctx, s.Dynamic, isRead, (*objects.Kind).Whole)
-		if apierrors.IsForbidden(err) {
-			for _, k := range objects.NewTable().Kinds() {
-				if isRead(&k) && k.Required && strings.Contains(err.Error(), k.ResourceName()) {
-					return nil, needs(err, "list", k.Group, k.GroupVersionResource().Resource, "")
-				}
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		o := &inventory{all: all, unread: unread, nodes: objects.Of[*corev1.Node](all), pods: objects.Of[*corev1.Pod](all)}
-		if o.stores, err = objects.NewStores(); err != nil {
-			return nil, err
-		}
-		for _, object := range all.All((*objects.Kind).LookedUp) {
-			if err := o.stores.Put(kube.ObjectChange{Object: object}); err != nil {
-				return nil, err
-			}
-		}
-		return o, nil
+// ReadInventory reads the objects that checks look at, page by page, and keeps of each what
+// they look at. What cannot be read is a result of the checks that need it.
+func ReadInventory(ctx context.Context, client dynamic.Interface) *Inventory {
+	o := &Inventory{permissions: map[string]*notAllowed{}}
+	wanted := func(k *objects.Kind) bool { return slices.Contains(readKinds(), k.Kind) }
+	o.all, o.err = recorder.ReadAllowed(ctx, client, wanted, (*objects.Kind).Checked, func(k *objects.Kind, err error) error {
+		o.refused = append(o.refused, k.Kind)
+		o.permissions[k.Kind] = &notAllowed{permissions.Permission{Verb: "list", Group: k.Group, Resource: k.GroupVersionResource().Resource}, err}
+		return nil
 	})
+	if o.err != nil {
+		o.all = &objects.Objects{}
+		return o
+	}
+	o.nodes, o.pods = objects.Of[*corev1.Node](o.all), objects.Of[*corev1.Pod](o.all)
+	o.stores, o.err = storesOf(o.all)
+	return o
 }
 
-// isRead reports whether the checks look at objects of a kind.
-func isRead(k *objects.Kind) bool {
-	return k.Required || k.LookedUp() || k.Controls() || k.DecidesRouting || k.Kind == "AppGroup" || k.Kind == "Sidecar"
+// storesOf returns what a scheduler's informers would have of the objects.
+func storesOf(all *objects.Objects) (*objects.Stores, error) {
+	stores, err := objects.NewStores()
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range all.All((*objects.Kind).LookedUp) {
+		if err := stores.Put(kube.ObjectChange{Object: object}); err != nil {
+			return nil, err
+		}
+	}
+	return stores, nil
 }
 
-// onObjects is a check that needs the cluster's objects.
-func onObjects(look func(context.Context, *clusterState, *inventory) []Result) func(context.Context, *clusterState) []Result {
+// Resolvable returns the objects by which workloads are found behind what telemetry names; nil
+// where they are not known, and why.
+func (o *Inventory) Resolvable() (all *objects.Objects, why string) {
+	if err := o.without(kindPod, kindService, kindReplicaSet); err != nil {
+		return nil, "The cluster cannot be read: " + whyNot(err) + "."
+	}
+	return o.all, ""
+}
+
+// without returns why the objects of some kinds are not known, nil where all are.
+func (o *Inventory) without(kinds ...string) error {
+	if o.err != nil {
+		return o.err
+	}
+	for _, kind := range kinds {
+		if missing := o.permissions[kind]; missing != nil {
+			return missing
+		}
+	}
+	return nil
+}
+
+// readKinds are all kinds of objects that checks look at.
+func readKinds() []string {
+	return []string{kindNode, kindNamespace, kindService, kindDeployment, kindReplicaSet, kindStatefulSet, kindDaemonSet, kindRule, kindAppGroup, kindSidecar, kindPod}
+}
+
+// onObjects is a check that needs the cluster's objects of some kinds.
+func onObjects(look func(context.Context, *clusterState, *Inventory) []Result, kinds ...string) func(context.Context, *clusterState) []Result {
 	return func(ctx context.Context, s *clusterState) []Result {
-		o, err := s.inventory(ctx)
-		if err != nil {
+		if err := s.Inventory.without(kinds...); err != nil {
 			return notChecked(err)
 		}
-		return look(ctx, s, o)
+		return look(ctx, s, s.Inventory)
 	}
 }
 
@@ -96,15 +144,12 @@ func (s *clusterState) profileNames(ctx context.Context) []string {
 }
 
 // servedNames are the schedulerNames of all profiles.
-func (s *clusterState) servedNames(ctx context.Context) (names []string) {
+func (s *clusterState) servedNames(ctx context.Context) []string {
 	parsed, err := s.parsedScheduler(ctx)
 	if err != nil {
 		return []string{profileByDefault}
 	}
-	for _, profile := range parsed.profiles {
-		names = append(names, profile.Name)
-	}
-	return names
+	return parsed.served()
 }
 
 // patience is how long a pod may wait before that is a finding.
@@ -125,12 +170,8 @@ func (s *clusterState) isPending(pod *corev1.Pod) (scheduled *corev1.PodConditio
 }
 
 // waitingPods are those that wait for the shipped profile.
-func (s *clusterState) waitingPods(ctx context.Context) (names []string) {
-	o, err := s.inventory(ctx)
-	if err != nil {
-		return nil
-	}
-	for _, pod := range o.pods {
+func (s *clusterState) waitingPods() (names []string) {
+	for _, pod := range s.Inventory.pods {
 		if pod.Spec.SchedulerName == profileByDefault && pod.Spec.NodeName == "" && kube.IsPeer(pod) {
 			names = append(names, kube.FullName(pod.Namespace, pod.Name))
 		}
@@ -147,7 +188,7 @@ type workload struct {
 
 // workloadsOf returns the workloads of pods with one of the schedulerNames, by name; nil
 // schedulerNames are all.
-func (o *inventory) workloadsOf(schedulerNames []string) []workload {
+func (o *Inventory) workloadsOf(schedulerNames []string) []workload {
 	byID := map[flowgraph.WorkloadID]int{}
 	var all []workload
 	for _, pod := range o.pods {

@@ -54,9 +54,9 @@ func sizeFor(pods, nodes int) Size {
 // limitOverHeap is how much more than the heap the limit has to be: the least of the table.
 const limitOverHeap = 1.7
 
-func lookLimit(ctx context.Context, s *clusterState, in *installation) []Result {
-	o, err := s.inventory(ctx)
-	if err != nil {
+func lookLimit(_ context.Context, s *clusterState, in *installation) []Result {
+	o := s.Inventory
+	if err := o.without(kindPod, kindNode); err != nil {
 		return notChecked(err)
 	}
 	size := sizeFor(len(o.pods), len(o.nodes))

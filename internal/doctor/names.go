@@ -15,18 +15,18 @@ import (
 func schedulerNameChecks() []clusterCheck {
 	return []clusterCheck{
 		{Doc{"scheduler-name-unserved", groupConfiguration,
-			"Looks for pods that no scheduler has looked at, because nobody serves their `schedulerName`.", "error: there are any"}, onObjects(lookUnserved)},
+			"Looks for pods that no scheduler has looked at, because nobody serves their `schedulerName`.", "error: there are any"}, onObjects(lookUnserved, kindPod)},
 		{Doc{"scheduler-name-unused", groupConfiguration,
 			"Whether pods ask for each profile in which TrafficLocality scores.", "note: none does"}, onProfiles(lookUnused)},
 		{Doc{"pods-pending", groupConfiguration,
-			"Looks for pods of Vicinity's profiles that fit on no node, and why.", "warning: there are any"}, onObjects(lookPending)},
+			"Looks for pods of Vicinity's profiles that fit on no node, and why.", "warning: there are any"}, onObjects(lookPending, kindPod)},
 	}
 }
 
 // podName is how results call a pod.
 func podName(pod *corev1.Pod) string { return kube.FullName(pod.Namespace, pod.Name) }
 
-func lookUnserved(ctx context.Context, s *clusterState, o *inventory) []Result {
+func lookUnserved(ctx context.Context, s *clusterState, o *Inventory) []Result {
 	waiting := map[string][]string{}
 	first := map[string]*corev1.Pod{}
 	var names []string
@@ -47,10 +47,15 @@ func lookUnserved(ctx context.Context, s *clusterState, o *inventory) []Result {
 	var results []Result
 	for _, name := range names {
 		r := Result{Severity: Error, Why: "Pods whose schedulerName nobody serves stay Pending for ever."}
-		if slices.Contains(served, name) {
+		other := s.servedBy(ctx, name)
+		switch {
+		case slices.Contains(served, name):
 			r.What = fmt.Sprintf("No scheduler looks at the pods with schedulerName %s, though Vicinity should serve it: %s.", name, listed(waiting[name]))
 			r.Next = "Resolve scheduler-pods and scheduler-leads first. " + schedulerLog
-		} else {
+		case other != nil:
+			r.What = fmt.Sprintf("No scheduler looks at the pods with schedulerName %s, though Deployment %s should serve it: %s.", name, deploymentName(other), listed(waiting[name]))
+			r.Next = "vicinity doctor --scheduler " + deploymentName(other)
+		default:
 			r.What = fmt.Sprintf("Nobody serves schedulerName %s, for which pods wait: %s.", kube.Printable(name), listed(waiting[name]))
 			r.Next = fmt.Sprintf("Set schedulerName to one that is served (%s, or default-scheduler) in the pod template: %s", listed(served), edits(first[name]))
 		}
@@ -59,9 +64,9 @@ func lookUnserved(ctx context.Context, s *clusterState, o *inventory) []Result {
 	return or(results, "Somebody serves every schedulerName that pods ask for.")
 }
 
-func lookUnused(ctx context.Context, s *clusterState, p *parsedScheduler) []Result {
-	o, err := s.inventory(ctx)
-	if err != nil {
+func lookUnused(_ context.Context, s *clusterState, p *parsedScheduler) []Result {
+	o := s.Inventory
+	if err := o.without(kindPod); err != nil {
 		return notChecked(err)
 	}
 	names := p.names()
@@ -79,7 +84,7 @@ func lookUnused(ctx context.Context, s *clusterState, p *parsedScheduler) []Resu
 	return or(results, "Pods ask for every profile.")
 }
 
-func lookPending(ctx context.Context, s *clusterState, o *inventory) []Result {
+func lookPending(ctx context.Context, s *clusterState, o *Inventory) []Result {
 	served := s.profileNames(ctx)
 	byReason := map[string][]*corev1.Pod{}
 	var reasons []string

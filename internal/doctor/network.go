@@ -163,7 +163,13 @@ func lookPrometheus(ctx context.Context, s *clusterState) []Result {
 		}
 		return finding(Error, fmt.Sprintf("prometheus.url is %s, but Service %s has no port %d; it has %s.", at.url, full, at.port, inOrder(ports)), why, "Set the port in prometheus.url of the TelemetryConfiguration.")
 	}
-	if o, err := s.inventory(ctx); err == nil && len(service.Spec.Selector) > 0 && !slices.ContainsFunc(o.behind(service), serves) {
+	if len(service.Spec.Selector) == 0 {
+		return allRight("prometheus.url names Service %s, which selects no pods.", full)
+	}
+	if err := s.Inventory.without(kindPod); err != nil {
+		return notChecked(err)
+	}
+	if !slices.ContainsFunc(s.Inventory.behind(service), serves) {
 		return finding(Warning, fmt.Sprintf("No pod behind Service %s, which prometheus.url names, is ready.", full), why, "kubectl -n "+at.namespace+" get pods -l "+labels.FormatLabels(service.Spec.Selector))
 	}
 	return allRight("prometheus.url names Service %s.", full)
@@ -181,7 +187,7 @@ func portOf(service *corev1.Service, number int32) *corev1.ServicePort {
 }
 
 // behind are the pods that a Service selects.
-func (o *inventory) behind(service *corev1.Service) (pods []*corev1.Pod) {
+func (o *Inventory) behind(service *corev1.Service) (pods []*corev1.Pod) {
 	if len(service.Spec.Selector) == 0 {
 		return nil
 	}

@@ -59,8 +59,6 @@ const (
 	width = 100
 	// margin is where texts begin, behind the severity.
 	margin = 12
-	// fewNames is how many checks are named that are unchecked for one reason.
-	fewNames = 4
 )
 
 // WriteTable writes a report for people. all says whether what is as it should be has a line
@@ -76,14 +74,9 @@ func (r Report) WriteTable(w io.Writer, all bool) {
 				good = append(good, result.Check)
 				continue
 			case result.Severity == Unchecked:
-				same := 1
 				for i+1 < len(g.results) && g.results[i+1].Severity == Unchecked && g.results[i+1].What == result.What {
 					result.Check += ", " + g.results[i+1].Check
-					same++
 					i++
-				}
-				if same > fewNames && !all {
-					result.Check = fmt.Sprintf("%d checks", same)
 				}
 			}
 			writeResult(w, result)

@@ -16,19 +16,19 @@ import (
 func placementChecks() []clusterCheck {
 	return []clusterCheck{
 		{Doc{"topology-labels", groupWorkloads,
-			"Whether the nodes have labels with their zone and region (`topology.kubernetes.io/zone`, `/region`).", "warning: only some have; note: none has"}, onObjects(lookLabels)},
+			"Whether the nodes have labels with their zone and region (`topology.kubernetes.io/zone`, `/region`).", "warning: only some have; note: none has"}, onObjects(lookLabels, kindNode)},
 		{Doc{"workloads-kept-apart", groupWorkloads,
-			"Looks for required pod anti-affinity between workloads that exchange traffic.", "warning: there is any"}, onObjects(lookApart)},
+			"Looks for required pod anti-affinity between workloads that exchange traffic.", "warning: there is any"}, onObjects(lookApart, kindPod, kindNamespace)},
 		{Doc{"workloads-spread", groupWorkloads,
-			"Looks for topology spread with `whenUnsatisfiable: DoNotSchedule`, and required anti-affinity with themselves, in workloads that Vicinity places.", "note: there is any"}, onObjects(lookSpread)},
+			"Looks for topology spread with `whenUnsatisfiable: DoNotSchedule`, and required anti-affinity with themselves, in workloads that Vicinity places.", "note: there is any"}, onObjects(lookSpread, kindPod, kindNamespace)},
 		{Doc{"workloads-one-node", groupWorkloads,
-			"Looks for workloads of several pods that Vicinity placed on one node.", "note: there are any"}, onObjects(lookOneNode)},
+			"Looks for workloads of several pods that Vicinity placed on one node.", "note: there are any"}, onObjects(lookOneNode, kindPod, kindNode)},
 		{Doc{"annotations", groupWorkloads,
 			"Looks for values of Vicinity's annotations that are ignored.", "warning: there are any"}, onObjects(lookAnnotations)},
 	}
 }
 
-func lookLabels(_ context.Context, _ *clusterState, o *inventory) []Result {
+func lookLabels(_ context.Context, _ *clusterState, o *Inventory) []Result {
 	var results []Result
 	for _, l := range []struct{ label, level string }{
 		{corev1.LabelTopologyZone, "zone"}, {corev1.LabelTopologyRegion, "region"},
@@ -61,7 +61,7 @@ func hardTerms(pod *corev1.Pod) []corev1.PodAffinityTerm {
 }
 
 // covers reports whether a term of a pod is about another one.
-func (o *inventory) covers(term *corev1.PodAffinityTerm, of, other *corev1.Pod) bool {
+func (o *Inventory) covers(term *corev1.PodAffinityTerm, of, other *corev1.Pod) bool {
 	inNamespace := slices.Contains(term.Namespaces, other.Namespace) ||
 		len(term.Namespaces) == 0 && term.NamespaceSelector == nil && of.Namespace == other.Namespace
 	if term.NamespaceSelector != nil && !inNamespace {
@@ -85,7 +85,7 @@ func within(key string) string {
 	return kube.Printable(key)
 }
 
-func lookApart(ctx context.Context, s *clusterState, o *inventory) []Result {
+func lookApart(ctx context.Context, s *clusterState, o *Inventory) []Result {
 	snap := s.traffic()
 	if snap == nil {
 		return finding(Unchecked, "Not checked: the traffic of the workloads is not known.", "Doctor cannot tell which of the workloads that are kept apart exchange traffic.", "vicinity doctor --prometheus URL")
@@ -128,7 +128,7 @@ func lookApart(ctx context.Context, s *clusterState, o *inventory) []Result {
 	return or(results, "No workloads that exchange traffic are kept apart by required anti-affinity.")
 }
 
-func lookSpread(ctx context.Context, s *clusterState, o *inventory) []Result {
+func lookSpread(ctx context.Context, s *clusterState, o *Inventory) []Result {
 	var texts []string
 	for _, w := range o.workloadsOf(s.profileNames(ctx)) {
 		pod := w.pods[0]
@@ -150,7 +150,7 @@ func lookSpread(ctx context.Context, s *clusterState, o *inventory) []Result {
 		"Their pods can follow their peers only as far as that allows.", "If a preference is enough, set whenUnsatisfiable: ScheduleAnyway; maxShare of the profile spreads pods too.")
 }
 
-func lookOneNode(ctx context.Context, s *clusterState, o *inventory) []Result {
+func lookOneNode(ctx context.Context, s *clusterState, o *Inventory) []Result {
 	var texts []string
 	for _, w := range o.workloadsOf(s.profileNames(ctx)) {
 		nodes := map[string]bool{}

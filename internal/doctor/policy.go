@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -44,7 +45,10 @@ func lookPolicies(ctx context.Context, s *clusterState, in *installation) []Resu
 	if isLoopback(at.host) {
 		return allRight("Prometheus is asked within the pod (%s), which NetworkPolicies do not limit.", at.host)
 	}
-	all, what := s.destinations(ctx, at)
+	all, what, err := s.destinations(ctx, at)
+	if err != nil {
+		return notChecked(err)
+	}
 	if len(all) == 0 {
 		return allRight("Where %s leads is not known, so the NetworkPolicies are not compared with it.", at.url)
 	}
@@ -60,22 +64,24 @@ func lookPolicies(ctx context.Context, s *clusterState, in *installation) []Resu
 
 // destinations returns the pods, or else the address, behind a server, and what they are
 // called.
-func (s *clusterState) destinations(ctx context.Context, at server) (all []destination, what string) {
+func (s *clusterState) destinations(ctx context.Context, at server) (all []destination, what string, err error) {
 	if at.name == "" {
-		return []destination{{address: at.host, port: at.port}}, fmt.Sprintf("%s, port %d", at.host, at.port)
+		return []destination{{address: at.host, port: at.port}}, fmt.Sprintf("%s, port %d", at.host, at.port), nil
 	}
 	service, err := s.Client.CoreV1().Services(at.namespace).Get(ctx, at.name, metav1.GetOptions{})
 	if err != nil {
-		return nil, ""
+		return nil, "", unlessMissing(needs(err, "get", "", "services", at.namespace))
+	}
+	namespace, err := s.Client.CoreV1().Namespaces().Get(ctx, at.namespace, metav1.GetOptions{})
+	if err != nil {
+		return nil, "", unlessMissing(needs(err, "get", "", "namespaces", ""))
 	}
 	port := portOf(service, at.port)
-	o, err := s.inventory(ctx)
-	namespace, missing := s.Client.CoreV1().Namespaces().Get(ctx, at.namespace, metav1.GetOptions{})
-	if err != nil || missing != nil || port == nil {
-		return nil, ""
+	if err := s.Inventory.without(kindPod); err != nil || port == nil {
+		return nil, "", err
 	}
 	numbers := map[int32]bool{}
-	for _, pod := range o.behind(service) {
+	for _, pod := range s.Inventory.behind(service) {
 		d := destination{address: pod.Status.PodIP, namespace: namespace, labels: pod.Labels}
 		d.port, d.portName = targetOf(port, pod)
 		numbers[d.port] = true
@@ -85,7 +91,15 @@ func (s *clusterState) destinations(ctx context.Context, at server) (all []desti
 	for number := range numbers {
 		what = fmt.Sprintf("%s, port %d", what, number)
 	}
-	return all, what
+	return all, what, nil
+}
+
+// unlessMissing returns no error where the object is not there, which prometheus-service says.
+func unlessMissing(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // targetOf is the port of a pod that a port of a Service leads to.

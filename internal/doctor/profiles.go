@@ -54,6 +54,14 @@ func (p *parsedScheduler) names() []string {
 	return names
 }
 
+// served are the schedulerNames of all profiles.
+func (p *parsedScheduler) served() (names []string) {
+	for _, profile := range p.profiles {
+		names = append(names, profile.Name)
+	}
+	return names
+}
+
 // edit says where a field of the configuration is set.
 func (p *parsedScheduler) edit(profile, field string) string {
 	return fmt.Sprintf("Set %s for profile %s in %s, then roll it out: kubectl apply -k . with your overlay, or helm upgrade.", field, profile, p.where)
@@ -113,9 +121,9 @@ func weigh(p *schedulerconfig.Profile) (r Result, wrong bool) {
 	return r, false
 }
 
-func lookSampling(ctx context.Context, s *clusterState, p *parsedScheduler) []Result {
-	o, err := s.inventory(ctx)
-	if err != nil {
+func lookSampling(_ context.Context, s *clusterState, p *parsedScheduler) []Result {
+	o := s.Inventory
+	if err := o.without(kindNode); err != nil {
 		return notChecked(err)
 	}
 	var results []Result
@@ -159,14 +167,17 @@ func lookShadow(_ context.Context, _ *clusterState, p *parsedScheduler) []Result
 	return or(results, "No profile is in shadow mode.")
 }
 
-func lookOptIn(ctx context.Context, s *clusterState, p *parsedScheduler) []Result {
-	o, err := s.inventory(ctx)
-	if err != nil {
-		return notChecked(err)
-	}
+func lookOptIn(_ context.Context, s *clusterState, p *parsedScheduler) []Result {
+	o := s.Inventory
 	var results []Result
 	for _, profile := range p.scoring() {
-		if !profile.Args.OptIn || slices.ContainsFunc(o.pods, func(pod *corev1.Pod) bool {
+		if !profile.Args.OptIn {
+			continue
+		}
+		if err := o.without(kindPod, kindNamespace, kindReplicaSet, kindStatefulSet); err != nil {
+			return notChecked(err)
+		}
+		if slices.ContainsFunc(o.pods, func(pod *corev1.Pod) bool {
 			return pod.Spec.SchedulerName == profile.Name && kube.IsPeer(pod) && o.choices().Of(pod) == kube.On
 		}) {
 			continue
@@ -181,7 +192,7 @@ func lookOptIn(ctx context.Context, s *clusterState, p *parsedScheduler) []Resul
 }
 
 // choices find the annotation that counts for a pod.
-func (o *inventory) choices() kube.Choices {
+func (o *Inventory) choices() kube.Choices {
 	f := o.stores.Informers
 	return kube.Choices{
 		Namespaces: f.Core().V1().Namespaces().Lister(), ReplicaSets: f.Apps().V1().ReplicaSets().Lister(), StatefulSets: f.Apps().V1().StatefulSets().Lister(),

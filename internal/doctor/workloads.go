@@ -25,18 +25,18 @@ const groupWorkloads = "The workloads"
 func workloadChecks() []clusterCheck {
 	return []clusterCheck{
 		{Doc{"workloads-handed-over", groupWorkloads,
-			"How many workloads ask for Vicinity by `schedulerName`.", "note: none does"}, onObjects(lookHandedOver)},
+			"How many workloads ask for Vicinity by `schedulerName`.", "note: none does"}, onObjects(lookHandedOver, kindPod)},
 		{Doc{"workloads-routing", groupWorkloads,
 			"Looks for Services of workloads that Vicinity places whose calls are divided evenly over all pods, so being close keeps little of them close.",
-			"warning: there are any; note: there are any, and no workload is handed over yet"}, onObjects(lookRouting)},
+			"warning: there are any; note: there are any, and no workload is handed over yet"}, onObjects(lookRouting, kindPod, kindService, kindNamespace)},
 		{Doc{"workloads-sessions", groupWorkloads,
-			"Looks for Services of these workloads with `sessionAffinity: ClientIP`.", "note: there are any"}, onObjects(lookSessions)},
+			"Looks for Services of these workloads with `sessionAffinity: ClientIP`.", "note: there are any"}, onObjects(lookSessions, kindPod, kindService)},
 		{Doc{"mesh-routing", groupWorkloads,
 			"Whether the routing that a profile assumes is what the mesh of the configured sources does.", "warning: it is not"}, onProfiles(lookMesh)},
 	}
 }
 
-func lookHandedOver(ctx context.Context, s *clusterState, o *inventory) []Result {
+func lookHandedOver(ctx context.Context, s *clusterState, o *Inventory) []Result {
 	names := s.profileNames(ctx)
 	ours := o.workloadsOf(names)
 	if len(ours) == 0 {
@@ -73,7 +73,7 @@ func (s *clusterState) policies(ctx context.Context) (p routing.Policies, ok boo
 	return routing.AllPolicies(), true
 }
 
-func lookRouting(ctx context.Context, s *clusterState, o *inventory) []Result {
+func lookRouting(ctx context.Context, s *clusterState, o *Inventory) []Result {
 	policies, ok := s.policies(ctx)
 	if !ok {
 		return allRight("The profile assumes one routing for all calls, whatever Services say.")
@@ -111,6 +111,9 @@ func lookRouting(ctx context.Context, s *clusterState, o *inventory) []Result {
 		}
 		results = append(results, r)
 	}
+	if err := o.without(kindRule); err != nil && policies.DestinationRules {
+		results = append(results, notChecked(err)...) // a rule may divide calls otherwise
+	}
 	return or(results, "Calls to the workloads %s stay close where a pod is close.", of)
 }
 
@@ -126,7 +129,7 @@ func (w *spread) text() string {
 // spreads returns the workloads with two serving pods or more whose calls are divided evenly,
 // those with most traffic first; of all that are called by pods of the schedulers, or are
 // theirs, where the traffic is known.
-func (s *clusterState) spreads(o *inventory, policies routing.Policies, schedulers []string) ([]spread, error) {
+func (s *clusterState) spreads(o *Inventory, policies routing.Policies, schedulers []string) ([]spread, error) {
 	routes, _, err := o.all.Routes(policies)
 	if err != nil {
 		return nil, err
@@ -199,7 +202,7 @@ func countServing(pods []*corev1.Pod) (n int) {
 }
 
 // servicesOf are the Services that select a pod and whose calls a proxy divides, by name.
-func (o *inventory) servicesOf(pod *corev1.Pod) (services []*corev1.Service) {
+func (o *Inventory) servicesOf(pod *corev1.Pod) (services []*corev1.Service) {
 	if o.selecting == nil {
 		o.selecting = servicesByLabel(objects.Of[*corev1.Service](o.all))
 	}
@@ -241,7 +244,7 @@ func isSubset(part, of map[string]string) bool {
 	return true
 }
 
-func lookSessions(ctx context.Context, s *clusterState, o *inventory) []Result {
+func lookSessions(ctx context.Context, s *clusterState, o *Inventory) []Result {
 	var names []string
 	for _, w := range o.workloadsOf(s.profileNames(ctx)) {
 		for _, service := range o.servicesOf(w.pods[0]) {

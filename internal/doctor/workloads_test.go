@@ -147,7 +147,7 @@ func TestServicesOf(t *testing.T) {
 	add("other", "of another namespace", map[string]string{"app": "web"}, nil)
 	add("shop", "headless", map[string]string{"app": "web"}, func(s *corev1.ServiceSpec) { s.ClusterIP = corev1.ClusterIPNone })
 	add("shop", "a name", map[string]string{"app": "web"}, func(s *corev1.ServiceSpec) { s.Type = corev1.ServiceTypeExternalName })
-	o := &inventory{all: all}
+	o := &Inventory{all: all}
 	for range 2 {
 		var names []string
 		for _, s := range o.servicesOf(podOf("shop", "web", 0, "n", "vicinity", map[string]string{"app": "web", "tier": "front"})) {

@@ -44,6 +44,7 @@ type world struct {
 	// denied are permissions that the scheduler lacks, and hidden what this program may not
 	// read, "list pods" or "list deployments everywhere".
 	denied, hidden []string
+	broken         error // of every question about the cluster
 	server         version.Info
 	// answers are those of Prometheus by a part of the query.
 	answers map[string]model.Vector
@@ -203,6 +204,9 @@ func (w *world) clients() (*clientset.Clientset, *dynamicfake.FakeDynamicClient)
 	dynamic := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(scheme.Scheme, lists, held...)
 	for _, fake := range []*clienttesting.Fake{&typed.Fake, &dynamic.Fake} {
 		fake.PrependReactor("*", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
+			if w.broken != nil {
+				return true, nil, w.broken
+			}
 			what := a.GetVerb() + " " + a.GetResource().Resource
 			if slices.Contains(w.hidden, what) || a.GetNamespace() == "" && slices.Contains(w.hidden, what+" everywhere") {
 				return true, nil, apierrors.NewForbidden(a.GetResource().GroupResource(), "", nil)
@@ -227,7 +231,7 @@ func (w *world) examine(t *testing.T) (Report, *clientset.Clientset, *dynamicfak
 	t.Helper()
 	typed, dynamic := w.clients()
 	c := Cluster{
-		Client: typed, Dynamic: dynamic, Metrics: w, Version: "v0.1.0", Now: func() time.Time { return worldTime },
+		Client: typed, Inventory: ReadInventory(t.Context(), dynamic), Metrics: w, Version: "v0.1.0", Now: func() time.Time { return worldTime },
 		Traffic: func() *flowgraph.Snapshot { return flowgraph.NewSnapshot(1, worldTime, w.edges) },
 	}
 	if w.noProm {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
@@ -22,7 +21,7 @@ func ReadEndpoints(ctx context.Context, client dynamic.Interface, into *endpoint
 		if !into.LooksUp(k.Kind) {
 			continue
 		}
-		err := list(ctx, client, k, (*objects.Kind).Keep, func(object runtime.Object) error { return into.Put(kube.ObjectChange{Object: object}) })
+		err := list(ctx, client.Resource(k.GroupVersionResource()), k.Keep, func(object runtime.Object) error { return into.Put(kube.ObjectChange{Object: object}) })
 		if err != nil {
 			return fmt.Errorf("listing %s, to find the workloads behind what the telemetry names: %w", k.ResourceName(), err)
 		}
@@ -31,55 +30,61 @@ func ReadEndpoints(ctx context.Context, client dynamic.Interface, into *endpoint
 }
 
 // Reading is what is read of an object: (*objects.Kind).Keep, what a recording and finding
-// endpoints need, or (*objects.Kind).Whole.
+// endpoints need, (*objects.Kind).Checked or (*objects.Kind).Whole.
 type Reading func(*objects.Kind, *unstructured.Unstructured) (runtime.Object, error)
 
 // ReadObjects reads the objects of a cluster of all kinds that are wanted, as they are now. unread are the kinds that are not required and that
 // nobody may list; kinds that the cluster does not have are not among them.
 func ReadObjects(ctx context.Context, client dynamic.Interface, wanted func(*objects.Kind) bool, read Reading) (all *objects.Objects, unread []string, err error) {
-	all = &objects.Objects{}
-	for _, k := range objects.NewTable().Kinds() {
-		if !wanted(&k) {
-			continue
+	all, err = ReadAllowed(ctx, client, wanted, read, func(k *objects.Kind, err error) error {
+		if k.Required {
+			return notListed(k, err)
 		}
-		err := list(ctx, client, k, read, func(object runtime.Object) error { all.Add(object); return nil })
-		switch {
-		case err == nil:
-		case ctx.Err() != nil:
-			return nil, nil, ctx.Err()
-		case apierrors.IsNotFound(err) && !k.Required:
-		case apierrors.IsForbidden(err) && !k.Required:
-			unread = append(unread, k.ResourceName())
-		case apierrors.IsUnauthorized(err):
-			return nil, nil, fmt.Errorf("the API server does not accept the credentials: %w; check with: kubectl auth whoami", err)
-		default:
-			return nil, nil, fmt.Errorf("listing %s: %w; check with: kubectl get %s --all-namespaces", k.ResourceName(), err, k.ResourceName())
-		}
+		unread = append(unread, k.ResourceName())
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	return all, unread, nil
 }
 
-// list hands over the objects of a kind, page by page.
-func list(ctx context.Context, client dynamic.Interface, k objects.Kind, read Reading, each func(runtime.Object) error) error {
-	options := metav1.ListOptions{Limit: pageSize}
-	for {
-		page, err := client.Resource(k.GroupVersionResource()).List(ctx, options)
-		if err != nil {
-			return err
+// ReadAllowed is ReadObjects for a reader that can do without any kind. refused is told of each
+// kind that nobody may list; an error that it returns ends the reading.
+func ReadAllowed(ctx context.Context, client dynamic.Interface, wanted func(*objects.Kind) bool, read Reading, refused func(*objects.Kind, error) error) (*objects.Objects, error) {
+	all, sharing := &objects.Objects{}, objects.NewSharing()
+	for _, k := range objects.NewTable().Kinds() {
+		if !wanted(&k) {
+			continue
 		}
-		for i := range page.Items {
-			object, err := read(&k, &page.Items[i])
-			if err != nil {
-				return err
+		shared := func(u *unstructured.Unstructured) (runtime.Object, error) {
+			object, err := read(&k, u)
+			if err == nil {
+				sharing.Share(&k, object)
 			}
-			if err := each(object); err != nil {
-				return err
-			}
+			return object, err
 		}
-		if options.Continue = page.GetContinue(); options.Continue == "" {
-			return nil
+		err := list(ctx, client.Resource(k.GroupVersionResource()), shared, func(object runtime.Object) error { all.Add(object); return nil })
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case apierrors.IsNotFound(err) && !k.Required:
+		case apierrors.IsForbidden(err):
+			if err := refused(&k, err); err != nil {
+				return nil, err
+			}
+		case apierrors.IsUnauthorized(err):
+			return nil, fmt.Errorf("the API server does not accept the credentials: %w; check with: kubectl auth whoami", err)
+		default:
+			return nil, notListed(&k, err)
 		}
 	}
+	return all, nil
+}
+
+func notListed(k *objects.Kind, err error) error {
+	return fmt.Errorf("listing %s: %w; check with: kubectl get %s --all-namespaces", k.ResourceName(), err, k.ResourceName())
 }
 
 // keep returns what is recorded of an object, with what endpoints are found by where there

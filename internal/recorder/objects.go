@@ -33,9 +33,6 @@ type Anonymizer interface {
 	Object(runtime.Object) (runtime.Object, error)
 }
 
-// pageSize is how many objects one answer of the API server has.
-const pageSize = 500
-
 type objectKey struct{ resource, namespace, name string }
 
 // recorded stands for what was recorded of an object last.
@@ -73,7 +70,7 @@ func (r *Recorder) present(ctx context.Context, from, to time.Time) ([]recording
 	for _, k := range r.kinds {
 		options := metav1.ListOptions{Limit: pageSize}
 		for {
-			page, err := r.o.Client.Resource(k.GroupVersionResource()).List(ctx, options)
+			page, err := listPage(ctx, r.o.Client.Resource(k.GroupVersionResource()), options)
 			if err != nil {
 				return nil, fmt.Errorf("listing %s: %w", k.ResourceName(), err)
 			}
@@ -142,17 +139,11 @@ func (r *Recorder) recordedFields(k objects.Kind) *cache.ListWatch {
 				r.lost(ctx, k, err)
 				return nil, err
 			}
-			list := &metav1.List{ListMeta: metav1.ListMeta{
-				ResourceVersion: page.GetResourceVersion(), Continue: page.GetContinue(), RemainingItemCount: page.GetRemainingItemCount(),
-			}}
-			for i := range page.Items {
-				if object, err := r.keep(&k, &page.Items[i]); err == nil {
-					list.Items = append(list.Items, runtime.RawExtension{Object: object})
-				} else {
-					r.note(Note{Code: NotRecorded, Detail: err.Error()})
-				}
-			}
-			return list, nil
+			keep := func(u *unstructured.Unstructured) (runtime.Object, error) { return r.keep(&k, u) }
+			return pageOf(page, keep, func(err error) error {
+				r.note(Note{Code: NotRecorded, Detail: err.Error()})
+				return nil
+			})
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			w, err := resource.Watch(ctx, o)

@@ -249,7 +249,8 @@ func second(t *testing.T, d *patient) func() {
 // others may do.
 func asViewer(t *testing.T, d *patient, c *doctor.Cluster) {
 	t.Helper()
-	c.Client, c.Dynamic = d.as(t, rest.ImpersonationConfig{UserName: "viewer", Groups: []string{"viewers", "system:authenticated"}})
+	client, untyped := d.as(t, rest.ImpersonationConfig{UserName: "viewer", Groups: []string{"viewers", "system:authenticated"}})
+	c.Client, c.Inventory = client, doctor.ReadInventory(t.Context(), untyped)
 }
 
 // admitViewers lets viewers read everything.

@@ -214,7 +214,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func (d *patient) examine(t *testing.T, f *plantedFault) doctor.Report {
 	t.Helper()
 	c := doctor.Cluster{
-		Client: d.client, Dynamic: d.dynamic, Metrics: d.prometheus, Version: "v0.1.0",
+		Client: d.client, Inventory: doctor.ReadInventory(t.Context(), d.dynamic), Metrics: d.prometheus, Version: "v0.1.0",
 		Traffic: func() *flowgraph.Snapshot {
 			return flowgraph.NewSnapshot(1, time.Now(), []flowgraph.Edge{{
 				From: flowgraph.WorkloadID{Namespace: d.app.namespace, Name: "web"}, To: flowgraph.WorkloadID{Namespace: d.app.namespace, Name: "db"},

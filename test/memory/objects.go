@@ -48,7 +48,7 @@ func (s size) graph(at time.Time) *flowgraph.Graph {
 
 // meta is the metadata of an object that three managers have written.
 func meta(kind, namespace, name string, labels map[string]string) metav1.ObjectMeta {
-	fields := strings.Repeat(`"f:spec":{"f:containers":{"k:{\"name\":\"app\"}":{".":{},"f:image":{},"f:resources":{}}}},`, 12)
+	fields := strings.TrimSuffix(strings.Repeat(`"f:spec":{"f:containers":{"k:{\"name\":\"app\"}":{".":{},"f:image":{},"f:resources":{}}}},`, 12), ",")
 	m := metav1.ObjectMeta{
 		Namespace: namespace, Name: name, Labels: labels, ResourceVersion: "1", UID: types.UID(fmt.Sprintf("%s-%s-%s-0000", kind, namespace, name)),
 		CreationTimestamp: metav1.NewTime(time.Unix(1.7e9, 0)),

@@ -18,15 +18,12 @@ import (
 type Decoder struct {
 	table    *Table
 	warnings Warnings
-	// earlier has the first object of each owner, for the kinds that reuse parts.
-	earlier map[ownerKey]runtime.Object
+	sharing  *Sharing
 }
-
-type ownerKey struct{ kind, namespace, owner string }
 
 // NewDecoder returns a Decoder.
 func NewDecoder() *Decoder {
-	return &Decoder{table: NewTable(), earlier: map[ownerKey]runtime.Object{}}
+	return &Decoder{table: NewTable(), sharing: NewSharing()}
 }
 
 // Warnings returns what the objects read so far are, and a replay does not take over.
@@ -71,16 +68,7 @@ func (d *Decoder) read(k *Kind, raw []byte) (runtime.Object, error) {
 	case object.GetNamespace() == "" && !k.clusterScoped:
 		object.SetNamespace(metav1.NamespaceDefault)
 	}
-	owner := metav1.GetControllerOfNoCopy(object)
-	if k.reuse == nil || owner == nil {
-		return object, nil
-	}
-	key := ownerKey{owner.Kind, object.GetNamespace(), owner.Name}
-	if earlier, known := d.earlier[key]; known {
-		k.reuse(object, earlier)
-	} else {
-		d.earlier[key] = object
-	}
+	d.sharing.Share(k, object)
 	return object, nil
 }
 

@@ -22,6 +22,7 @@ func nodeKind() Kind {
 				}
 			}
 		},
+		check: func(to, _ *corev1.Node) { to.Status.Allocatable, to.Status.Images = nil, nil },
 		anonymize: func(a *Anonymizer, n *corev1.Node) {
 			labels := a.nodeLabels(n.Labels)
 			a.meta(&n.ObjectMeta, a.node(n.Name))

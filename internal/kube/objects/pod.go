@@ -9,7 +9,7 @@ import (
 func podKind() Kind {
 	return typed[corev1.Pod, *corev1.Pod]{
 		version: "v1", resource: "pods", required: true,
-		keep: keepPod, anonymize: (*Anonymizer).pod, reuse: reusePod,
+		keep: keepPod, check: checkPod, anonymize: (*Anonymizer).pod, reuse: reusePod,
 	}.kind()
 }
 
@@ -39,6 +39,29 @@ func keepPod(to, from *corev1.Pod) {
 	if c := kube.ReadyCondition(from); c != nil {
 		to.Status.Conditions = []corev1.PodCondition{{Type: c.Type, Status: c.Status, LastTransitionTime: c.LastTransitionTime}}
 	}
+}
+
+// checkPod keeps what checks look at: where a pod is, or why it waits, from whom it is kept
+// apart, and what its containers are and listen to.
+func checkPod(to, from *corev1.Pod) {
+	spec := &from.Spec
+	to.Spec = corev1.PodSpec{
+		NodeName: spec.NodeName, SchedulerName: spec.SchedulerName, SchedulingGates: spec.SchedulingGates, HostNetwork: spec.HostNetwork,
+		Affinity: spec.Affinity, TopologySpreadConstraints: spec.TopologySpreadConstraints,
+		InitContainers: keepEach(spec.InitContainers, checkedContainer), Containers: keepEach(spec.Containers, checkedContainer),
+	}
+	to.Status.PodIP = from.Status.PodIP
+	for _, c := range from.Status.Conditions {
+		if c.Type == corev1.PodScheduled && spec.NodeName == "" {
+			to.Status.Conditions = append(to.Status.Conditions, corev1.PodCondition{Type: c.Type, Status: c.Status, Message: c.Message})
+		}
+	}
+}
+
+func checkedContainer(c corev1.Container) corev1.Container {
+	return corev1.Container{Name: c.Name, Image: c.Image, Ports: keepEach(c.Ports, func(p corev1.ContainerPort) corev1.ContainerPort {
+		return corev1.ContainerPort{Name: p.Name, ContainerPort: p.ContainerPort}
+	})}
 }
 
 func recordedContainer(c corev1.Container) corev1.Container {

@@ -34,6 +34,7 @@ func serviceKind() Kind {
 				to.Spec.ClusterIPs = from.Spec.ClusterIPs
 			}
 		},
+		check: func(to, from *corev1.Service) { to.Spec.SessionAffinity = from.Spec.SessionAffinity },
 		anonymize: func(a *Anonymizer, s *corev1.Service) {
 			DropAddresses(s)
 			a.meta(&s.ObjectMeta, a.name(s.Name))

@@ -52,6 +52,8 @@ type Kind struct {
 	keep func(runtime.Object) runtime.Object
 	// convert returns an object of which keep takes the fields.
 	convert func(*unstructured.Unstructured) (runtime.Object, error)
+	// check makes of what keep has returned what checks look at; nil where that is the same.
+	check func(to, from runtime.Object)
 	// anonymize renames in place what keep has returned.
 	anonymize func(*Anonymizer, runtime.Object)
 	// read returns an object as it is held, from JSON; nil for kinds that a replay
@@ -106,25 +108,49 @@ func (k *Kind) Record(u *unstructured.Unstructured) (runtime.Object, error) {
 // Keep returns what is kept of an object that the API server has sent: what is recorded, and
 // the addresses by which endpoints are found.
 func (k *Kind) Keep(u *unstructured.Unstructured) (runtime.Object, error) {
+	object, err := k.converted(u)
+	if err != nil {
+		return nil, err
+	}
+	return k.keep(object), nil
+}
+
+// converted returns all of an object, with an error that names it.
+func (k *Kind) converted(u *unstructured.Unstructured) (runtime.Object, error) {
 	object, err := k.convert(u)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", k.ResourceName(), kube.FullName(u.GetNamespace(), u.GetName()), err)
 	}
-	return k.keep(object), nil
+	return object, nil
 }
 
 // Whole returns all of an object that the API server has sent that a scheduler's informers hold
 // (kube.Trim): more than is recorded.
 func (k *Kind) Whole(u *unstructured.Unstructured) (runtime.Object, error) {
-	object, err := k.convert(u)
+	object, err := k.converted(u)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", k.ResourceName(), kube.FullName(u.GetNamespace(), u.GetName()), err)
+		return nil, err
 	}
 	object.GetObjectKind().SetGroupVersionKind(k.GroupVersionKind)
 	if _, err := kube.Trim(object); err != nil {
 		return nil, err
 	}
 	return object, nil
+}
+
+// Checked returns of an object that the API server has sent what the checks of vicinity doctor
+// look at: less than is kept of nodes and pods, without what only decisions depend on, and
+// some fields besides.
+func (k *Kind) Checked(u *unstructured.Unstructured) (runtime.Object, error) {
+	from, err := k.converted(u)
+	if err != nil {
+		return nil, err
+	}
+	to := k.keep(from)
+	if k.check != nil {
+		k.check(to, from)
+	}
+	return to, nil
 }
 
 // Named returns an object of which nothing but the name is known, as it is recorded.

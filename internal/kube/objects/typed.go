@@ -35,6 +35,8 @@ type typed[T any, P pointer[T]] struct {
 	ignored bool
 	// keep copies the fields that are kept, except for those of all kinds; nil: none.
 	keep func(to, from P)
+	// check makes of what is kept what checks look at; nil: the same.
+	check func(to, from P)
 	// anonymize renames what is kept.
 	anonymize func(*Anonymizer, P)
 	// reuse, informer and wants are nil where a kind has none.
@@ -79,6 +81,9 @@ func (e typed[T, P]) kind() Kind {
 			}
 			return keep(object), nil
 		}
+	}
+	if e.check != nil {
+		k.check = func(to, from runtime.Object) { e.check(to.(P), from.(P)) }
 	}
 	if e.reuse != nil {
 		k.reuse = func(object, earlier runtime.Object) { e.reuse(object.(P), earlier.(P)) }
