@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/dynamic"
@@ -40,10 +42,14 @@ func (o *clusterOptions) addSearchFlag(cmd *cobra.Command) {
 // searchOnly marks a flag --namespace that says where to look for Prometheus.
 const searchOnly = "vicinity_search_only"
 
+// readingCluster is the line of progress meanwhile.
+const readingCluster = "reading the objects of the cluster..."
+
 // load reads the kubeconfig.
 func (o *clusterOptions) load() clientcmd.ClientConfig {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.kubeconfig
+	rules.WarnIfAllMissing = false // the error says it
 	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
 }
 
@@ -52,7 +58,7 @@ func (o *clusterOptions) load() clientcmd.ClientConfig {
 func (o *clusterOptions) restConfig(userAgent string) (*rest.Config, error) {
 	config, err := o.load().ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {
-		return nil, noKubeconfigError{}
+		return nil, noKubeconfigError{os.Getenv(clientcmd.RecommendedConfigPathEnvVar)}
 	}
 	if o.kubeconfig != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, usage.File("--kubeconfig", err)
@@ -78,11 +84,32 @@ func (o *clusterOptions) lacksContext() bool {
 }
 
 // noKubeconfigError says that nothing names a cluster.
-type noKubeconfigError struct{}
+type noKubeconfigError struct {
+	variable string // KUBECONFIG, "" where it is not set
+}
 
 // Error says what to give.
-func (noKubeconfigError) Error() string {
+func (e noKubeconfigError) Error() string {
+	if e.variable != "" {
+		return "which cluster? KUBECONFIG is " + e.variable + ", and no cluster is named there: set it to a kubeconfig, or give one with --kubeconfig FILE"
+	}
 	return "which cluster? There is no kubeconfig: give one with --kubeconfig FILE, or set KUBECONFIG"
+}
+
+// exitCode is that of a command line that lacks something.
+func (noKubeconfigError) exitCode() int { return exitUsage }
+
+// checkThere reports a kubeconfig or a context that does not exist, also where it turns out that no
+// cluster need be asked. o may be nil.
+func (o *clusterOptions) checkThere() error {
+	if o == nil || o.kubeconfig == "" && o.context == "" {
+		return nil
+	}
+	_, err := o.restConfig("")
+	if mistake := (usage.Error{}); errors.As(err, &mistake) {
+		return mistake
+	}
+	return nil // of what else is wrong, those who need the cluster tell
 }
 
 // named reports whether anything says which cluster; o may be nil.
@@ -94,9 +121,23 @@ func (o *clusterOptions) named() bool {
 	return !clientcmd.IsEmptyConfig(err)
 }
 
+// answerTimeout is how long an API server may take for one answer, a page of a list for example.
+const answerTimeout = 30 * time.Second
+
+// askingConfig is restConfig for verbs that ask and do not watch: one that never answers does
+// not hold them up for ever.
+func (o *clusterOptions) askingConfig(userAgent string) (*rest.Config, error) {
+	config, err := o.restConfig(userAgent)
+	if err != nil {
+		return nil, err
+	}
+	config.Timeout = answerTimeout
+	return config, nil
+}
+
 // connect returns a client of the API server that kubectl would take.
 func (o *clusterOptions) connect(userAgent string) (dynamic.Interface, error) {
-	config, err := o.restConfig(userAgent)
+	config, err := o.askingConfig(userAgent)
 	if err != nil {
 		return nil, err
 	}

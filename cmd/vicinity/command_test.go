@@ -43,6 +43,12 @@ func TestName(t *testing.T) {
 		"version, a plugin":  {[]string{"kubectl-vicinity", "--version"}, 0, "vicinity ", ""},
 		"version as JSON":    {[]string{"vicinity", "version", "-o", "json"}, 0, `"schema": "vicinity.version/v1"`, ""},
 		"version otherwise":  {[]string{"vicinity", "version", "-o", "xml"}, 2, "", `--output "xml": must be table or json`},
+		"help on nothing":    {[]string{"vicinity", "help", "bogus"}, 2, "", `unknown verb "bogus"; see vicinity --help`},
+		"help on too much":   {[]string{"vicinity", "help", "sources", "bogus"}, 2, "", `unknown verb "bogus"; see vicinity sources --help`},
+		"help on a verb":     {[]string{"vicinity", "help", "sources", "list"}, 0, "Usage:\n  vicinity sources list", ""},
+		"no such shell":      {[]string{"vicinity", "completion", "csh"}, 2, "", `unknown verb "csh"; see vicinity completion --help`},
+		"no shell":           {[]string{"vicinity", "completion"}, 0, "Available Commands:\n  bash", ""},
+		"two shells":         {[]string{"vicinity", "completion", "bash", "zsh"}, 2, "", `bash takes no argument "zsh"`},
 		"version takes none": {[]string{"vicinity", "version", "x"}, 2, "", `version takes no argument "x"`},
 	}
 	for name, tc := range cases {

@@ -27,6 +27,7 @@ func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfigurati
 		if len(names) == 0 {
 			return nil
 		}
+		line(readingCluster)
 		return o.readEndpoints(ctx, store, names)
 	}, line, now)
 	if seen == nil {
@@ -35,6 +36,7 @@ func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfigurati
 	report := newReport(seen.snapshot, seen.status, seen.sources, now(), o.next)
 	report.sites = len(cfg.Sites)
 	if o.declared {
+		line(readingCluster)
 		if err := o.addDeclared(ctx, report, cfg, seen.snapshot, now()); err != nil {
 			return nil, errors.Join(failed, err)
 		}
@@ -82,7 +84,6 @@ func (o *telemetryOptions) observe(ctx context.Context, cfg *v1.TelemetryConfigu
 		return nil, err
 	}
 	failed := manager.Refresh(ctx)
-	line("")
 	snap, status := graph.Load(), manager.Status()
 	if ctx.Err() == nil && onlyEmpty(status.Sources) {
 		// The scheduler waits for traffic; here the report says why there is none.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,6 +39,14 @@ func TestErrors(t *testing.T) {
 		"sources: [{type: istio-sidecar, name: one}, {type: istio-sidecar, name: two}]\n")
 	closed := httptest.NewServer(nil)
 	closed.Close()
+	secure := httptest.NewUnstartedServer(status(503))
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes
+	secure.StartTLS()
+	defer secure.Close()
+	secureFile := func(url string) string {
+		return writeFile(t, "apiVersion: config.vicinity.dev/v1\nkind: TelemetryConfiguration\nprometheus: {url: "+url+"}\nsources: [{type: istio-sidecar}]\n")
+	}
+	another := secureFile(strings.Replace(secure.URL, "127.0.0.1", "localhost", 1))
 	cases := map[string]struct {
 		args     []string
 		wantCode int
@@ -64,6 +73,11 @@ func TestErrors(t *testing.T) {
 		"two sources fail":   {[]string{"--telemetry-config", two}, 1, []string{"source one: ", "; source two: ", "503; check"}},
 		"401":                {[]string{"--prometheus", serve(t, status(401))}, 1, []string{"401", "prometheus.bearerTokenFile", "--telemetry-config"}},
 		"404":                {[]string{"--prometheus", serve(t, status(404))}, 1, []string{"404", "without /api/v1"}},
+		"another CA":         {[]string{"--prometheus", secure.URL}, 1, []string{"unknown authority", "set prometheus.tls.caFile in a file given with --telemetry-config"}},
+		"another CA, file":   {[]string{"--telemetry-config", secureFile(secure.URL)}, 1, []string{"set prometheus.tls.caFile in /"}},
+		"another name":       {[]string{"--telemetry-config", another}, 1, []string{"not localhost", "set prometheus.tls.serverName in " + another}},
+		"no TLS":             {[]string{"--prometheus", strings.Replace(unavailable, "http:", "https:", 1)}, 1, []string{"begin the address with http://"}},
+		"TLS":                {[]string{"--prometheus", strings.Replace(secure.URL, "https:", "http:", 1)}, 1, []string{"begin its address with https://"}},
 		"not Prometheus": {[]string{"--prometheus", serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") })}, 1,
 			[]string{"bad_response", "without /api/v1"}},
 		"too slow": {[]string{"--prometheus", serve(t, hang(func() {})), "--timeout", "50ms"}, 1, []string{"no answer in time", "raise --timeout"}},

@@ -26,13 +26,8 @@ finds out which of them a Prometheus has the metrics of.`,
   vicinity sources show istio-sidecar
   vicinity sources show promql > my-source.yaml`,
 		SuggestionsMinimumDistance: 2,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownVerb(cmd, args[0])
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:                       onlyVerbs,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(listCommand(s), &cobra.Command{
 		Use:               "show TYPE",

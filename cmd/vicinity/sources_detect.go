@@ -88,7 +88,7 @@ type detectedType struct {
 
 // runDetect does the work of the verb.
 func (o *telemetryOptions) runDetect(cmd *cobra.Command, output string, s streams, now func() time.Time) error {
-	cfg, err := o.configuration(cmd)
+	cfg, err := o.configuration(cmd, s)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,6 @@ func (o *telemetryOptions) runDetect(cmd *cobra.Command, output string, s stream
 	}
 	defer client.Close()
 	querier := looking(client, s.line())
-	defer s.line()("")
 	at := now()
 	ctx := cmd.Context()
 	found, err := sources.Detect(ctx, querier, at, o.selector)

@@ -145,11 +145,11 @@ func (p *Plan) replayStill(ctx context.Context, ps pass) (*passed, error) {
 		return nil, err
 	}
 	watch := &counter{what: doing(ps), total: len(ps.runs) * ps.seeds, began: p.options.Now(), options: &p.options}
+	watch.begin()
 	results, err := kubesim.Batch{
 		Input: in.replayable, Order: ps.order, Rollouts: p.options.Rollouts, Seeds: ps.seeds, First: p.options.FirstSeed,
 		Parallel: p.options.Parallel, Now: p.options.Now, Done: watch.done,
 	}.Run(ctx, ps.runs)
-	p.options.clear()
 	if err != nil {
 		return nil, err
 	}
