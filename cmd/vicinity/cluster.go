@@ -3,8 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ type clusterOptions struct{ kubeconfig, context, namespace string }
 func (o *clusterOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` (default: the one that kubectl uses, or in a pod its own account)")
-	f.StringVar(&o.context, "context", "", "`NAME` of the context in the kubeconfig")
+	f.StringVar(&o.context, "context", "", "`NAME` of the context in the kubeconfig (default: the current one)")
 	addCompletion(cmd, map[string]cobra.CompletionFunc{"context": o.completeContexts})
 }
 
@@ -56,12 +57,19 @@ func (o *clusterOptions) load() clientcmd.ClientConfig {
 // restConfig says how to reach the API server that kubectl would take. userAgent is what the
 // client calls itself.
 func (o *clusterOptions) restConfig(userAgent string) (*rest.Config, error) {
+	if o.kubeconfig != "" {
+		if info, err := os.Stat(o.kubeconfig); err != nil {
+			return nil, usage.File("--kubeconfig", err)
+		} else if info.IsDir() {
+			return nil, usage.Errorf("--kubeconfig %s: is a directory", o.kubeconfig)
+		}
+	}
 	config, err := o.load().ClientConfig()
+	if clientcmd.IsEmptyConfig(err) && o.kubeconfig != "" {
+		return nil, usage.Errorf("--kubeconfig %s: no cluster is named there; check with: kubectl config get-contexts --kubeconfig %s", o.kubeconfig, shellQuoted(o.kubeconfig))
+	}
 	if clientcmd.IsEmptyConfig(err) {
 		return nil, noKubeconfigError{os.Getenv(clientcmd.RecommendedConfigPathEnvVar)}
-	}
-	if o.kubeconfig != "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, usage.File("--kubeconfig", err)
 	}
 	if err != nil && o.lacksContext() {
 		return nil, usage.Errorf("--context %q: there is no such context; type: kubectl config get-contexts", o.context)
@@ -70,8 +78,29 @@ func (o *clusterOptions) restConfig(userAgent string) (*rest.Config, error) {
 		return nil, fmt.Errorf("reading the kubeconfig: %w; check with: kubectl config get-contexts", err)
 	}
 	config.UserAgent = userAgent
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return apiOnly{next} })
 	config.QPS, config.Burst = 50, 100 // of kubectl; the default of 5 is for controllers
 	return config, nil
+}
+
+// clusterError is a failure to read the cluster, with the next step.
+type clusterError struct{ error }
+
+// Unwrap returns the failure.
+func (e clusterError) Unwrap() error { return e.error }
+
+// apiOnly refuses what a login page or a wrong address answers with. What the API server
+// forwards may be anything.
+type apiOnly struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (a apiOnly) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := a.next.RoundTrip(r)
+	if err != nil || strings.Contains(r.URL.Path, "/proxy/") || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
+		return resp, err
+	}
+	resp.Body.Close()
+	return nil, fmt.Errorf("it answers with a page of HTML (status %d), which is not the Kubernetes API: check the server's address in the kubeconfig, and what is before it", resp.StatusCode)
 }
 
 // lacksContext reports whether the kubeconfig has no context of the flag's name.

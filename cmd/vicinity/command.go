@@ -27,8 +27,8 @@ Exit codes:
   4    no traffic: an empty graph, or nothing to record
   5    doctor found warnings
   6    doctor found errors
-  130  interrupted by Ctrl-C or SIGTERM, --watch included; record ends as if its time were
-       over instead, as the recording stays valid
+  130  interrupted by Ctrl-C or SIGTERM, --watch included; an interrupted record ends with
+       the code of its recording instead, which stays valid
 
 docs/cli.md has more, and how to set up completion.
 
@@ -57,6 +57,9 @@ the PATH. For completion there, link kubectl_complete-vicinity to it.`,
 	cmd.InitDefaultHelpCmd()
 	cmd.InitDefaultCompletionCmd()
 	refuseArguments(cmd)
+	if binary == "kubectl-vicinity" {
+		explainCompletion(cmd)
+	}
 	s.called.learn(cmd)
 	return cmd
 }
@@ -100,6 +103,26 @@ func refuseArguments(root *cobra.Command) {
 			for _, shell := range cmd.Commands() {
 				shell.Args = noArgs
 			}
+		}
+	}
+}
+
+// explainCompletion says in the help of completion what it takes for a plugin: the scripts
+// complete words behind the name of the file alone.
+func explainCompletion(root *cobra.Command) {
+	const text = `kubectl completes the words after kubectl vicinity by asking a program called
+kubectl_complete-vicinity. It is this program again, next to the plugin:
+
+  ln -s kubectl-vicinity "$(dirname "$(command -v kubectl-vicinity)")/kubectl_complete-vicinity"
+
+That needs kubectl's own completion to be set up (kubectl completion --help).`
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Long = text
+		for _, shell := range cmd.Commands() {
+			shell.Long = "Print a script that completes the words after kubectl-vicinity, with a hyphen, in " + shell.Name() + ".\n\n" + text
 		}
 	}
 }

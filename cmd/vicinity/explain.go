@@ -95,7 +95,7 @@ func (o *explainOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE` (default: the shipped one)")
 	f.StringVar(&o.profile, "profile", "", "schedulerName of the `PROFILE` in it that decides (default: that of the pod, or else the first)")
-	f.StringVarP(&o.file, "filename", "f", "", "explain the pod of this `FILE`, - for standard input, which need not exist")
+	f.StringVarP(&o.file, "filename", "f", "", "explain the pod of this `FILE` (- for standard input), which need not exist in the cluster")
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table or json")
 	f.IntVar(&o.limit, "limit", explainLimit, "show at most `N` edges, candidate nodes and pods; 0 shows all (with -o table)")
 	complete(cmd, "output", outputTable+"\tfor people", outputJSON+"\tfor programs, schema "+explain.Schema)
@@ -216,13 +216,20 @@ func (o *explainOptions) given(ctx context.Context, in io.Reader, s streams) (*e
 		if err != nil {
 			return nil, err
 		}
-		return explain.ReadPod(data, name, o.namespace)
+		return o.podIn(data, name, wanted)
 	}
 	data, err := filekind.Read(o.file, wanted, filekind.KubernetesObjects)
 	if err != nil {
 		return nil, usage.File("--filename", err)
 	}
-	return explain.ReadPod(data, o.file, o.namespace)
+	return o.podIn(data, o.file, wanted)
+}
+
+func (o *explainOptions) podIn(data []byte, name, wanted string) (*explain.Subject, error) {
+	if err := filekind.Of(data).Refuse(name, wanted, filekind.KubernetesObjects); err != nil {
+		return nil, err
+	}
+	return explain.ReadPod(data, name, o.namespace)
 }
 
 // untilDone returns what read does, or an error when ctx ends before. A terminal cannot be told to

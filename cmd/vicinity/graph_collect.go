@@ -106,7 +106,7 @@ func (o *graphOptions) addDeclared(ctx context.Context, r *graphReport, cfg *v1.
 	}
 	workloads, err := recorder.ReadDeclared(ctx, client, telemetrysetup.DeclaredOrigins(cfg), cfg.Declared.Window.Duration)
 	if err != nil {
-		return fmt.Errorf("--declared: %w", err)
+		return clusterError{fmt.Errorf("--declared: %w", err)}
 	}
 	news, _ := workloads.New(now)
 	r.setEdges(declared.NewMerger(telemetrysetup.Declared(cfg)).Merge(snap, news, now))
@@ -122,7 +122,7 @@ func (o *graphOptions) readEndpoints(ctx context.Context, into *endpoints.Store,
 		err = recorder.ReadEndpoints(ctx, client, into)
 	}
 	if err != nil {
-		return fmt.Errorf("source %s may name pods and Services, whose workloads are in the cluster: %w", strings.Join(names, ", "), err)
+		return clusterError{fmt.Errorf("source %s may name pods and Services, whose workloads are in the cluster: %w", strings.Join(names, ", "), err)}
 	}
 	return nil
 }

@@ -217,7 +217,7 @@ func (o *localityOptions) look(ctx context.Context, cfg *v1.TelemetryConfigurati
 	line(readingCluster)
 	all, unread, err := recorder.ReadObjects(ctx, client, o.wanted(cfg), (*objects.Kind).Keep)
 	if err != nil {
-		return nil, err
+		return nil, clusterError{err}
 	}
 	resolver, err := all.Resolver()
 	if err != nil {

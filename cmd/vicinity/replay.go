@@ -128,7 +128,9 @@ func (o *replayOptions) addFlags(cmd *cobra.Command) {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show all figures of every run, and what changed most (with -o table)")
 	complete(cmd, "output", outputTable, outputJSON, outputHTML)
 	complete(cmd, "order", orderNames()...)
-	complete(cmd, "run", replay.RunNames()...)
+	completeWith(cmd, "run", func(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return behindComma(typed, replay.RunNames()), cobra.ShellCompDirectiveNoFileComp
+	})
 	completeWith(cmd, "route", completeRoute)
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,10 +64,9 @@ func completeTypes(_ *cobra.Command, args []string, typed string) ([]string, cob
 	if err != nil || len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	before := typed[:strings.LastIndex(typed, ",")+1]
 	var names []string
 	for _, kind := range all {
-		names = append(names, before+string(kind.Name)+"\t"+kind.Summary)
+		names = append(names, string(kind.Name)+"\t"+kind.Summary)
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return behindComma(typed, names), cobra.ShellCompDirectiveNoFileComp
 }

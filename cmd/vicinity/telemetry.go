@@ -227,6 +227,9 @@ func (o *telemetryOptions) explain(failed error) error {
 	if stopped := (*telemetry.FindingError)(nil); errors.As(failed, &stopped) {
 		step = o.next(stopped.Source, stopped.Finding)
 	}
+	if cluster := (clusterError{}); errors.As(failed, &cluster) {
+		step = "" // it has its own, and its time-outs are not those of queries
+	}
 	if step != "" {
 		text += "; " + step
 	}

@@ -25,6 +25,7 @@ const (
 	Unknown Kind = iota
 	Empty
 	UTF16
+	Binary
 	Compressed
 	Archive
 	HTML
@@ -58,6 +59,9 @@ func Of(head []byte) File {
 	head = head[:min(len(head), HeadBytes)]
 	if f := encoded(head); f.Kind != Unknown {
 		return f
+	}
+	if bytes.IndexByte(head, 0) >= 0 {
+		return File{Binary, "binary data", "check that it is the right file"}
 	}
 	text := bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
 	if len(text) == 0 {

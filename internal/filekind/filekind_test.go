@@ -139,7 +139,7 @@ func TestReadFrom(t *testing.T) {
 		want, wantErr string
 	}{
 		"small":            {strings.NewReader("a: b"), "a: b", ""},
-		"without end":      {endless("\x00"), "", "in: is larger than 16 MiB, want a price"},
+		"without end":      {endless("\x00"), "", "in: the file is binary data, not a price; check that it is the right file"},
 		"large, and known": {io.MultiReader(strings.NewReader("from,to,bytes_per_second\n"), endless("a/b,c/d,1\n")), "", "in: the file is an edge list (CSV), not a price; "},
 		"accepted":         {io.MultiReader(strings.NewReader("{\"kind\": \"List\", \"apiVersion\": \"v1\""), endless(" ")), "", "in: is larger than 16 MiB, want a price"},
 	} {

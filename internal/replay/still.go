@@ -110,7 +110,7 @@ func edgesInput(edges, cluster string) (*still, error) {
 	defer file.Close()
 	read, warnings, err := objects.ReadObjects(file, cluster)
 	if err != nil {
-		return nil, err
+		return nil, usage.File("--cluster", err)
 	}
 	replayable, more, err := history.Translate(read)
 	if err != nil {
@@ -125,7 +125,7 @@ func edgesInput(edges, cluster string) (*still, error) {
 	}
 	defer list.Close()
 	if replayable.Cluster.Edges, err = replayinput.ReadEdges(list, edges); err != nil {
-		return nil, err
+		return nil, usage.File("INPUT", err)
 	}
 	if err := replayable.Cluster.Validate(); err != nil {
 		return nil, fmt.Errorf("%s and %s: %w", edges, cluster, err)
