@@ -60,6 +60,19 @@ func TestHelpSaysTheName(t *testing.T) {
 	}
 }
 
+// TestCompletionOfAPlugin: the scripts are of no use behind kubectl, and the help says what is.
+func TestCompletionOfAPlugin(t *testing.T) {
+	for _, args := range [][]string{{"completion", "--help"}, {"completion", "bash", "--help"}, {"completion", "zsh", "--help"}} {
+		_, said := calledAs(t, "kubectl-vicinity", args...)
+		if !strings.Contains(said, "kubectl_complete-vicinity") || strings.Contains(said, "source <(") {
+			t.Errorf("%v says\n%s", args, said)
+		}
+		if _, said := calledAs(t, "vicinity", args...); strings.Contains(said, "kubectl") {
+			t.Errorf("%v says\n%s", args, said)
+		}
+	}
+}
+
 // TestTextsSayTheName: errors, hints and next steps, those of libraries too, say the name
 // that the program was called by.
 func TestTextsSayTheName(t *testing.T) {
@@ -83,6 +96,7 @@ func TestTextsSayTheName(t *testing.T) {
 		"why nothing":      {[]string{"explain", "workload", "web", "-n", "shop", "--prometheus", empty, "--source", "istio-sidecar", "--kubeconfig", apiServerOf(t, placed())}, "see why with: NAME graph"},
 		"what to do next":  {[]string{"record", "--prometheus", url, "--kubeconfig", apiServer(t), "--since", "2m", filepath.Join(dir, "{name}")}, "\nNext: NAME replay " + dir},
 		"after detection":  {[]string{"sources", "detect", "--prometheus", url}, "\nNext: NAME graph --prometheus "},
+		"completion":       {[]string{"completion", "bash", "--help"}, "Usage:\n  NAME completion bash"},
 		"data stays as is": {[]string{"sources", "detect", "--prometheus", url, "-o", "yaml"}, "# What vicinity sources detect found"},
 	}
 	for name, tc := range cases {

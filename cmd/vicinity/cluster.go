@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/dynamic"
@@ -21,7 +24,7 @@ type clusterOptions struct{ kubeconfig, context, namespace string }
 func (o *clusterOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` (default: the one that kubectl uses, or in a pod its own account)")
-	f.StringVar(&o.context, "context", "", "`NAME` of the context in the kubeconfig")
+	f.StringVar(&o.context, "context", "", "`NAME` of the context in the kubeconfig (default: the current one)")
 	addCompletion(cmd, map[string]cobra.CompletionFunc{"context": o.completeContexts})
 }
 
@@ -40,22 +43,33 @@ func (o *clusterOptions) addSearchFlag(cmd *cobra.Command) {
 // searchOnly marks a flag --namespace that says where to look for Prometheus.
 const searchOnly = "vicinity_search_only"
 
+// readingCluster is the line of progress meanwhile.
+const readingCluster = "reading the objects of the cluster..."
+
 // load reads the kubeconfig.
 func (o *clusterOptions) load() clientcmd.ClientConfig {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.kubeconfig
+	rules.WarnIfAllMissing = false // the error says it
 	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
 }
 
 // restConfig says how to reach the API server that kubectl would take. userAgent is what the
 // client calls itself.
 func (o *clusterOptions) restConfig(userAgent string) (*rest.Config, error) {
-	config, err := o.load().ClientConfig()
-	if clientcmd.IsEmptyConfig(err) {
-		return nil, noKubeconfigError{}
+	if o.kubeconfig != "" {
+		if info, err := os.Stat(o.kubeconfig); err != nil {
+			return nil, usage.File("--kubeconfig", err)
+		} else if info.IsDir() {
+			return nil, usage.Errorf("--kubeconfig %s: is a directory", o.kubeconfig)
+		}
 	}
-	if o.kubeconfig != "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, usage.File("--kubeconfig", err)
+	config, err := o.load().ClientConfig()
+	if clientcmd.IsEmptyConfig(err) && o.kubeconfig != "" {
+		return nil, usage.Errorf("--kubeconfig %s: no cluster is named there; check with: kubectl config get-contexts --kubeconfig %s", o.kubeconfig, shellQuoted(o.kubeconfig))
+	}
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, noKubeconfigError{os.Getenv(clientcmd.RecommendedConfigPathEnvVar)}
 	}
 	if err != nil && o.lacksContext() {
 		return nil, usage.Errorf("--context %q: there is no such context; type: kubectl config get-contexts", o.context)
@@ -64,8 +78,29 @@ func (o *clusterOptions) restConfig(userAgent string) (*rest.Config, error) {
 		return nil, fmt.Errorf("reading the kubeconfig: %w; check with: kubectl config get-contexts", err)
 	}
 	config.UserAgent = userAgent
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return apiOnly{next} })
 	config.QPS, config.Burst = 50, 100 // of kubectl; the default of 5 is for controllers
 	return config, nil
+}
+
+// clusterError is a failure to read the cluster, with the next step.
+type clusterError struct{ error }
+
+// Unwrap returns the failure.
+func (e clusterError) Unwrap() error { return e.error }
+
+// apiOnly refuses what a login page or a wrong address answers with. What the API server
+// forwards may be anything.
+type apiOnly struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (a apiOnly) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := a.next.RoundTrip(r)
+	if err != nil || strings.Contains(r.URL.Path, "/proxy/") || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
+		return resp, err
+	}
+	resp.Body.Close()
+	return nil, fmt.Errorf("it answers with a page of HTML (status %d), which is not the Kubernetes API: check the server's address in the kubeconfig, and what is before it", resp.StatusCode)
 }
 
 // lacksContext reports whether the kubeconfig has no context of the flag's name.
@@ -78,11 +113,32 @@ func (o *clusterOptions) lacksContext() bool {
 }
 
 // noKubeconfigError says that nothing names a cluster.
-type noKubeconfigError struct{}
+type noKubeconfigError struct {
+	variable string // KUBECONFIG, "" where it is not set
+}
 
 // Error says what to give.
-func (noKubeconfigError) Error() string {
+func (e noKubeconfigError) Error() string {
+	if e.variable != "" {
+		return "which cluster? KUBECONFIG is " + e.variable + ", and no cluster is named there: set it to a kubeconfig, or give one with --kubeconfig FILE"
+	}
 	return "which cluster? There is no kubeconfig: give one with --kubeconfig FILE, or set KUBECONFIG"
+}
+
+// exitCode is that of a command line that lacks something.
+func (noKubeconfigError) exitCode() int { return exitUsage }
+
+// checkThere reports a kubeconfig or a context that does not exist, also where it turns out that no
+// cluster need be asked. o may be nil.
+func (o *clusterOptions) checkThere() error {
+	if o == nil || o.kubeconfig == "" && o.context == "" {
+		return nil
+	}
+	_, err := o.restConfig("")
+	if mistake := (usage.Error{}); errors.As(err, &mistake) {
+		return mistake
+	}
+	return nil // of what else is wrong, those who need the cluster tell
 }
 
 // named reports whether anything says which cluster; o may be nil.
@@ -94,9 +150,23 @@ func (o *clusterOptions) named() bool {
 	return !clientcmd.IsEmptyConfig(err)
 }
 
+// answerTimeout is how long an API server may take for one answer, a page of a list for example.
+const answerTimeout = 30 * time.Second
+
+// askingConfig is restConfig for verbs that ask and do not watch: one that never answers does
+// not hold them up for ever.
+func (o *clusterOptions) askingConfig(userAgent string) (*rest.Config, error) {
+	config, err := o.restConfig(userAgent)
+	if err != nil {
+		return nil, err
+	}
+	config.Timeout = answerTimeout
+	return config, nil
+}
+
 // connect returns a client of the API server that kubectl would take.
 func (o *clusterOptions) connect(userAgent string) (dynamic.Interface, error) {
-	config, err := o.restConfig(userAgent)
+	config, err := o.askingConfig(userAgent)
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,8 @@ Exit codes:
   4    no traffic: an empty graph, or nothing to record
   5    doctor found warnings
   6    doctor found errors
-  130  interrupted by Ctrl-C, --watch included; record ends with 0 or 3 instead, as the
-       recording stays valid
+  130  interrupted by Ctrl-C or SIGTERM, --watch included; an interrupted record ends with
+       the code of its recording instead, which stays valid
 
 docs/cli.md has more, and how to set up completion.
 
@@ -37,13 +37,8 @@ the PATH. For completion there, link kubectl_complete-vicinity to it.`,
 		SilenceUsage:               true,
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownVerb(cmd, args[0])
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:                       onlyVerbs,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	if binary == "kubectl-vicinity" {
 		cmd.Use = binary
@@ -61,6 +56,10 @@ the PATH. For completion there, link kubectl_complete-vicinity to it.`,
 	cmd.AddCommand(doctorCommand(s, now), explainCommand(s, now), graphCommand(s, now), localityCommand(s, now), recordCommand(s, now), replayCommand(s, now), sourcesCommand(s, now), versionCommand())
 	cmd.InitDefaultHelpCmd()
 	cmd.InitDefaultCompletionCmd()
+	refuseArguments(cmd)
+	if binary == "kubectl-vicinity" {
+		explainCompletion(cmd)
+	}
 	s.called.learn(cmd)
 	return cmd
 }
@@ -86,6 +85,54 @@ func unknownVerb(cmd *cobra.Command, verb string) error {
 		return usage.Errorf("unknown verb %q; did you mean %s %s?", verb, cmd.CommandPath(), similar[0])
 	}
 	return usage.Errorf("unknown verb %q; see %s --help", verb, cmd.CommandPath())
+}
+
+// refuseArguments makes the verbs that cobra brings refuse what they do not know.
+func refuseArguments(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if of, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+					return unknownVerb(of, args[len(args)-1])
+				}
+				return nil
+			}
+		case "completion":
+			cmd.Args, cmd.RunE = onlyVerbs, root.RunE
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArgs
+			}
+		}
+	}
+}
+
+// explainCompletion says in the help of completion what it takes for a plugin: the scripts
+// complete words behind the name of the file alone.
+func explainCompletion(root *cobra.Command) {
+	const text = `kubectl completes the words after kubectl vicinity by asking a program called
+kubectl_complete-vicinity. It is this program again, next to the plugin:
+
+  ln -s kubectl-vicinity "$(dirname "$(command -v kubectl-vicinity)")/kubectl_complete-vicinity"
+
+That needs kubectl's own completion to be set up (kubectl completion --help).`
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Long = text
+		for _, shell := range cmd.Commands() {
+			shell.Long = "Print a script that completes the words after kubectl-vicinity, with a hyphen, in " + shell.Name() + ".\n\n" + text
+		}
+	}
+}
+
+// onlyVerbs refuses arguments that are not verbs under the command.
+func onlyVerbs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return unknownVerb(cmd, args[0])
+	}
+	return nil
 }
 
 // noArgs refuses arguments that are not flags.

@@ -134,6 +134,21 @@ func (o *reachOptions) completeServer(cmd *cobra.Command, _ []string, typed stri
 	return all, cobra.ShellCompDirectiveNoFileComp
 }
 
+// behindComma returns what may follow the last comma of several values, with what is typed before
+// it. bash would not find those that have descriptions.
+func behindComma(typed string, values []cobra.Completion) []cobra.Completion {
+	before := typed[:strings.LastIndex(typed, ",")+1]
+	if before == "" {
+		return values
+	}
+	var all []cobra.Completion
+	for _, value := range values {
+		name, _, _ := strings.Cut(value, "\t")
+		all = append(all, before+name)
+	}
+	return all
+}
+
 const meshPrefix = "mesh:"
 
 // completeInput completes an INPUT of replay: a generated mesh, or a file or directory that

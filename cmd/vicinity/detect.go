@@ -19,7 +19,7 @@ import (
 // settled returns the configuration to work with. Where neither a flag nor a file says what
 // to read, the only type whose metrics are there is found, and returned too.
 func (o *telemetryOptions) settled(cmd *cobra.Command, s streams, now func() time.Time) (*v1.TelemetryConfiguration, *sources.Found, error) {
-	cfg, err := o.configuration(cmd, o.types...)
+	cfg, err := o.configuration(cmd, s, o.types...)
 	if err != nil || o.configFile != "" || len(o.types) > 0 {
 		return cfg, nil, err
 	}
@@ -29,7 +29,6 @@ func (o *telemetryOptions) settled(cmd *cobra.Command, s streams, now func() tim
 	}
 	defer client.Close()
 	querier := looking(client, s.line())
-	defer s.line()("")
 	at := now()
 	detected, err := sources.Detect(cmd.Context(), querier, at, o.selector)
 	if err != nil {
@@ -43,12 +42,12 @@ func (o *telemetryOptions) settled(cmd *cobra.Command, s streams, now func() tim
 			return nil, nil, o.explain(err)
 		}
 		if name := sources.Telling(near); name != "" {
-			cfg, err = o.configuration(cmd, name)
+			cfg, err = o.configuration(cmd, s, name)
 			return cfg, nil, err
 		}
 		return nil, nil, o.whyNothing(cmd.Context(), querier, at, detected, near)
 	case 1:
-		cfg, err = o.configuration(cmd, string(answers[0].Type.Name))
+		cfg, err = o.configuration(cmd, s, string(answers[0].Type.Name))
 		return cfg, &answers[0], err
 	}
 	return nil, nil, o.ambiguous(answers)

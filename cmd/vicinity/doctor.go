@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/doctor"
@@ -96,6 +95,8 @@ func (o *doctorOptions) check(cmd *cobra.Command) error {
 		return usage.Errorf("--output %q: must be table or json", o.output)
 	case o.suggest && cmd.Flags().Changed("output"):
 		return usage.Errorf("--suggest prints YAML: leave --output away")
+	case o.suggest && (o.all || o.schedulerConfig != ""):
+		return usage.Errorf("--suggest prints what was found of the telemetry: --all and --scheduler-config do not go with it")
 	case o.all && o.output != outputTable:
 		return usage.Errorf("--all goes with -o table only: -o json always has all results")
 	case o.scheduler != "" && !isFullName(o.scheduler):
@@ -120,11 +121,12 @@ func isFullName(text string) bool {
 // run does the work of the verb. Nothing is written to stdout before all of it is there.
 func (o *doctorOptions) run(cmd *cobra.Command, s streams, now func() time.Time) error {
 	ctx := cmd.Context()
-	t, done, err := o.telemetry(cmd, now)
+	t, done, err := o.telemetry(cmd, s, now)
 	if err != nil {
 		return err
 	}
 	defer done()
+	s.line()(readingCluster)
 	cluster := o.readCluster(ctx, &t)
 	if mistake := (usage.Error{}); errors.As(cluster.err, &mistake) {
 		return mistake
@@ -134,7 +136,6 @@ func (o *doctorOptions) run(cmd *cobra.Command, s streams, now func() time.Time)
 	if !o.suggest {
 		checks = append(checks, o.clusterChecks(cluster, examination, now)...)
 	}
-	defer s.line()("")
 	report := doctor.Run(ctx, checks, func(done, all int) { s.line()(fmt.Sprintf("checking (%d/%d)...", done+1, all)) })
 	if err := ctx.Err(); err != nil {
 		return err
@@ -177,7 +178,7 @@ func verdict(report doctor.Report, named bool) error {
 
 // telemetry returns what the flags say of the telemetry. The function returned ends its
 // connections.
-func (o *doctorOptions) telemetry(cmd *cobra.Command, now func() time.Time) (doctor.Telemetry, func(), error) {
+func (o *doctorOptions) telemetry(cmd *cobra.Command, s streams, now func() time.Time) (doctor.Telemetry, func(), error) {
 	t := doctor.Telemetry{
 		File: o.configFile, Chosen: o.configFile != "" || len(o.types) > 0, Now: now,
 		Words: doctor.Words{
@@ -199,7 +200,7 @@ func (o *doctorOptions) telemetry(cmd *cobra.Command, now func() time.Time) (doc
 			return t, nothing, nil
 		}
 	}
-	cfg, err := o.configuration(cmd, o.types...)
+	cfg, err := o.configuration(cmd, s, o.types...)
 	if mistake := (usage.Error{}); errors.As(err, &mistake) || cmd.Context().Err() != nil {
 		return t, nothing, err
 	}
@@ -223,25 +224,11 @@ type doctorCluster struct {
 	err error
 }
 
-// answerTimeout is how long an API server may take for one answer: of one that never answers,
-// the other checks are still of use.
-const answerTimeout = 30 * time.Second
-
-// config says how to reach the API server.
-func (o *doctorOptions) config() (*rest.Config, error) {
-	config, err := o.restConfig("vicinity-doctor")
-	if err != nil {
-		return nil, err
-	}
-	config.Timeout = answerTimeout
-	return config, nil
-}
-
 // readCluster reads the objects of the cluster once, for its own checks and for finding the
 // workloads that the telemetry names.
 func (o *doctorOptions) readCluster(ctx context.Context, t *doctor.Telemetry) doctorCluster {
 	c := doctorCluster{}
-	config, err := o.config()
+	config, err := o.askingConfig("vicinity-doctor")
 	if err == nil {
 		c.client, err = kubernetes.NewForConfig(config)
 	}

@@ -129,10 +129,10 @@ func TestDoctorSuggests(t *testing.T) {
 	}
 }
 
-// TestDoctorDoesNotWaitForEver for an API server that never answers.
-func TestDoctorDoesNotWaitForEver(t *testing.T) {
+// TestAskingDoesNotWaitForEver for an API server that never answers.
+func TestAskingDoesNotWaitForEver(t *testing.T) {
 	o := doctorOptions{clusterOptions: clusterOptions{kubeconfig: writeFile(t, nobodysKubeconfig)}}
-	if config, err := o.config(); err != nil || config.Timeout != answerTimeout {
+	if config, err := o.askingConfig("vicinity"); err != nil || config.Timeout != answerTimeout {
 		t.Errorf("it waits for %v, error %v", config.Timeout, err)
 	}
 }
@@ -145,6 +145,8 @@ func TestDoctorMistakes(t *testing.T) {
 	}{
 		"another output":     {[]string{"-o", "yaml"}, `--output "yaml": must be table or json`},
 		"an output, suggest": {[]string{"--suggest", "-o", "json"}, "--suggest prints YAML"},
+		"all, suggest":       {[]string{"--suggest", "--all"}, "--all and --scheduler-config do not go with it"},
+		"profiles, suggest":  {[]string{"--suggest", "--scheduler-config", "s.yaml"}, "--all and --scheduler-config do not go with it"},
 		"all, as JSON":       {[]string{"--all", "-o", "json"}, "--all goes with -o table only"},
 		"no full name":       {[]string{"--scheduler", "vicinity-system"}, `--scheduler "vicinity-system": must be NAMESPACE/NAME`},
 		"too full a name":    {[]string{"--scheduler", "a/b/c"}, `--scheduler "a/b/c": must be NAMESPACE/NAME`},

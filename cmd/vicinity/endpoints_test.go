@@ -80,8 +80,8 @@ func TestEndpoints(t *testing.T) {
 		}
 	})
 	t.Run("graph without a cluster", func(t *testing.T) {
-		code, _, stderr := invoke(t, "graph", "--telemetry-config", meshOfPods(t, url), "--kubeconfig", filepath.Join(t.TempDir(), "none"))
-		if code != exitUsage || !strings.Contains(stderr, "source pods may name pods and Services, whose workloads are in the cluster: ") {
+		code, _, stderr := invoke(t, "graph", "--telemetry-config", meshOfPods(t, url))
+		if code != exitUsage || !strings.Contains(stderr, "source pods may name pods and Services, whose workloads are in the cluster: which cluster? ") {
 			t.Errorf("exit code %d: %s", code, stderr)
 		}
 	})

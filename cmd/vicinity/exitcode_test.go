@@ -60,6 +60,29 @@ func TestNoTraffic(t *testing.T) {
 	}
 }
 
+// TestDirectoriesForFiles: a directory is the same mistake in every verb.
+func TestDirectoriesForFiles(t *testing.T) {
+	edges, cluster := shopFiles(t)
+	dir := t.TempDir()
+	for _, args := range []string{
+		"graph --telemetry-config DIR",
+		"graph --prometheus http://127.0.0.1:1 --kubeconfig DIR",
+		"locality --prometheus http://127.0.0.1:1 --price DIR",
+		"locality --prometheus http://127.0.0.1:1 --scheduler-config DIR",
+		"explain --prometheus http://127.0.0.1:1 --filename DIR",
+		"replay " + edges + " --cluster DIR",
+		"replay " + edges + " --cluster " + cluster + " --assignment a=DIR",
+		"replay mesh:chain,size=3 --price DIR",
+		"replay mesh:chain,size=3 --scheduler-config DIR",
+		"replay mesh:chain,size=3 --write-assignment DIR",
+	} {
+		code, out, stderr := invoke(t, strings.Fields(strings.ReplaceAll(args, "DIR", dir))...)
+		if code != exitUsage || out != "" || !strings.HasSuffix(stderr, ": is a directory\n") {
+			t.Errorf("%s: exit code %d, want %d: %s", args, code, exitUsage, stderr)
+		}
+	}
+}
+
 // TestMissingFiles: a file that is not there is the same mistake in every verb, and the
 // error says which flag or argument names it.
 func TestMissingFiles(t *testing.T) {

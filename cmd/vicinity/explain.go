@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/vicinity-sched/vicinity/flowgraph/declared"
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/explain"
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
 	"github.com/vicinity-sched/vicinity/internal/recorder"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
@@ -95,7 +95,7 @@ func (o *explainOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE` (default: the shipped one)")
 	f.StringVar(&o.profile, "profile", "", "schedulerName of the `PROFILE` in it that decides (default: that of the pod, or else the first)")
-	f.StringVarP(&o.file, "filename", "f", "", "explain the pod of this `FILE`, - for standard input, which need not exist")
+	f.StringVarP(&o.file, "filename", "f", "", "explain the pod of this `FILE` (- for standard input), which need not exist in the cluster")
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table or json")
 	f.IntVar(&o.limit, "limit", explainLimit, "show at most `N` edges, candidate nodes and pods; 0 shows all (with -o table)")
 	complete(cmd, "output", outputTable+"\tfor people", outputJSON+"\tfor programs, schema "+explain.Schema)
@@ -145,15 +145,22 @@ func (o *explainOptions) run(cmd *cobra.Command, args []string, s streams, now f
 	if err != nil {
 		return err
 	}
+	if options.Subject, err = o.given(ctx, cmd.InOrStdin(), s); err != nil {
+		return err
+	}
 	client, err := o.connect("vicinity-explain")
 	if err != nil {
 		return err
 	}
+	s.line()(readingCluster)
 	cluster, err := explain.ReadCluster(ctx, client)
 	if err != nil {
 		return err
 	}
-	if options.Subject, err = o.subject(cluster, args, cmd.InOrStdin()); err != nil {
+	if options.Subject == nil {
+		options.Subject, err = o.subject(cluster, args)
+	}
+	if err != nil {
 		return err
 	}
 	if o.output == outputTable {
@@ -163,6 +170,7 @@ func (o *explainOptions) run(cmd *cobra.Command, args []string, s streams, now f
 	if options.Past, err = o.past(ctx, cmd, cluster, options.Subject.Pod, s, options.Now); err != nil {
 		return err
 	}
+	s.line()("computing the decision...")
 	result, err := explain.Explain(ctx, options)
 	if err != nil {
 		return err
@@ -195,19 +203,57 @@ func (o *explainOptions) configured() (explain.Options, error) {
 	return explain.Options{Config: config, ConfigName: name, Profile: o.profile}, usage.File("--scheduler-config", err)
 }
 
-// subject finds the pod that is asked about.
-func (o *explainOptions) subject(c *explain.Cluster, args []string, in io.Reader) (*explain.Subject, error) {
-	if o.file != "" {
-		read, name := os.ReadFile, o.file
-		if name == "-" {
-			name, read = "standard input", func(string) ([]byte, error) { return io.ReadAll(in) }
-		}
-		data, err := read(o.file)
-		if err != nil {
-			return nil, usage.File("--filename", err)
-		}
-		return explain.ReadPod(data, name, o.namespace)
+// given reads the pod of a file, nil without one.
+func (o *explainOptions) given(ctx context.Context, in io.Reader, s streams) (*explain.Subject, error) {
+	if o.file == "" {
+		return nil, nil
 	}
+	const wanted = "the manifest of a pod"
+	if o.file == "-" {
+		s.line()("reading a pod from standard input...")
+		const name = "standard input"
+		data, err := untilDone(ctx, func() ([]byte, error) { return filekind.ReadFrom(in, name, wanted, filekind.KubernetesObjects) })
+		if err != nil {
+			return nil, err
+		}
+		return o.podIn(data, name, wanted)
+	}
+	data, err := filekind.Read(o.file, wanted, filekind.KubernetesObjects)
+	if err != nil {
+		return nil, usage.File("--filename", err)
+	}
+	return o.podIn(data, o.file, wanted)
+}
+
+func (o *explainOptions) podIn(data []byte, name, wanted string) (*explain.Subject, error) {
+	if err := filekind.Of(data).Refuse(name, wanted, filekind.KubernetesObjects); err != nil {
+		return nil, err
+	}
+	return explain.ReadPod(data, name, o.namespace)
+}
+
+// untilDone returns what read does, or an error when ctx ends before. A terminal cannot be told to
+// stop: then the reading goes on until the program ends.
+func untilDone(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := read()
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// subject finds the pod of the cluster that is asked about.
+func (o *explainOptions) subject(c *explain.Cluster, args []string) (*explain.Subject, error) {
 	namespace, name, both := strings.Cut(args[1], "/") // as vicinity graph writes it
 	if !both {
 		namespace, name = cmp.Or(o.namespace, o.contextNamespace()), args[1]
@@ -224,7 +270,6 @@ func (o *explainOptions) past(ctx context.Context, cmd *cobra.Command, c *explai
 	if err != nil {
 		return nil, err
 	}
-	defer s.line()("")
 	progress := func(done, all int) { s.line()(fmt.Sprintf("rebuilding the graph: refresh %d of %d...", done+1, all)) }
 	past, err := telemetrysetup.ReadPast(ctx, cfg, c.Endpoints, now, progress, o.route)
 	switch {

@@ -27,6 +27,7 @@ func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfigurati
 		if len(names) == 0 {
 			return nil
 		}
+		line(readingCluster)
 		return o.readEndpoints(ctx, store, names)
 	}, line, now)
 	if seen == nil {
@@ -35,6 +36,7 @@ func (o *graphOptions) collect(ctx context.Context, cfg *v1.TelemetryConfigurati
 	report := newReport(seen.snapshot, seen.status, seen.sources, now(), o.next)
 	report.sites = len(cfg.Sites)
 	if o.declared {
+		line(readingCluster)
 		if err := o.addDeclared(ctx, report, cfg, seen.snapshot, now()); err != nil {
 			return nil, errors.Join(failed, err)
 		}
@@ -82,7 +84,6 @@ func (o *telemetryOptions) observe(ctx context.Context, cfg *v1.TelemetryConfigu
 		return nil, err
 	}
 	failed := manager.Refresh(ctx)
-	line("")
 	snap, status := graph.Load(), manager.Status()
 	if ctx.Err() == nil && onlyEmpty(status.Sources) {
 		// The scheduler waits for traffic; here the report says why there is none.
@@ -105,7 +106,7 @@ func (o *graphOptions) addDeclared(ctx context.Context, r *graphReport, cfg *v1.
 	}
 	workloads, err := recorder.ReadDeclared(ctx, client, telemetrysetup.DeclaredOrigins(cfg), cfg.Declared.Window.Duration)
 	if err != nil {
-		return fmt.Errorf("--declared: %w", err)
+		return clusterError{fmt.Errorf("--declared: %w", err)}
 	}
 	news, _ := workloads.New(now)
 	r.setEdges(declared.NewMerger(telemetrysetup.Declared(cfg)).Merge(snap, news, now))
@@ -121,7 +122,7 @@ func (o *graphOptions) readEndpoints(ctx context.Context, into *endpoints.Store,
 		err = recorder.ReadEndpoints(ctx, client, into)
 	}
 	if err != nil {
-		return fmt.Errorf("source %s may name pods and Services, whose workloads are in the cluster: %w", strings.Join(names, ", "), err)
+		return clusterError{fmt.Errorf("source %s may name pods and Services, whose workloads are in the cluster: %w", strings.Join(names, ", "), err)}
 	}
 	return nil
 }

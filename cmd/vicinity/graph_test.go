@@ -306,7 +306,7 @@ func TestInterrupt(t *testing.T) {
 	if code != exitInterrupted || out.Len() > 0 || errs.Len() > 0 {
 		t.Errorf("exit code %d, stdout %q, stderr %q, want %d and nothing", code, &out, &errs, exitInterrupted)
 	}
-	if want := eraseLine + "asking Prometheus for request-bytes-native (1/7)..." + eraseLine; told.String() != want {
+	if want := eraseLine + lookingForServer + eraseLine + "asking Prometheus for request-bytes-native (1/7)..." + eraseLine; told.String() != want {
 		t.Errorf("progress = %q, want %q", &told, want)
 	}
 }

@@ -138,7 +138,7 @@ func (o *localityOptions) run(cmd *cobra.Command, s streams, now func() time.Tim
 		return err
 	}
 	if o.shadow { // of the scheduler's own metrics
-		cfg, err := o.configuration(cmd)
+		cfg, err := o.configuration(cmd, s)
 		if err != nil {
 			return err
 		}
@@ -214,9 +214,10 @@ func (o *localityOptions) look(ctx context.Context, cfg *v1.TelemetryConfigurati
 	if err != nil {
 		return nil, err
 	}
+	line(readingCluster)
 	all, unread, err := recorder.ReadObjects(ctx, client, o.wanted(cfg), (*objects.Kind).Keep)
 	if err != nil {
-		return nil, err
+		return nil, clusterError{err}
 	}
 	resolver, err := all.Resolver()
 	if err != nil {

@@ -41,7 +41,7 @@ func (o *shadowOptions) check(cmd *cobra.Command, output string) error {
 	if output == outputHTML {
 		return usage.Errorf("--shadow is written as table or json")
 	}
-	for _, flag := range []string{"watch", "price", "price-per-gb", "scheduler-name"} {
+	for _, flag := range []string{"watch", "price", "price-per-gb", "scheduler-name", "scheduler-config", "source", "window", "mesh-cluster", "selector"} {
 		if cmd.Flags().Changed(flag) {
 			return usage.Errorf("--%s does not go with --shadow", flag)
 		}
@@ -56,6 +56,7 @@ func (o *localityOptions) runShadow(ctx context.Context, cfg *v1.TelemetryConfig
 		return err
 	}
 	defer client.Close()
+	s.line()("asking Prometheus what shadow mode has counted...")
 	report, err := shadow.Read(ctx, client, now(), o.since)
 	if query := (*telemetry.QueryError)(nil); errors.As(err, &query) {
 		return o.explain(err)

@@ -163,18 +163,23 @@ profiles:
 
 func TestLocalityRefuses(t *testing.T) {
 	for args, want := range map[string]string{
-		"":                                                   "which Prometheus?",
-		"--prometheus http://p -o dot":                       "must be table, json or html",
-		"--prometheus http://p -w -o html":                   "a page is written once",
-		"--prometheus http://p --limit -1":                   "must not be negative",
-		"--prometheus http://p --every 5s":                   "goes with --watch only",
-		"--prometheus http://p -w --every 1ms":               "must be at least 1s",
-		"--prometheus http://p --price-per-gb 1 --price aws": "exclude each other",
-		"--prometheus http://p --since 1h":                   "goes with --shadow only",
-		"--prometheus http://p --shadow --since 1s":          "must be at least 1m",
-		"--prometheus http://p --shadow -o html":             "table or json",
-		"--prometheus http://p --shadow --price aws":         "does not go with --shadow",
-		"--prometheus http://p --shadow -w":                  "does not go with --shadow",
+		"":                                                    "which Prometheus?",
+		"--prometheus http://p -o dot":                        "must be table, json or html",
+		"--prometheus http://p -w -o html":                    "a page is written once",
+		"--prometheus http://p --limit -1":                    "must not be negative",
+		"--prometheus http://p --every 5s":                    "goes with --watch only",
+		"--prometheus http://p -w --every 1ms":                "must be at least 1s",
+		"--prometheus http://p --price-per-gb 1 --price aws":  "exclude each other",
+		"--prometheus http://p --since 1h":                    "goes with --shadow only",
+		"--prometheus http://p --shadow --since 1s":           "must be at least 1m",
+		"--prometheus http://p --shadow --window 1m":          "--window does not go with --shadow",
+		"--prometheus http://p --shadow --source obi":         "--source does not go with --shadow",
+		"--prometheus http://p --shadow --selector a=\"b\"":   "--selector does not go with --shadow",
+		"--prometheus http://p --shadow --mesh-cluster c":     "--mesh-cluster does not go with --shadow",
+		"--prometheus http://p --shadow --scheduler-config f": "--scheduler-config does not go with --shadow",
+		"--prometheus http://p --shadow -o html":              "table or json",
+		"--prometheus http://p --shadow --price aws":          "does not go with --shadow",
+		"--prometheus http://p --shadow -w":                   "does not go with --shadow",
 	} {
 		code, _, stderr := invoke(t, append([]string{"locality"}, strings.Fields(args)...)...)
 		if code != exitUsage || !strings.Contains(stderr, want) {

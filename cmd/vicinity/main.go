@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -34,7 +36,8 @@ const (
 	// exitWarnings and exitErrors are what doctor found.
 	exitWarnings = 5
 	exitErrors   = 6
-	// exitInterrupted is what shells report of a program that Ctrl-C ended.
+	// exitInterrupted is what shells report of a program that Ctrl-C ended. It is also that of
+	// the other signals that end work in good order.
 	exitInterrupted = 130
 )
 
@@ -64,8 +67,15 @@ type streams struct {
 	called *called
 }
 
-// line returns how to show a line of progress, which "" ends.
+// line returns how to show a line of progress, which "" ends. Work that goes on from one thing
+// to the next need not end it: write and tell do, and run does in the end.
 func (s streams) line() func(string) { return s.progress.line }
+
+// tell writes a line about the work to stderr.
+func (s streams) tell(format string, args ...any) {
+	s.line()("")
+	fmt.Fprintf(s.err, format+"\n", args...)
+}
 
 // write writes all that a verb has to say, where the line of progress was. A table is for
 // people.
@@ -87,12 +97,33 @@ func (s streams) check(output, verb string) error {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program the hard way
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+	context.AfterFunc(ctx, stop) // a second one ends the program the hard way
 	s := streams{out: os.Stdout, err: os.Stderr}
 	s.terminal = term.IsTerminal(int(os.Stdout.Fd()))
-	s.progress = &progress{out: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd())), now: time.Now}
+	s.progress = &progress{out: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd())), width: widthOf(os.Stderr), now: time.Now, ticks: time.Tick(time.Second)}
 	os.Exit(run(ctx, os.Args, s, time.Now))
+}
+
+// endings are the signals that end work in good order: Ctrl-C, what timeout and the end of a
+// container send, and what a terminal sends when it is closed, except to nohup.
+func endings() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
+// widthOf returns how many characters a line of a terminal has.
+func widthOf(terminal *os.File) func() int {
+	return func() int {
+		width, _, err := term.GetSize(int(terminal.Fd()))
+		if err != nil || width < 1 {
+			return math.MaxInt
+		}
+		return width
+	}
 }
 
 // run executes the command line args, whose first element is the name of the
@@ -107,7 +138,10 @@ func run(ctx context.Context, args []string, s streams, now func() time.Time) in
 	s.called = &called{}
 	cmd := newCommand(binary, s, now)
 	cmd.SetArgs(args)
+	stop := s.progress.repeat()
 	err := cmd.ExecuteContext(ctx)
+	stop()
+	s.line()("")
 	code := exitCode(ctx, err)
 	quiet := []int{exitOK, exitInterrupted, exitWarnings, exitErrors} // doctor's results say it
 	if !slices.Contains(quiet, code) {

@@ -50,7 +50,7 @@ func (o *priceOptions) list(cmd *cobra.Command) (*price.List, error) {
 	defer file.Close()
 	list, err := price.Read(file, o.price)
 	if err != nil {
-		return nil, err
+		return nil, usage.File("--price", err)
 	}
 	return &list, nil
 }

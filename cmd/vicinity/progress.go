@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
+	"github.com/vicinity-sched/vicinity/internal/show"
 )
 
 const (
@@ -20,15 +21,23 @@ const (
 
 // progress shows how far long work is. On a terminal that is one line, which the next one
 // replaces. Elsewhere, as in a log, it is a plain line at most every quietFor, the first
-// when the work has gone on for that long. A nil *progress shows nothing.
+// when the work has gone on for that long. Work that has nothing new to say for quietFor is
+// shown again, with the age of what it said last. A nil *progress shows nothing.
 type progress struct {
 	out      io.Writer
 	terminal bool
-	now      func() time.Time
+	// width returns how many characters a line of the terminal has; nil is for one without end.
+	width func() int
+	now   func() time.Time
+	// ticks come more often than quietFor. Without them, nothing is shown again.
+	ticks <-chan time.Time
 
 	mu sync.Mutex
-	// spoke is when the last line was written, or when the work began; zero where there is none.
-	spoke time.Time
+	// said is what the work under way has said last, and saidAt when; "" where there is none.
+	said   string
+	saidAt time.Time
+	// shown is when a line was last shown, or when the work began.
+	shown time.Time
 }
 
 // line shows a line; "" ends the work, and takes the line away from a terminal.
@@ -38,18 +47,71 @@ func (p *progress) line(line string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
+	begins := p.said == ""
+	p.said, p.saidAt = line, p.now()
 	switch {
-	case p.terminal:
-		fmt.Fprint(p.out, eraseLine, line)
+	case line == "" && p.terminal && !begins:
+		fmt.Fprint(p.out, eraseLine)
 	case line == "":
-		p.spoke = time.Time{}
-	case p.spoke.IsZero():
-		p.spoke = now
-	case now.Sub(p.spoke) >= quietFor:
-		p.spoke = now
-		fmt.Fprintln(p.out, line)
+	case p.terminal:
+		p.show(p.saidAt)
+	case begins:
+		p.shown = p.saidAt
+	default:
+		p.showIfDue(p.saidAt)
 	}
+}
+
+// repeat shows what was said last again with every tick at which it is due, until the function
+// returned is called.
+func (p *progress) repeat() (stop func()) {
+	if p == nil {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-p.ticks:
+				p.again()
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+func (p *progress) again() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.said != "" {
+		p.showIfDue(p.now())
+	}
+}
+
+func (p *progress) showIfDue(now time.Time) {
+	if now.Sub(p.shown) >= quietFor {
+		p.show(now)
+	}
+}
+
+func (p *progress) show(now time.Time) {
+	p.shown = now
+	age := ""
+	if d := now.Sub(p.saidAt).Truncate(time.Second); d > 0 {
+		age = fmt.Sprintf(" (%s ago)", show.Duration(d))
+	}
+	said := []rune(show.Printable(p.said))
+	if !p.terminal {
+		fmt.Fprintln(p.out, string(said)+age)
+		return
+	}
+	if p.width != nil { // a line that goes on in the next one could not be taken away
+		said = said[:max(0, min(len(said), p.width()-1-len(age)))]
+	}
+	fmt.Fprint(p.out, eraseLine, string(said), age)
 }
 
 // asking shows which query is under way. It implements telemetry.Querier.

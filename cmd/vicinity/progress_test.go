@@ -4,10 +4,18 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 // onTerminal shows progress as on a terminal.
@@ -38,6 +46,8 @@ func TestProgress(t *testing.T) {
 		"slow work is told of each":     {false, time.Minute, ten[:3], "2\n3\n"},
 		"each work begins anew":         {false, 6 * time.Second, []string{"a", "b", "", "c", "d", "", "e"}, ""},
 		"the end of nothing is nothing": {false, time.Minute, []string{"", ""}, ""},
+		"nor on a terminal":             {true, time.Minute, []string{"", ""}, ""},
+		"what it says is text":          {true, time.Minute, []string{"\x1b[2Jx"}, eraseLine + `\x1b[2Jx`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -53,6 +63,162 @@ func TestProgress(t *testing.T) {
 	}
 	var none *progress
 	none.line("nobody is told")
+}
+
+// TestProgressRepeats: work that has nothing new to say is told of again, with the age of what
+// it said.
+func TestProgressRepeats(t *testing.T) {
+	cases := map[string]struct {
+		progress *progress
+		work     func(*progress)
+		want     string
+	}{
+		"one silent question": {&progress{}, func(p *progress) {
+			p.line("asking")
+			time.Sleep(25 * time.Second)
+		}, "asking (10s ago)\nasking (20s ago)\n"},
+		"less than ten seconds": {&progress{}, func(p *progress) {
+			p.line("asking")
+			time.Sleep(9500 * time.Millisecond)
+			p.line("")
+			time.Sleep(time.Minute)
+		}, ""},
+		"the next thing before": {&progress{}, func(p *progress) {
+			p.line("one")
+			time.Sleep(8500 * time.Millisecond)
+			p.line("two")
+			time.Sleep(3 * time.Second)
+		}, "two (1s ago)\n"},
+		"on a terminal": {&progress{terminal: true}, func(p *progress) {
+			p.line("asking")
+			time.Sleep(11 * time.Second)
+			p.line("")
+			time.Sleep(time.Minute)
+		}, eraseLine + "asking" + eraseLine + "asking (10s ago)" + eraseLine},
+		"on a narrow terminal": {&progress{terminal: true, width: func() int { return 13 }}, func(p *progress) {
+			p.line("asking Prometheus")
+			time.Sleep(11 * time.Second)
+		}, eraseLine + "asking Prome" + eraseLine + "as (10s ago)"},
+		"on a terminal that is hardly there": {&progress{terminal: true, width: func() int { return 1 }}, func(p *progress) {
+			p.line("asking Prometheus")
+		}, eraseLine},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				p := tc.progress
+				p.out, p.now, p.ticks = &out, time.Now, time.Tick(time.Second)
+				stop := p.repeat()
+				tc.work(p)
+				stop()
+				if out.String() != tc.want {
+					t.Errorf("%q, want %q", &out, tc.want)
+				}
+			})
+		})
+	}
+	var none *progress
+	none.repeat()()
+}
+
+// TestNoQuestionIsSilent: whichever answer of a server a verb waits for, there is something to
+// say meanwhile.
+func TestNoQuestionIsSilent(t *testing.T) {
+	load := traffic(t, placedTraffic)
+	telemetry := "apiVersion: config.vicinity.dev/v1\nkind: TelemetryConfiguration\nprometheus: {url: URL}\nsources: [{type: istio-sidecar}]\n"
+	pod := writeFile(t, `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "new", "namespace": "shop"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}`)
+	for name, args := range map[string]string{
+		"graph":            "graph --prometheus URL",
+		"declared":         "graph --declared --prometheus URL --kubeconfig KUBECONFIG",
+		"its Prometheus":   "graph --kubeconfig SERVICES",
+		"a named one":      "graph --prometheus svc:monitoring/prometheus --kubeconfig SERVICES",
+		"a file":           "graph --telemetry-config TELEMETRY",
+		"locality":         "locality --prometheus URL --kubeconfig KUBECONFIG",
+		"shadow":           "locality --shadow --prometheus RECORDED",
+		"explain":          "explain workload web -n shop --prometheus URL --kubeconfig KUBECONFIG",
+		"explain a file":   "explain -f " + pod + " --prometheus URL --kubeconfig KUBECONFIG",
+		"detect":           "sources detect --prometheus URL",
+		"record":           "record --since 3m --prometheus URL --kubeconfig KUBECONFIG " + filepath.Join(t.TempDir(), "rec"),
+		"doctor":           "doctor --prometheus URL --kubeconfig KUBECONFIG",
+		"doctor finds it":  "doctor --kubeconfig SERVICES",
+		"doctor suggests":  "doctor --suggest --prometheus URL --kubeconfig KUBECONFIG",
+		"doctor by a file": "doctor --telemetry-config TELEMETRY --kubeconfig KUBECONFIG",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &holding{ticks: make(chan time.Time)}
+			asked := h.server(t, prometheus(t, load))
+			for word, with := range map[string]string{
+				"RECORDED":  h.server(t, prometheus(t, recorded)),
+				"TELEMETRY": writeFile(t, strings.ReplaceAll(telemetry, "URL", asked)), "URL": asked,
+				"KUBECONFIG": kubeconfig(t, h.server(t, serverOf(t, apiServerOf(t, placed())))),
+				"SERVICES":   kubeconfig(t, h.server(t, serve(t, (&services{names: []string{"monitoring/prometheus"}}).ServeHTTP))),
+			} {
+				args = strings.ReplaceAll(args, word, with)
+			}
+			var out, errs bytes.Buffer
+			s := streams{out: &out, err: &errs, progress: &progress{out: writer(func([]byte) { h.told.Add(1) }), now: steps(11 * time.Second), ticks: h.ticks}}
+			if code := invokeAs(t.Context(), append([]string{"vicinity"}, strings.Fields(args)...), s, clock()); code == exitUsage || code == exitFailure {
+				t.Errorf("exit code %d: %s", code, &errs)
+			}
+			if asked, silent := h.result(); asked == 0 || len(silent) > 0 {
+				t.Errorf("of %d questions, nothing is told during %q", asked, silent)
+			}
+		})
+	}
+}
+
+// holding is servers that let time pass before they answer, until something has been told.
+type holding struct {
+	ticks chan time.Time
+	told  atomic.Int64 // lines
+
+	mu     sync.Mutex
+	asked  int
+	silent []string // questions during which nothing was told
+}
+
+// server returns one before another.
+func (h *holding) server(t *testing.T, behind string) string {
+	t.Helper()
+	to, err := url.Parse(behind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	return serve(t, func(w http.ResponseWriter, r *http.Request) {
+		before := h.told.Load()
+		for range 2 { // the second is taken when the first has been worked on
+			select {
+			case h.ticks <- time.Time{}:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		h.mu.Lock()
+		h.asked++
+		if h.told.Load() == before {
+			h.silent = append(h.silent, r.URL.Path)
+		}
+		h.mu.Unlock()
+		proxy.ServeHTTP(w, r)
+	})
+}
+
+func (h *holding) result() (asked int, silent []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.asked, h.silent
+}
+
+// serverOf returns the server that a kubeconfig names.
+func serverOf(t *testing.T, kubeconfig string) string {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config.Host
 }
 
 // TestProgressOfVerbs: whatever takes long says how far it is, as plain lines in a log.
@@ -77,9 +243,8 @@ func TestProgressOfVerbs(t *testing.T) {
 			if code := invokeAs(t.Context(), append([]string{"vicinity"}, strings.Fields(tc.args)...), s, clock()); code != exitOK || errs.Len() > 0 {
 				t.Fatalf("exit code %d: %s", code, &errs)
 			}
-			lines := strings.Split(strings.TrimSuffix(told.String(), "\n"), "\n")
-			if !strings.HasPrefix(lines[0], tc.want) || strings.ContainsAny(told.String(), "\r\x1b") {
-				t.Errorf("it says\n%s\nwant lines that begin with %q", &told, tc.want)
+			if !strings.Contains("\n"+told.String(), "\n"+tc.want) || strings.ContainsAny(told.String(), "\r\x1b") {
+				t.Errorf("it says\n%s\nwant a line that begins with %q", &told, tc.want)
 			}
 		})
 	}

@@ -42,6 +42,9 @@ const (
 	lookupTimeout = 3 * time.Second
 )
 
+// lookingForServer is the line of progress meanwhile.
+const lookingForServer = "looking for the way to Prometheus..."
+
 // findIn says in which cluster to look for Prometheus.
 func (o *reachOptions) findIn(cluster *clusterOptions) { o.within = cluster }
 
@@ -66,12 +69,13 @@ func (o *reachOptions) checkService(server string) error {
 
 // reach returns the address of the server that --prometheus names, or of the one in the
 // cluster, and finds the way to it.
-func (o *telemetryOptions) reach(cmd *cobra.Command, server string) (string, error) {
+func (o *telemetryOptions) reach(cmd *cobra.Command, s streams, server string) (string, error) {
 	if o.reached || o.within == nil {
 		return cmp.Or(o.url, server), nil
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), findTimeout)
 	defer cancel()
+	s.line()(lookingForServer)
 	var found *promfind.Found
 	var err error
 	switch {
@@ -88,30 +92,31 @@ func (o *telemetryOptions) reach(cmd *cobra.Command, server string) (string, err
 	if err != nil {
 		return "", err
 	}
-	o.take(cmd, found)
+	o.take(s, found)
 	return cmp.Or(o.url, server), nil
 }
 
 // take makes what was found the way, and says so.
-func (o *reachOptions) take(cmd *cobra.Command, found *promfind.Found) {
+func (o *reachOptions) take(s streams, found *promfind.Found) {
 	o.reached = true
 	if found == nil {
 		return
 	}
 	o.route, o.way, o.url = found.Route, found.Way, found.Service.URL()
 	o.service = promfind.Prefix + found.Service.String()
-	fmt.Fprintf(cmd.ErrOrStderr(), "Prometheus: %s, %s\n", found.Service, found.Way)
+	s.tell("Prometheus: %s, %s", found.Service, found.Way)
 }
 
 // reachConfigured finds the way to the server of a file. What the file has for the server
 // alone, credentials for example, does not go through the API server's proxy: that would take
 // them for its own. A certificate that is to be checked rules it out as well.
-func (o *telemetryOptions) reachConfigured(cmd *cobra.Command, cfg *v1.TelemetryConfiguration) error {
+func (o *telemetryOptions) reachConfigured(cmd *cobra.Command, s streams, cfg *v1.TelemetryConfiguration) error {
 	if o.reached || o.within == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), findTimeout)
 	defer cancel()
+	s.line()(lookingForServer)
 	p := cfg.Prometheus
 	alone := p.BearerTokenFile != "" || p.BasicAuth != nil || p.TLS != nil || len(p.Headers) > 0 || strings.HasPrefix(p.URL, "https:")
 	found, err := o.reachAddress(ctx, p.URL, alone)
@@ -122,7 +127,7 @@ func (o *telemetryOptions) reachConfigured(cmd *cobra.Command, cfg *v1.Telemetry
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.configFile, err)
 	}
-	o.take(cmd, found)
+	o.take(s, found)
 	return nil
 }
 
@@ -144,14 +149,14 @@ func (o *reachOptions) find(ctx context.Context, cmd *cobra.Command) (*promfind.
 	}
 	if flag := cmd.Flags().Lookup("namespace"); flag != nil && flag.Annotations[searchOnly] != nil && o.within.namespace != "" {
 		found, err := f.FindIn(ctx, o.within.namespace)
-		return found, whatToType(err, see)
+		return found, whatToType(ctx, err, see)
 	}
 	found, err := f.Find(ctx)
-	return found, whatToType(err, see)
+	return found, whatToType(ctx, err, see)
 }
 
 // whatToType adds the next step to an error of looking for Prometheus.
-func whatToType(err error, see string) error {
+func whatToType(ctx context.Context, err error, see string) error {
 	several, none, unlisted := (*promfind.SeveralError)(nil), (*promfind.NoneError)(nil), (*promfind.ListError)(nil)
 	switch {
 	case errors.As(err, &several):
@@ -164,8 +169,10 @@ func whatToType(err error, see string) error {
 		return fmt.Errorf("%w. Name it: %s --prometheus svc:NAMESPACE/NAME:PORT, or %s --prometheus URL, or with credentials %s --telemetry-config FILE; docs/connecting.md", err, see, see, see)
 	case errors.As(err, &unlisted):
 		return fmt.Errorf("%w. Name it instead: %s --prometheus svc:NAMESPACE/NAME:PORT, or %s --prometheus URL; docs/connecting.md", err, see, see)
+	case err == nil, errors.Is(ctx.Err(), context.Canceled):
+		return err
 	}
-	return err
+	return fmt.Errorf("%w; check the cluster with: kubectl get services --all-namespaces; or type: %s --prometheus http://localhost:9090", err, see)
 }
 
 // reachService finds the way to a Service that was named.
@@ -175,7 +182,7 @@ func (o *reachOptions) reachService(ctx context.Context, s promfind.Service, alo
 		return nil, fmt.Errorf("finding Service %s: %w", s, err)
 	}
 	found, err := f.Reach(ctx, s, alone)
-	if apierrors.IsNotFound(err) {
+	if unread := (*promfind.UnreadError)(nil); errors.As(err, &unread) && ctx.Err() == nil {
 		return nil, fmt.Errorf("%w; see: kubectl get services --namespace %s", err, s.Namespace)
 	}
 	return found, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -83,19 +84,20 @@ func TestFindPrometheus(t *testing.T) {
 		wantCode int
 		wantErr  []string
 	}{
-		"one":                {one, []string{"graph", "--source", "istio-sidecar"}, 0, []string{"Prometheus: monitoring/prometheus:9090, through the API server\n"}},
-		"shadow":             {one, []string{"locality", "--shadow"}, 0, []string{"Prometheus: monitoring/prometheus:9090, through the API server\n"}},
-		"two":                {two, []string{"graph"}, 1, []string{"has 2 servers of the Prometheus API: ", "type: vicinity graph --prometheus svc:istio-system/prometheus:9090, or vicinity graph --prometheus svc:monitoring/prometheus:9090"}},
-		"one of two":         {two, []string{"graph", "--prometheus", "svc:istio-system/prometheus", "--source", "istio-sidecar"}, 0, []string{"Prometheus: istio-system/prometheus:9090, through the API server\n"}},
-		"none":               {nil, []string{"graph"}, 1, []string{"no Service in the cluster looks like Prometheus", "Name it: vicinity graph --prometheus svc:NAMESPACE/NAME:PORT"}},
-		"not there":          {one, []string{"graph", "--prometheus", "svc:monitoring/thanos"}, 1, []string{"reading Service monitoring/thanos: not found; see: kubectl get services --namespace monitoring"}},
-		"no Service":         {one, []string{"graph", "--prometheus", "svc:thanos"}, 2, []string{`--prometheus "svc:thanos": must be svc:NAMESPACE/NAME or svc:NAMESPACE/NAME:PORT`}},
-		"for detect":         {one, []string{"sources", "detect", "-n", "monitoring", "--context", "here"}, exitFailure, []string{"listing the Services of namespace monitoring: "}},
-		"for record":         {one, []string{"record", "-n", "monitoring", "--context", "here", "--since", "2m", recording}, exitFailure, []string{"listing the Services of namespace monitoring: "}},
-		"nowhere to look":    {one, []string{"record", "-n", "shop", "--prometheus", "http://127.0.0.1:1", "--duration", "1m", recording}, 2, []string{"--namespace does not go with --prometheus"}},
-		"nowhere, by a file": {one, []string{"sources", "detect", "-n", "shop", "--telemetry-config", "t.yaml"}, 2, []string{"--namespace does not go with --telemetry-config"}},
-		"a cluster is gone":  {one, []string{"graph", "--context", "there"}, 1, []string{"listing Services: ", "refused"}},
-		"no such context":    {one, []string{"graph", "--context", "nowhere"}, 2, []string{"looking for Prometheus in the cluster: --context \"nowhere\": there is no such context", "nowhere", "or type: vicinity graph --prometheus http://localhost:9090"}},
+		"one":                 {one, []string{"graph", "--source", "istio-sidecar"}, 0, []string{"Prometheus: monitoring/prometheus:9090, through the API server\n"}},
+		"shadow":              {one, []string{"locality", "--shadow"}, 0, []string{"Prometheus: monitoring/prometheus:9090, through the API server\n"}},
+		"two":                 {two, []string{"graph"}, 1, []string{"has 2 servers of the Prometheus API: ", "type: vicinity graph --prometheus svc:istio-system/prometheus:9090, or vicinity graph --prometheus svc:monitoring/prometheus:9090"}},
+		"one of two":          {two, []string{"graph", "--prometheus", "svc:istio-system/prometheus", "--source", "istio-sidecar"}, 0, []string{"Prometheus: istio-system/prometheus:9090, through the API server\n"}},
+		"none":                {nil, []string{"graph"}, 1, []string{"no Service in the cluster looks like Prometheus", "Name it: vicinity graph --prometheus svc:NAMESPACE/NAME:PORT"}},
+		"not there":           {one, []string{"graph", "--prometheus", "svc:monitoring/thanos"}, 1, []string{"reading Service monitoring/thanos: not found; see: kubectl get services --namespace monitoring"}},
+		"no Service":          {one, []string{"graph", "--prometheus", "svc:thanos"}, 2, []string{`--prometheus "svc:thanos": must be svc:NAMESPACE/NAME or svc:NAMESPACE/NAME:PORT`}},
+		"for detect":          {one, []string{"sources", "detect", "-n", "monitoring", "--context", "here"}, exitFailure, []string{"listing the Services of namespace monitoring: "}},
+		"for record":          {one, []string{"record", "-n", "monitoring", "--context", "here", "--since", "2m", recording}, exitFailure, []string{"listing the Services of namespace monitoring: "}},
+		"nowhere to look":     {one, []string{"record", "-n", "shop", "--prometheus", "http://127.0.0.1:1", "--duration", "1m", recording}, 2, []string{"--namespace does not go with --prometheus"}},
+		"nowhere, by a file":  {one, []string{"sources", "detect", "-n", "shop", "--telemetry-config", "t.yaml"}, 2, []string{"--namespace does not go with --telemetry-config"}},
+		"a cluster is gone":   {one, []string{"graph", "--context", "there"}, 1, []string{"listing Services: ", "refused; check the cluster with: kubectl get services", "or type: vicinity graph --prometheus http"}},
+		"a named one is gone": {one, []string{"graph", "--context", "there", "--prometheus", "svc:monitoring/prometheus"}, 1, []string{"reading Service monitoring/prometheus: ", "refused; see: kubectl get services --namespace monitoring"}},
+		"no such context":     {one, []string{"graph", "--context", "nowhere"}, 2, []string{`--context "nowhere": there is no such context; type: kubectl config get-contexts`}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -171,8 +173,7 @@ func TestConfiguredAddress(t *testing.T) {
 			}
 			cmd := &cobra.Command{}
 			cmd.SetContext(t.Context())
-			cmd.SetErr(&bytes.Buffer{})
-			_, err := o.configuration(cmd)
+			_, err := o.configuration(cmd, streams{err: io.Discard})
 			if (tc.wantErr == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tc.wantErr) {
 				t.Errorf("error = %v, want %q", err, tc.wantErr)
 			}

@@ -107,7 +107,7 @@ func (o *recordOptions) addFlags(cmd *cobra.Command) {
 // onePath takes one argument.
 func onePath(cmd *cobra.Command, args []string) error {
 	switch {
-	case len(args) == 0:
+	case len(args) == 0 || args[0] == "":
 		return usage.Errorf("where to? Give a directory that does not exist yet, or an archive such as recording.tar.zst; see %s --help", cmd.CommandPath())
 	case len(args) > 1:
 		return usage.Errorf("%s takes one PATH, not %q as well; see %s --help", cmd.Name(), args[1], cmd.CommandPath())
@@ -140,7 +140,7 @@ func (o *recordOptions) check(cmd *cobra.Command, path string) error {
 	case err == nil:
 		return usage.Errorf("%s exists; a recording never overwrites: choose another PATH", path)
 	case !errors.Is(err, fs.ErrNotExist):
-		return usage.Errorf("%w", err)
+		return usage.File("PATH", err)
 	}
 	if wrong := filepath.Ext(path); strings.HasSuffix(path, ".tar"+wrong) || wrong == ".zst" || wrong == ".tgz" || wrong == ".zip" {
 		if !strings.HasSuffix(path, recordingfile.ArchiveSuffix) {
@@ -158,6 +158,7 @@ func (o *recordOptions) run(cmd *cobra.Command, path string, s streams, now func
 		return err
 	}
 	defer closeClient()
+	s.line()("asking the cluster and Prometheus what there is to record...")
 	r, err := recorder.New(ctx, options, o.since == 0)
 	if err != nil {
 		return o.explain(err)
@@ -174,9 +175,9 @@ func (o *recordOptions) run(cmd *cobra.Command, path string, s streams, now func
 	record := r.Live
 	if o.since != 0 {
 		record = r.Past
+		s.line()(readingCluster)
 	}
 	sum, failed := record(ctx, w, from, to)
-	s.line()("")
 	return o.finish(s, result{path: path, options: o, from: options, sum: sum, target: target, writer: w, to: to}, failed)
 }
 

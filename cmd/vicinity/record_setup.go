@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
@@ -18,7 +19,11 @@ import (
 // its connections.
 func (o *recordOptions) recorder(cmd *cobra.Command, s streams, now func() time.Time) (recorder.Options, func(), error) {
 	none := recorder.Options{}
-	client, err := o.connect("vicinity-record")
+	config, err := o.restConfig("vicinity-record") // watches have no end
+	if err != nil {
+		return none, nil, err
+	}
+	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return none, nil, err
 	}

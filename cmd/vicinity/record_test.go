@@ -214,6 +214,8 @@ func TestRecordErrors(t *testing.T) {
 		want     []string
 	}{
 		"no path":          {[]string{"--prometheus", url, "--since", "1h"}, 2, []string{"where to?", "recording.tar.zst"}},
+		"an empty path":    {[]string{"--prometheus", url, "--since", "1h", ""}, 2, []string{"where to?"}},
+		"below a file":     {[]string{"--prometheus", url, "--since", "1h", "record_test.go/rec"}, 2, []string{"PATH record_test.go/rec: not a directory"}},
 		"two paths":        {[]string{"--prometheus", url, "a", "b"}, 2, []string{`takes one PATH, not "b"`}},
 		"no source":        {[]string{"--since", "1h", fresh}, 2, []string{"which Prometheus? Type: vicinity record"}},
 		"no time":          {[]string{"--prometheus", url, fresh}, 2, []string{"how long? --duration 1h"}},

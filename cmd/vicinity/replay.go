@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"slices"
@@ -86,7 +87,10 @@ func replayCommand(s streams, now func() time.Time) *cobra.Command {
 			if cmd.Flags().Changed("seeds") {
 				o.AskedSeeds = o.Seeds
 			}
-			var err error
+			err := o.checkWrite(cmd)
+			if err != nil {
+				return err
+			}
 			if o.Price, err = o.list(cmd); err != nil {
 				return err
 			}
@@ -124,7 +128,9 @@ func (o *replayOptions) addFlags(cmd *cobra.Command) {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show all figures of every run, and what changed most (with -o table)")
 	complete(cmd, "output", outputTable, outputJSON, outputHTML)
 	complete(cmd, "order", orderNames()...)
-	complete(cmd, "run", replay.RunNames()...)
+	completeWith(cmd, "run", func(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return behindComma(typed, replay.RunNames()), cobra.ShellCompDirectiveNoFileComp
+	})
 	completeWith(cmd, "route", completeRoute)
 }
 
@@ -175,6 +181,33 @@ func (o *replayOptions) validate(s streams) error {
 	return s.check(o.output, "replay")
 }
 
+// checkWrite reports flags about results where there are none.
+func (o *replayOptions) checkWrite(cmd *cobra.Command) error {
+	for _, flag := range []string{"output", "verbose", "timing", "write-assignment"} {
+		if o.write != "" && cmd.Flags().Changed(flag) {
+			return usage.Errorf("--%s does not go with --write, which replays nothing", flag)
+		}
+	}
+	return nil
+}
+
+// canWrite finds out whether a file can be written, before the work whose result it is for.
+func canWrite(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		return nil // a pipe or a device: to open it may have an effect
+	}
+	missing := errors.Is(err, fs.ErrNotExist)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err == nil {
+		err = file.Close()
+	}
+	if err == nil && missing {
+		err = os.Remove(path)
+	}
+	return err
+}
+
 // writeTo writes a file, whole or with an error.
 func writeTo(path string, write func(io.Writer) error) error {
 	file, err := os.Create(path)
@@ -193,6 +226,11 @@ func runReplay(ctx context.Context, s streams, input string, o replayOptions) er
 	}
 	if input == "mesh:help" {
 		return replay.ListMeshes(s.out)
+	}
+	if o.assignment != "" {
+		if err := canWrite(o.assignment); err != nil {
+			return usage.File("--write-assignment", err)
+		}
 	}
 	in, err := replay.Load(ctx, input, o.Options)
 	if err != nil {

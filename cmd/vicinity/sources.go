@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,13 +25,8 @@ finds out which of them a Prometheus has the metrics of.`,
   vicinity sources show istio-sidecar
   vicinity sources show promql > my-source.yaml`,
 		SuggestionsMinimumDistance: 2,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownVerb(cmd, args[0])
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:                       onlyVerbs,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(listCommand(s), &cobra.Command{
 		Use:               "show TYPE",
@@ -70,10 +64,9 @@ func completeTypes(_ *cobra.Command, args []string, typed string) ([]string, cob
 	if err != nil || len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	before := typed[:strings.LastIndex(typed, ",")+1]
 	var names []string
 	for _, kind := range all {
-		names = append(names, before+string(kind.Name)+"\t"+kind.Summary)
+		names = append(names, string(kind.Name)+"\t"+kind.Summary)
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return behindComma(typed, names), cobra.ShellCompDirectiveNoFileComp
 }

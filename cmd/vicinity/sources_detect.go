@@ -32,7 +32,8 @@ type that is found is then asked once, as the scheduler would, and what is wrong
 telemetry is a warning. Of --telemetry-config only the server is used, not the sources.
 Without it and --prometheus, Prometheus is found in the cluster (docs/connecting.md).
 
--o yaml prints a TelemetryConfiguration with the types that were found.`,
+-o yaml prints a TelemetryConfiguration with the types that were found. The JSON output
+has the schema ` + detectSchema + `; fields may be added to it.`,
 		Example: `  vicinity sources detect
   vicinity sources detect --prometheus http://localhost:9090 -o yaml > telemetry.yaml
   vicinity graph --telemetry-config telemetry.yaml`,
@@ -88,7 +89,7 @@ type detectedType struct {
 
 // runDetect does the work of the verb.
 func (o *telemetryOptions) runDetect(cmd *cobra.Command, output string, s streams, now func() time.Time) error {
-	cfg, err := o.configuration(cmd)
+	cfg, err := o.configuration(cmd, s)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,6 @@ func (o *telemetryOptions) runDetect(cmd *cobra.Command, output string, s stream
 	}
 	defer client.Close()
 	querier := looking(client, s.line())
-	defer s.line()("")
 	at := now()
 	ctx := cmd.Context()
 	found, err := sources.Detect(ctx, querier, at, o.selector)

@@ -17,7 +17,7 @@ import (
 )
 
 // detectSchema names the JSON output of sources detect.
-const detectSchema = "vicinity.sources/v1"
+const detectSchema = "vicinity.detect/v1"
 
 // writeDetected writes what has been found for people.
 func (o *telemetryOptions) writeDetected(w io.Writer, d *detection) {

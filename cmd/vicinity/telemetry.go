@@ -2,7 +2,10 @@ package main
 
 import (
 	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -81,6 +84,9 @@ func defaultSource() v1.TelemetrySource {
 // check reports mistakes in the flags.
 func (o *telemetryOptions) check(cmd *cobra.Command) error {
 	see := cmd.CommandPath()
+	if err := o.within.checkThere(); err != nil {
+		return err
+	}
 	if o.prometheus != "" {
 		if err := checkSearch(cmd, "--prometheus"); err != nil {
 			return err
@@ -154,15 +160,15 @@ func flagFields() []flagField {
 
 // configuration returns what the flags ask for as the scheduler's own
 // configuration, defaulted and validated. Without types of sources, it has the default one.
-func (o *telemetryOptions) configuration(cmd *cobra.Command, types ...string) (*v1.TelemetryConfiguration, error) {
+func (o *telemetryOptions) configuration(cmd *cobra.Command, s streams, types ...string) (*v1.TelemetryConfiguration, error) {
 	if o.configFile != "" {
 		c, err := config.LoadTelemetry(o.configFile)
 		if err == nil {
-			err = o.reachConfigured(cmd, c)
+			err = o.reachConfigured(cmd, s, c)
 		}
 		return c, usage.File("--telemetry-config", err)
 	}
-	server, err := o.reach(cmd, o.prometheus)
+	server, err := o.reach(cmd, s, o.prometheus)
 	if err != nil {
 		return nil, err
 	}
@@ -212,13 +218,17 @@ func withFlags(mistakes field.ErrorList) field.ErrorList {
 // explain makes the error of a failed refresh one line that ends with the next
 // step. It returns nil for nil.
 func (o *telemetryOptions) explain(failed error) error {
-	if mistake := (usage.Error{}); failed == nil || errors.As(failed, &mistake) {
+	var own coded
+	if mistake := (usage.Error{}); failed == nil || errors.As(failed, &mistake) || errors.As(failed, &own) {
 		return failed
 	}
 	text := strings.ReplaceAll(failed.Error(), "\n", "; ") // errors.Join
-	step := cmp.Or(o.nextOnTheWay(telemetry.FailureOf(failed)), nextStep(telemetry.FailureOf(failed), o.configFile))
+	step := cmp.Or(tlsStep(failed, o.configFile), o.nextOnTheWay(telemetry.FailureOf(failed)), nextStep(telemetry.FailureOf(failed), o.configFile))
 	if stopped := (*telemetry.FindingError)(nil); errors.As(failed, &stopped) {
 		step = o.next(stopped.Source, stopped.Finding)
+	}
+	if cluster := (clusterError{}); errors.As(failed, &cluster) {
+		step = "" // it has its own, and its time-outs are not those of queries
 	}
 	if step != "" {
 		text += "; " + step
@@ -250,6 +260,21 @@ func shellQuoted(value string) string {
 		return value
 	}
 	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}
+
+// tlsStep says what to do about a server whose TLS is not as it should be, "" for other failures.
+func tlsStep(failed error, configFile string) string {
+	name, unverified := x509.HostnameError{}, (*tls.CertificateVerificationError)(nil)
+	file := cmp.Or(configFile, "a file given with --telemetry-config")
+	switch {
+	case errors.Is(failed, http.ErrSchemeMismatch):
+		return "the server does not speak TLS: begin the address with http://"
+	case errors.As(failed, &name):
+		return "use a name that is in the certificate, or set prometheus.tls.serverName in " + file + " to one"
+	case errors.As(failed, &unverified):
+		return "set prometheus.tls.caFile in " + file + " to the certificate authority of the server"
+	}
+	return ""
 }
 
 // nextStep says what to do about a failure, "" when nothing is known to help.

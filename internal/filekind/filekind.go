@@ -25,6 +25,7 @@ const (
 	Unknown Kind = iota
 	Empty
 	UTF16
+	Binary
 	Compressed
 	Archive
 	HTML
@@ -59,6 +60,9 @@ func Of(head []byte) File {
 	if f := encoded(head); f.Kind != Unknown {
 		return f
 	}
+	if bytes.IndexByte(head, 0) >= 0 {
+		return File{Binary, "binary data", "check that it is the right file"}
+	}
 	text := bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
 	if len(text) == 0 {
 		return File{Empty, "empty", "check the command that wrote it"}
@@ -84,6 +88,33 @@ func At(path string) File {
 		return File{}
 	}
 	return Of(head)
+}
+
+// maxWritten bounds a file that people write: one of the largest objects that Kubernetes stores
+// has a tenth of it.
+const maxWritten = 16 << 20
+
+// Read reads a file that should be what is wanted, and that people or kubectl write. A larger
+// one is refused before it fills the memory, with what it is when that is known.
+func Read(path, wanted string, accepted ...Kind) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err // names the path
+	}
+	defer f.Close()
+	return ReadFrom(f, path, wanted, accepted...)
+}
+
+// ReadFrom does the same with a reader, of which errors say the name.
+func ReadFrom(r io.Reader, name, wanted string, accepted ...Kind) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxWritten+1))
+	if err != nil || len(data) <= maxWritten {
+		return data, err
+	}
+	if err := Of(data).Refuse(name, wanted, accepted...); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s: is larger than %d MiB, want %s", name, maxWritten>>20, wanted)
 }
 
 // Refuse returns an error that says what the file at a path is instead of what was

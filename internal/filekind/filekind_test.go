@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,6 +123,29 @@ func TestRefuse(t *testing.T) {
 	} {
 		if err := f.Refuse("t.yaml", "an edge list"); (err == nil) != (want == "") || err != nil && err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// endless repeats a text.
+type endless string
+
+// Read implements io.Reader.
+func (e endless) Read(p []byte) (int, error) { return copy(p, e), nil }
+
+func TestReadFrom(t *testing.T) {
+	for name, tc := range map[string]struct {
+		in            io.Reader
+		want, wantErr string
+	}{
+		"small":            {strings.NewReader("a: b"), "a: b", ""},
+		"without end":      {endless("\x00"), "", "in: the file is binary data, not a price; check that it is the right file"},
+		"large, and known": {io.MultiReader(strings.NewReader("from,to,bytes_per_second\n"), endless("a/b,c/d,1\n")), "", "in: the file is an edge list (CSV), not a price; "},
+		"accepted":         {io.MultiReader(strings.NewReader("{\"kind\": \"List\", \"apiVersion\": \"v1\""), endless(" ")), "", "in: is larger than 16 MiB, want a price"},
+	} {
+		data, err := ReadFrom(tc.in, "in", "a price", KubernetesObjects)
+		if string(data) != tc.want || (err == nil) != (tc.wantErr == "") || err != nil && !strings.HasPrefix(err.Error(), tc.wantErr) {
+			t.Errorf("%s: %q, %v, want %q, %q", name, data, err, tc.want, tc.wantErr)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func ReadEndpoints(ctx context.Context, client dynamic.Interface, into *endpoint
 		}
 		err := list(ctx, client.Resource(k.GroupVersionResource()), k.Keep, func(object runtime.Object) error { return into.Put(kube.ObjectChange{Object: object}) })
 		if err != nil {
-			return fmt.Errorf("listing %s, to find the workloads behind what the telemetry names: %w", k.ResourceName(), err)
+			return fmt.Errorf("listing %s, to find the workloads behind what the telemetry names: %w; check with: kubectl get %s --all-namespaces", k.ResourceName(), err, k.ResourceName())
 		}
 	}
 	return nil

@@ -53,11 +53,11 @@ func (p *Plan) follow(ctx context.Context, ps pass) (found *passed, err error) {
 	}
 	o := &p.options
 	watch := &stepper{what: doing(ps), from: in.from, to: in.to, began: o.Now(), options: o}
+	o.tell("%s: beginning...", watch.what)
 	result, err := kubesim.Follow{
 		Steps: in.steps, History: f.history, Cluster: in.cluster, Graph: telemetrysetup.GraphOptions(in.config), Declared: telemetrysetup.Declared(in.config), WarmUp: warmUp, Order: ps.order,
 		Seeds: ps.seeds, First: o.FirstSeed, Parallel: o.Parallel, Now: o.Now, Timed: o.Timing, WarmedUp: f.check, Done: watch.done,
 	}.Run(ctx, ps.runs)
-	o.clear()
 	if err != nil {
 		return nil, f.named(err)
 	}

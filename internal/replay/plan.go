@@ -208,7 +208,7 @@ func (p *Plan) addAssignment(arg string) error {
 	defer file.Close()
 	assigned, warnings, err := replayinput.ReadAssignment(file, path, p.input.still.replayable.Cluster)
 	if err != nil {
-		return err
+		return usage.File("--assignment", err)
 	}
 	for _, w := range warnings {
 		p.warnings = append(p.warnings, path+": "+w.String())

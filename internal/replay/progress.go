@@ -20,13 +20,6 @@ func (o *Options) tell(format string, args ...any) {
 	}
 }
 
-// clear takes the line away.
-func (o *Options) clear() {
-	if o.Progress != nil {
-		o.Progress("")
-	}
-}
-
 // counter tells how many replays of a cluster at one moment are done.
 type counter struct {
 	what        string
@@ -34,6 +27,8 @@ type counter struct {
 	began       time.Time
 	options     *Options
 }
+
+func (c *counter) begin() { c.options.tell("%s: 0 of %d replays...", c.what, c.total) }
 
 func (c *counter) done() {
 	c.made++

@@ -62,7 +62,8 @@ type Options struct {
 
 	// Now is the clock that decisions and progress are timed by.
 	Now func() time.Time
-	// Progress, when set, is called with a line that says how far the replay is.
+	// Progress, when set, is called with a line that says how far the replay is, also while
+	// the input is read.
 	Progress func(line string)
 }
 
@@ -100,6 +101,7 @@ type Input struct {
 // Load opens what path names: a recording, a Prometheus data directory, an edge list
 // with Options.Cluster, a published cluster, or a generated mesh. Close it.
 func Load(ctx context.Context, path string, o Options) (*Input, error) {
+	o.tell("reading %s...", path)
 	t, err := openTimed(ctx, path, o)
 	if err != nil {
 		return nil, err

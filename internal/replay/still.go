@@ -110,7 +110,7 @@ func edgesInput(edges, cluster string) (*still, error) {
 	defer file.Close()
 	read, warnings, err := objects.ReadObjects(file, cluster)
 	if err != nil {
-		return nil, err
+		return nil, usage.File("--cluster", err)
 	}
 	replayable, more, err := history.Translate(read)
 	if err != nil {
@@ -125,7 +125,7 @@ func edgesInput(edges, cluster string) (*still, error) {
 	}
 	defer list.Close()
 	if replayable.Cluster.Edges, err = replayinput.ReadEdges(list, edges); err != nil {
-		return nil, err
+		return nil, usage.File("INPUT", err)
 	}
 	if err := replayable.Cluster.Validate(); err != nil {
 		return nil, fmt.Errorf("%s and %s: %w", edges, cluster, err)
@@ -145,11 +145,11 @@ func (p *Plan) replayStill(ctx context.Context, ps pass) (*passed, error) {
 		return nil, err
 	}
 	watch := &counter{what: doing(ps), total: len(ps.runs) * ps.seeds, began: p.options.Now(), options: &p.options}
+	watch.begin()
 	results, err := kubesim.Batch{
 		Input: in.replayable, Order: ps.order, Rollouts: p.options.Rollouts, Seeds: ps.seeds, First: p.options.FirstSeed,
 		Parallel: p.options.Parallel, Now: p.options.Now, Done: watch.done,
 	}.Run(ctx, ps.runs)
-	p.options.clear()
 	if err != nil {
 		return nil, err
 	}

@@ -179,7 +179,7 @@ func (o Options) objects() (*objects.Objects, []string, error) {
 	for _, w := range warnings {
 		odd = append(odd, w.String())
 	}
-	return read, odd, err
+	return read, odd, usage.File("--cluster", err)
 }
 
 // telemetryConfiguration is that of --telemetry-config, or the default one.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -44,6 +43,9 @@ type Config struct {
 	off map[string]bool
 }
 
+// schedulerConfiguration is what errors say that is wanted.
+const schedulerConfiguration = "a KubeSchedulerConfiguration"
+
 // Load reads the file at path strictly. Its errors are one line that begins with
 // the path. An empty path is kube-scheduler's default configuration.
 func Load(path string) (*Config, error) {
@@ -54,7 +56,7 @@ func Load(path string) (*Config, error) {
 		}
 		return &Config{Scheduler: defaults}, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := filekind.Read(path, schedulerConfiguration, filekind.SchedulerConfiguration)
 	if err != nil {
 		return nil, fmt.Errorf("reading the scheduler's configuration: %w", err)
 	}
@@ -63,7 +65,7 @@ func Load(path string) (*Config, error) {
 
 // Parse reads a configuration that came from the named file.
 func Parse(file string, data []byte) (*Config, error) {
-	if err := filekind.Of(data).Refuse(file, "a KubeSchedulerConfiguration", filekind.SchedulerConfiguration); err != nil {
+	if err := filekind.Of(data).Refuse(file, schedulerConfiguration, filekind.SchedulerConfiguration); err != nil {
 		return nil, err
 	}
 	// As upstream does (cmd/kube-scheduler/app/options.LoadConfigFromFile).

@@ -22,10 +22,11 @@ func (e Error) Unwrap() error { return e.err }
 
 // File returns err, which came of a file that the command line names with a flag or an
 // argument, so that it begins with that. A file that cannot be opened is a mistake in the
-// command line; about what is in the file, err is returned as it is. It returns nil for nil.
+// command line; about what is in the file, and of one that cannot be written further, err is
+// returned as it is. It returns nil for nil.
 func File(flag string, err error) error {
 	var failed *fs.PathError
-	if !errors.As(err, &failed) {
+	if !errors.As(err, &failed) || failed.Op == "write" {
 		return err
 	}
 	return Errorf("%s %s: %w", flag, failed.Path, failed.Err)

@@ -3,6 +3,7 @@ package usage
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,6 +19,7 @@ func TestFile(t *testing.T) {
 	}{
 		"a missing file":   {opening, "--file " + missing + ": no such file or directory", true},
 		"said by a caller": {fmt.Errorf("reading the configuration: %w", opening), "--file " + missing + ": no such file or directory", true},
+		"a full disk":      {fmt.Errorf("writing a.csv: %w", &fs.PathError{Op: "write", Path: "a.csv", Err: errors.New("no space left on device")}), "writing a.csv: write a.csv: no space left on device", false},
 		"what is in it":    {errors.New("a.yaml:1: unknown field"), "a.yaml:1: unknown field", false},
 	}
 	for name, tc := range cases {

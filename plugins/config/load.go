@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -24,10 +23,13 @@ import (
 	"github.com/vicinity-sched/vicinity/plugins/config/validation"
 )
 
+// telemetryConfiguration is what errors say that is wanted.
+const telemetryConfiguration = "a TelemetryConfiguration"
+
 // LoadTelemetry reads the file at path, sets the defaults and validates. Its
 // errors begin with the path.
 func LoadTelemetry(path string) (*v1.TelemetryConfiguration, error) {
-	data, err := os.ReadFile(path)
+	data, err := filekind.Read(path, telemetryConfiguration, filekind.TelemetryConfiguration)
 	if err != nil {
 		return nil, err // names the path
 	}
@@ -36,7 +38,7 @@ func LoadTelemetry(path string) (*v1.TelemetryConfiguration, error) {
 
 // ParseTelemetry does the same with what was read from the named file.
 func ParseTelemetry(file string, data []byte) (*v1.TelemetryConfiguration, error) {
-	if err := filekind.Of(data).Refuse(file, "a TelemetryConfiguration", filekind.TelemetryConfiguration, filekind.Empty); err != nil {
+	if err := filekind.Of(data).Refuse(file, telemetryConfiguration, filekind.TelemetryConfiguration, filekind.Empty); err != nil {
 		return nil, err
 	}
 	c := &v1.TelemetryConfiguration{}

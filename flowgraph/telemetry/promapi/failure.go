@@ -117,6 +117,8 @@ func statusFailure(resp *http.Response) error {
 		return failure(telemetry.Timeout, "no answer in time: the server answered with status %d", code)
 	case code == http.StatusTooManyRequests:
 		return failure(telemetry.Rejected, "the server limits how often it is asked: it answered with status %d", code)
+	case code == http.StatusBadRequest && strings.Contains(string(body), "HTTPS"): // as Go and nginx say it
+		return badAnswer("the server speaks TLS there; begin its address with https://")
 	case code >= 500:
 		return failure(telemetry.Rejected, "the server answered with status %d", code)
 	}

@@ -197,5 +197,5 @@ func (b *limitedBody) Close() error { return b.body.Close() }
 
 func refuseRedirect(r *http.Request, _ []*http.Request) error {
 	return &telemetry.QueryError{Failure: telemetry.BadAnswer, Err: errors.New(
-		"the server redirects to " + r.URL.Scheme + "://" + r.URL.Host + ", which is not followed; set url to the final address")}
+		"the server redirects to " + r.URL.Scheme + "://" + r.URL.Host + ", which is not followed: use the final address")}
 }
