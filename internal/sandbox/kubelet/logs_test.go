@@ -1,12 +1,14 @@
 package kubelet
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,7 +79,9 @@ func TestLogsOfARunningPod(t *testing.T) {
 
 	followed := make(chan string)
 	began := make(chan struct{})
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"a/scheduler?follow=true&tailLines=0", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // that only a defect takes
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"a/scheduler?follow=true&tailLines=0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
