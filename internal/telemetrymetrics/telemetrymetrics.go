@@ -132,7 +132,7 @@ func (o *Observer) defineSources(sources []string) {
 		Alerts: []metricdef.Alert{{
 			Name:    "VicinityTelemetryFails",
 			PromQL:  `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="success"}[15m])) == 0`,
-			Meaning: "A source was not read for a quarter of an hour. The label `result` says why, and the scheduler's log has the error. If `interval` is longer than 30 s, lengthen the range to 30 intervals.",
+			Meaning: "A source was not read for a quarter of an hour. The other values of `result` say why, and the scheduler's log has the error. If `interval` is longer than 30 s, lengthen the range to 30 intervals.",
 		}, {
 			Name:    "VicinityTelemetryEmpty",
 			PromQL:  `sum without (result) (increase(vicinity_telemetry_refreshes_total{result="empty"}[15m])) > 0`,
