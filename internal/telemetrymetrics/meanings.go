@@ -20,7 +20,7 @@ func meaningOfFailure(f telemetry.Failure) string {
 	case telemetry.TooLarge:
 		return "The answer exceeds a limit (`prometheus.maxBodyBytes`, `prometheus.maxSeries`)."
 	case telemetry.Empty:
-		return "The answers name no pair of workloads, not even one that exchanges nothing: nothing is scraped, Prometheus has lost its data, its clock differs, a selector or a recording rule is wrong. `vicinity graph` explains it. Of the source `node-networks`: no node has a capacity."
+		return "The answers name no pair of workloads, not even one that exchanges nothing: nothing is scraped, Prometheus has lost its data, its clock differs, a selector or a recording rule is wrong. `vicinity graph` explains it. For the source `node-networks`: no node has a capacity."
 	case telemetry.Mixed:
 		return "The answers mix several clusters, whose workloads of the same name would be added up. Set `cluster` or `selector` of the source; the log names the clusters."
 	case telemetry.BadAnswer:
