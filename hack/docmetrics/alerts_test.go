@@ -124,6 +124,17 @@ func TestAlertsNameTheirInstance(t *testing.T) {
 	}
 }
 
+// TestRunbooks: each alert links to what the manual says of it.
+func TestRunbooks(t *testing.T) {
+	for _, r := range shipped(t) {
+		path, anchor, _ := strings.Cut(strings.TrimPrefix(r.Annotations["runbook_url"], "https://github.com/vicinity-sched/vicinity/blob/main/"), "#")
+		text, err := os.ReadFile("../../" + path)
+		if err != nil || anchor == "" || !strings.Contains(strings.ToLower(string(text)), "\n### "+anchor+"\n") {
+			t.Errorf("the runbook of %s is %q: %v", r.Alert, r.Annotations["runbook_url"], err)
+		}
+	}
+}
+
 // shipped returns the rules of manifests/alerts.
 func shipped(t *testing.T) []rule {
 	t.Helper()

@@ -80,7 +80,7 @@ func render(all []metricdef.Metric) string {
 		"rule file with all of them, and the Helm chart has them in `prometheusRule`.\n")
 	for _, m := range all {
 		for _, a := range m.Alerts {
-			fmt.Fprintf(&b, "\n**%s.** %s\n\n```promql\n%s\n```\n", a.Name, a.Meaning, a.PromQL)
+			fmt.Fprintf(&b, "\n### %s\n\n%s\n\n```promql\n%s\n```\n", a.Name, a.Meaning, a.PromQL)
 		}
 	}
 	return b.String()

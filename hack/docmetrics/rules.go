@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"sigs.k8s.io/yaml"
 
@@ -14,6 +15,9 @@ const (
 	ruleFile  = "manifests/alerts/vicinity.yaml"
 	component = "manifests/components/prometheus-rule/alerts.yaml"
 )
+
+// repository is where the page can be read.
+const repository = "https://github.com/vicinity-sched/vicinity/blob/main/"
 
 // groups is Prometheus' format of a file of rules.
 type groups struct {
@@ -51,7 +55,10 @@ func alerting(all []metricdef.Metric) groups {
 		for _, a := range m.Alerts {
 			g.Rules = append(g.Rules, rule{
 				Alert: a.Name, Expr: a.PromQL, For: "5m", Labels: map[string]string{"severity": "warning"},
-				Annotations: map[string]string{"description": link.ReplaceAllString(a.Meaning, "docs/$1")},
+				Annotations: map[string]string{
+					"description": link.ReplaceAllString(a.Meaning, "docs/$1"),
+					"runbook_url": repository + page + "#" + strings.ToLower(a.Name),
+				},
 			})
 		}
 	}

@@ -150,8 +150,8 @@ func alertsOfTheManual(t *testing.T) map[string]string {
 	}
 	alerts := map[string]string{}
 	_, section, _ := strings.Cut(string(text), "\n## What to alert on\n")
-	for _, part := range strings.Split(section, "\n**")[1:] {
-		name, rest, _ := strings.Cut(part, ".**")
+	for _, part := range strings.Split(section, "\n### ")[1:] {
+		name, rest, _ := strings.Cut(part, "\n")
 		_, code, _ := strings.Cut(rest, "```promql\n")
 		alerts[name], _, _ = strings.Cut(code, "\n```")
 	}

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -196,6 +197,25 @@ func TestRelease(t *testing.T) {
 		t.Error(err)
 	} else if diff := cmp.Diff(got, files(t, again)); diff != "" {
 		t.Errorf("the second time it is another release:\n%.2000s", diff)
+	}
+}
+
+// TestModes: whoever makes a release, everybody may read it.
+func TestModes(t *testing.T) {
+	s := newSource(t)
+	defer syscall.Umask(syscall.Umask(0o077))
+	_, dir, err := s.release(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("error %v, files %v", err, entries)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err != nil || info.Mode() != 0o644 {
+			t.Errorf("%s: error %v, mode %v", e.Name(), err, info.Mode())
+		}
 	}
 }
 

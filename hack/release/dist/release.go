@@ -154,5 +154,9 @@ func (r *release) number() string { return strings.TrimPrefix(r.version, "v") }
 // write makes a file of the release.
 func (r *release) write(name string, content []byte) error {
 	r.files = append(r.files, name)
-	return os.WriteFile(filepath.Join(r.out, name), content, 0o644)
+	file := filepath.Join(r.out, name)
+	if err := os.WriteFile(file, content, 0o644); err != nil {
+		return err
+	}
+	return os.Chmod(file, 0o644) // whatever the umask
 }
