@@ -37,11 +37,11 @@ the telemetry allows, the scheduler, its permissions, its profiles and its workl
 docs/doctor.md describes each check. Nothing is changed anywhere.
 
 What cannot be looked at is listed as unchecked, with the reason: without a kubeconfig the
-telemetry is checked alone, without a Prometheus the cluster is. Of several schedulers in the
-cluster, the one with most ready pods is looked at, or that of --scheduler. Without --prometheus and
+telemetry is checked alone, without a Prometheus the cluster is. Without --prometheus and
 --telemetry-config, Prometheus is found in the cluster that kubectl would take
 (docs/connecting.md). Without --telemetry-config, the metrics that are there say which
-sources to check, or --source does.
+sources to check, or --source does. If several schedulers are in the cluster, the one with
+most ready pods is looked at, or the one that --scheduler names.
 
 --suggest prints a TelemetryConfiguration for what was found instead, with comments that
 say why: the type of source, a window that fits how often it is scraped, the settings of

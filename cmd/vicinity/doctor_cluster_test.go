@@ -39,7 +39,7 @@ func TestDoctorForbidden(t *testing.T) {
 		checked   []string
 		stderr    string
 	}{
-		"everything": {everythingForbidden(), exitFailure, []string{"cluster-access", "scheduler-installed", "workloads-handed-over", "topology-labels"}, nil,
+		"everything": {everythingForbidden(), exitFailure, []string{"cluster-access", "scheduler-installed", "workloads-handed-over", "topology-labels", "scheduler-task-restarts", "source-services"}, nil,
 			"vicinity: nothing essential of the cluster could be looked at: you may not list nodes, namespaces, services, deployments.apps, "},
 		"what to type": {everythingForbidden(), exitFailure, nil, nil,
 			"kubectl create clusterrole vicinity-doctor --verb=get,list --resource=nodes,namespaces,services,deployments.apps,replicasets.apps,statefulsets.apps,daemonsets.apps,pods,leases.coordination.k8s.io && " +

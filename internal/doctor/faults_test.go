@@ -68,6 +68,7 @@ func secondFaults() map[string]fault {
 		"the second":                 {func(w *world) { two(w); deployment(w).Status.ReadyReplicas = 1; choose("other", schedulerName)(w) }, "scheduler-installed", Fine, "Deployment other/vicinity-scheduler."},
 		"the second, with the first": {func(w *world) { two(w); deployment(w).Status.ReadyReplicas = 1; choose("other", schedulerName)(w) }, "scheduler-single", Warning, "vicinity doctor --scheduler vicinity-system/vicinity-scheduler"},
 		"neither of two":             {func(w *world) { two(w); choose("third", schedulerName)(w) }, "scheduler-installed", Error, "vicinity doctor --scheduler other/vicinity-scheduler; vicinity doctor --scheduler vicinity-system/vicinity-scheduler"},
+		"neither of two, its pods":   {func(w *world) { two(w); choose("third", schedulerName)(w) }, "scheduler-pods", Unchecked, "Resolve scheduler-installed first"},
 		"neither of two, are they":   {func(w *world) { two(w); choose("third", schedulerName)(w) }, "scheduler-single", Unchecked, "scheduler-installed"},
 		"the second, where one may not look everywhere": {func(w *world) {
 			two(w)

@@ -207,6 +207,9 @@ func onInstallation(look func(context.Context, *clusterState, *installation) []R
 		if err != nil {
 			return notChecked(err)
 		}
+		if in.deployment == nil && (s.Namespace != "" || s.Name != "") {
+			return dependsOn("scheduler-installed")
+		}
 		if !in.exists() && !slices.ContainsFunc(in.leases, func(l coordinationv1.Lease) bool { return s.isHeld(&l) }) {
 			return finding(Unchecked, unlooked+"no scheduler was found.", "There is no scheduler to look at.", "See what check scheduler-installed says.")
 		}

@@ -182,3 +182,19 @@ func TestCanceledReading(t *testing.T) {
 		t.Errorf("error %v", o.without(kindPod))
 	}
 }
+
+// TestResolvable: workloads are looked for among the objects only where all of those are known
+// that telemetry names.
+func TestResolvable(t *testing.T) {
+	for hidden, want := range map[string]string{
+		"": "", "list nodes": "", "list pods": "you may not list pods", "list services": "you may not list services", "list replicasets": "you may not list replicasets.apps",
+	} {
+		w := newWorld(t)
+		w.hidden = []string{hidden}
+		_, dynamic := w.clients()
+		all, why := ReadInventory(t.Context(), dynamic).Resolvable()
+		if (all == nil) != (want != "") || !strings.Contains(why, want) {
+			t.Errorf("without %q: objects are %v, because %q", hidden, all != nil, why)
+		}
+	}
+}
