@@ -157,12 +157,10 @@ func exitCode(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &own) && own.exitCode() == exitGaps:
-		return exitGaps // also of a recording that Ctrl-C ended
+	case errors.As(err, &own):
+		return own.exitCode() // also of a recording that Ctrl-C ended
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.As(err, &own):
-		return own.exitCode()
 	case errors.As(err, &mistake):
 		return exitUsage
 	}

@@ -146,7 +146,8 @@ func TestNoQuestionIsSilent(t *testing.T) {
 		"doctor by a file": "doctor --telemetry-config TELEMETRY --kubeconfig KUBECONFIG",
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := &holding{ticks: make(chan time.Time)}
+			h := &holding{}
+			h.progress = &progress{out: writer(func(p []byte) { h.told.Store(string(p)) }), now: steps(11 * time.Second)}
 			asked := h.server(t, prometheus(t, load))
 			for word, with := range map[string]string{
 				"RECORDED":  h.server(t, prometheus(t, recorded)),
@@ -157,8 +158,7 @@ func TestNoQuestionIsSilent(t *testing.T) {
 				args = strings.ReplaceAll(args, word, with)
 			}
 			var out, errs bytes.Buffer
-			s := streams{out: &out, err: &errs, progress: &progress{out: writer(func([]byte) { h.told.Add(1) }), now: steps(11 * time.Second), ticks: h.ticks}}
-			if code := invokeAs(t.Context(), append([]string{"vicinity"}, strings.Fields(args)...), s, clock()); code == exitUsage || code == exitFailure {
+			if code := invokeAs(t.Context(), append([]string{"vicinity"}, strings.Fields(args)...), streams{out: &out, err: &errs, progress: h.progress}, clock()); code == exitUsage || code == exitFailure {
 				t.Errorf("exit code %d: %s", code, &errs)
 			}
 			if asked, silent := h.result(); asked == 0 || len(silent) > 0 {
@@ -168,14 +168,14 @@ func TestNoQuestionIsSilent(t *testing.T) {
 	}
 }
 
-// holding is servers that let time pass before they answer, until something has been told.
+// holding is servers before which time passes while they are asked.
 type holding struct {
-	ticks chan time.Time
-	told  atomic.Int64 // lines
+	progress *progress
+	told     atomic.Value // what was told last, a string
 
 	mu     sync.Mutex
 	asked  int
-	silent []string // questions during which nothing was told
+	silent []string // questions during which nothing was told, or something else
 }
 
 // server returns one before another.
@@ -187,18 +187,14 @@ func (h *holding) server(t *testing.T, behind string) string {
 	}
 	proxy := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
-		before := h.told.Load()
-		for range 2 { // the second is taken when the first has been worked on
-			select {
-			case h.ticks <- time.Time{}:
-			case <-r.Context().Done():
-				return
-			}
-		}
 		h.mu.Lock()
+		h.told.Store("")
+		h.progress.again()
+		told := h.told.Load().(string)
 		h.asked++
-		if h.told.Load() == before {
-			h.silent = append(h.silent, r.URL.Path)
+		ofCluster := strings.HasPrefix(r.URL.Path, "/api") && !strings.HasSuffix(r.URL.Path, "/api/v1/query")
+		if told == "" || ofCluster && strings.Contains(told, "asking Prometheus for") {
+			h.silent = append(h.silent, r.URL.Path+": "+told)
 		}
 		h.mu.Unlock()
 		proxy.ServeHTTP(w, r)
@@ -209,6 +205,27 @@ func (h *holding) result() (asked int, silent []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.asked, h.silent
+}
+
+// TestVerbsRepeat: every verb shows again what it said last.
+func TestVerbsRepeat(t *testing.T) {
+	ticks := make(chan time.Time)
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // so that the server notices the end of the client
+		for range 2 {               // the second is taken when the first has been worked on
+			select {
+			case ticks <- time.Time{}:
+			case <-r.Context().Done():
+			}
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	var errs, told bytes.Buffer
+	invokeAs(t.Context(), []string{"vicinity", "graph", "--source", "istio-sidecar", "--prometheus", url, "--timeout", "5s"},
+		streams{out: io.Discard, err: &errs, progress: &progress{out: &told, now: steps(11 * time.Second), ticks: ticks}}, clock())
+	if !strings.Contains(told.String(), "s ago)\n") || !strings.Contains(errs.String(), "503") {
+		t.Errorf("told %q, stderr %s", &told, &errs)
+	}
 }
 
 // serverOf returns the server that a kubeconfig names.

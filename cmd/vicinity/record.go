@@ -216,12 +216,14 @@ func (o *recordOptions) finish(s streams, r result, failed error) error {
 		return err
 	}
 	switch {
-	case r.sum.Steps > 0 && r.sum.Gaps == r.sum.Steps:
+	case r.sum.Steps == 0:
+		return codedError{fmt.Errorf("%s ended before its first step of %s did: it has no traffic; record for longer", r.path, show.Duration(o.step)), exitEmpty}
+	case r.sum.Gaps == r.sum.Steps:
 		err := fmt.Errorf("no traffic was observed: %w", o.explain(r.sum.LastFailure))
 		if telemetry.FailureOf(r.sum.LastFailure) == telemetry.Empty {
 			return codedError{err, exitEmpty}
 		}
-		return err
+		return codedError{err, exitFailure}
 	case r.mostlyGaps():
 		return codedError{fmt.Errorf("%d of %d steps are gaps: %s has %s of traffic in %s; record again once Prometheus answers",
 			r.sum.Gaps, r.sum.Steps, r.path, show.Duration(time.Duration(r.sum.Steps-r.sum.Gaps)*o.step), show.Duration(time.Duration(r.sum.Steps)*o.step)), exitGaps}
@@ -229,8 +231,8 @@ func (o *recordOptions) finish(s streams, r result, failed error) error {
 	return nil
 }
 
-// mostlyGaps reports whether more than half of the steps were not observed.
-func (r result) mostlyGaps() bool { return 2*r.sum.Gaps > r.sum.Steps }
+// mostlyGaps reports whether more than half of the steps were not observed, or there is none.
+func (r result) mostlyGaps() bool { return 2*r.sum.Gaps > r.sum.Steps || r.sum.Steps == 0 }
 
 // wait returns after so long, or when ctx ends.
 func wait(ctx context.Context, d time.Duration) error {

@@ -179,6 +179,35 @@ func TestRecordInterrupted(t *testing.T) {
 	}
 }
 
+// A recording that ends before its first step is of no use, and says so.
+func TestRecordInterruptedAtOnce(t *testing.T) {
+	url := prometheus(t, traffic(t, "shop/web -> shop/cart via cart: 100 2000 5"))
+	for name, tc := range map[string]struct {
+		flags []string
+		at    string // the line of progress at which it is interrupted
+		want  string
+	}{
+		"no step":    {[]string{"--duration", "1h", "--step", "1m"}, "recorded 0 of 60 steps", "rec ended before its first step of 1m did: it has no traffic"},
+		"no traffic": {[]string{"--since", "1h", "--source", "istio-sidecar"}, "recorded 1 of 60 steps", "no traffic was observed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			var out, errs bytes.Buffer
+			told := writer(func(p []byte) {
+				if bytes.Contains(p, []byte(tc.at)) {
+					interrupt()
+				}
+			})
+			args := append([]string{"vicinity", "record", "--prometheus", url, "--kubeconfig", apiServer(t), filepath.Join(t.TempDir(), "rec")}, tc.flags...)
+			code := invokeAs(ctx, args, streams{out: &out, err: &errs, progress: onTerminal(told)}, clock())
+			if code != exitEmpty || !strings.Contains(out.String(), "It ended early, interrupted") || strings.Contains(out.String(), "Next:") || !strings.Contains(errs.String(), tc.want) {
+				t.Errorf("exit code %d: %s%s", code, &out, &errs)
+			}
+		})
+	}
+}
+
 // What goes wrong while files are written is an error that says what there is.
 func TestRecordCannotWrite(t *testing.T) {
 	url := prometheus(t, traffic(t, "shop/web -> shop/cart via cart: 100 2000 5"))
