@@ -109,16 +109,15 @@ func figurePaths() []path {
 		another = "explain names another node"
 		idle    = `kubectl -n shop scale deployment catalog --replicas 0; `
 		verbose = `helm upgrade vicinity charts/vicinity --namespace vicinity-system --set profile=cost --set 'scheduler.extraArgs={--vmodule=decisions=4}'; `
-		// Both replicas know the traffic, and one of them leads.
-		ready  = stable + `; ` + `until [ $(` + logs + ` | grep -c 'Telemetry is read') = 2 ]; do sleep 0.2; done; `
-		places = `kubectl -n shop patch deployment catalog -p '{"spec":{"replicas":3,"template":{"spec":{"schedulerName":"vicinity"}}}}'; kubectl -n shop rollout status deployment/catalog; `
+		busy    = `kubectl -n shop scale deployment catalog --replicas 3; kubectl -n shop rollout status deployment/catalog`
+		places  = `kubectl -n shop patch deployment catalog -p '{"spec":{"template":{"spec":{"schedulerName":"vicinity"}}}}'; `
 	)
 	return []path{
-		{section: figures, cause: idle + until(`! vicinity graph --window 5s | grep -q '^shop/frontend *shop/catalog '`), sees: []string{"rates over 5m", "shop/catalog"}, holds: once("shop/catalog ")},
+		{section: figures, cause: idle + until(`! vicinity graph --window 5s | grep -q '^shop/frontend *shop/catalog '`), sees: []string{"rates over 5m", "shop/catalog"}, holds: once("shop/catalog "), cured: busy},
 		{section: figures, sees: []string{"frontend"}, holds: twice},
 		{section: figures, sees: []string{"destination", "source"}},
 		{section: another, cause: verbose, sees: []string{"vicinity of scheduler.yaml"}},
-		{section: another, cause: ready + until(logs+` | grep -q 'Successfully acquired lease'`) + places + until(logs+` | grep -q 'has scored a pod'`),
+		{section: another, cause: stable + `; ` + until(logs+` | grep -q 'Successfully acquired lease'`) + places + until(logs+` | grep -q 'has scored a pod'`),
 			sees: []string{"TrafficLocality has scored a pod that is bound"}},
 		{section: another, sees: []string{"vicinity", "default-scheduler"}},
 	}
