@@ -89,13 +89,15 @@ func podPaths() []path {
 		refused  = "Pods are refused with OutOfcpu"
 		restarts = "The scheduler restarts"
 		big      = `kubectl -n shop run big --image x --overrides='{"spec":{"nodeName":"zone-a-1","containers":[{"name":"big","image":"x","resources":{"requests":{"cpu":"4"}}}]}}'; `
-		kills    = `for p in $(ps -eo pid,args | awk -v of="$TOOLS/vicinity-scheduler" '$2 == of {print $1}'); do kill -9 $p; done; `
-		wrong    = `helm upgrade vicinity charts/vicinity --namespace vicinity-system --set scheduler.args.maxShare.node=7; `
+		// Otherwise the lease of a dead leader would be held for as long as it is valid.
+		free  = `kubectl -n vicinity-system delete lease vicinity-scheduler; `
+		kills = `for p in $(ps -eo pid,args | awk -v of="$TOOLS/vicinity-scheduler" '$2 == of {print $1}'); do kill -9 $p; done; `
+		wrong = `helm upgrade vicinity charts/vicinity --namespace vicinity-system --set scheduler.args.maxShare.node=7; `
 	)
 	return []path{
 		{section: refused, cause: big + until(`kubectl -n shop get pods --field-selector status.phase=Failed -o name | grep -q big`), sees: []string{"OutOfcpu"}},
 		{section: refused, sees: []string{"big"}},
-		{section: restarts, cause: kills + until(`kubectl -n vicinity-system get pods -o jsonpath='{..lastState.terminated.reason}' | grep -q OOMKilled`),
+		{section: restarts, cause: kills + free + until(`kubectl -n vicinity-system get pods -o jsonpath='{..lastState.terminated.reason}' | grep -q OOMKilled`),
 			sees: []string{"OOMKilled"}, cured: stable},
 		{section: restarts, cause: wrong + until(`kubectl -n vicinity-system get pods | grep -q CrashLoopBackOff`), sees: []string{"CrashLoopBackOff"}},
 		{section: restarts, sees: []string{"maxShare.node"}},
