@@ -170,11 +170,12 @@ func (m *manual) restore(t *testing.T) {
 	t.Logf("restoring the cluster: %.1fs", time.Since(began).Seconds())
 }
 
-// restore removes Vicinity, and hands what it had back to kube-scheduler. The namespace takes
-// the longest.
+// restore removes Vicinity, and hands what it had back to kube-scheduler. A namespace is
+// deleted no sooner than after five seconds, and later if there are pods in it then.
 const restore = `
 (
 set -e
+kubectl -n vicinity-system delete deployments --all --wait=false
 kubectl delete namespace vicinity-system --ignore-not-found &
 kubectl get namespace -o name -l vicinity.dev/scheduler | xargs -r -I{} kubectl label {} vicinity.dev/scheduler-
 kubectl get namespace -o jsonpath='{range .items[?(@.metadata.annotations.vicinity\.dev/locality)]}{.metadata.name}{"\n"}{end}' |

@@ -89,13 +89,15 @@ func podPaths() []path {
 		refused  = "Pods are refused with OutOfcpu"
 		restarts = "The scheduler restarts"
 		big      = `kubectl -n shop run big --image x --overrides='{"spec":{"nodeName":"zone-a-1","containers":[{"name":"big","image":"x","resources":{"requests":{"cpu":"4"}}}]}}'; `
-		kills    = `for p in $(ps -eo pid,args | awk -v of="$TOOLS/vicinity-scheduler" '$2 == of {print $1}'); do kill -9 $p; done; `
-		wrong    = `helm upgrade vicinity charts/vicinity --namespace vicinity-system --set scheduler.args.maxShare.node=7; `
+		// Otherwise the lease of a dead leader would be held for as long as it is valid.
+		free  = `kubectl -n vicinity-system delete lease vicinity-scheduler; `
+		kills = `for p in $(ps -eo pid,args | awk -v of="$TOOLS/vicinity-scheduler" '$2 == of {print $1}'); do kill -9 $p; done; `
+		wrong = `helm upgrade vicinity charts/vicinity --namespace vicinity-system --set scheduler.args.maxShare.node=7; `
 	)
 	return []path{
 		{section: refused, cause: big + until(`kubectl -n shop get pods --field-selector status.phase=Failed -o name | grep -q big`), sees: []string{"OutOfcpu"}},
 		{section: refused, sees: []string{"big"}},
-		{section: restarts, cause: kills + until(`kubectl -n vicinity-system get pods -o jsonpath='{..lastState.terminated.reason}' | grep -q OOMKilled`),
+		{section: restarts, cause: kills + free + until(`kubectl -n vicinity-system get pods -o jsonpath='{..lastState.terminated.reason}' | grep -q OOMKilled`),
 			sees: []string{"OOMKilled"}, cured: stable},
 		{section: restarts, cause: wrong + until(`kubectl -n vicinity-system get pods | grep -q CrashLoopBackOff`), sees: []string{"CrashLoopBackOff"}},
 		{section: restarts, sees: []string{"maxShare.node"}},
@@ -109,16 +111,15 @@ func figurePaths() []path {
 		another = "explain names another node"
 		idle    = `kubectl -n shop scale deployment catalog --replicas 0; `
 		verbose = `helm upgrade vicinity charts/vicinity --namespace vicinity-system --set profile=cost --set 'scheduler.extraArgs={--vmodule=decisions=4}'; `
-		// Both replicas know the traffic, and one of them leads.
-		ready  = stable + `; ` + `until [ $(` + logs + ` | grep -c 'Telemetry is read') = 2 ]; do sleep 0.2; done; `
-		places = `kubectl -n shop patch deployment catalog -p '{"spec":{"replicas":3,"template":{"spec":{"schedulerName":"vicinity"}}}}'; kubectl -n shop rollout status deployment/catalog; `
+		busy    = `kubectl -n shop scale deployment catalog --replicas 3; kubectl -n shop rollout status deployment/catalog`
+		places  = `kubectl -n shop patch deployment catalog -p '{"spec":{"template":{"spec":{"schedulerName":"vicinity"}}}}'; `
 	)
 	return []path{
-		{section: figures, cause: idle + until(`! vicinity graph --window 5s | grep -q '^shop/frontend *shop/catalog '`), sees: []string{"rates over 5m", "shop/catalog"}, holds: once("shop/catalog ")},
+		{section: figures, cause: idle + until(`! vicinity graph --window 5s | grep -q '^shop/frontend *shop/catalog '`), sees: []string{"rates over 5m", "shop/catalog"}, holds: once("shop/catalog "), cured: busy},
 		{section: figures, sees: []string{"frontend"}, holds: twice},
 		{section: figures, sees: []string{"destination", "source"}},
 		{section: another, cause: verbose, sees: []string{"vicinity of scheduler.yaml"}},
-		{section: another, cause: ready + until(logs+` | grep -q 'Successfully acquired lease'`) + places + until(logs+` | grep -q 'has scored a pod'`),
+		{section: another, cause: stable + `; ` + until(logs+` | grep -q 'Successfully acquired lease'`) + places + until(logs+` | grep -q 'has scored a pod'`),
 			sees: []string{"TrafficLocality has scored a pod that is bound"}},
 		{section: another, sees: []string{"vicinity", "default-scheduler"}},
 	}

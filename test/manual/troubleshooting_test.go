@@ -2,6 +2,7 @@ package manual
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -130,7 +131,10 @@ func (r *reader) follow(t *testing.T, p path, b, shown doccommands.Block) {
 // otherServers are no Prometheus that answers us: each is below a path of its own.
 func otherServers() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/silent/", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/silent/", func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then is it known when the client is gone
+		<-r.Context().Done()
+	})
 	for path, code := range map[string]int{"/unauthorized/": http.StatusUnauthorized, "/forbidden/": http.StatusForbidden} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "go away", code) })
 	}
