@@ -16,7 +16,7 @@ import (
 )
 
 // The scheduler that the pages are opened for.
-const shown = `cluster="one",job="vicinity-scheduler"`
+const shown = `cluster="one",namespace="vicinity-system",job="vicinity-scheduler"`
 
 // figures returns what a query shows after a day, by the labels of the series.
 func figures(t *testing.T, prometheus *promtest.Querier, q query) map[string]float64 {
@@ -131,8 +131,9 @@ func TestPagesAreOfOneScheduler(t *testing.T) {
 	alone := promtest.New(t, day(leader.serves()...))
 	for name, more := range map[string][]string{
 		"standby":         instance{target: shown + `,instance="b"`}.serves(),
-		"second release":  instance{target: `cluster="one",job="near-scheduler",instance="c"`, leads: true, other: true}.serves(),
-		"another cluster": instance{target: `cluster="two",job="vicinity-scheduler",instance="a"`, leads: true, other: true}.serves(),
+		"second release":  instance{target: `cluster="one",namespace="vicinity-system",job="near-scheduler",instance="c"`, leads: true, other: true}.serves(),
+		"the same name":   instance{target: `cluster="one",namespace="elsewhere",job="vicinity-scheduler",instance="d"`, leads: true, other: true}.serves(),
+		"another cluster": instance{target: `cluster="two",namespace="vicinity-system",job="vicinity-scheduler",instance="a"`, leads: true, other: true}.serves(),
 		"kube-scheduler": {
 			`scheduler_schedule_attempts_total{` + shown + `,instance="k",profile="default-scheduler",result="scheduled"} 0+50x1440`,
 			`scheduler_pending_pods{` + shown + `,instance="k",queue="active"} 70+0x1440`,
