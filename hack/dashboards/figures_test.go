@@ -16,7 +16,7 @@ import (
 )
 
 // The scheduler that the pages are opened for.
-const shown = `cluster="one",job="vicinity-scheduler"`
+const shown = `cluster="one",namespace="vicinity-system",job="vicinity-scheduler"`
 
 // figures returns what a query shows after a day, by the labels of the series.
 func figures(t *testing.T, prometheus *promtest.Querier, q query) map[string]float64 {
@@ -35,13 +35,13 @@ func figures(t *testing.T, prometheus *promtest.Querier, q query) map[string]flo
 // day returns a load command of a day with a sample a minute.
 func day(series ...string) string { return "load 1m\n" + strings.Join(series, "\n") + "\n" }
 
-// find returns a query of a panel as it is written.
-func find(t *testing.T, page, panel string, which int) query {
+// find returns the first query of a panel as it is written.
+func find(t *testing.T, page, panel string) query {
 	t.Helper()
 	for _, d := range dashboards() {
 		for _, p := range d.panels() {
 			if d.name == page && p.title == panel {
-				return query{scope(p.queries[which].expr), p.queries[which].legend}
+				return query{scope(p.queries[0].expr), p.queries[0].legend}
 			}
 		}
 	}
@@ -131,8 +131,9 @@ func TestPagesAreOfOneScheduler(t *testing.T) {
 	alone := promtest.New(t, day(leader.serves()...))
 	for name, more := range map[string][]string{
 		"standby":         instance{target: shown + `,instance="b"`}.serves(),
-		"second release":  instance{target: `cluster="one",job="near-scheduler",instance="c"`, leads: true, other: true}.serves(),
-		"another cluster": instance{target: `cluster="two",job="vicinity-scheduler",instance="a"`, leads: true, other: true}.serves(),
+		"second release":  instance{target: `cluster="one",namespace="vicinity-system",job="near-scheduler",instance="c"`, leads: true, other: true}.serves(),
+		"the same name":   instance{target: `cluster="one",namespace="elsewhere",job="vicinity-scheduler",instance="d"`, leads: true, other: true}.serves(),
+		"another cluster": instance{target: `cluster="two",namespace="vicinity-system",job="vicinity-scheduler",instance="a"`, leads: true, other: true}.serves(),
 		"kube-scheduler": {
 			`scheduler_schedule_attempts_total{` + shown + `,instance="k",profile="default-scheduler",result="scheduled"} 0+50x1440`,
 			`scheduler_pending_pods{` + shown + `,instance="k",queue="active"} 70+0x1440`,
@@ -176,28 +177,27 @@ func TestFiguresAreTrue(t *testing.T) {
 	for name, test := range map[string]struct {
 		load        []string
 		page, panel string
-		which       int
 		want        float64
 	}{
 		// A replica that was there for the busy hour only, and another one for the whole day: the
 		// mean is 22.5 MB/s at 0.02 a GB. (The engine looks back over the last five minutes of a series.)
 		"the money of a day, replicas replaced": {
 			[]string{traffic("a", "region", "18e6+0x1259 126e6+0x59 18e6+0x119"), traffic("b", "region", "_x1260 126e6+0x54")},
-			"money", "In the time shown", 0, (18*23 + 126) * 1e6 * 3600 / 1e9 * 0.02},
+			"money", "In the time shown", (18*23 + 126) * 1e6 * 3600 / 1e9 * 0.02},
 		"the workload's first decisions, all in one scrape": {
 			[]string{shadow("workload_decisions_total", `outcome="other"`, "_x1300 10+0x139")},
-			"shadow", "Workloads whose decisions would most often have been others", 0, 10},
+			"shadow", "Workloads whose decisions would most often have been others", 10},
 		"a workload's later decisions": {
 			[]string{shadow("workload_decisions_total", `outcome="other"`, "10+0x720 20+0x719")},
-			"shadow", "Workloads whose decisions would most often have been others", 0, 10},
+			"shadow", "Workloads whose decisions would most often have been others", 10},
 		"bytes of the first decisions": {
 			[]string{
 				shadow("workload_bytes_per_second_total", `node="preferred",within="node"`, "_x1300 500+0x139"),
 				shadow("workload_bytes_per_second_total", `node="chosen",within="node"`, "_x1300 100+0x139")},
-			"shadow", "More would have stayed on the node", 0, 400},
+			"shadow", "More would have stayed on the node", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := slices.Collect(maps.Values(figures(t, promtest.New(t, day(test.load...)), find(t, test.page, test.panel, test.which))))
+			got := slices.Collect(maps.Values(figures(t, promtest.New(t, day(test.load...)), find(t, test.page, test.panel))))
 			if len(got) != 1 || math.Abs(got[0]-test.want) > 0.01*test.want {
 				t.Errorf("it shows %v, want %v", got, test.want)
 			}

@@ -76,14 +76,15 @@ func datasource() map[string]string {
 	return map[string]string{"type": "prometheus", "uid": "${datasource}"}
 }
 
-// chosen are the variables by which readers choose the scheduler that a page is of. In a
-// Prometheus of one cluster, whose series have no label "cluster", the first has no choices and
-// is empty, which is what such series have.
+// chosen are the variables by which readers choose the scheduler that a page is of. Where no
+// series has the label "cluster", or "namespace", there are no choices, and the variable is
+// empty, as the label of such series is.
 func chosen() []map[string]any {
 	var list []map[string]any
 	for _, v := range []struct{ name, label, values string }{
 		{"cluster", "Cluster", `label_values(vicinity_graph_generation, cluster)`},
-		{"job", "Scheduler", `label_values(vicinity_graph_generation{cluster="$cluster"}, job)`},
+		{"namespace", "Namespace", `label_values(vicinity_graph_generation{cluster="$cluster"}, namespace)`},
+		{"job", "Scheduler", `label_values(vicinity_graph_generation{cluster="$cluster",namespace="$namespace"}, job)`},
 	} {
 		list = append(list, map[string]any{"name": v.name, "label": v.label, "type": "query", "datasource": datasource(),
 			"query": v.values, "definition": v.values, "refresh": 2, "sort": 1, "multi": false, "includeAll": false})
@@ -94,7 +95,7 @@ func chosen() []map[string]any {
 // scope adds the choice to every metric of an expression.
 func scope(expr string) string {
 	metric := regexp.MustCompile(`\b((?:vicinity|scheduler|process|leader)_[a-z_]+)(\{?)`)
-	const of = `{cluster="$cluster",job="$job"`
+	const of = `{cluster="$cluster",namespace="$namespace",job="$job"`
 	return metric.ReplaceAllStringFunc(expr, func(found string) string {
 		if name, ok := strings.CutSuffix(found, "{"); ok {
 			return name + of + ","

@@ -49,7 +49,7 @@ func metricsPage(t *testing.T) string {
 
 // plain replaces what Grafana fills in.
 func plain(expr string) string {
-	return strings.NewReplacer("$cluster", "one", "$job", "vicinity-scheduler", "$__range_s", "86400", "$__range", "1d", "$__rate_interval", "5m", "$price_per_gb", "0.02").Replace(expr)
+	return strings.NewReplacer("$cluster", "one", "$namespace", "vicinity-system", "$job", "vicinity-scheduler", "$__range_s", "86400", "$__range", "1d", "$__rate_interval", "5m", "$price_per_gb", "0.02").Replace(expr)
 }
 
 // others are the metrics on our pages that are not ours.
@@ -95,7 +95,7 @@ func unknown(page string, matchers []*labels.Matcher) (faults []string) {
 			continue
 		}
 		for _, value := range strings.Split(m.Value, "|") {
-			if value != "TrafficLocality" && m.Name != "cluster" && m.Name != "job" && !strings.Contains(page, "\n| `"+value+"` |") {
+			if value != "TrafficLocality" && !slices.Contains([]string{"cluster", "namespace", "job"}, m.Name) && !strings.Contains(page, "\n| `"+value+"` |") {
 				faults = append(faults, m.Name+" has no value "+value)
 			}
 		}

@@ -133,7 +133,8 @@ func alerts(t *testing.T, rule monitoringv1.PrometheusRule, after, severity stri
 			found[r.Alert] = r.Expr.StrVal
 			// Prometheus expands templates in annotations.
 			text := r.Annotations["description"]
-			if string(*r.For) != after || r.Labels["severity"] != severity || text == "" || strings.Contains(text, "{{") {
+			if string(*r.For) != after || r.Labels["severity"] != severity || text == "" || strings.Contains(text, "{{") ||
+				!strings.HasSuffix(r.Annotations["runbook_url"], "#"+strings.ToLower(r.Alert)) {
 				t.Errorf("%s: %+v", r.Alert, r)
 			}
 		}

@@ -38,6 +38,7 @@ func Exceptions() []Exception {
 		{Command: "vicinity record --duration 1h", Because: long},
 		{Command: "vicinity record --prometheus http://localhost:9090 --duration 24h", Because: long},
 		{Command: "make demo", Because: "test/integration runs it: TestDemo"},
+		{Command: "make test", Because: "is what runs this"},
 		{Command: "make image", Because: rebuilds + "; hack/release/image tests what packs it"},
 		{Command: "make reproducible", Because: rebuilds},
 		{Command: "make real-meshes", Because: needsPip},

@@ -31,7 +31,7 @@ func shownQueries(t *testing.T) (all []shownQuery) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d dashboards: %v", len(files), err)
 	}
-	fill := strings.NewReplacer("$cluster", "", "$job", "vicinity-scheduler", "$__range_s", "60", "$__range", "1m", "$__rate_interval", "30s", "[30m]", "[1m]", "[1h]", "[1m]", "$price_per_gb", "0.02")
+	fill := strings.NewReplacer("$cluster", "", "$namespace", "", "$job", "vicinity-scheduler", "$__range_s", "60", "$__range", "1m", "$__rate_interval", "30s", "[30m]", "[1m]", "[1h]", "[1m]", "$price_per_gb", "0.02")
 	for _, file := range files {
 		var page struct {
 			Title  string

@@ -40,7 +40,7 @@ func TestMachineDoesNotShow(t *testing.T) {
 			settings = append(settings, s)
 		}
 	}
-	run := func(name string, args ...string) string {
+	output := func(name string, args ...string) string {
 		cmd := exec.CommandContext(t.Context(), name, args...)
 		cmd.Env = settings
 		out, err := cmd.Output()
@@ -49,11 +49,11 @@ func TestMachineDoesNotShow(t *testing.T) {
 		}
 		return string(out)
 	}
-	build := regexp.MustCompile(`(?m)^(GOOS=.*) go build .*/cmd/vicinity$`).FindStringSubmatch(run("make", "-n", "-C", "../../..", "release", "PLATFORMS=linux/amd64", "PROGRAMS=vicinity"))
+	build := regexp.MustCompile(`(?m)^(GOOS=.*) go build .*/cmd/vicinity$`).FindStringSubmatch(output("make", "-n", "-C", "../../..", "release", "PLATFORMS=linux/amd64", "PROGRAMS=vicinity"))
 	if build == nil {
 		t.Fatal("make release builds no program")
 	}
-	got := run("sh", "-c", build[1]+" go env GOFLAGS GOAMD64 GOARM64 GOEXPERIMENT GOFIPS140 GOPROXY")
+	got := output("sh", "-c", build[1]+" go env GOFLAGS GOAMD64 GOARM64 GOEXPERIMENT GOFIPS140 GOPROXY")
 	if want := "\nv1\nv8.0\n\noff\nhttps://proxy.example.com\n"; got != want {
 		t.Errorf("the settings are %q, want %q", got, want)
 	}
