@@ -53,7 +53,7 @@ func TestDetectedByGraph(t *testing.T) {
 		"hubble is wanted":   {ofOBI, []string{"--source", "hubble"}, exitUsage, []string{"not bytes"}},
 		"another name":       {ofOBI, []string{"--source", "istio"}, exitUsage, []string{"read by sources of type istio-sidecar"}},
 		"the user's own":     {ofOBI, []string{"--source", "promql"}, exitUsage, []string{"give it with --telemetry-config"}},
-		"twice":              {ofOBI, []string{"--source", "obi,obi"}, exitUsage, []string{"Duplicate value"}},
+		"twice":              {ofOBI, []string{"--source", "obi,obi"}, exitUsage, []string{"--source: obi is named twice"}},
 		"a cluster of none":  {ofOBI, []string{"--source", "caretta", "--mesh-cluster", "east"}, exitUsage, []string{"--source: ", "clusterLabel"}},
 		"two clusters": {strings.ReplaceAll(ofOBI, "direction=", `k8s_cluster_name="a",direction=`) + strings.ReplaceAll(ofOBI, "direction=", `k8s_cluster_name="b",direction=`), nil, exitFailure,
 			[]string{"2 clusters", "--mesh-cluster"}},

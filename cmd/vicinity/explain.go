@@ -124,6 +124,11 @@ func (o *explainOptions) checkArgs(cmd *cobra.Command, args []string) error {
 	case len(args) > 2:
 		return usage.Errorf("%s takes one %s, not %q as well; see %s --help", cmd.Name(), args[0], args[2], see)
 	}
+	if strings.Contains(args[1], "/") {
+		if namespace, name, _ := strings.Cut(args[1], "/"); namespace == "" || name == "" || strings.Contains(name, "/") {
+			return usage.Errorf("%s %q: must be NAME or NAMESPACE/NAME", args[0], args[1])
+		}
+	}
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -142,7 +143,7 @@ func (o *recordOptions) check(cmd *cobra.Command, path string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return usage.File("PATH", err)
 	}
-	if wrong := filepath.Ext(path); strings.HasSuffix(path, ".tar"+wrong) || wrong == ".zst" || wrong == ".tgz" || wrong == ".zip" {
+	if wrong := filepath.Ext(path); strings.HasSuffix(path, ".tar"+wrong) || slices.Contains([]string{".zst", ".tar", ".tgz", ".gz", ".zip"}, wrong) {
 		if !strings.HasSuffix(path, recordingfile.ArchiveSuffix) {
 			return usage.Errorf("%s: archives end in %s", path, recordingfile.ArchiveSuffix)
 		}

@@ -254,6 +254,7 @@ func TestRecordErrors(t *testing.T) {
 		"too many steps":   {[]string{"--prometheus", url, "--duration", "9000h", "--step", "1s", fresh}, 2, []string{"--duration 9000h0m0s: has 32400000 steps"}},
 		"exists":           {[]string{"--prometheus", url, "--since", "1h", exists}, 2, []string{"exists; a recording never overwrites"}},
 		"other archive":    {[]string{"--prometheus", url, "--since", "1h", fresh + ".tar.gz"}, 2, []string{"archives end in .tar.zst"}},
+		"no archive":       {[]string{"--prometheus", url, "--since", "1h", fresh + ".tar"}, 2, []string{"archives end in .tar.zst"}},
 		"no kubeconfig":    {[]string{"--prometheus", url, "--since", "1h", "--kubeconfig", fresh, fresh}, 2, []string{"--kubeconfig " + fresh + ": no such file"}},
 		"unknown context":  {[]string{"--prometheus", url, "--since", "1h", "--kubeconfig", apiServer(t), "--context", "x", fresh}, 2, []string{"kubectl config get-contexts"}},
 		"no pods":          {[]string{"--prometheus", url, "--since", "1h", "--kubeconfig", apiServer(t, "list pods"), fresh}, 1, []string{"kubectl auth can-i list pods --all-namespaces"}},

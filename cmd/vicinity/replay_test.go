@@ -182,7 +182,7 @@ func TestReplayErrors(t *testing.T) {
 		"cluster without edges":  {[]string{"mesh:chain", "--cluster", cluster}, 2, "--cluster goes with"},
 		"truncated cluster":      {[]string{edges, "--cluster", cluster}, 1, "cluster.json:1"},
 		"unknown output":         {[]string{"mesh:chain", "-o", "xml"}, 2, "table, json or html"},
-		"unknown order":          {[]string{"mesh:chain", "--order", "sideways"}, 2, "random"},
+		"unknown order":          {[]string{"mesh:chain", "--order", "sideways"}, 2, "must be one of random, by-workload, "},
 		"rollout from nothing":   {[]string{"mesh:chain", "--order", "rollout"}, 2, "no assignment"},
 		"unknown run":            {[]string{"mesh:chain", "--run", "magic"}, 2, "netmarks"},
 		"a run's former name":    {[]string{"mesh:chain", "--run", "gain"}, 2, "is called latency now"},
@@ -206,6 +206,7 @@ func TestReplayErrors(t *testing.T) {
 		"assignment, no name":    {[]string{"mesh:chain", "--assignment", edges}, 2, "NAME=FILE"},
 		"assignment, bad file":   {[]string{"mesh:chain", "--assignment", "a=" + bad}, 1, "bad.csv: the file is an edge list (CSV), not an assignment (CSV)"},
 		"assignment, no file":    {[]string{"mesh:chain", "--assignment", "a=" + filepath.Join(dir, "none.csv")}, 2, "none.csv"},
+		"a profile of nothing":   {[]string{"mesh:chain", "--profile", "x"}, 2, "--profile x: goes with --scheduler-config"},
 		"a profile that is not":  {[]string{"mesh:chain", "--run", "default", "--profile", "x", "--scheduler-config", "mine=" + filepath.Join(dir, "good.yaml")}, 1, `no profile "x"`},
 		"not ByteDance's format": {[]string{cluster}, 1, "cluster.json"},
 	}

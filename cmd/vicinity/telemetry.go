@@ -120,7 +120,10 @@ func (o *telemetryOptions) check(cmd *cobra.Command) error {
 
 // checkTypes reports types of sources that there are none of, or that a flag cannot define.
 func (o *telemetryOptions) checkTypes() error {
-	for _, name := range o.types {
+	for i, name := range o.types {
+		if slices.Contains(o.types[:i], name) {
+			return usage.Errorf("--source: %s is named twice", name)
+		}
 		kind, ok, err := sources.Named(v1.SourceType(name))
 		switch {
 		case err != nil:

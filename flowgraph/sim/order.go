@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vicinity-sched/vicinity/flowgraph"
@@ -68,7 +69,11 @@ func ParseOrder(s string) (Order, error) {
 			return o, nil
 		}
 	}
-	return 0, fmt.Errorf("order %q: must be one of %v", s, Orders())
+	var names []string
+	for _, o := range Orders() {
+		names = append(names, o.String())
+	}
+	return 0, fmt.Errorf("order %q: must be one of %s", s, strings.Join(names, ", "))
 }
 
 // Seeded reports whether the order depends on the random source.

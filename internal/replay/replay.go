@@ -82,6 +82,8 @@ func (o *Options) Validate() error {
 		return usage.Errorf("--rollouts %d: must be between 1 and %d", o.Rollouts, maxRollouts)
 	case o.Parallel < 1:
 		return usage.Errorf("--parallel %d: must be at least 1", o.Parallel)
+	case o.Profile != "" && len(o.Configs) == 0:
+		return usage.Errorf("--profile %s: goes with --scheduler-config, whose profile it is", o.Profile)
 	case o.Step < 0 || o.Step > 0 && o.Step < minStep:
 		return usage.Errorf("--step %s: must be at least %s", o.Step, minStep)
 	}
