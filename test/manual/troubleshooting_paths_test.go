@@ -52,8 +52,9 @@ func pendingPaths() []path {
 	return []path{
 		{section: section, cause: reports + misspelled + until(`kubectl -n shop get pods -o jsonpath='{..schedulerName}' | grep -qw vicinty`), sees: []string{"vicinty"}},
 		{section: section, cause: none + asks + until(pending), sees: []string{"0/0"}},
-		{section: section, cause: other + until(`grep -q 'Successfully acquired lease' other.log`) + forbids, sees: []string{"successfully rolled out"}},
-		{section: section, cause: until(logs + ` | grep -q 'Error retrieving lease lock'`), sees: []string{"Error retrieving lease lock", "is forbidden"}},
+		{section: section, cause: other + until(`grep -q 'Successfully acquired lease' other.log`), sees: []string{"successfully rolled out"}},
+		{section: section, cause: until(logs + ` | grep -q 'Attempting to acquire'`), sees: []string{"Attempting to acquire leader lease"}, holds: noneLeads},
+		{section: section, again: true, cause: forbids + until(logs+` | grep -q 'Error retrieving lease lock'`), sees: []string{"Error retrieving lease lock", "is forbidden"}},
 		{section: section, sees: []string{"has been upgraded"}},
 		{section: section, cause: pending, sees: []string{"HOLDER", "Running"}, cured: `kill %%; kubectl -n shop rollout status deployment/report; ` + gone},
 		{section: section, cause: reports + asks + large + until(`kubectl -n shop get events --field-selector reason=FailedScheduling -o name | grep -q .`),
@@ -123,6 +124,16 @@ func figurePaths() []path {
 			sees: []string{"TrafficLocality has scored a pod that is bound"}},
 		{section: another, sees: []string{"vicinity", "default-scheduler"}},
 	}
+}
+
+// noneLeads says whether the log of a replica has nothing to say of the lease but that it waits.
+func noneLeads(screen string) error {
+	for _, word := range []string{"Successfully acquired lease", "Error retrieving lease lock"} {
+		if strings.Contains(screen, word) {
+			return fmt.Errorf("the screen has %q", word)
+		}
+	}
+	return nil
 }
 
 // once says whether one of two tables, not both, has a row of calls of the frontend to a
