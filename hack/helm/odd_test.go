@@ -169,6 +169,16 @@ func TestNulls(t *testing.T) {
 	}
 }
 
+// TestWithoutRBAC: whoever installs with rbac.create=false may not create roles.
+func TestWithoutRBAC(t *testing.T) {
+	values := strings.Replace(everything, "rbac: {", "rbac: {create: false, ", 1)
+	for key, object := range render(t, values) {
+		if strings.HasPrefix(object.GetAPIVersion(), "rbac.authorization.k8s.io/") {
+			t.Errorf("it has %s", key)
+		}
+	}
+}
+
 // TestLabelsMayMeet: a label that two values set is written once, and the more specific one counts.
 func TestLabelsMayMeet(t *testing.T) {
 	all := render(t, `{commonLabels: {release: a}, podLabels: {release: b}, serviceMonitor: {enabled: true, labels: {release: b}},
