@@ -82,7 +82,12 @@ func TestChart(t *testing.T) {
 func (h *helmed) logs(t *testing.T, pod, otherNamespace, simulated string) {
 	t.Helper()
 	read := func(namespace, name string, o corev1.PodLogOptions) (string, error) {
-		text, err := h.client.CoreV1().Pods(namespace).GetLogs(name, &o).DoRaw(t.Context())
+		stream, err := h.client.CoreV1().Pods(namespace).GetLogs(name, &o).Stream(t.Context())
+		if err != nil {
+			return "", err
+		}
+		defer stream.Close()
+		text, err := io.ReadAll(stream)
 		return string(text), err
 	}
 	const begins = "Attempting to acquire leader lease"
