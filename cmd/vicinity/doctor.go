@@ -95,8 +95,8 @@ func (o *doctorOptions) check(cmd *cobra.Command) error {
 		return usage.Errorf("--output %q: must be table or json", o.output)
 	case o.suggest && cmd.Flags().Changed("output"):
 		return usage.Errorf("--suggest prints YAML: leave --output away")
-	case o.suggest && (o.all || o.schedulerConfig != ""):
-		return usage.Errorf("--suggest prints what was found of the telemetry: --all and --scheduler-config do not go with it")
+	case o.suggest && (o.all || o.schedulerConfig != "" || o.scheduler != ""):
+		return usage.Errorf("--suggest prints what was found of the telemetry: --all, --scheduler and --scheduler-config do not go with it")
 	case o.all && o.output != outputTable:
 		return usage.Errorf("--all goes with -o table only: -o json always has all results")
 	case o.scheduler != "" && !isFullName(o.scheduler):

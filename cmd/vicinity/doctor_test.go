@@ -145,8 +145,9 @@ func TestDoctorMistakes(t *testing.T) {
 	}{
 		"another output":     {[]string{"-o", "yaml"}, `--output "yaml": must be table or json`},
 		"an output, suggest": {[]string{"--suggest", "-o", "json"}, "--suggest prints YAML"},
-		"all, suggest":       {[]string{"--suggest", "--all"}, "--all and --scheduler-config do not go with it"},
-		"profiles, suggest":  {[]string{"--suggest", "--scheduler-config", "s.yaml"}, "--all and --scheduler-config do not go with it"},
+		"all, suggest":       {[]string{"--suggest", "--all"}, "--all, --scheduler and --scheduler-config do not go with it"},
+		"scheduler, suggest": {[]string{"--suggest", "--scheduler", "a/b"}, "--all, --scheduler and --scheduler-config do not go with it"},
+		"profiles, suggest":  {[]string{"--suggest", "--scheduler-config", "s.yaml"}, "--all, --scheduler and --scheduler-config do not go with it"},
 		"all, as JSON":       {[]string{"--all", "-o", "json"}, "--all goes with -o table only"},
 		"no full name":       {[]string{"--scheduler", "vicinity-system"}, `--scheduler "vicinity-system": must be NAMESPACE/NAME`},
 		"too full a name":    {[]string{"--scheduler", "a/b/c"}, `--scheduler "a/b/c": must be NAMESPACE/NAME`},
