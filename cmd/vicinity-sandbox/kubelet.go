@@ -38,7 +38,7 @@ func startKubelet(ctx context.Context, box *sandbox.Sandbox, program string) (*k
 			addresses[name+".monitoring"+suffix+":9090"] = prometheus
 		}
 	}
-	return kubelet.Start(ctx, kubelet.Options{
+	k, err := kubelet.Start(ctx, kubelet.Options{
 		Client:     box.Cluster.Client(),
 		Kubeconfig: box.Cluster.ServiceAccountKubeconfig,
 		Dir:        filepath.Join(box.Dir(), "pods"),
@@ -47,4 +47,9 @@ func startKubelet(ctx context.Context, box *sandbox.Sandbox, program string) (*k
 		Addresses:  addresses,
 		Unplayed:   true,
 	})
+	if err != nil {
+		return nil, err
+	}
+	box.Cluster.ServeLogs(k.ContainerLogs)
+	return k, nil
 }

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -43,6 +44,7 @@ func TestChart(t *testing.T) {
 	if len(firstPods) != 2 {
 		t.Errorf("the pods are %v, want two", firstPods)
 	}
+	h.logs(t, firstPods[0], a.namespace, "installed")
 	if out := h.must(t, "test", "vicinity"); !strings.Contains(out, "Succeeded") {
 		t.Errorf("helm test says:\n%s", out)
 	}
@@ -74,6 +76,51 @@ func TestChart(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// logs reads the log of a pod of the chart as kubectl logs does, and those that do not exist.
+func (h *helmed) logs(t *testing.T, pod, otherNamespace, simulated string) {
+	t.Helper()
+	read := func(namespace, name string, o corev1.PodLogOptions) (string, error) {
+		stream, err := h.client.CoreV1().Pods(namespace).GetLogs(name, &o).Stream(t.Context())
+		if err != nil {
+			return "", err
+		}
+		defer stream.Close()
+		text, err := io.ReadAll(stream)
+		return string(text), err
+	}
+	const begins = "Attempting to acquire leader lease"
+	eventually(t, "its log is there", func() error {
+		text, err := read(systemNamespace, pod, corev1.PodLogOptions{Timestamps: true, SinceSeconds: new(int64(3600))})
+		if err == nil && !strings.Contains(text, begins) {
+			err = fmt.Errorf("it is %s", text)
+		}
+		return err
+	})
+	if text, err := read(systemNamespace, pod, corev1.PodLogOptions{TailLines: new(int64(1))}); err != nil || strings.Count(text, "\n") != 1 {
+		t.Errorf("its last line is %q, %v", text, err)
+	}
+	stream, err := h.client.CoreV1().Pods(systemNamespace).GetLogs(pod, &corev1.PodLogOptions{Follow: true}).Stream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	for lines := bufio.NewScanner(stream); !strings.Contains(lines.Text(), begins); {
+		if !lines.Scan() {
+			t.Fatalf("following its log ends: %v", lines.Err())
+		}
+	}
+	for wanted, ask := range map[string]func() (string, error){
+		`previous terminated container "scheduler" in pod "` + pod + `" not found`: func() (string, error) {
+			return read(systemNamespace, pod, corev1.PodLogOptions{Previous: true})
+		},
+		`in pod "` + simulated + `" is simulated`: func() (string, error) { return read(otherNamespace, simulated, corev1.PodLogOptions{}) },
+	} {
+		if _, err := ask(); !apierrors.IsBadRequest(err) || !strings.Contains(err.Error(), wanted) {
+			t.Errorf("without a log: %v, want %s", err, wanted)
+		}
+	}
 }
 
 // TestSecondRelease: a release that serves the same scheduler name is refused, and one that

@@ -49,6 +49,7 @@ func newHelmed(t *testing.T) *helmed {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.kubelet.Stop)
+	s.cluster.ServeLogs(h.kubelet.ContainerLogs)
 	return h
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 // startKubelet serves what a kubelet does for kubectl port-forward, for the pods that are
-// programs of this process, until ctx ends. It serves nothing else.
+// programs of this process, and for kubectl logs, until ctx ends. It serves nothing else.
 func (c *Cluster) startKubelet(ctx context.Context) error {
 	certificate, key, err := cert.GenerateSelfSignedCertKey("kubelet", nil, nil)
 	if err != nil {
@@ -39,6 +39,7 @@ func (c *Cluster) startKubelet(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /portForward/{namespace}/{pod}", c.network.portForward)
 	mux.HandleFunc("GET /portForward/{namespace}/{pod}", c.network.portForward)
+	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", c.network.containerLogs)
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // an upgrade needs HTTP/1.1
@@ -54,6 +55,24 @@ func (c *Cluster) startKubelet(ctx context.Context) error {
 		c.failed(server.Close())
 	})
 	return nil
+}
+
+// ServeLogs has a handler answer kubectl logs, for all nodes: kubelet.Kubelet's ContainerLogs,
+// for example. Its requests have the path values namespace, pod and container, and the query of
+// a kubelet's containerLogs. It replaces the one before.
+func (c *Cluster) ServeLogs(handler http.HandlerFunc) { c.network.serveLogs(handler) }
+
+// containerLogs asks who runs containers, if anybody does.
+func (n *network) containerLogs(w http.ResponseWriter, r *http.Request) {
+	n.mu.Lock()
+	serve := n.logs
+	n.mu.Unlock()
+	if serve == nil {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprintf(w, "container %q in pod %q is simulated: nothing runs in it, so that it has no log", r.PathValue("container"), r.PathValue("pod"))
+		return
+	}
+	serve(w, r)
 }
 
 // portForward connects streams to ports of a pod until the other end closes the connection.

@@ -22,6 +22,7 @@ type network struct {
 	mu       sync.Mutex
 	programs map[program]string // the addresses that they listen on
 	ips      map[string]types.NamespacedName
+	logs     http.HandlerFunc // of containers; nil: there are none
 }
 
 // program is a port of a pod.
@@ -40,6 +41,13 @@ func (n *network) add(pod types.NamespacedName, ip string, port int32, address s
 	defer n.mu.Unlock()
 	n.ips[ip] = pod
 	n.programs[program{pod, port}] = address
+}
+
+// serveLogs sets the handler for logs.
+func (n *network) serveLogs(handler http.HandlerFunc) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.logs = handler
 }
 
 // dialPod connects to a port of a pod.

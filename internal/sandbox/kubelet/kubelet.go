@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/vicinity-sched/vicinity/internal/sandbox/containerlog"
 	"github.com/vicinity-sched/vicinity/internal/sandbox/process"
 )
 
@@ -36,7 +37,7 @@ type Options struct {
 	// Kubeconfig writes a kubeconfig file with a token of a ServiceAccount and returns
 	// its path.
 	Kubeconfig func(ctx context.Context, namespace, serviceAccount string) (path string, err error)
-	// Dir takes a directory for each pod, with its volumes and its log.
+	// Dir takes a directory for each pod, with its volumes.
 	Dir string
 	// Image is the last part of an image's name, without tag and digest. Pods whose
 	// first container has such an image are run, from any registry.
@@ -62,8 +63,6 @@ type Pod struct {
 	Namespace, Name string
 	// URL is where the process serves HTTPS, with a certificate of its own.
 	URL string
-	// Log is the file with the output of the process.
-	Log string
 }
 
 // Kubelet is what Start returns.
@@ -81,6 +80,9 @@ type Kubelet struct {
 type guest struct {
 	cancel context.CancelFunc
 	pod    Pod
+	// log is that of the container's last run, and previous that of the last run that has
+	// ended and is followed by another.
+	log, previous *containerlog.Log
 }
 
 // Start runs pods until ctx ends or Stop is called.
@@ -140,8 +142,12 @@ func (k *Kubelet) sync(ctx context.Context, object any) {
 	if !ok || !k.isOurs(pod) {
 		return
 	}
-	if pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+	if pod.DeletionTimestamp != nil {
 		k.forget(pod)
+		return
+	}
+	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		k.end(pod)
 		return
 	}
 	if pod.Spec.NodeName == "" || pod.Status.Phase != corev1.PodRunning && !k.options.Unplayed {
@@ -178,6 +184,15 @@ func (k *Kubelet) forget(object any) {
 	}
 }
 
+// end ends the process of a pod that stays, with its log.
+func (k *Kubelet) end(pod *corev1.Pod) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if g := k.pods[pod.UID]; g != nil {
+		g.cancel()
+	}
+}
+
 // isOurs says whether a pod's first container has the image.
 func (k *Kubelet) isOurs(pod *corev1.Pod) bool {
 	if len(pod.Spec.Containers) == 0 {
@@ -199,10 +214,12 @@ func (k *Kubelet) run(ctx context.Context, pod *corev1.Pod, g *guest) {
 	wait := k.options.Backoff
 	for restarts := int32(0); ; restarts++ {
 		end := k.runOnce(ctx, pod, g, dir, restarts)
+		again := ctx.Err() == nil && !final(pod, end)
+		k.ended(g, again)
 		if ctx.Err() != nil {
 			return
 		}
-		if final(pod, end) {
+		if !again {
 			k.finish(ctx, pod, end)
 			return
 		}
@@ -225,22 +242,18 @@ func (k *Kubelet) runOnce(ctx context.Context, pod *corev1.Pod, g *guest, dir st
 	// It is stopped below, by a signal: it may have a lease to give back. The name of a variable
 	// may begin as options do.
 	words := slices.Concat([]string{"--"}, command.env, []string{k.options.Program}, command.args)
-	child, err := process.Start(context.WithoutCancel(ctx), pod.Name, command.log, "env", words...)
+	log := containerlog.New(maxLog, time.Now)
+	child, err := process.StartTo(context.WithoutCancel(ctx), pod.Name, log, "env", words...)
 	if err != nil {
 		return configError{err}
 	}
-	k.mu.Lock()
-	g.pod.URL, g.pod.Log = command.url, command.log
-	k.mu.Unlock()
+	k.began(g, command.url, log)
 	k.reportReady(ctx, child, pod, command.url, restarts)
 	select {
 	case <-ctx.Done():
 		child.Stop()
 		return ctx.Err()
 	case <-child.Done():
-		k.mu.Lock()
-		g.pod.URL = ""
-		k.mu.Unlock()
 		return child.Err()
 	}
 }

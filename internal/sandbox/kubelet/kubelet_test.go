@@ -210,7 +210,7 @@ func TestSameNameAgain(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := os.Stat(filepath.Join(dir, "vicinity-system_a_2", "log")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, "vicinity-system_a_2", "scheduler.yaml")); err != nil {
 		t.Errorf("the files of the second: %v", err)
 	}
 }

@@ -17,13 +17,13 @@ import (
 // command is what a pod's process is started with.
 type command struct {
 	args, env []string
-	url, log  string
+	url       string
 }
 
 // prepare makes the files of a pod, in dir, and the command line of its process.
 func (k *Kubelet) prepare(ctx context.Context, pod *corev1.Pod, dir string) (command, error) {
 	container := pod.Spec.Containers[0]
-	c := command{log: filepath.Join(dir, "log")}
+	c := command{}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return c, fmt.Errorf("making the pod's directory: %w", err)
 	}
