@@ -23,7 +23,8 @@ type alertCheck struct {
 	why, next string
 }
 
-const schedulerLog = "Look at the scheduler's log: kubectl logs -A -l " + nameLabel + "=" + schedulerName + " --tail=50"
+// schedulerLog ends a next step. kubectl logs looks into one namespace only: this is the usual one.
+const schedulerLog = "Look at the scheduler's log, in its namespace: kubectl -n vicinity-system logs -l " + nameLabel + "=" + schedulerName + " --tail=50"
 
 // says words a sample by a constant and the value of one of its labels.
 func says(format string, label model.LabelName) func(float64, model.Metric) string {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/vicinity-sched/vicinity/internal/schedulermetrics"
@@ -20,5 +21,14 @@ func TestAlerts(t *testing.T) {
 	}
 	for name := range checks {
 		t.Errorf("there is no alert %s", name)
+	}
+}
+
+// TestLogCommands: kubectl logs has no option for all namespaces.
+func TestLogCommands(t *testing.T) {
+	for _, a := range alertChecks() {
+		if _, command, found := strings.Cut(a.next, "kubectl "); found && strings.Contains(command, "logs ") && !strings.HasPrefix(command, "-n ") {
+			t.Errorf("%s: the command has no namespace: %s", a.check, command)
+		}
 	}
 }
