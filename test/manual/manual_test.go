@@ -55,7 +55,9 @@ func (m *manual) run(t *testing.T, page []doccommands.Block) {
 	}
 	dir := m.directory(t, page)
 	s := m.session(t, dir)
-	t.Cleanup(func() { m.restore(t) })
+	if changes(page) {
+		t.Cleanup(func() { m.restore(t) })
+	}
 	outputs := doccommands.Outputs(page)
 	for i, b := range page {
 		commands := typed(b)
@@ -92,6 +94,14 @@ func typed(b doccommands.Block) []string {
 		}
 	}
 	return commands
+}
+
+// changes says whether commands of a page may change the cluster.
+func changes(page []doccommands.Block) bool {
+	changing := regexp.MustCompile(`\b(helm|make)\b|\bkubectl\b(.|\n)*\b(annotate|apply|create|delete|edit|label|patch|replace|rollout|run|scale|set)\b`)
+	return slices.ContainsFunc(page, func(b doccommands.Block) bool {
+		return slices.ContainsFunc(slices.Concat(b.Before, typed(b)), changing.MatchString)
+	})
 }
 
 // command runs a command and returns what it prints.
@@ -152,16 +162,21 @@ func (m *manual) restore(t *testing.T) {
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), commandTimeout)
 	defer cancel()
+	began := time.Now()
 	got, err := s.Run(ctx, restore)
 	if err != nil || got.Exit != 0 {
 		t.Fatalf("restoring the cluster: %d, %v:\n%s", got.Exit, err, got.Printed)
 	}
+	t.Logf("restoring the cluster: %.1fs", time.Since(began).Seconds())
 }
 
-// restore removes Vicinity, and hands what it had back to kube-scheduler.
+// restore removes Vicinity, and hands what it had back to kube-scheduler. A namespace is
+// deleted no sooner than after five seconds, and later if there are pods in it then.
 const restore = `
 (
 set -e
+kubectl -n vicinity-system delete deployments --all --wait=false
+kubectl delete namespace vicinity-system --ignore-not-found &
 kubectl get namespace -o name -l vicinity.dev/scheduler | xargs -r -I{} kubectl label {} vicinity.dev/scheduler-
 kubectl get namespace -o jsonpath='{range .items[?(@.metadata.annotations.vicinity\.dev/locality)]}{.metadata.name}{"\n"}{end}' |
   xargs -r -I{} kubectl annotate namespace {} vicinity.dev/locality-
@@ -171,11 +186,11 @@ for d in $(kubectl -n shop get deployments -o jsonpath='{range .items[?(@.spec.t
 done
 kubectl delete pods -A --field-selector spec.schedulerName=vicinity --ignore-not-found
 kubectl -n shop get deployment report >/dev/null 2>&1 || kubectl -n shop create deployment report --image example.com/report --replicas 0
-kubectl -n shop get deployments -o name | xargs -I{} kubectl -n shop rollout status {} --timeout=90s >/dev/null
+kubectl -n shop rollout status $(kubectl -n shop get deployments -o name) --timeout=90s >/dev/null
 for s in $(kubectl -n shop get services -o jsonpath='{range .items[?(@.spec.trafficDistribution)]}{.metadata.name} {end}'); do
   kubectl -n shop patch service $s --type=json -p '[{"op":"remove","path":"/spec/trafficDistribution"}]'
 done
-kubectl delete namespace vicinity-system --ignore-not-found
+wait $!
 kubectl get clusterroles,clusterrolebindings -o name | { grep /vicinity || true; } | xargs -r kubectl delete
 kubectl -n kube-system get roles,rolebindings -o name | { grep /vicinity || true; } | xargs -r kubectl -n kube-system delete
 true

@@ -63,7 +63,7 @@ func (m *manual) build(t *testing.T) {
 	// Who records for minutes may press Ctrl-C before their end.
 	impatient := fmt.Sprintf(`#!/bin/bash
 if [ "$1" = record ] && [[ " $* " = *" --duration "* ]]; then
-  exec timeout --foreground --preserve-status --signal=INT 25 '%[1]s' "$@"
+  exec timeout --foreground --preserve-status --signal=INT 12 '%[1]s' "$@"
 fi
 exec -a "$0" '%[1]s' "$@"
 `, m.vicinity)
@@ -95,7 +95,7 @@ func (m *manual) sandbox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(m.tools, "vicinity-sandbox"), "demo", "--until=A", "--keep", "--settle=10s",
+	cmd := exec.Command(filepath.Join(m.tools, "vicinity-sandbox"), "demo", "--until=A", "--keep", "--settle=4s",
 		"--scheduler="+filepath.Join(m.tools, "vicinity-scheduler"))
 	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
 	cmd.Stdout, cmd.Stderr = out, out
@@ -184,7 +184,7 @@ cd files
 cp "$ROOT/manifests/base/config/scheduler.yaml" "$ROOT/manifests/base/config/telemetry.yaml" .
 echo secret > token
 kubectl config view --raw -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > ca.crt
-"$VICINITY" record --prometheus $PROMETHEUS --duration 20s --step 2s --window 10s shop.tar.zst
+"$VICINITY" record --prometheus $PROMETHEUS --duration 10s --step 1s --window 5s shop.tar.zst
 kubectl get nodes,pods,deployments,replicasets,statefulsets,daemonsets,services,namespaces -A -o json > cluster.json
 kubectl create deployment report --namespace shop --image example.com/report --replicas 0
 kubectl create namespace batch
