@@ -74,7 +74,7 @@ func start(ctx context.Context, name string, output io.WriteCloser, last func(li
 	p := &Process{Name: name, cmd: cmd, last: last, done: make(chan struct{})}
 	go func() { // ends with the process
 		defer close(p.done)
-		defer output.Close()
+		defer func() { _ = output.Close() }() // what it has is the program's, which has ended
 		p.err = cmd.Wait()
 	}()
 	return p, nil
