@@ -73,7 +73,10 @@ func TestRoundtrip(t *testing.T) {
 		s.sameAsMeasured(t, a, report)
 	})
 	t.Run("quickstart", func(t *testing.T) {
-		interrupt(t, s.newShell(t).record(t, commands[1]))
+		short := s.newShell(t).record(t, commands[1])
+		if err := errors.Join(short.Process.Signal(os.Interrupt), short.Wait()); err == nil || short.ProcessState.ExitCode() != 4 {
+			t.Errorf("%s ended with %v before its first step, want exit code 4, no traffic: %s", short, err, short.Stderr)
+		}
 		for _, command := range commands[2:] {
 			out := shell.run(t, command)
 			if _, file, written := strings.Cut(command, " > "); written {
