@@ -129,6 +129,35 @@ func TestReadKinds(t *testing.T) {
 	}
 }
 
+// TestConfigurationsAreReadOnce: however many names pods wait for, the configuration of another
+// Deployment is asked for once.
+func TestConfigurationsAreReadOnce(t *testing.T) {
+	w := newWorld(t)
+	second := deployment(w).DeepCopy()
+	second.Namespace = "other"
+	w.add(second)
+	deployment(w).Status.ReadyReplicas = 1
+	for _, name := range []string{"web-0", "web-1", "db-0", "db-1"} {
+		pending(w, name, "nobody-"+name, "")
+	}
+	report, typed, _ := w.examine(t)
+	unserved := 0
+	for _, r := range report.Results {
+		if r.Check == "scheduler-name-unserved" {
+			unserved++
+		}
+	}
+	asked := 0
+	for _, a := range typed.Actions() {
+		if a.Matches("get", "configmaps") && a.GetNamespace() == "other" {
+			asked++
+		}
+	}
+	if unserved != 4 || asked != 1 {
+		t.Errorf("of %d names that nobody serves, the other configuration is read %d times", unserved, asked)
+	}
+}
+
 // TestDocumentedRole: the ClusterRole in the documentation allows what the checks read, whatever
 // they meet, and no more.
 func TestDocumentedRole(t *testing.T) {

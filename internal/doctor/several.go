@@ -113,11 +113,18 @@ func (s *clusterState) serveOtherNames(ctx context.Context, others []*appsv1.Dep
 
 // namesOf returns the schedulerNames of the profiles of a Deployment.
 func (s *clusterState) namesOf(ctx context.Context, d *appsv1.Deployment) ([]string, error) {
-	parsed, err := parseScheduler(s.mountedFile(ctx, &installation{deployment: d}, configFlag))
-	if err != nil {
-		return nil, err
+	names := s.names[d]
+	if names == nil {
+		names = &memo[[]string]{}
+		s.names[d] = names
 	}
-	return parsed.served(), nil
+	return names.get(func() ([]string, error) {
+		parsed, err := parseScheduler(s.mountedFile(ctx, &installation{deployment: d}, configFlag))
+		if err != nil {
+			return nil, err
+		}
+		return parsed.served(), nil
+	})
 }
 
 // servedBy returns the other Deployment whose configuration serves a schedulerName, nil where
