@@ -37,7 +37,8 @@ func readerFaults() map[string]fault {
 		of[*corev1.Service](w, "db").Spec.TrafficDistribution = nil
 	}
 	return map[string]fault{
-		"all may be read":                       {func(*world) {}, "cluster-access", Fine, "You may list all"},
+		"all may be read":                       {func(*world) {}, "cluster-access", Fine, "You may list all that the checks look at in all namespaces."},
+		"what is read in one namespace":         {hides("list networkpolicies"), "cluster-access", Fine, "in all namespaces."},
 		"nodes hidden":                          {hides("list nodes"), "cluster-access", Unchecked, "Some checks cannot be made, or not in full: you may not list nodes."},
 		"nodes hidden, what to type":            {hides("list nodes"), "cluster-access", Unchecked, "kubectl create clusterrole vicinity-doctor --verb=get,list --resource=nodes && kubectl create clusterrolebinding vicinity-doctor --clusterrole=vicinity-doctor --user=USER"},
 		"nodes hidden from their check":         {hides("list nodes"), "topology-labels", Unchecked, "you may not list nodes"},
