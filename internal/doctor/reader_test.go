@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -156,6 +157,23 @@ func TestConfigurationsAreReadOnce(t *testing.T) {
 	}
 	if unserved != 4 || asked != 1 {
 		t.Errorf("of %d names that nobody serves, the other configuration is read %d times", unserved, asked)
+	}
+}
+
+// TestLargeFile: a file that is far too large is refused as any wrong one, and not read whole.
+func TestLargeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "scheduler.yaml")
+	text := "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n" + strings.Repeat("#\n", 9<<20)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.change = func(c *Cluster) { c.SchedulerConfig = path }
+	report, _, _ := w.examine(t)
+	for _, r := range report.Results {
+		if r.Check == "config-scheduler" && (r.Severity != Error || r.What != path+": is larger than 16 MiB, want a KubeSchedulerConfiguration.") {
+			t.Errorf("it is %s: %s", r.Severity, r.What)
+		}
 	}
 }
 
