@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,6 +158,26 @@ func TestConfigurationsAreReadOnce(t *testing.T) {
 	}
 	if unserved != 4 || asked != 1 {
 		t.Errorf("of %d names that nobody serves, the other configuration is read %d times", unserved, asked)
+	}
+}
+
+// TestManySchedulers: of many Deployments, the next step names as many as results name.
+func TestManySchedulers(t *testing.T) {
+	w := newWorld(t)
+	deployment(w).Status.ReadyReplicas = 1
+	for i := range mostListed + 2 {
+		other := deployment(w).DeepCopy()
+		other.Namespace, other.Status.ReadyReplicas = fmt.Sprint("other-", i), 0
+		w.add(other)
+	}
+	report, _, _ := w.examine(t)
+	for _, r := range report.Results {
+		if r.Check != "scheduler-single" {
+			continue
+		}
+		if n := strings.Count(r.Next, "vicinity doctor --scheduler other-"); n != mostListed || !strings.HasSuffix(r.Next, "/vicinity-scheduler; and so on for 2 more") {
+			t.Errorf("there are %d commands: %s", n, r.Next)
+		}
 	}
 }
 

@@ -52,11 +52,15 @@ func withReady(d *appsv1.Deployment) string {
 	return deploymentName(d) + " (" + show.Plural(int(d.Status.ReadyReplicas), "ready pod") + ")"
 }
 
-// lookAtOthers is how to look at the other Deployments, "" where there is none.
+// lookAtOthers is how to look at the other Deployments, of many the first ones; "" where there
+// is none.
 func (in *installation) lookAtOthers() string {
 	var commands []string
-	for _, d := range in.others {
+	for _, d := range in.others[:min(len(in.others), mostListed)] {
 		commands = append(commands, "vicinity doctor --scheduler "+deploymentName(d))
+	}
+	if more := len(in.others) - len(commands); more > 0 {
+		commands = append(commands, fmt.Sprintf("and so on for %d more", more))
 	}
 	return strings.Join(commands, "; ")
 }
