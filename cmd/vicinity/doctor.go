@@ -131,6 +131,9 @@ func (o *doctorOptions) run(cmd *cobra.Command, s streams, now func() time.Time)
 	if mistake := (usage.Error{}); errors.As(cluster.err, &mistake) {
 		return mistake
 	}
+	if o.scheduler != "" && errors.As(cluster.err, &noKubeconfigError{}) {
+		return cluster.err // there is no cluster to look for it in
+	}
 	examination := doctor.NewExamination(t)
 	checks := examination.Checks()
 	if !o.suggest {

@@ -114,6 +114,14 @@ func TestDoctorReadsOnce(t *testing.T) {
 	}
 }
 
+// TestDoctorSchedulerOfNoCluster: a scheduler that is named is in a cluster, which has to be named.
+func TestDoctorSchedulerOfNoCluster(t *testing.T) {
+	code, out, stderr := invoke(t, "doctor", "--scheduler", "a/b", "--source", "istio-sidecar", "--prometheus", prometheus(t, traffic(t, placedTraffic)))
+	if code != exitUsage || out != "" || !strings.Contains(stderr, "which cluster?") {
+		t.Errorf("exit code %d: %s%s", code, out, stderr)
+	}
+}
+
 // TestDoctorChoosesScheduler: of two, the one that --scheduler names is looked at, and the other
 // is named.
 func TestDoctorChoosesScheduler(t *testing.T) {

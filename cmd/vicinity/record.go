@@ -162,7 +162,7 @@ func (o *recordOptions) run(cmd *cobra.Command, path string, s streams, now func
 	s.line()("asking the cluster and Prometheus what there is to record...")
 	r, err := recorder.New(ctx, options, o.since == 0)
 	if err != nil {
-		return o.explain(err)
+		return o.notBegun(err)
 	}
 	from, to := o.period(now())
 	target, err := recordingfile.Create(path)
@@ -180,6 +180,15 @@ func (o *recordOptions) run(cmd *cobra.Command, path string, s streams, now func
 	}
 	sum, failed := record(ctx, w, from, to)
 	return o.finish(s, result{path: path, options: o, from: options, sum: sum, target: target, writer: w, to: to}, failed)
+}
+
+// notBegun explains why there is nothing to record: the cluster, or the telemetry, whose failures
+// are of queries.
+func (o *recordOptions) notBegun(err error) error {
+	if query := (*telemetry.QueryError)(nil); errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &query) {
+		err = clusterError{err}
+	}
+	return o.explain(err)
 }
 
 // period returns what is recorded, in whole seconds: timestamps of samples are

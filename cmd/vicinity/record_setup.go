@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 
 	"github.com/vicinity-sched/vicinity/internal/kube/endpoints"
 	"github.com/vicinity-sched/vicinity/internal/kube/objects"
@@ -19,7 +20,7 @@ import (
 // its connections.
 func (o *recordOptions) recorder(cmd *cobra.Command, s streams, now func() time.Time) (recorder.Options, func(), error) {
 	none := recorder.Options{}
-	config, err := o.restConfig("vicinity-record") // watches have no end
+	config, err := o.clusterConfig()
 	if err != nil {
 		return none, nil, err
 	}
@@ -67,4 +68,13 @@ func showProgress(line func(string)) func(recorder.Progress) {
 		}
 		line(fmt.Sprintf("recorded %d of %d steps%s, %s left (Ctrl-C stops early; the recording stays valid)", p.Steps, p.All, gaps, show.Duration(p.Left.Round(time.Second))))
 	}
+}
+
+// clusterConfig says how to reach the API server. What watches it has no time limit, as watches
+// have no end.
+func (o *recordOptions) clusterConfig() (*rest.Config, error) {
+	if o.since != 0 {
+		return o.askingConfig("vicinity-record")
+	}
+	return o.restConfig("vicinity-record")
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vicinity-sched/vicinity/flowgraph/recording"
+	"github.com/vicinity-sched/vicinity/flowgraph/telemetry"
 	"github.com/vicinity-sched/vicinity/internal/recordingfile"
 )
 
@@ -280,5 +281,24 @@ func TestRecordErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestRecordOfThePastDoesNotWaitForEver: it only lists, and no list takes for ever. A recording
+// from now on watches.
+func TestRecordOfThePastDoesNotWaitForEver(t *testing.T) {
+	o := recordOptions{clusterOptions: clusterOptions{kubeconfig: writeFile(t, nobodysKubeconfig)}}
+	for since, want := range map[time.Duration]time.Duration{0: 0, time.Hour: answerTimeout} {
+		o.since = since
+		if config, err := o.clusterConfig(); err != nil || config.Timeout != want {
+			t.Errorf("--since %s: it waits for %v, error %v", since, config.Timeout, err)
+		}
+	}
+	late := fmt.Errorf("listing pods: %w", context.DeadlineExceeded)
+	if got := o.notBegun(late); got.Error() != late.Error() {
+		t.Errorf("of the cluster, it says %s", got)
+	}
+	if got := o.notBegun(&telemetry.QueryError{Failure: telemetry.Timeout, Err: late}); !strings.Contains(got.Error(), "raise --timeout") {
+		t.Errorf("of a query, it says %s", got)
 	}
 }

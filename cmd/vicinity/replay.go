@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -202,8 +203,10 @@ func canWrite(path string) error {
 	if err == nil {
 		err = file.Close()
 	}
-	if err == nil && missing {
-		err = os.Remove(path)
+	if err == nil && missing { // a link may have led there
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			err = os.Remove(path)
+		}
 	}
 	return err
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -226,6 +228,31 @@ func TestReplayListsMeshes(t *testing.T) {
 	for _, family := range meshes.Families() {
 		if !strings.Contains(out, "mesh:"+family.Name+" ") {
 			t.Errorf("%s is not in\n%s", family.Name, out)
+		}
+	}
+}
+
+// TestCanWrite: finding out whether a file can be written changes nothing.
+func TestCanWrite(t *testing.T) {
+	dir := t.TempDir()
+	there, fresh, link := filepath.Join(dir, "there"), filepath.Join(dir, "fresh"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(there, []byte("x"), 0o600), os.Symlink("missing", link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{there, fresh, link} {
+		if err := canWrite(path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if text, err := os.ReadFile(there); err != nil || string(text) != "x" {
+		t.Errorf("the file has %q: %v", text, err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != "missing" {
+		t.Errorf("the link leads to %q: %v", to, err)
+	}
+	for _, path := range []string{fresh, filepath.Join(dir, "missing")} {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is there: %v", path, err)
 		}
 	}
 }

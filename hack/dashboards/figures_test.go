@@ -32,8 +32,12 @@ func figures(t *testing.T, prometheus *promtest.Querier, q query) map[string]flo
 	return found
 }
 
-// day returns a load command of a day with a sample a minute.
-func day(series ...string) string { return "load 1m\n" + strings.Join(series, "\n") + "\n" }
+// day returns load commands of a day with a sample a minute. The first one begins the day: the
+// series of the second are loaded in any order, and the storage refuses samples from half a day
+// before its first one.
+func day(series ...string) string {
+	return "load 1m\n  begin 0\n\nload 1m\n" + strings.Join(series, "\n") + "\n"
+}
 
 // find returns the first query of a panel as it is written.
 func find(t *testing.T, page, panel string) query {

@@ -97,7 +97,7 @@ vicinity doctor --telemetry-config telemetry.yaml; echo "exit code $?"
 ## Permissions
 
 This allows all that the checks read. Whoever lacks a part of it gets the other checks;
-` + "`cluster-access`" + ` names what cannot be listed, and the command that grants it.
+` + "`cluster-access`" + ` names what cannot be listed in all namespaces, and the command that grants it.
 
 ` + "```yaml" + `
 apiVersion: rbac.authorization.k8s.io/v1

@@ -9,6 +9,7 @@ import (
 
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
@@ -49,7 +50,7 @@ type Cluster struct {
 // permissions and its configuration, and of the workloads that it places. They share what they
 // read of the cluster, so they must run one after the other.
 func ClusterChecks(c Cluster) []Check {
-	s := &clusterState{Cluster: c}
+	s := &clusterState{Cluster: c, names: map[*appsv1.Deployment]*memo[[]string]{}}
 	var checks []Check
 	for _, check := range clusterChecks() {
 		checks = append(checks, func(ctx context.Context) []Result { return named(check.Check, check.look(ctx, s)) })
@@ -89,6 +90,8 @@ type clusterState struct {
 	files     memo[configFiles]
 	scheduler memo[*parsedScheduler]
 	scraped   memo[bool]
+	// names are the schedulerNames of Deployments by their configurations.
+	names map[*appsv1.Deployment]*memo[[]string]
 	// conditions are those of alerts, as PromQL by name.
 	conditions memo[map[string]string]
 }

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vicinity-sched/vicinity/internal/filekind"
 	"github.com/vicinity-sched/vicinity/internal/kube"
 	"github.com/vicinity-sched/vicinity/internal/schedulerconfig"
 	"github.com/vicinity-sched/vicinity/plugins/config"
@@ -70,8 +71,7 @@ func (s *clusterState) configFiles(ctx context.Context) configFiles {
 // file reads a local file, or else the one that a flag of the Deployment's container names.
 func (s *clusterState) file(ctx context.Context, local, flag string) configFile {
 	if local != "" {
-		data, err := os.ReadFile(local)
-		return configFile{local, data, err}
+		return localFile(local, flag)
 	}
 	in, err := s.installed(ctx)
 	switch {
@@ -81,6 +81,21 @@ func (s *clusterState) file(ctx context.Context, local, flag string) configFile 
 		return configFile{err: errNoFile}
 	}
 	return s.mountedFile(ctx, in, flag)
+}
+
+// localFile reads the file that stands for what a flag of the scheduler names.
+func localFile(local, flag string) configFile {
+	wanted, kind := "a KubeSchedulerConfiguration", filekind.SchedulerConfiguration
+	if flag == telemetryFlag {
+		wanted, kind = "a TelemetryConfiguration", filekind.TelemetryConfiguration
+	}
+	file := configFile{where: local}
+	data, err := filekind.Read(local, wanted, kind)
+	if failed := (*fs.PathError)(nil); err != nil && !errors.As(err, &failed) {
+		err = refused(file, err)
+	}
+	file.data, file.err = data, err
+	return file
 }
 
 // mountedFile reads the file that a flag of a Deployment's container names.

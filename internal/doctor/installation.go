@@ -32,7 +32,7 @@ const (
 func installationChecks() []clusterCheck {
 	return []clusterCheck{
 		{Doc{nameAccess, groupInstallation,
-			"Whether you may list what the checks of the cluster look at.", "unchecked: not all of it; what cannot be listed is named"}, lookListed},
+			"Whether you may list what the checks look at in all namespaces.", "unchecked: not all of it; what cannot be listed is named"}, lookListed},
 		{Doc{"scheduler-installed", groupInstallation,
 			"Looks for the scheduler's Deployment by the label `" + nameLabel + "=" + schedulerName + "` in all namespaces, for its lease, and for pods with its image.",
 			"note: Vicinity is not installed or runs outside a Deployment; error: pods wait for a scheduler that is not there"}, lookInstalled},

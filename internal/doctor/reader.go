@@ -38,7 +38,7 @@ func lookListed(ctx context.Context, s *clusterState) []Result {
 		refused, granted = append(refused, missing.GroupResource()), append(granted, missing.GroupResource())
 	}
 	if len(refused) == 0 {
-		return allRight("You may list all that the checks look at.")
+		return allRight("You may list all that the checks look at in all namespaces.")
 	}
 	what := "Some checks cannot be made, or not in full: "
 	if o.without(kindPod) != nil && lookInstalled(ctx, s)[0].Severity == Unchecked {

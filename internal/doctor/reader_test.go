@@ -3,7 +3,9 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +39,8 @@ func readerFaults() map[string]fault {
 		of[*corev1.Service](w, "db").Spec.TrafficDistribution = nil
 	}
 	return map[string]fault{
-		"all may be read":                       {func(*world) {}, "cluster-access", Fine, "You may list all"},
+		"all may be read":                       {func(*world) {}, "cluster-access", Fine, "You may list all that the checks look at in all namespaces."},
+		"what is read in one namespace":         {hides("list networkpolicies"), "cluster-access", Fine, "in all namespaces."},
 		"nodes hidden":                          {hides("list nodes"), "cluster-access", Unchecked, "Some checks cannot be made, or not in full: you may not list nodes."},
 		"nodes hidden, what to type":            {hides("list nodes"), "cluster-access", Unchecked, "kubectl create clusterrole vicinity-doctor --verb=get,list --resource=nodes && kubectl create clusterrolebinding vicinity-doctor --clusterrole=vicinity-doctor --user=USER"},
 		"nodes hidden from their check":         {hides("list nodes"), "topology-labels", Unchecked, "you may not list nodes"},
@@ -125,6 +128,72 @@ func TestReadKinds(t *testing.T) {
 	for _, a := range typed.Actions() {
 		if a.GetVerb() == "list" && a.GetNamespace() == "" && a.GetResource().Resource != "deployments" && a.GetResource().Resource != "leases" {
 			t.Errorf("%s of all namespaces are listed whole", a.GetResource().Resource)
+		}
+	}
+}
+
+// TestConfigurationsAreReadOnce: however many names pods wait for, the configuration of another
+// Deployment is asked for once.
+func TestConfigurationsAreReadOnce(t *testing.T) {
+	w := newWorld(t)
+	second := deployment(w).DeepCopy()
+	second.Namespace = "other"
+	w.add(second)
+	deployment(w).Status.ReadyReplicas = 1
+	for _, name := range []string{"web-0", "web-1", "db-0", "db-1"} {
+		pending(w, name, "nobody-"+name, "")
+	}
+	report, typed, _ := w.examine(t)
+	unserved := 0
+	for _, r := range report.Results {
+		if r.Check == "scheduler-name-unserved" {
+			unserved++
+		}
+	}
+	asked := 0
+	for _, a := range typed.Actions() {
+		if a.Matches("get", "configmaps") && a.GetNamespace() == "other" {
+			asked++
+		}
+	}
+	if unserved != 4 || asked != 1 {
+		t.Errorf("of %d names that nobody serves, the other configuration is read %d times", unserved, asked)
+	}
+}
+
+// TestManySchedulers: of many Deployments, the next step names as many as results name.
+func TestManySchedulers(t *testing.T) {
+	w := newWorld(t)
+	deployment(w).Status.ReadyReplicas = 1
+	for i := range mostListed + 2 {
+		other := deployment(w).DeepCopy()
+		other.Namespace, other.Status.ReadyReplicas = fmt.Sprint("other-", i), 0
+		w.add(other)
+	}
+	report, _, _ := w.examine(t)
+	for _, r := range report.Results {
+		if r.Check != "scheduler-single" {
+			continue
+		}
+		if n := strings.Count(r.Next, "vicinity doctor --scheduler other-"); n != mostListed || !strings.HasSuffix(r.Next, "/vicinity-scheduler; and so on for 2 more") {
+			t.Errorf("there are %d commands: %s", n, r.Next)
+		}
+	}
+}
+
+// TestLargeFile: a file that is far too large is refused as any wrong one, and not read whole.
+func TestLargeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "scheduler.yaml")
+	text := "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n" + strings.Repeat("#\n", 9<<20)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.change = func(c *Cluster) { c.SchedulerConfig = path }
+	report, _, _ := w.examine(t)
+	for _, r := range report.Results {
+		if r.Check == "config-scheduler" && (r.Severity != Error || r.What != path+": is larger than 16 MiB, want a KubeSchedulerConfiguration.") {
+			t.Errorf("it is %s: %s", r.Severity, r.What)
 		}
 	}
 }

@@ -52,11 +52,15 @@ func withReady(d *appsv1.Deployment) string {
 	return deploymentName(d) + " (" + show.Plural(int(d.Status.ReadyReplicas), "ready pod") + ")"
 }
 
-// lookAtOthers is how to look at the other Deployments, "" where there is none.
+// lookAtOthers is how to look at the other Deployments, of many the first ones; "" where there
+// is none.
 func (in *installation) lookAtOthers() string {
 	var commands []string
-	for _, d := range in.others {
+	for _, d := range in.others[:min(len(in.others), mostListed)] {
 		commands = append(commands, "vicinity doctor --scheduler "+deploymentName(d))
+	}
+	if more := len(in.others) - len(commands); more > 0 {
+		commands = append(commands, fmt.Sprintf("and so on for %d more", more))
 	}
 	return strings.Join(commands, "; ")
 }
@@ -113,11 +117,18 @@ func (s *clusterState) serveOtherNames(ctx context.Context, others []*appsv1.Dep
 
 // namesOf returns the schedulerNames of the profiles of a Deployment.
 func (s *clusterState) namesOf(ctx context.Context, d *appsv1.Deployment) ([]string, error) {
-	parsed, err := parseScheduler(s.mountedFile(ctx, &installation{deployment: d}, configFlag))
-	if err != nil {
-		return nil, err
+	names := s.names[d]
+	if names == nil {
+		names = &memo[[]string]{}
+		s.names[d] = names
 	}
-	return parsed.served(), nil
+	return names.get(func() ([]string, error) {
+		parsed, err := parseScheduler(s.mountedFile(ctx, &installation{deployment: d}, configFlag))
+		if err != nil {
+			return nil, err
+		}
+		return parsed.served(), nil
+	})
 }
 
 // servedBy returns the other Deployment whose configuration serves a schedulerName, nil where
