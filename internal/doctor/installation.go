@@ -37,7 +37,7 @@ func installationChecks() []clusterCheck {
 			"Looks for the scheduler's Deployment by the label `" + nameLabel + "=" + schedulerName + "` in all namespaces, for its lease, and for pods with its image.",
 			"note: Vicinity is not installed or runs outside a Deployment; error: pods wait for a scheduler that is not there"}, lookInstalled},
 		{Doc{"scheduler-single", groupInstallation,
-			"Looks for a second installation. Of several, the other checks look at the one with most ready pods, or at the one that `--scheduler` names.",
+			"Looks for a second installation. Of several, the other checks look at the one with the most ready pods, or at the one that `--scheduler` names.",
 			"warning: two schedulers may place the same pods; note: they serve different names"}, lookSingle},
 		{Doc{"scheduler-pods-created", groupInstallation,
 			"Whether the Deployment can create its pods: quota for the priority class, Pod Security, the ServiceAccount.", "error: a pod is refused"}, onDeployment(lookCreated)},
