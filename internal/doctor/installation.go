@@ -35,7 +35,7 @@ func installationChecks() []clusterCheck {
 			"Whether you may list what the checks of the cluster look at.", "unchecked: not all of it; what cannot be listed is named"}, lookListed},
 		{Doc{"scheduler-installed", groupInstallation,
 			"Looks for the scheduler's Deployment by the label `" + nameLabel + "=" + schedulerName + "` in all namespaces, for its lease, and for pods with its image.",
-			"note: Vicinity is not installed or runs outside a Deployment; error: pods wait for a scheduler that is not there"}, lookInstalled},
+			"note: Vicinity is not installed or runs outside a Deployment; warning: no scheduler was found, but pods ask for it; error: such pods wait"}, lookInstalled},
 		{Doc{"scheduler-single", groupInstallation,
 			"Looks for a second installation. Of several, the other checks look at the one with the most ready pods, or at the one that `--scheduler` names.",
 			"warning: two schedulers may place the same pods; note: they serve different names"}, lookSingle},
