@@ -36,19 +36,20 @@ Prometheus and its answers, the metrics of the mesh, which traffic becomes edges
 the telemetry allows, the scheduler, its permissions, its profiles and its workloads.
 docs/doctor.md describes each check. Nothing is changed anywhere.
 
-What cannot be looked at is listed as unchecked, with the reason: without a kubeconfig the
-telemetry is checked alone, without a Prometheus the cluster is. Without --prometheus and
---telemetry-config, Prometheus is found in the cluster that kubectl would take
-(docs/connecting.md). Without --telemetry-config, the metrics that are there say which
-sources to check, or --source does. If several schedulers are in the cluster, the one with
-most ready pods is looked at, or the one that --scheduler names.
+Whatever cannot be checked is listed as unchecked, with the reason: without a kubeconfig,
+only the telemetry is checked; without a Prometheus, only the cluster. Without --prometheus
+and --telemetry-config, Prometheus is found in the cluster that kubectl would use
+(docs/connecting.md). Without --telemetry-config, doctor checks the sources whose metrics
+exist, or those that --source names. If the cluster has several schedulers, it looks at the
+one with the most ready pods, or the one that --scheduler names.
 
---suggest prints a TelemetryConfiguration for what was found instead, with comments that
-say why: the type of source, a window that fits how often it is scraped, the settings of
-trust that this telemetry allows. With --telemetry-config, it is that file with changes.
+--suggest prints a TelemetryConfiguration instead of the results, with comments that say
+why: the types of sources whose metrics exist, a window that holds at least four scrapes,
+and the settings of trust that this telemetry allows. With --telemetry-config, it prints
+that file with the changes that it suggests.
 
-Exit codes: 0 nothing to do in what was checked, 1 nothing could be checked, or of the
-cluster neither a scheduler nor the pods, 5 warnings, 6 errors. Notes do not count. With
+Exit codes: 0 nothing to do in what was checked; 1 nothing could be checked, or neither a
+scheduler nor the pods of the cluster; 5 warnings; 6 errors. Notes do not count. With
 --suggest: 0 when a configuration was printed.
 
 The JSON output has the schema ` + doctor.Schema + `; fields may be added to it.`
@@ -82,7 +83,7 @@ func (o *doctorOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table or json")
 	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE` (default: the one in the cluster)")
-	f.StringVar(&o.scheduler, "scheduler", "", "of several schedulers in the cluster, look at the Deployment `NAMESPACE/NAME` (default: the one with most ready pods)")
+	f.StringVar(&o.scheduler, "scheduler", "", "of several schedulers in the cluster, look at the Deployment `NAMESPACE/NAME` (default: the one with the most ready pods)")
 	f.BoolVar(&o.suggest, "suggest", false, "print a TelemetryConfiguration for what was found, instead of the results")
 	f.BoolVar(&o.all, "all", false, "show a line for each check that found nothing wrong (with -o table)")
 	complete(cmd, "output", outputTable+"\tfor people", outputJSON+"\tfor programs, schema "+doctor.Schema)

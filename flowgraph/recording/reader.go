@@ -190,7 +190,7 @@ func (r *Reader) finish() error {
 	m := r.manifest
 	switch {
 	case m.To.IsZero():
-		r.notes.add("the recording has no end: the recorder was killed or its disk was full", "up to "+r.end.UTC().Format(time.RFC3339))
+		r.notes.add("the recording has no end: the recorder is still running, was killed, or its disk was full", "up to "+r.end.UTC().Format(time.RFC3339))
 	case milli(m.To).After(milli(r.end)):
 		r.notes.add("files are missing at the end", fmt.Sprintf("%s says up to %s, the files go to %s",
 			ManifestName, m.To.UTC().Format(time.RFC3339), r.end.UTC().Format(time.RFC3339)))

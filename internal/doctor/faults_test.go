@@ -104,6 +104,7 @@ func installationFaults() map[string]fault {
 			alone(w)
 			of[*corev1.Pod](w, "web-0").Spec.NodeName = ""
 		}, "scheduler-installed", Error, "shop/web-0"},
+		"not installed any more, pods run": {alone, "scheduler-installed", Warning, "kubectl get pods -A --field-selector spec.schedulerName=vicinity"},
 		"as a static pod": {func(w *world) {
 			alone(w)
 			pod := podOf("kube-system", "kube-scheduler", 0, "node-a", "", nil)

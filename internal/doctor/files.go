@@ -111,16 +111,16 @@ func (s *clusterState) mountedFile(ctx context.Context, in *installation, flag s
 		return configFile{err: &wrongFile{fmt.Sprintf("Nothing is mounted in %s at %s, which --%s names.", in.name(), name, flag),
 			"Mount the ConfigMap there, as manifests/base does: " + in.kubectl("edit deployment "+in.deployment.Name)}}
 	case volume.ConfigMap == nil:
-		return configFile{err: fmt.Errorf("volume %s of %s, which has %s, is not a ConfigMap; hand over the file with --scheduler-config or --telemetry-config", volume.Name, in.name(), name)}
+		return configFile{err: fmt.Errorf("volume %s of %s, which has %s, is not a ConfigMap; name the file with --scheduler-config or --telemetry-config", volume.Name, in.name(), name)}
 	}
 	return s.inConfigMap(ctx, in, volume.ConfigMap, key)
 }
 
-var errNoFile = errors.New("there is no Deployment that says where the scheduler's configuration is; hand over the files with --scheduler-config and --telemetry-config")
+var errNoFile = errors.New("there is no Deployment that says where the scheduler's configuration is; name the files with --scheduler-config and --telemetry-config")
 
 // noFile is the result of a check of a file that was not found.
 func noFile() []Result {
-	return finding(Unchecked, "Not checked: no Deployment says where the scheduler's configuration is, and no file was handed over.", "Doctor does not know with which configuration the scheduler runs, if any does.",
+	return finding(Unchecked, "Not checked: no Deployment says where the scheduler's configuration is, and no file was given.", "Doctor does not know with which configuration the scheduler runs, if any does.",
 		"vicinity doctor --scheduler-config FILE --telemetry-config FILE")
 }
 

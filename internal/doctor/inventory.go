@@ -169,14 +169,18 @@ func (s *clusterState) isPending(pod *corev1.Pod) (scheduled *corev1.PodConditio
 	return nil, true
 }
 
-// waitingPods are those that wait for the shipped profile.
-func (s *clusterState) waitingPods() (names []string) {
+// podsByDefault are those that ask for the shipped profile: without a node, and with one.
+func (s *clusterState) podsByDefault() (waiting, placed []string) {
 	for _, pod := range s.Inventory.pods {
-		if pod.Spec.SchedulerName == profileByDefault && pod.Spec.NodeName == "" && kube.IsPeer(pod) {
-			names = append(names, kube.FullName(pod.Namespace, pod.Name))
+		switch {
+		case pod.Spec.SchedulerName != profileByDefault || !kube.IsPeer(pod):
+		case pod.Spec.NodeName == "":
+			waiting = append(waiting, podName(pod))
+		default:
+			placed = append(placed, podName(pod))
 		}
 	}
-	return names
+	return waiting, placed
 }
 
 // workload is one with pods that take part in traffic.

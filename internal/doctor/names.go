@@ -15,11 +15,11 @@ import (
 func schedulerNameChecks() []clusterCheck {
 	return []clusterCheck{
 		{Doc{"scheduler-name-unserved", groupConfiguration,
-			"Looks for pods that no scheduler has looked at, because nobody serves their `schedulerName`.", "error: there are any"}, onObjects(lookUnserved, kindPod)},
+			"Looks for pods more than a minute old that no scheduler has looked at, because nobody serves their `schedulerName`.", "error: there are any"}, onObjects(lookUnserved, kindPod)},
 		{Doc{"scheduler-name-unused", groupConfiguration,
 			"Whether pods ask for each profile in which TrafficLocality scores.", "note: none does"}, onProfiles(lookUnused)},
 		{Doc{"pods-pending", groupConfiguration,
-			"Looks for pods of Vicinity's profiles that fit on no node, and why.", "warning: there are any"}, onObjects(lookPending, kindPod)},
+			"Looks for pods of Vicinity's profiles that are more than a minute old and fit on no node, and why.", "warning: there are any"}, onObjects(lookPending, kindPod)},
 	}
 }
 

@@ -21,7 +21,7 @@ func lookInstalled(ctx context.Context, s *clusterState) []Result {
 		return notChecked(err)
 	}
 	held := slices.IndexFunc(in.leases, func(l coordinationv1.Lease) bool { return s.isHeld(&l) })
-	waiting := s.waitingPods()
+	waiting, placed := s.podsByDefault()
 	unseen := cmp.Or(in.othersErr, in.leasesErr, s.Inventory.without(kindPod))
 	switch {
 	case in.deployment != nil:
@@ -40,6 +40,10 @@ func lookInstalled(ctx context.Context, s *clusterState) []Result {
 	case len(waiting) > 0:
 		return finding(Error, fmt.Sprintf("No scheduler is installed, but pods wait for schedulerName %s: %s.", profileByDefault, listed(waiting)),
 			"These pods stay Pending until a scheduler serves that name.", install)
+	case len(placed) > 0:
+		return finding(Warning, fmt.Sprintf("No scheduler was found, but pods with schedulerName %s run: %s.", profileByDefault, listed(placed)),
+			"If no scheduler serves that name, the pods that replace them stay Pending.",
+			"If a scheduler without a Deployment and a lease serves it: vicinity doctor --scheduler-config FILE --telemetry-config FILE. Otherwise install Vicinity (docs/install.md), or take these pods back (docs/quickstart.md): kubectl get pods -A --field-selector spec.schedulerName="+profileByDefault)
 	}
 	return finding(Note, "Vicinity is not installed in this cluster.", "No pod is placed by its traffic. What it would save can be found out without an installation.", install)
 }

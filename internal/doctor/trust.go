@@ -256,8 +256,8 @@ func (l *look) agreement(a allowed) Result {
 	case a.agreed >= 1-tolerated:
 		l.changes = append(l.changes, change{field: "trust.agreement", value: string(v1.AgreementAgreed), why: fmt.Sprintf("both ends report %s of the bytes", show.Percent(a.agreed)), severity: Note})
 		return Result{
-			Check: nameAgreement, Severity: Note, What: fmt.Sprintf("The larger of two reports counts. Both ends report %s of the bytes, so trust.agreement can be agreed.", show.Percent(a.agreed)),
-			Why: "With larger, the word of one end is enough to make traffic between namespaces.", Next: "Set trust.agreement to agreed if tenants do not trust each other (docs/security.md).",
+			Check: nameAgreement, Severity: Note, What: fmt.Sprintf("The larger of two reports counts. Both ends report %s of the bytes, so trust.agreement can be set to agreed.", show.Percent(a.agreed)),
+			Why: "With trust.agreement: larger, a report by one end alone is believed, also of traffic between namespaces.", Next: "Set trust.agreement to agreed if tenants do not trust each other (docs/security.md).",
 		}
 	}
 	return good(nameAgreement, "The larger of two reports counts. Both ends report %s of the bytes, too little for trust.agreement: agreed.", show.Percent(a.agreed))

@@ -194,7 +194,7 @@ func (r *Result) writeNodes(w io.Writer, limit int) {
 	if more > 0 {
 		fmt.Fprintf(w, "... and %s; --limit 0 shows all\n", show.Plural(more, "other candidate"))
 	}
-	fmt.Fprintln(w, "POINTS are TrafficLocality's, 0 to 100. The columns behind it have the weights in them, and add up to TOTAL.")
+	fmt.Fprintln(w, "POINTS are TrafficLocality's, 0 to 100. The columns to their right include the weights and add up to TOTAL.")
 	if len(alike) > 0 {
 		fmt.Fprintf(w, "OTHERS score all candidates alike: %s.\n", strings.Join(alike, ", "))
 	}
@@ -267,9 +267,9 @@ func (r *Result) writeWhy(w io.Writer, limit int) {
 		}
 		expected = expected || n.Anticipated != 0
 	}
-	fmt.Fprintln(w, "\nGains are the bytes per second that would stay within a level beside those that do now, times what a byte is worth there more than farther away.")
+	fmt.Fprintln(w, "\nA gain is the additional bytes per second that would stay within a level, times the additional worth of a byte there compared with the next wider level.")
 	if expected {
-		fmt.Fprintln(w, "What is expected is by pods of peers that are still to come, or will be replaced.")
+		fmt.Fprintln(w, "The expected part is by pods of peers that do not exist yet or will be replaced.")
 	}
 }
 
@@ -379,5 +379,5 @@ func (r *Result) writePods(w io.Writer) {
 	if r.MorePods > 0 {
 		fmt.Fprintf(w, "... and %s; --limit 0 shows all\n", show.Plural(r.MorePods, "other pod"))
 	}
-	fmt.Fprintln(w, "Each pod is looked at as if it alone were pending again.")
+	fmt.Fprintln(w, "Each pod is considered as if it alone were pending again.")
 }

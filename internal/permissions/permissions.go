@@ -44,13 +44,14 @@ func StockRoles() []Permission {
 
 // Lease returns what leader election needs of its lease.
 func Lease(namespace, name string) []Permission {
-	const without = "The scheduler never leads, so that its pods wait."
-	lease := Permission{Group: "coordination.k8s.io", Resource: "leases", Namespace: namespace, Without: without}
+	lease := Permission{Group: "coordination.k8s.io", Resource: "leases", Namespace: namespace}
 	var all []Permission
 	for _, verb := range []string{"create", "get", "update"} {
 		lease.Verb = verb
-		if lease.Name = name; verb == "create" {
+		lease.Name, lease.Without = name, "No replica leads, so pods that ask for the scheduler wait."
+		if verb == "create" {
 			lease.Name = "" // RBAC knows no name of what does not exist yet
+			lease.Without = "No replica leads if there is no lease yet, so pods that ask for the scheduler wait. Part of ClusterRole system:kube-scheduler."
 		}
 		all = append(all, lease)
 	}

@@ -104,3 +104,12 @@ func TestPermissionString(t *testing.T) {
 		}
 	}
 }
+
+// With a lease that exists, a scheduler leads without the permission to create one.
+func TestLeaseSaysWhenEachVerbIsNeeded(t *testing.T) {
+	for _, p := range Lease("vicinity-system", "mine") {
+		if conditional := strings.Contains(p.Without, "if there is no lease yet"); conditional != (p.Verb == "create") {
+			t.Errorf("without %q: %s", p, p.Without)
+		}
+	}
+}

@@ -20,7 +20,7 @@ func (r *Report) writeAdvice(out io.Writer) {
 		return
 	}
 	shown := r.RoutingAdvice[:min(len(r.RoutingAdvice), maxAdvice)]
-	fmt.Fprint(out, "\nWhat another trafficDistribution would save, the pods staying where they are")
+	fmt.Fprint(out, "\nWhat another trafficDistribution would save if the pods stayed where each run has them")
 	if left := len(r.RoutingAdvice) - len(shown); left > 0 {
 		fmt.Fprintf(out, " (%d more in the JSON output)", left)
 	}

@@ -47,7 +47,11 @@ func pendingPaths() []path {
 		other = `sed "s/schedulerName: vicinity/schedulerName: other/; \$a clientConnection: {kubeconfig: $KUBECONFIG}" scheduler.yaml > other.yaml; ` +
 			`vicinity-scheduler --config other.yaml --telemetry-config telemetry.yaml --secure-port 0 > other.log 2>&1 & `
 		forbids = `kubectl -n vicinity-system delete rolebinding vicinity:leader-election; `
-		large   = `kubectl -n shop set resources deployment report --requests=cpu=100; `
+		bars    = `kubectl delete clusterrolebinding vicinity:kube-scheduler; `
+		// Permissions are asked for at the start, and then once a minute.
+		starts = `kubectl -n vicinity-system delete pods -l app.kubernetes.io/name=vicinity-scheduler; `
+		grants = `helm upgrade vicinity charts/vicinity --namespace vicinity-system --reuse-values; `
+		large  = `kubectl -n shop set resources deployment report --requests=cpu=100; `
 	)
 	return []path{
 		{section: section, cause: reports + misspelled + until(`kubectl -n shop get pods -o jsonpath='{..schedulerName}' | grep -qw vicinty`), sees: []string{"vicinty"}},
@@ -57,6 +61,8 @@ func pendingPaths() []path {
 		{section: section, again: true, cause: forbids + until(logs+` | grep -q 'Error retrieving lease lock'`), sees: []string{"Error retrieving lease lock", "is forbidden"}},
 		{section: section, sees: []string{"has been upgraded"}},
 		{section: section, cause: pending, sees: []string{"HOLDER", "Running"}, cured: `kill %%; kubectl -n shop rollout status deployment/report; ` + gone},
+		{section: section, cause: bars + starts + until(logs+` | grep -q 'list nodes'`),
+			sees: []string{"Permission missing", "No pod is scheduled. Part of ClusterRole system:kube-scheduler."}, cured: grants + stable},
 		{section: section, cause: reports + asks + large + until(`kubectl -n shop get events --field-selector reason=FailedScheduling -o name | grep -q .`),
 			sees: []string{"FailedScheduling", "Insufficient cpu"}, cured: gone},
 	}
