@@ -1,7 +1,9 @@
 package manual
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -11,25 +13,43 @@ const (
 	reports = `kubectl -n shop delete deployment report --ignore-not-found; kubectl -n shop create deployment report --image example.com/report; `
 	asks    = `kubectl -n shop patch deployment report -p '{"spec":{"template":{"spec":{"schedulerName":"vicinity"}}}}'; `
 	gone    = `kubectl -n shop delete deployment report --ignore-not-found`
-	stable  = `kubectl -n vicinity-system rollout status deployment/vicinity-scheduler`
-	logs    = `kubectl -n vicinity-system logs -l app.kubernetes.io/name=vicinity-scheduler --tail -1`
-	pending = `kubectl -n shop get pods --field-selector status.phase=Pending,spec.schedulerName=vicinity -o name | grep -q report`
+	upgrade = `helm upgrade vicinity charts/vicinity --namespace vicinity-system --reset-values`
+	// No host has this name, and no DNS server need be asked.
+	unreachable = upgrade + ` --set telemetry.prometheus.url=http://prometheus..monitoring:9090`
+	stable      = `kubectl -n vicinity-system rollout status deployment/vicinity-scheduler`
+	logs        = `kubectl -n vicinity-system logs -l app.kubernetes.io/name=vicinity-scheduler --tail -1`
+	pending     = `kubectl -n shop get pods --field-selector status.phase=Pending,spec.schedulerName=vicinity -o name | grep -q report`
 )
 
 // paths are all paths of the page, in its order. others is the address of servers that are no
 // Prometheus.
 func paths(others string) []path {
-	return slices.Concat(scorePaths(), pendingPaths(), telemetryPaths(), prometheusPaths(others), podPaths(), figurePaths())
+	return slices.Concat(scorePaths(), pendingPaths(), telemetryPaths(others), prometheusPaths(others), podPaths(), figurePaths())
 }
 
 // until waits for a condition.
 func until(condition string) string { return `until ` + condition + `; do sleep 0.2; done; ` }
 
 func scorePaths() []path {
-	const section = "All my scores are zero"
+	const (
+		section = "All my scores are zero"
+		// What the Deployment's controller copies, and nobody removes.
+		copied   = `until kubectl -n shop get replicasets -l app=cart -o jsonpath='{..annotations}' | grep -q '"vicinity.dev/locality":"%s"'; do sleep 0.2; done`
+		forgets  = `kubectl -n shop annotate deployments,replicasets -l app=cart vicinity.dev/locality-`
+		says     = ` --set 'scheduler.extraArgs={--vmodule=decisions=4}'; ` + stable + `; `
+		old      = upgrade + ` --set scheduler.args.staleAfter=1s --set scheduler.args.expireAfter=2s` + says
+		replaces = `until ` + logs + ` | grep -q 'reason="expired"'; do kubectl -n shop delete pods -l app=report; done`
+	)
 	return []path{
-		{section: section, cause: `kubectl -n shop annotate deployment cart vicinity.dev/locality=off`,
-			sees: []string{"has no say (off)", "vicinity.dev/locality"}, cured: `kubectl -n shop annotate deployment cart vicinity.dev/locality-`},
+		{section: section, cause: `kubectl -n shop annotate deployment cart vicinity.dev/locality=off; ` + fmt.Sprintf(copied, "off"),
+			sees: []string{"has no say (off)", "note: ReplicaSet cart-", `has the annotation vicinity.dev/locality: "off"`}, cured: forgets},
+		{section: section, again: true, cause: `kubectl annotate namespace shop vicinity.dev/locality=off`,
+			sees: []string{"has no say (off)", `namespace shop has the annotation vicinity.dev/locality: "off"`}, cured: `kubectl annotate namespace shop vicinity.dev/locality-`},
+		{section: section, cause: `kubectl -n shop annotate deployment cart vicinity.dev/locality=off`, sees: []string{"annotated"}},
+		{section: section, cause: fmt.Sprintf(copied, "on"), sees: []string{"a pod exchanges"}, cured: forgets},
+		{section: section, cause: upgrade + ` --set scheduler.args.optIn=true`, sees: []string{"has no say (off)", "has not opted in although `optIn` is set."}, holds: noAnnotation},
+		{section: section, cause: unreachable + says + reports + asks + until(logs+` | grep -q 'reason="no-data"'`), sees: []string{`reason="no-data"`}},
+		{section: section, again: true, cause: old + replaces, sees: []string{`reason="expired"`}, cured: gone + `; ` + upgrade + `; ` + stable},
 		{section: section, cause: `kubectl -n shop scale deployment checkout --replicas 0; ` + until(`! kubectl -n shop get pods -l app=checkout -o name | grep -q .`),
 			sees:  []string{"has no say (no-peers): No candidate node is close to a pod or a site that the workload has traffic with."},
 			cured: `kubectl -n shop scale deployment checkout --replicas 1; kubectl -n shop rollout status deployment/checkout`},
@@ -68,26 +88,46 @@ func pendingPaths() []path {
 	}
 }
 
-func telemetryPaths() []path {
+func telemetryPaths(others string) []path {
+	const (
+		low     = "The figures are too low"
+		nothing = "Nothing changes after handing over"
+		empty   = "The graph is empty"
+		// Its series are those of a pod without a proxy.
+		bare = `kubectl -n shop run bare --image x --labels app=search,service.istio.io/workload-name=unknown; ` +
+			`until vicinity graph --window 5s | grep -q '^external '; do sleep 0.2; done`
+		silenced = upgrade + ` --set scheduler.args.shadow=true --set scheduler.weight=2; ` + stable
+		original = `mv telemetry.yaml.orig telemetry.yaml`
+	)
 	return []path{
-		{section: "The figures are too low", sees: []string{"young-data", "less than the window of 1h"}},
-		{section: "Nothing changes after handing over", cause: `kubectl label namespace shop vicinity.dev/scheduler=vicinity`,
+		{section: low, sees: []string{"young-data", "less than the window of 1h"}},
+		{section: low, cause: bare, sees: []string{"Left out by istio-sidecar:", "external: one end is outside the mesh"}, cured: `kubectl -n shop delete pod bare`},
+		{section: low, cause: `sed -i.orig "s|url: .*|url: ` + others + `/without-bytes|" telemetry.yaml`,
+			sees: []string{"missing-bytes: istio_request_bytes_sum and istio_response_bytes_sum have no series, but", "pairs of workloads exchange requests."}, cured: original},
+		{section: nothing, cause: `kubectl label namespace shop vicinity.dev/scheduler=vicinity`,
 			sees: []string{"default-scheduler"}, cured: `kubectl label namespace shop vicinity.dev/scheduler-`},
-		{section: "Nothing changes after handing over", sees: []string{"ROUTING", "Uniform"}},
-		{section: "The graph is empty", cause: `sed -i.orig 's/istio-sidecar/linkerd/' telemetry.yaml`,
+		{section: nothing, sees: []string{"ROUTING", "Uniform"}},
+		{section: nothing, cause: silenced, sees: []string{"[config-weight]", "Profile vicinity is in shadow mode. [config-shadow]"}, cured: upgrade + `; ` + stable},
+		{section: empty, cause: `sed -i.orig 's/istio-sidecar/linkerd/' telemetry.yaml`,
 			sees: []string{"The graph is empty: the scheduler would place pods without regard to traffic.", "linkerd: no query returned a series."}},
-		{section: "The graph is empty", sees: []string{"istio-sidecar"}, cured: `mv telemetry.yaml.orig telemetry.yaml`},
+		{section: empty, sees: []string{"istio-sidecar"}, cured: original},
 	}
 }
 
 func prometheusPaths(others string) []path {
-	const section = "Prometheus cannot be reached or denies access"
+	const (
+		section = "Prometheus cannot be reached or denies access"
+		log     = `kubectl -n vicinity-system logs deployment/vicinity-scheduler`
+	)
 	return []path{
 		{section: section, cause: `export SANDBOX=$PROMETHEUS PROMETHEUS=http://127.0.0.1:1`, sees: []string{"connection refused"}},
+		{section: section, again: true, cause: `export PROMETHEUS=http://prometheus..monitoring:9090`, sees: []string{"no such host"}},
 		{section: section, again: true, cause: `export PROMETHEUS=` + others + `/silent`, sees: []string{"no answer in time"}},
 		{section: section, again: true, cause: `export PROMETHEUS=` + others + `/unauthorized`, sees: []string{`the server answered "401 Unauthorized"`}},
 		{section: section, again: true, cause: `export PROMETHEUS=` + others + `/forbidden`, sees: []string{`"403 Forbidden"`}, cured: `export PROMETHEUS=$SANDBOX`},
-		{section: section, sees: []string{"Telemetry is read"}},
+		{section: section, cause: until(log + ` | grep -q 'Telemetry is read'`), sees: []string{"Telemetry is read"}},
+		{section: section, again: true, cause: unreachable + `; ` + stable + `; ` + until(log+` | grep -q 'Reading telemetry fails'`),
+			sees: []string{"Reading telemetry fails", "lookup prometheus..monitoring: no such host"}, cured: upgrade + `; ` + stable},
 	}
 }
 
@@ -122,9 +162,10 @@ func figurePaths() []path {
 		places  = `kubectl -n shop patch deployment catalog -p '{"spec":{"template":{"spec":{"schedulerName":"vicinity"}}}}'; `
 	)
 	return []path{
-		{section: figures, cause: idle + until(`! vicinity graph --window 5s | grep -q '^shop/frontend *shop/catalog '`), sees: []string{"rates over 5m", "shop/catalog"}, holds: once("shop/catalog "), cured: busy},
+		{section: figures, cause: idle + until(`! vicinity graph --window 5s | grep -q '^shop/frontend *shop/catalog '`), sees: []string{"rates over 5m", "shop/catalog"}, holds: once("shop/catalog ")},
 		{section: figures, sees: []string{"frontend"}, holds: twice},
 		{section: figures, sees: []string{"destination", "source"}},
+		{section: figures, sees: []string{"shop/catalog", "tolerance"}, holds: peer("shop/catalog"), cured: busy},
 		{section: another, cause: verbose, sees: []string{"vicinity of scheduler.yaml"}},
 		{section: another, cause: stable + `; ` + until(logs+` | grep -q 'Successfully acquired lease'`) + places + until(logs+` | grep -q 'has scored a pod'`),
 			sees: []string{"TrafficLocality has scored a pod that is bound"}},
@@ -157,4 +198,23 @@ func once(to string) func(string) error {
 		}
 		return nil
 	}
+}
+
+// peer says whether a table has a peer that is called, with its bytes.
+func peer(name string) func(string) error {
+	row := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` +calls .* [1-9][0-9.]* [KM]iB/s`)
+	return func(screen string) error {
+		if !row.MatchString(screen) {
+			return fmt.Errorf("there are no bytes of calls to %s", name)
+		}
+		return nil
+	}
+}
+
+// noAnnotation says whether no object on the screen has an annotation.
+func noAnnotation(screen string) error {
+	if strings.Contains(screen, "has the annotation") {
+		return errors.New("an object has the annotation")
+	}
+	return nil
 }

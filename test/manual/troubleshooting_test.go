@@ -1,10 +1,13 @@
 package manual
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,7 +54,7 @@ func (m *manual) troubleshoot(t *testing.T, page []doccommands.Block) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	others := httptest.NewServer(otherServers())
+	others := httptest.NewServer(otherServers(t, m.prometheus))
 	t.Cleanup(others.Close)
 	dir := m.directory(t, page)
 	t.Cleanup(func() { m.restore(t) })
@@ -128,9 +131,12 @@ func (r *reader) follow(t *testing.T, p path, b, shown doccommands.Block) {
 	r.do(t, p.cured)
 }
 
-// otherServers are no Prometheus that answers us: each is below a path of its own.
-func otherServers() http.Handler {
+// otherServers are no Prometheus that answers us, except one that lacks bytes: each is below a
+// path of its own.
+func otherServers(t *testing.T, prometheus string) http.Handler {
+	t.Helper()
 	mux := http.NewServeMux()
+	mux.Handle("/without-bytes/", http.StripPrefix("/without-bytes", withoutBytes(t, prometheus)))
 	mux.HandleFunc("/silent/", func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // only then is it known when the client is gone
 		<-r.Context().Done()
@@ -139,6 +145,30 @@ func otherServers() http.Handler {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "go away", code) })
 	}
 	return mux
+}
+
+// withoutBytes is Prometheus as if its scrape dropped the sizes of Istio's requests and responses.
+func withoutBytes(t *testing.T, prometheus string) http.Handler {
+	t.Helper()
+	target, err := url.Parse(prometheus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if bytes.Contains(body, []byte("istio_request_bytes")) || bytes.Contains(body, []byte("istio_response_bytes")) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"vector","result":[]}}`)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		proxy.ServeHTTP(w, r)
+	})
 }
 
 // twice says whether the second of two figures is twice the first, as when both ends of a
