@@ -93,21 +93,21 @@ func telemetryPaths(others string) []path {
 		low     = "The figures are too low"
 		nothing = "Nothing changes after handing over"
 		empty   = "The graph is empty"
-		// Its series are those of a pod without a proxy.
-		bare = `kubectl -n shop run bare --image x --labels app=search,service.istio.io/workload-name=unknown; ` +
+		// A pod whose workload no proxy knows.
+		nameless = `kubectl -n shop run nameless --image x --labels app=search,service.istio.io/workload-name=unknown; ` +
 			`until vicinity graph --window 5s | grep -q '^external '; do sleep 0.2; done`
-		silenced = upgrade + ` --set scheduler.args.shadow=true --set scheduler.weight=2; ` + stable
+		silenced = upgrade + ` --set scheduler.args.shadow=true --set scheduler.weight=2`
 		original = `mv telemetry.yaml.orig telemetry.yaml`
 	)
 	return []path{
 		{section: low, sees: []string{"young-data", "less than the window of 1h"}},
-		{section: low, cause: bare, sees: []string{"Left out by istio-sidecar:", "external: one end is outside the mesh"}, cured: `kubectl -n shop delete pod bare`},
+		{section: low, cause: nameless, sees: []string{"Left out by istio-sidecar:", "external: one end is outside the mesh"}, cured: `kubectl -n shop delete pod nameless`},
 		{section: low, cause: `sed -i.orig "s|url: .*|url: ` + others + `/without-bytes|" telemetry.yaml`,
 			sees: []string{"missing-bytes: istio_request_bytes_sum and istio_response_bytes_sum have no series, but", "pairs of workloads exchange requests."}, cured: original},
 		{section: nothing, cause: `kubectl label namespace shop vicinity.dev/scheduler=vicinity`,
 			sees: []string{"default-scheduler"}, cured: `kubectl label namespace shop vicinity.dev/scheduler-`},
 		{section: nothing, sees: []string{"ROUTING", "Uniform"}},
-		{section: nothing, cause: silenced, sees: []string{"[config-weight]", "Profile vicinity is in shadow mode. [config-shadow]"}, cured: upgrade + `; ` + stable},
+		{section: nothing, cause: silenced, sees: []string{"[config-weight]", "Profile vicinity is in shadow mode. [config-shadow]"}, cured: upgrade},
 		{section: empty, cause: `sed -i.orig 's/istio-sidecar/linkerd/' telemetry.yaml`,
 			sees: []string{"The graph is empty: the scheduler would place pods without regard to traffic.", "linkerd: no query returned a series."}},
 		{section: empty, sees: []string{"istio-sidecar"}, cured: original},
