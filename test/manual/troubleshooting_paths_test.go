@@ -21,8 +21,8 @@ const (
 	pending     = `kubectl -n shop get pods --field-selector status.phase=Pending,spec.schedulerName=vicinity -o name | grep -q report`
 )
 
-// paths are all paths of the page, in its order. others is the address of servers that are no
-// Prometheus.
+// paths are all paths of the page, in its order. others is the address of
+// otherServers.
 func paths(others string) []path {
 	return slices.Concat(scorePaths(), pendingPaths(), telemetryPaths(others), prometheusPaths(others), podPaths(), figurePaths())
 }
