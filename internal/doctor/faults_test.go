@@ -328,6 +328,15 @@ func memoryFaults() map[string]fault {
 				w.add(pod)
 			}
 		}, "memory-limit", Warning, "set resources deployment vicinity-scheduler --requests=memory=320Mi --limits=memory=512Mi"},
+		"pods that have finished, which no scheduler holds": {func(w *world) {
+			limit("8Mi")(w)
+			for i := range 300 {
+				pod := podOf("many", "many", 0, "node-c", "", nil)
+				pod.Name = "done-" + strconv.Itoa(i)
+				pod.Status.Phase = corev1.PodSucceeded
+				w.add(pod)
+			}
+		}, "memory-limit", Note, "512Mi"},
 		"no limit":        {func(w *world) { container(w).Resources.Limits = nil }, "memory-limit", Note, "no memory limit"},
 		"no variable":     {func(w *world) { container(w).Env = nil }, "memory-variable", Warning, "VICINITY_MEMORY_LIMIT"},
 		"a wrong value":   {func(w *world) { container(w).Env = []corev1.EnvVar{{Name: "VICINITY_MEMORY_LIMIT", Value: "1Gi"}} }, "memory-variable", Error, `"1Gi"`},

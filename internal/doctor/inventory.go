@@ -48,7 +48,8 @@ type Inventory struct {
 	// err is why nothing could be read.
 	err   error
 	nodes []*corev1.Node
-	pods  []*corev1.Pod
+	// pods are those that have not finished: no scheduler holds the others.
+	pods []*corev1.Pod
 	// stores has what a scheduler's informers would have.
 	stores *objects.Stores
 	// selecting are Services by label, nil until they are asked for.
@@ -69,7 +70,8 @@ func ReadInventory(ctx context.Context, client dynamic.Interface) *Inventory {
 		o.all = &objects.Objects{}
 		return o
 	}
-	o.nodes, o.pods = objects.Of[*corev1.Node](o.all), objects.Of[*corev1.Pod](o.all)
+	o.nodes = objects.Of[*corev1.Node](o.all)
+	o.pods = slices.DeleteFunc(objects.Of[*corev1.Pod](o.all), kube.IsFinished)
 	o.stores, o.err = storesOf(o.all)
 	return o
 }

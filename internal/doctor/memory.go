@@ -14,7 +14,7 @@ const groupMemory = "Memory"
 func memoryChecks() []clusterCheck {
 	return []clusterCheck{
 		{Doc{"memory-limit", groupMemory,
-			"Compares the memory limit of the scheduler's container with the sizing table, for the pods and nodes in the cluster.",
+			"Compares the memory limit of the scheduler's container with the sizing table, for the nodes and the unfinished pods in the cluster.",
 			"warning: it is less than what these pods take; note: there is none, or it is below the table's row"}, onDeployment(lookLimit)},
 		{Doc{"memory-variable", groupMemory,
 			"Whether the container tells the Go runtime its limit in the environment variable `VICINITY_MEMORY_LIMIT`, in bytes.",
@@ -60,7 +60,7 @@ func lookLimit(_ context.Context, s *clusterState, in *installation) []Result {
 		return notChecked(err)
 	}
 	size := sizeFor(len(o.pods), len(o.nodes))
-	cluster := fmt.Sprintf("%d pods and %d nodes", len(o.pods), len(o.nodes))
+	cluster := fmt.Sprintf("%d unfinished pods and %d nodes", len(o.pods), len(o.nodes))
 	next := in.kubectl(fmt.Sprintf("set resources deployment %s --requests=memory=%s --limits=memory=%s", in.deployment.Name, size.Request, size.Limit))
 	limit, ok := in.container().Resources.Limits[corev1.ResourceMemory]
 	least := resource.NewQuantity(int64(float64(len(o.pods))*size.PodBytes*limitOverHeap), resource.BinarySI)

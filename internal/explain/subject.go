@@ -43,7 +43,7 @@ func FindPod(o *objects.Objects, namespace, name string) (*Subject, error) {
 		}
 		s := pending(pod)
 		switch {
-		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
+		case kube.IsFinished(pod):
 			s.Notes = append(s.Notes, fmt.Sprintf("the pod has ended (%s): it is explained as if it were pending again", pod.Status.Phase))
 		case s.Node != "":
 			s.Notes = append(s.Notes, "the pod runs: it is explained as if it were pending again, with all other pods where they are now")

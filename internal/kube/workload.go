@@ -125,14 +125,19 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // IsPeer reports whether a pod takes part in its workload's traffic for as long
 // as a placement matters: it is neither on its way out nor finished.
 func IsPeer(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp == nil &&
-		pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
+	return pod.DeletionTimestamp == nil && !IsFinished(pod)
+}
+
+// IsFinished reports whether a pod has ended for good: it takes no room on its node any more,
+// and a scheduler does not hold it.
+func IsFinished(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
 // HasAddress reports whether the addresses in a pod's status are still its own: those of a
 // finished pod may be another's already.
 func HasAddress(pod *corev1.Pod) bool {
-	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
+	return !IsFinished(pod)
 }
 
 // ReadyCondition returns a pod's condition Ready, nil when it has none.
