@@ -24,8 +24,7 @@ import (
 
 // doctorOptions are the flags of the verb doctor.
 type doctorOptions struct {
-	telemetryOptions
-	clusterOptions
+	trafficOptions
 
 	output, schedulerConfig, scheduler string
 	suggest, all                       bool
@@ -75,11 +74,8 @@ func doctorCommand(s streams, now func() time.Time) *cobra.Command {
 }
 
 func (o *doctorOptions) addFlags(cmd *cobra.Command) {
-	o.telemetryOptions.addFlags(cmd)
+	o.trafficOptions.addFlags(cmd, "")
 	o.addTypeFlag(cmd)
-	o.clusterOptions.addFlags(cmd)
-	o.addSearchFlag(cmd)
-	o.findIn(&o.clusterOptions)
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table or json")
 	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE` (default: the one in the cluster)")

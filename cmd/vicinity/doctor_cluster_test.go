@@ -11,13 +11,6 @@ import (
 	"github.com/vicinity-sched/vicinity/internal/doctor"
 )
 
-// kubeconfigOf is a kubeconfig of a server.
-func kubeconfigOf(t *testing.T, url string) string {
-	t.Helper()
-	return writeFile(t, fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: %q}}],
-contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}]}`, url))
-}
-
 // everythingForbidden are all lists that doctor asks for.
 func everythingForbidden() []string {
 	var all []string
@@ -104,7 +97,7 @@ func TestDoctorReadsOnce(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"apiVersion":"v1","kind":"List","metadata":{"resourceVersion":"1"},"items":[]}`)
 	})
-	_, _, _ = invoke(t, "doctor", "--kubeconfig", kubeconfigOf(t, url), "--prometheus", "http://127.0.0.1:1")
+	_, _, _ = invoke(t, "doctor", "--kubeconfig", kubeconfig(t, url), "--prometheus", "http://127.0.0.1:1")
 	mu.Lock()
 	defer mu.Unlock()
 	for _, path := range []string{"/api/v1/pods", "/api/v1/nodes", "/api/v1/services", "/api/v1/namespaces", "/apis/apps/v1/replicasets", "/apis/apps/v1/statefulsets"} {

@@ -55,7 +55,7 @@ func TestDoctor(t *testing.T) {
 		}, 2, nil},
 		"one source": {[]string{"--prometheus", url, "--source", "istio-sidecar", "--window", "2m", "--timeout", "20s", "--mesh-cluster", "Kubernetes", "--selector", `destination_service_name!="x"`}, 5,
 			map[string]string{"source-configured": "ok", "source-read": "ok"}},
-		"a cluster": {[]string{"--prometheus", url, "--kubeconfig", kubeconfig, "--context", "c"}, 6, map[string]string{"pods-covered": "ok"}},
+		"a cluster": {[]string{"--prometheus", url, "--kubeconfig", kubeconfig, "--context", "here"}, 6, map[string]string{"pods-covered": "ok"}},
 		"a cluster without a Prometheus": {[]string{"--kubeconfig", kubeconfig, "--namespace", "monitoring"}, 6, map[string]string{
 			"prometheus-reachable": "unchecked", "topology-labels": "note",
 		}},
@@ -131,7 +131,7 @@ func TestDoctorSuggests(t *testing.T) {
 
 // TestAskingDoesNotWaitForEver for an API server that never answers.
 func TestAskingDoesNotWaitForEver(t *testing.T) {
-	o := doctorOptions{clusterOptions: clusterOptions{kubeconfig: writeFile(t, nobodysKubeconfig)}}
+	o := doctorOptions{trafficOptions: trafficOptions{clusterOptions: clusterOptions{kubeconfig: writeFile(t, nobodysKubeconfig)}}}
 	if config, err := o.askingConfig("vicinity"); err != nil || config.Timeout != answerTimeout {
 		t.Errorf("it waits for %v, error %v", config.Timeout, err)
 	}

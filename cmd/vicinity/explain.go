@@ -29,8 +29,7 @@ import (
 
 // explainOptions are the flags of the verb explain.
 type explainOptions struct {
-	telemetryOptions
-	clusterOptions
+	trafficOptions
 
 	schedulerConfig, profile string
 	file, output             string
@@ -87,11 +86,8 @@ func explainCommand(s streams, now func() time.Time) *cobra.Command {
 }
 
 func (o *explainOptions) addFlags(cmd *cobra.Command) {
-	o.telemetryOptions.addFlags(cmd)
+	o.trafficOptions.addFlags(cmd, "`NAMESPACE` of the pod or workload (default: that of the context)")
 	o.addTypeFlag(cmd)
-	o.clusterOptions.addFlags(cmd)
-	o.addNamespaceFlag(cmd, "`NAMESPACE` of the pod or workload (default: that of the context)")
-	o.findIn(&o.clusterOptions)
 	f := cmd.Flags()
 	f.StringVar(&o.schedulerConfig, "scheduler-config", "", "the scheduler's KubeSchedulerConfiguration `FILE` (default: the shipped one)")
 	f.StringVar(&o.profile, "profile", "", "schedulerName of the `PROFILE` in it that decides (default: that of the pod, or else the first)")

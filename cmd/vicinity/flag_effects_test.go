@@ -55,7 +55,7 @@ func TestFlagsOfSources(t *testing.T) {
 func TestFlagsOfContexts(t *testing.T) {
 	flags := " --source istio-sidecar --prometheus " + prometheus(t, traffic(t, placedTraffic)) + " --kubeconfig " + apiServerOf(t, placed())
 	for _, verb := range []string{"graph --declared", "locality", "explain workload web -n shop"} {
-		if code, out, stderr := invoke(t, strings.Fields(verb+flags+" --context c")...); code != exitOK {
+		if code, out, stderr := invoke(t, strings.Fields(verb+flags+" --context here")...); code != exitOK {
 			t.Errorf("%s: exit code %d: %s%s", verb, code, out, stderr)
 		}
 		if code, out, stderr := invoke(t, strings.Fields(verb+flags+" --context x")...); code != exitUsage || !strings.Contains(stderr, "kubectl config get-contexts") {

@@ -14,8 +14,7 @@ import (
 
 // graphOptions are the flags of the verb graph.
 type graphOptions struct {
-	telemetryOptions
-	clusterOptions
+	trafficOptions
 
 	output       string
 	limit        int
@@ -87,11 +86,8 @@ func (o *graphOptions) addFlags(cmd *cobra.Command) {
 	args := v1.TrafficLocalityArgs{}
 	args.SetDefaults()
 	f := cmd.Flags()
-	o.telemetryOptions.addFlags(cmd)
+	o.trafficOptions.addFlags(cmd, "show only edges that begin or end in this `NAMESPACE` (default: all)")
 	o.addTypeFlag(cmd)
-	o.clusterOptions.addFlags(cmd)
-	o.addNamespaceFlag(cmd, "show only edges that begin or end in this `NAMESPACE` (default: all)")
-	o.findIn(&o.clusterOptions)
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json, dot or html, a page that needs no network")
 	f.IntVar(&o.limit, "limit", 0, "show at most `N` edges, the largest; 0 shows all (default 30 for table, 2000 for html, all for json and dot)")
 	f.BoolVar(&o.declared, "declared", false, "show also what counts of the traffic of new workloads because it is declared; it is read from the cluster")

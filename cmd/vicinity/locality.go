@@ -25,8 +25,7 @@ import (
 
 // localityOptions are the flags of the verb locality.
 type localityOptions struct {
-	telemetryOptions
-	clusterOptions
+	trafficOptions
 	priceOptions
 	shadowOptions
 
@@ -86,11 +85,8 @@ be added to both.`,
 
 func (o *localityOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	o.telemetryOptions.addFlags(cmd)
+	o.trafficOptions.addFlags(cmd, "show only edges that begin or end, or workloads, in this `NAMESPACE` (default: all)")
 	o.addTypeFlag(cmd)
-	o.clusterOptions.addFlags(cmd)
-	o.addNamespaceFlag(cmd, "show only edges that begin or end, or workloads, in this `NAMESPACE` (default: all)")
-	o.findIn(&o.clusterOptions)
 	o.priceOptions.addFlags(cmd)
 	o.shadowOptions.addFlags(cmd)
 	f.StringVarP(&o.output, "output", "o", outputTable, "`FORMAT`: table, json or html, a page that needs no network")

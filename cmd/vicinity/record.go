@@ -25,8 +25,7 @@ import (
 
 // recordOptions are the flags of the verb record.
 type recordOptions struct {
-	telemetryOptions
-	clusterOptions
+	trafficOptions
 
 	since, duration, step time.Duration
 	anonymize             bool
@@ -87,11 +86,8 @@ docs/recording.md has the format and the permissions that are needed.`,
 }
 
 func (o *recordOptions) addFlags(cmd *cobra.Command) {
-	o.telemetryOptions.addFlags(cmd)
+	o.trafficOptions.addFlags(cmd, "")
 	o.addTypeFlag(cmd)
-	o.clusterOptions.addFlags(cmd)
-	o.addSearchFlag(cmd)
-	o.findIn(&o.clusterOptions)
 	f := cmd.Flags()
 	f.DurationVar(&o.duration, "duration", 0, "record for this long from now on, such as 1h")
 	f.DurationVar(&o.since, "since", 0, "record the past from this long ago until now, such as 24h")

@@ -67,7 +67,7 @@ func apiServerOf(t *testing.T, objects map[string]string, forbidden ...string) s
 			fmt.Fprintf(w, `{"apiVersion":"v1","kind":"List","metadata":{"resourceVersion":"1"},"items":[%s]}`, objects[resource])
 		}
 	})
-	return kubeconfigOf(t, url)
+	return kubeconfig(t, url)
 }
 
 // recordedIn is what a recording says, line by line.
@@ -287,7 +287,7 @@ func TestRecordErrors(t *testing.T) {
 // TestRecordOfThePastDoesNotWaitForEver: it only lists, and no list takes for ever. A recording
 // from now on watches.
 func TestRecordOfThePastDoesNotWaitForEver(t *testing.T) {
-	o := recordOptions{clusterOptions: clusterOptions{kubeconfig: writeFile(t, nobodysKubeconfig)}}
+	o := recordOptions{trafficOptions: trafficOptions{clusterOptions: clusterOptions{kubeconfig: writeFile(t, nobodysKubeconfig)}}}
 	for since, want := range map[time.Duration]time.Duration{0: 0, time.Hour: answerTimeout} {
 		o.since = since
 		if config, err := o.clusterConfig(); err != nil || config.Timeout != want {

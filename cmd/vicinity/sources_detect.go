@@ -47,10 +47,7 @@ has the schema ` + detectSchema + `; fields may be added to it.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.runDetect(cmd, output, s, now) },
 	}
-	o.telemetryOptions.addFlags(cmd)
-	o.clusterOptions.addFlags(cmd)
-	o.addSearchFlag(cmd)
-	o.findIn(&o.clusterOptions)
+	o.trafficOptions.addFlags(cmd, "")
 	cmd.Flags().StringVarP(&output, "output", "o", outputTable, "`FORMAT`: table, yaml, a TelemetryConfiguration, or json")
 	addCompletion(cmd, map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions([]string{outputTable + "\tfor people", outputYAML + "\ta TelemetryConfiguration", outputJSON + "\tfor programs, schema " + detectSchema}, cobra.ShellCompDirectiveNoFileComp),
@@ -59,10 +56,7 @@ has the schema ` + detectSchema + `; fields may be added to it.`,
 }
 
 // detectOptions are the flags of the verb sources detect.
-type detectOptions struct {
-	telemetryOptions
-	clusterOptions
-}
+type detectOptions struct{ trafficOptions }
 
 // detection is what has been found, and what each type that was found reads.
 type detection struct {

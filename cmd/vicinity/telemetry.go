@@ -23,6 +23,25 @@ import (
 	"github.com/vicinity-sched/vicinity/plugins/config/validation"
 )
 
+// trafficOptions are the flags of the verbs that read the traffic of a cluster.
+type trafficOptions struct {
+	telemetryOptions
+	clusterOptions
+}
+
+// addFlags adds them. namespace says what --namespace means for the verb; for one that is about
+// the whole cluster it is "", and the flag says where to look for Prometheus.
+func (o *trafficOptions) addFlags(cmd *cobra.Command, namespace string) {
+	o.telemetryOptions.addFlags(cmd)
+	o.clusterOptions.addFlags(cmd)
+	if namespace != "" {
+		o.addNamespaceFlag(cmd, namespace)
+	} else {
+		o.addSearchFlag(cmd)
+	}
+	o.findIn(&o.clusterOptions)
+}
+
 // telemetryOptions are the flags of the verbs that ask telemetry sources.
 type telemetryOptions struct {
 	prometheus, configFile string
