@@ -47,7 +47,7 @@ has the schema ` + detectSchema + `; fields may be added to it.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.runDetect(cmd, output, s, now) },
 	}
-	o.trafficOptions.addFlags(cmd, "")
+	o.addFlags(cmd, "")
 	cmd.Flags().StringVarP(&output, "output", "o", outputTable, "`FORMAT`: table, yaml, a TelemetryConfiguration, or json")
 	addCompletion(cmd, map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions([]string{outputTable + "\tfor people", outputYAML + "\ta TelemetryConfiguration", outputJSON + "\tfor programs, schema " + detectSchema}, cobra.ShellCompDirectiveNoFileComp),
