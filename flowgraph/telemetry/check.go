@@ -75,7 +75,7 @@ func unchecked(err error) Finding {
 		Condition: Unchecked,
 		What:      "the checks of the telemetry had no answer",
 		Names:     []string{strings.ReplaceAll(err.Error(), "\n", "; ")}, // errors.Join
-		Why:       "whether proxies are scraped twice, data are too young or traffic is missing is not known",
+		Why:       "whether proxies are scraped twice, data is too young or traffic is missing is not known",
 		Do:        "look at the server's log, and ask again",
 	}
 }

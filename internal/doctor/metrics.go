@@ -70,7 +70,7 @@ func lookScraped(ctx context.Context, s *clusterState, _ *installation) []Result
 		return notChecked(err)
 	case !scraped:
 		return finding(Warning, "Prometheus has no metrics of the scheduler (vicinity_graph_generation has no series).",
-			"Nobody notices when the scheduler's data are stale or its permissions are missing, and doctor cannot look at them either.",
+			"Nobody notices when the scheduler's data is stale or its permissions are missing, and doctor cannot look at them either.",
 			"Let Prometheus scrape port 10259 of the scheduler's pods: with the Prometheus operator, set serviceMonitor.enabled=true of the chart, or add manifests/components/service-monitor to your kustomization; without it, see docs/install.md (Metrics and alerts). The NetworkPolicy must let Prometheus in: kubectl get networkpolicies -A")
 	}
 	return allRight("Prometheus scrapes the scheduler.")

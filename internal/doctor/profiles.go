@@ -215,10 +215,10 @@ func lookAges(ctx context.Context, s *clusterState, p *parsedScheduler) []Result
 			continue
 		}
 		results = append(results, Result{
-			Severity: Warning, What: fmt.Sprintf("In profile %s, data are stale after %s and expire after %s, but are read only every %s.", profile.Name, show.Duration(stale), show.Duration(expire), show.Duration(interval)),
+			Severity: Warning, What: fmt.Sprintf("In profile %s, data is stale after %s and expires after %s, but is read only every %s.", profile.Name, show.Duration(stale), show.Duration(expire), show.Duration(interval)),
 			Why:  "Traffic loses its influence as soon as a refresh or two fail.",
 			Next: p.edit(profile.Name, fmt.Sprintf("staleAfter: %s or more, and expireAfter above it,", show.Duration(10*interval))),
 		})
 	}
-	return or(results, "Data are read every %s, well before they are stale.", show.Duration(interval.Round(time.Second)))
+	return or(results, "Data is read every %s, well before it is stale.", show.Duration(interval.Round(time.Second)))
 }
